@@ -1,0 +1,40 @@
+// How patient graced is, and with how many workers. Plain values; every default lives here.
+#pragma once
+
+#include "core/time.h"
+
+namespace graced {
+
+enum class RestartRule { always, on_failure, never };
+
+enum class ReadyRule {
+  automatic,  // READY=1, or seen listening unless the serving generation said READY=1
+  notify,     // READY=1 only
+  listen,     // seen listening only
+  after,      // alive for ready_after
+};
+
+// Zero for a timeout means: do not wait at all. `infinity` means: for ever.
+struct Policy {
+  unsigned workers = 1;                  // per generation, at least 1
+  ReadyRule ready = ReadyRule::automatic;
+  Duration ready_after = 0s;             // with ReadyRule::after
+  Duration ready_timeout = 30s;          // from asking for a candidate to its last worker's readiness
+  Duration drain_timeout = 60s;          // from the drain signal to SIGKILL
+  Duration stop_timeout = 30s;           // the same when graced itself stops
+  unsigned max_draining = 8;             // generations; the oldest is hammered beyond it, at least 1
+  RestartRule restart = RestartRule::always;
+  Duration restart_delay = 100ms;        // before replacing a worker that exited; doubles each time…
+  Duration restart_delay_limit = 30s;    // …up to this…
+  Duration restart_delay_reset = 10s;    // …and starts over once a worker has served for this long
+  unsigned start_limit = 10;             // unexpected exits within start_limit_window that are
+  Duration start_limit_window = 60s;     // survived; one more and graced gives up
+
+  friend bool operator==(const Policy&, const Policy&) = default;
+};
+
+// SIGHUPs that come during a reload are a burst until it has been quiet for this long: then one
+// reload answers them all.
+inline constexpr Duration burst_quiet = 20ms;
+
+}  // namespace graced

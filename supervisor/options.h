@@ -1,0 +1,70 @@
+// What the user asked for, from the command line, GRACED_* in the environment and --config FILE, as
+// plain values. The only place that knows a flag's name.
+#pragma once
+
+#include <csignal>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core/listen_spec.h"
+#include "core/policy.h"
+#include "core/time.h"
+
+namespace graced {
+
+// Bad input: one line that names the thing and the way out, exit status 2.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+enum class LogFormat { automatic, text, json, journal };
+enum class LogLevel { error, warning, info, debug };
+
+// One limit of setrlimit(2), by its name there without RLIMIT_ ("nofile").
+struct ResourceLimit {
+  int resource;         // RLIMIT_NOFILE, …
+  std::string name;
+  std::uint64_t soft;   // RLIM_INFINITY for "infinity"
+  std::uint64_t hard;
+};
+
+// One effective value and where it came from, for `graced check`.
+struct Setting {
+  std::string option;  // "ready-timeout"
+  std::string value;   // "30s"
+  std::string origin;  // "default", "command line", "GRACED_READY_TIMEOUT", "app.conf:3"
+};
+
+struct RunOptions {
+  std::string name;                  // of the instance; never empty, no '/', not "." or ".."
+  std::vector<std::string> command;  // at least one word
+  std::vector<ListenSpec> listen;
+  Policy policy;
+  int drain_signal = SIGTERM;
+
+  std::vector<std::string> environment;  // NAME=VALUE: env files in their order, then --env; a later one wins
+  std::optional<std::string> chdir;
+  std::optional<std::string> user;
+  std::optional<std::string> group;
+  std::optional<unsigned> umask;
+  std::vector<ResourceLimit> rlimits;
+
+  std::vector<std::string> check;  // empty: none
+  std::optional<std::string> control;
+  std::optional<std::string> pid_file;
+  std::optional<std::string> config;
+  bool watch_stderr = true;
+  LogFormat log_format = LogFormat::automatic;
+  LogLevel log_level = LogLevel::info;
+
+  std::vector<Setting> settings;  // every option, in the order of the help
+};
+
+// Reads all layers, with the config file and the env files as they are on disk now, so calling it
+// again with the same arguments is what a reload does.
+// args: what follows `graced run`. environment: "NAME=VALUE" each. Throws UsageError.
+RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment);
+
+}  // namespace graced
