@@ -1,0 +1,58 @@
+// All that `graced status` can tell of an instance, as plain values: filled by the daemon, carried
+// by the control socket, shown by the command. Times are relative, so that no clock is shared.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/time.h"
+
+namespace graced {
+
+struct WorkerReport {
+  std::uint64_t generation = 0;
+  std::uint32_t slot = 0;             // 0…N-1
+  std::int32_t pid = 0;               // 0: gone, or never started
+  std::string state;                  // "starting", "ready", "draining", "killed"
+  Duration age{};                     // of the process
+  std::optional<Duration> left;       // until graced loses patience; none: it has no deadline
+  std::string status;                 // its own STATUS=, may be empty
+  std::vector<std::string> last_lines;  // of its stderr, oldest first, at most 20
+};
+
+struct AddressReport {
+  std::string name;     // as in LISTEN_FDNAMES
+  std::string address;  // "tcp [::]:8080", "unix /run/a.sock"
+};
+
+struct ReloadReport {
+  std::uint64_t generation = 0;
+  bool ok = false;
+  std::string why;  // may have several lines (the candidate's last words); empty if ok
+  Duration age{};   // since it ended
+  Duration took{};
+};
+
+struct InstanceReport {
+  std::string name;
+  std::string version;
+  std::int32_t pid = 0;
+  std::string phase;  // "starting", "serving", "reloading", "stopping"
+  Duration age{};     // of graced
+  std::string command;
+  std::string config;  // path, may be empty
+  std::uint64_t serving = 0;    // generation; 0: none
+  std::uint64_t candidate = 0;  // generation; 0: none
+  std::vector<WorkerReport> workers;  // oldest first
+  std::vector<AddressReport> addresses;
+  std::optional<ReloadReport> last_reload;
+  std::uint64_t reloads = 0;
+  std::uint64_t failed_reloads = 0;
+  std::uint64_t restarts = 0;
+  bool reload_queued = false;
+  std::optional<Duration> next_restart;  // of a worker that exited
+};
+
+}  // namespace graced
