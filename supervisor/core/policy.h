@@ -19,7 +19,7 @@ struct Policy {
   unsigned workers = 1;                  // per generation, at least 1
   ReadyRule ready = ReadyRule::automatic;
   Duration ready_after = 0s;             // with ReadyRule::after
-  Duration ready_timeout = 30s;          // from asking for a candidate to its last worker's readiness
+  Duration ready_timeout = 30s;          // from exec to readiness; as long again for --check before
   Duration drain_timeout = 60s;          // from the drain signal to SIGKILL
   Duration stop_timeout = 30s;           // the same when graced itself stops
   unsigned max_draining = 8;             // generations; the oldest is hammered beyond it, at least 1

@@ -30,7 +30,7 @@ struct WorkerStatus {
   unsigned slot;
   WorkerState state;
   Instant since;     // of the state
-  Instant deadline;  // when patience ends; `never` if it has none
+  Instant deadline;  // when patience ends; `no_deadline` if it has none
 };
 
 struct ReloadStatus {

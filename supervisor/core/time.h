@@ -15,11 +15,11 @@ using namespace std::chrono_literals;
 
 // "As long as it takes." Sums with it stay infinite, see after().
 inline constexpr Duration infinity = Duration::max();
-inline constexpr Instant never = Instant::max();
+inline constexpr Instant no_deadline = Instant::max();
 
-// now + d, where an infinite (or overflowing) d gives `never`.
+// now + d, where an infinite (or overflowing) d gives `no_deadline`.
 constexpr Instant after(Instant now, Duration d) {
-  return d >= never - now ? never : now + d;
+  return d >= no_deadline - now ? no_deadline : now + d;
 }
 
 // "250ms", "5s", "2min", "1h", "1min 30s", "infinity"; a bare number is seconds. Units as in

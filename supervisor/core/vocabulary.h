@@ -30,7 +30,7 @@ struct WorkerGone { WorkerId worker; Exit exit; };
 
 struct ReloadAsked { RequestId by; };  // the first start, SIGHUP (nobody), `graced reload`
 struct StopAsked { RequestId by; };    // the second one does not wait
-struct HammerAsked { RequestId by; };  // SIGKILL for all that drains now
+struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerStopping,

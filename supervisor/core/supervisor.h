@@ -1,0 +1,123 @@
+// The reload, as one decision after the other: what happened goes in, what must be done comes out.
+//
+// A generation is a number that its workers carry. A reload in progress is a Rollout; the first
+// start is a rollout with nothing to fall back on. Its course:
+//
+//   asked ─► Prepare ─► Spawn × N ─► all ready ─► Switch, Drain the old ones, Answer   (promote)
+//               └───────────┴── anything else ──► Abandon, Drain the new ones, Answer  (abandon)
+//
+// Until the Switch the serving generation is not touched in any way, so there is nothing to roll
+// back. One rollout at a time; a reload asked meanwhile waits in a queue of one, together with all
+// who ask for it. Nothing here knows a clock, a PID, a signal or a descriptor.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "core/policy.h"
+#include "core/status.h"
+#include "core/vocabulary.h"
+#include "core/worker.h"
+
+namespace graced {
+
+class Supervisor {
+ public:
+  // The policy of the first generation; each later one brings its own with Prepared.
+  explicit Supervisor(Policy first);
+
+  // What follows from an event, to be done in this order. `now` never goes back.
+  // Nothing follows once Finished was returned.
+  std::vector<Action> handle(const Event& event, Instant now);
+
+  // When to say TimePassed; `no_deadline` if there is nothing to wait for.
+  Instant next_deadline() const;
+
+  Status status() const;
+
+ private:
+  struct Rollout {
+    GenerationId generation;
+    std::vector<RequestId> askers;
+    Instant began;
+    Instant preparation_deadline;
+    std::optional<Policy> policy;  // once prepared
+  };
+  struct QueuedReload {
+    std::vector<RequestId> askers;
+    Instant first_asked;
+    Instant not_before;  // later than now only while a burst of SIGHUPs goes on
+  };
+  struct Respawn {
+    unsigned slot;
+    Instant at;
+  };
+  struct Stopping {
+    int exit_status;
+    std::string why;
+    std::vector<RequestId> askers;
+  };
+
+  void on(const Prepared&, Instant now);
+  void on(const PreparationFailed&, Instant now);
+  void on(const WorkerReady&, Instant now);
+  void on(const WorkerListening&, Instant now);
+  void on(const WorkerStopping&, Instant now);
+  void on(const WorkerAsksTime&, Instant now);
+  void on(const WorkerGone&, Instant now);
+  void on(const ReloadAsked&, Instant now);
+  void on(const StopAsked&, Instant now);
+  void on(const HammerAsked&, Instant now);
+  void on(const TimePassed&, Instant now);
+
+  void begin_rollout(std::vector<RequestId> askers, Instant now);
+  void promote(Instant now);
+  void abandon(const std::string& why, Instant now);
+  void record(const Rollout&, bool ok, const std::string& why, Instant now);
+  void queue_reload(RequestId by, Instant now);
+
+  void spawn(GenerationId generation, unsigned slot, Instant now);
+  void become_ready(Worker& worker, Instant now);
+  void leave(Worker& worker, Duration limit, Instant now);
+  void kill(Worker& worker, Instant now);
+  void lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now);
+  void enforce_max_draining(Instant now);
+  void begin_stop(int exit_status, std::string why, Instant now);
+  void deadline_passed(WorkerId id, Instant now);
+  void follow_up(Instant now);
+
+  Worker* find(WorkerId id);
+  const Policy& policy_of(GenerationId generation) const;
+  bool on_trial(const Worker& worker) const;
+  bool serves(const Worker& worker) const;
+  bool must_say_ready(const Policy& policy) const;
+  void answer(const std::vector<RequestId>& askers, bool ok, const std::string& why);
+  Phase phase() const;
+
+  Policy policy_;  // of the serving generation
+  std::vector<Worker> workers_;  // oldest first
+  std::optional<GenerationId> serving_;
+  bool serving_says_ready_ = false;  // some worker of the serving generation said READY=1
+  std::optional<Rollout> rollout_;
+  std::optional<QueuedReload> queued_;
+  std::optional<Stopping> stopping_;
+  bool finished_ = false;
+
+  std::vector<Respawn> respawns_;                // of the serving generation
+  std::map<unsigned, Duration> restart_delays_;  // by slot: what the next respawn there waits
+  std::deque<Instant> unexpected_exits_;         // within the start limit's window
+  Exit last_exit_;                               // of a worker that is not replaced
+
+  std::uint64_t last_generation_ = 0;
+  std::uint64_t last_worker_ = 0;
+  std::uint64_t reloads_ = 0;
+  std::uint64_t failed_reloads_ = 0;
+  std::uint64_t restarts_ = 0;
+  std::optional<ReloadStatus> last_reload_;
+
+  std::vector<Action> actions_;  // of the event being handled
+};
+
+}  // namespace graced

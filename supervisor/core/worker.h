@@ -1,0 +1,31 @@
+// One worker as the core sees it.
+//
+//   state    | READY=1 or listening | process gone       | its deadline passes | told to leave
+//   ---------+----------------------+--------------------+---------------------+--------------
+//   starting | ready; last of the   | candidate: abandon | candidate: abandon  | draining
+//            | candidate: promote   | serving: respawn   | serving: draining,  |
+//            |                      | after a delay      | and respawn         |
+//   ready    | nothing              | as above           | has none            | draining
+//   draining | nothing              | nothing more       | killed              | nothing
+//   killed   | nothing              | nothing more       | has none            | nothing
+#pragma once
+
+#include "core/id.h"
+#include "core/status.h"
+#include "core/time.h"
+
+namespace graced {
+
+struct Worker {
+  WorkerId id;
+  GenerationId generation;
+  unsigned slot = 0;  // 0…N-1: which of its generation's workers it is, and whose place it took
+  WorkerState state = WorkerState::starting;
+  Instant since{};           // of the state
+  Instant deadline = no_deadline;  // of starting (or of `--ready after`) and of draining
+  bool said_ready = false;   // READY=1, whenever it came
+
+  bool works() const { return state == WorkerState::starting || state == WorkerState::ready; }
+};
+
+}  // namespace graced
