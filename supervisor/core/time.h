@@ -22,8 +22,8 @@ constexpr Instant after(Instant now, Duration d) {
   return d >= no_deadline - now ? no_deadline : now + d;
 }
 
-// "250ms", "5s", "2min", "1h", "1min 30s", "infinity"; a bare number is seconds. Units as in
-// systemd.time(7): us, ms, s/sec, m/min, h/hr, d. Nothing negative. nullopt if it is none of these.
+// "250ms", "5s", "2min", "1h", "1.5h", "1min 30s", "infinity"; a bare number is seconds. Units as in
+// systemd.time(7): ns, us, ms, s/sec, m/min, h/hr, d. Nothing negative. nullopt if it is none of these.
 std::optional<Duration> parse_duration(std::string_view text);
 
 // The shortest form that parse_duration reads back: "1min 30s", "250ms", "infinity".

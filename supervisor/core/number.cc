@@ -1,0 +1,29 @@
+#include "core/number.h"
+
+#include <limits>
+
+namespace graced {
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  constexpr std::string_view suffixes = "KMGT";
+  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+
+  unsigned shift = 0;
+  if (!text.empty()) {
+    if (const auto at = suffixes.find(text.back()); at != std::string_view::npos) {
+      shift = 10 * (static_cast<unsigned>(at) + 1);
+      text.remove_suffix(1);
+    }
+  }
+  const auto number = parse_number<std::uint64_t>(text, 0, most >> shift);
+  if (!number) return std::nullopt;
+  return *number << shift;
+}
+
+std::optional<bool> parse_bool(std::string_view text) {
+  if (text == "yes" || text == "true" || text == "on" || text == "1") return true;
+  if (text == "no" || text == "false" || text == "off" || text == "0") return false;
+  return std::nullopt;
+}
+
+}  // namespace graced

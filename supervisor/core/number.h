@@ -1,0 +1,28 @@
+// Numbers as people write them. All or nothing: a text with anything else in it is no number.
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace graced {
+
+// Plain digits, no sign for an unsigned T, between min and max.
+template <std::integral T>
+std::optional<T> parse_number(std::string_view text, T min, T max, int base = 10) {
+  T value{};
+  const auto end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+  if (error != std::errc{} || stop != end || value < min || value > max) return std::nullopt;
+  return value;
+}
+
+// "4096", "64K", "8M", "1G", "2T": bytes, by powers of 1024.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
+// "yes", "no", "true", "false", "on", "off", "1", "0".
+std::optional<bool> parse_bool(std::string_view text);
+
+}  // namespace graced
