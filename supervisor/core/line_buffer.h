@@ -1,0 +1,34 @@
+// Cuts a stream of bytes into whole lines and remembers the last of them. Bytes come out as they
+// went in; a line that is not finished yet waits, so that nobody else's can end up in its middle.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace graced {
+
+class LineBuffer {
+ public:
+  static constexpr std::size_t kept_lines = 20;
+  static constexpr std::size_t kept_line_length = 1024;   // bytes; the rest of a longer line is not remembered
+  static constexpr std::size_t longest_line = 1 << 20;    // bytes; a longer one comes out in pieces
+
+  // What can be passed on now: all whole lines, in order.
+  std::string feed(std::string_view bytes);
+
+  // The stream has ended: the unfinished line, ended with a newline; empty if there is none.
+  std::string finish();
+
+  // The last lines seen, oldest first, without their newlines; an unfinished one counts.
+  std::vector<std::string> last_lines() const;
+
+ private:
+  void remember(std::string_view whole_lines);
+
+  std::string unfinished_;
+  std::deque<std::string> last_;
+};
+
+}  // namespace graced

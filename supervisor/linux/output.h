@@ -1,0 +1,38 @@
+// graced's own stderr, written to without ever waiting for whoever reads it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "linux/fd.h"
+
+namespace graced {
+
+class Output {
+ public:
+  // Borrows descriptor 2. Where it can be reopened, the non-blocking mode is ours alone: status
+  // flags of the inherited description are shared with whoever gave it to us.
+  Output();
+
+  // Takes all of it, in order; what cannot be written now waits. Once the reader is gone,
+  // everything is dropped silently: there is nobody left to tell.
+  void write(std::string_view bytes);
+
+  // True while something waits: then stop feeding it, watch fd() for EPOLLOUT and call flush().
+  bool full() const { return !waiting_.empty(); }
+  std::size_t waiting() const { return waiting_.size(); }
+  void flush();
+  int fd() const { return own_ ? own_.get() : STDERR_FILENO; }
+
+ private:
+  // How many bytes went out; 0: it would have had to wait.
+  std::size_t try_write(std::string_view bytes);
+
+  enum class Kind { socket, patient, never_waits };
+  Kind kind_ = Kind::never_waits;
+  Fd own_;
+  std::string waiting_;
+  bool broken_ = false;
+};
+
+}  // namespace graced

@@ -1,0 +1,125 @@
+// Reading /proc, for the few processes that are ours.
+#include "linux/process.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <string_view>
+
+#include "linux/proc_file.h"
+
+namespace graced {
+
+namespace {
+
+struct Stat {
+  char state;
+  pid_t parent;
+  unsigned flags;  // PF_*
+};
+
+// proc(5): "PID (comm) state ppid pgrp session tty_nr tpgid flags …"; comm may hold anything.
+std::optional<Stat> stat_of(const std::string& directory) {
+  const auto text = contents_of(directory + "/stat");
+  if (!text) return std::nullopt;
+  const std::size_t paren = text->rfind(')');
+  if (paren == std::string::npos) return std::nullopt;
+  Stat s{};
+  int pgrp, session, tty, tpgid;
+  if (std::sscanf(text->c_str() + paren + 1, " %c %d %d %d %d %d %u", &s.state, &s.parent, &pgrp, &session, &tty,
+                  &tpgid, &s.flags) != 7) {
+    return std::nullopt;
+  }
+  return s;
+}
+
+template <class Number>
+std::optional<Number> number(std::string_view text) {
+  Number n{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (error != std::errc{} || end == text.data()) return std::nullopt;
+  return n;
+}
+
+}  // namespace
+
+std::optional<pid_t> parent_of(pid_t pid) {
+  const auto s = stat_of(fmt::format("/proc/{}", pid));
+  return s ? std::optional(s->parent) : std::nullopt;
+}
+
+std::vector<pid_t> descendants_of(pid_t pid) {
+  std::vector<pid_t> found;
+  const std::string tasks = fmt::format("/proc/{}/task", pid);
+  for (const std::string& task : entries_of(tasks)) {
+    const auto children = contents_of(tasks + "/" + task + "/children");
+    if (!children) continue;
+    for (std::size_t at = 0; at < children->size();) {
+      const std::size_t end = std::min(children->find(' ', at), children->size());
+      if (const auto child = number<pid_t>(std::string_view(*children).substr(at, end - at))) found.push_back(*child);
+      at = end + 1;
+    }
+  }
+  for (std::size_t i = 0, direct = found.size(); i < direct; ++i) {
+    const std::vector<pid_t> below = descendants_of(found[i]);
+    found.insert(found.end(), below.begin(), below.end());
+  }
+  return found;
+}
+
+Rest rest_of(pid_t pid) {
+  constexpr unsigned pf_exiting = 0x4;
+  const std::string tasks = fmt::format("/proc/{}/task", pid);
+  const std::vector<std::string> threads = entries_of(tasks);
+  if (threads.empty()) return Rest::exiting;
+
+  bool busy = false;
+  for (const std::string& thread : threads) {
+    const auto s = stat_of(tasks + "/" + thread);
+    // A thread that ends is no news, a leader that ends is: with it, or soon, goes the process.
+    const bool leader = thread == std::to_string(pid);
+    if (!s || (s->flags & pf_exiting) != 0 || s->state == 'Z' || s->state == 'X') {
+      if (leader) return Rest::exiting;
+      busy = true;
+    } else if (s->state != 'S') {
+      busy = true;
+    }
+  }
+  return busy ? Rest::busy : Rest::resting;
+}
+
+std::optional<WorkerMark> mark_of(pid_t pid) {
+  const auto environment = contents_of(fmt::format("/proc/{}/environ", pid));
+  if (!environment) return std::nullopt;
+  std::optional<std::uint64_t> generation;
+  std::optional<unsigned> slot;
+  for (std::string_view rest = *environment; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\0'), rest.size());
+    const std::string_view e = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    constexpr std::string_view generation_key = "GRACED_GENERATION=";
+    constexpr std::string_view slot_key = "GRACED_WORKER=";
+    if (e.starts_with(generation_key)) generation = number<std::uint64_t>(e.substr(generation_key.size()));
+    if (e.starts_with(slot_key)) slot = number<unsigned>(e.substr(slot_key.size()));
+  }
+  if (!generation || !slot) return std::nullopt;
+  return WorkerMark{*generation, *slot};
+}
+
+pid_t pid_of(int pidfd) {
+  const auto info = contents_of(fmt::format("/proc/self/fdinfo/{}", pidfd));
+  if (!info) return -1;
+  const std::size_t at = info->find("Pid:\t");
+  if (at == std::string::npos) return -1;
+  return number<pid_t>(std::string_view(*info).substr(at + 5)).value_or(-1);
+}
+
+std::string name_of(pid_t pid) {
+  auto name = contents_of(fmt::format("/proc/{}/comm", pid));
+  if (!name) return "?";
+  while (name->ends_with('\n')) name->pop_back();
+  return *name;
+}
+
+}  // namespace graced

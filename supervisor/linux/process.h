@@ -1,0 +1,41 @@
+// What /proc tells of a process and its relatives. Everything may be out of date when it is read:
+// a process that is gone is an answer, never an error.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace graced {
+
+// The parent, nullopt if there is no such process (any more).
+std::optional<pid_t> parent_of(pid_t pid);
+
+// Children, grandchildren and so on, without the process itself.
+std::vector<pid_t> descendants_of(pid_t pid);
+
+enum class Rest {
+  resting,  // every thread sleeps: what it wanted to do, it has done
+  busy,
+  exiting,  // on its way out, or gone
+};
+Rest rest_of(pid_t pid);
+
+// Which worker a process was started below, as its environment tells (GRACED_GENERATION and
+// GRACED_WORKER); for processes whose ancestors are gone.
+struct WorkerMark {
+  std::uint64_t generation;
+  unsigned slot;
+};
+std::optional<WorkerMark> mark_of(pid_t pid);
+
+// The PID that a pidfd stands for, -1 if that process has been reaped.
+pid_t pid_of(int pidfd);
+
+// The command name (/proc/PID/comm), "?" if it is gone.
+std::string name_of(pid_t pid);
+
+}  // namespace graced

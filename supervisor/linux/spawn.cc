@@ -1,0 +1,336 @@
+// clone3(CLONE_VM|CLONE_VFORK|CLONE_PIDFD): the child borrows our memory until exec, so a large
+// parent costs nothing and nothing may be allocated, locked or thrown in between.
+#include "linux/spawn.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "linux/sys_error.h"
+
+namespace graced {
+
+namespace {
+
+constexpr int first_passed_fd = 3;
+
+enum class Step : int { signals, group, descriptors, limits, groups, gid, uid, directory, exec };
+
+struct Failure {
+  Step step;
+  int code;      // errno
+  int which;     // index of the limit
+};
+
+// Everything the child needs, as pointers to memory that the parent owns.
+struct Layout {
+  const Launch* launch;
+  std::vector<std::string> strings;       // backing of what follows
+  std::vector<std::string> programs;      // paths to try, in order
+  std::vector<const char*> argv;
+  std::vector<const char*> envp;
+  char* listen_pid = nullptr;             // digits go here; the rest of the slot is already zero
+  std::vector<int> pass;                  // working copy of pass_fds
+  int status_fd = -1;
+};
+
+std::vector<std::string> programs_for(const Launch& launch) {
+  const std::string& program = launch.command.front();
+  if (program.find('/') != std::string::npos) return {program};
+
+  std::string path = "/usr/local/bin:/usr/bin:/bin";
+  for (const std::string& e : launch.environment) {
+    if (e.starts_with("PATH=")) path = e.substr(5);
+  }
+  std::vector<std::string> programs;
+  for (std::size_t from = 0; from <= path.size();) {
+    const std::size_t to = std::min(path.find(':', from), path.size());
+    const std::string directory = path.substr(from, to - from);
+    programs.push_back((directory.empty() ? "." : directory) + "/" + program);
+    from = to + 1;
+  }
+  return programs;
+}
+
+Layout lay_out(const Launch& launch, int status_fd) {
+  Layout l;
+  l.launch = &launch;
+  l.programs = programs_for(launch);
+  l.pass = launch.pass_fds;
+  l.status_fd = status_fd;
+  for (const std::string& word : launch.command) l.argv.push_back(word.c_str());
+  l.argv.push_back(nullptr);
+
+  l.strings.reserve(3);  // pointers into it must stay
+  for (const std::string& e : launch.environment) l.envp.push_back(e.c_str());
+  if (!launch.pass_fds.empty()) {
+    std::string names;
+    for (const std::string& name : launch.pass_names) names += (names.empty() ? "" : ":") + name;
+    l.strings.push_back(fmt::format("LISTEN_FDS={}", launch.pass_fds.size()));
+    l.strings.push_back("LISTEN_FDNAMES=" + names);
+    constexpr std::string_view key = "LISTEN_PID=";
+    l.strings.push_back(std::string(key) + std::string(20, '\0'));
+    l.listen_pid = l.strings.back().data() + key.size();
+    for (const std::string& s : l.strings) l.envp.push_back(s.c_str());
+  }
+  l.envp.push_back(nullptr);
+  return l;
+}
+
+// Without leading zeros: sd_listen_fds() would read those as octal.
+void write_number(char* at, pid_t number) noexcept {
+  std::array<char, 20> digits{};
+  std::size_t n = 0;
+  for (; number > 0; number /= 10) digits[n++] = static_cast<char>('0' + number % 10);
+  while (n > 0) *at++ = digits[--n];
+}
+
+// A source below the targets would be overwritten before its turn, so those move up first.
+bool place_descriptors(Layout& l) noexcept {
+  const Launch& launch = *l.launch;
+  const int first_free = first_passed_fd + static_cast<int>(l.pass.size());
+  for (int& fd : l.pass) {
+    if (fd < first_free) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, first_free);
+    if (fd < 0) return false;
+  }
+  int in = launch.stdin_fd;
+  int err = launch.stderr_fd;
+  for (int* fd : {&in, &err, &l.status_fd}) {
+    if (*fd >= 0 && *fd < first_free) *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, first_free);
+  }
+  if (l.status_fd < 0) return false;
+  if (in >= 0 && ::dup2(in, STDIN_FILENO) < 0) return false;
+  if (err >= 0 && ::dup2(err, STDERR_FILENO) < 0) return false;
+  int target = first_passed_fd;
+  for (const int fd : l.pass) {
+    if (::dup2(fd, target++) < 0) return false;
+  }
+  // Strays that graced was started with are nobody's business.
+  ::syscall(SYS_close_range, static_cast<unsigned>(first_free), ~0U, CLOSE_RANGE_CLOEXEC);
+  return true;
+}
+
+// Raw calls: glibc's wrappers would go round all threads of a process that is not ours alone.
+bool become(const Launch::Identity& identity, Step& step) noexcept {
+  step = Step::groups;
+  if (::syscall(SYS_setgroups, identity.groups.size(), identity.groups.data()) != 0) return false;
+  step = Step::gid;
+  if (::syscall(SYS_setresgid, identity.gid, identity.gid, identity.gid) != 0) return false;
+  step = Step::uid;
+  return ::syscall(SYS_setresuid, identity.uid, identity.uid, identity.uid) == 0;
+}
+
+// As execvp(3): a directory without permission does not end the search.
+void exec(const Layout& l) noexcept {
+  int worst = ENOENT;
+  for (const std::string& program : l.programs) {
+    ::execve(program.c_str(), const_cast<char**>(l.argv.data()), const_cast<char**>(l.envp.data()));
+    if (errno == EACCES) worst = EACCES;
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) return;
+  }
+  errno = worst;
+}
+
+// The sanitizer does not know the stack that this runs on.
+#define GRACED_ON_FOREIGN_STACK __attribute__((no_sanitize_address))
+
+[[noreturn]] GRACED_ON_FOREIGN_STACK void become_worker(void* layout) noexcept {
+  Layout& l = *static_cast<Layout*>(layout);
+  const Launch& launch = *l.launch;
+  int which = 0;
+
+  Step step = Step::signals;
+  for (int signo = 1; signo < NSIG; ++signo) ::signal(signo, SIG_DFL);
+  bool ok = ::sigprocmask(SIG_SETMASK, &launch.signal_mask, nullptr) == 0;
+
+  if (ok) {
+    step = Step::group;
+    ok = ::setpgid(0, 0) == 0;
+  }
+  if (ok) {
+    step = Step::descriptors;
+    ok = place_descriptors(l);
+  }
+  if (ok && launch.umask) ::umask(*launch.umask);
+  if (ok) {
+    step = Step::limits;
+    for (const Launch::Limit& limit : launch.limits) {
+      ok = ::setrlimit(static_cast<__rlimit_resource_t>(limit.resource), &limit.value) == 0;
+      if (!ok) break;
+      ++which;
+    }
+  }
+  if (ok && launch.identity) ok = become(*launch.identity, step);
+  if (ok && launch.directory) {
+    step = Step::directory;
+    ok = ::chdir(launch.directory->c_str()) == 0;
+  }
+  if (ok) {
+    step = Step::exec;
+    if (l.listen_pid) write_number(l.listen_pid, ::getpid());
+    exec(l);
+  }
+  const Failure failure{step, errno, which};
+  (void)!::write(l.status_fd, &failure, sizeof failure);
+  ::_exit(127);
+}
+
+// The child must not return through our frames: it gets a stack of its own and never comes back.
+class ChildStack {
+ public:
+  static constexpr std::size_t size = 64 * 1024;
+  ChildStack()
+      : base_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
+    if (base_ == MAP_FAILED) throw sys_error("allocate a stack for the new process");
+  }
+  ~ChildStack() { ::munmap(base_, size); }
+  ChildStack(const ChildStack&) = delete;
+  ChildStack& operator=(const ChildStack&) = delete;
+  void* base() const { return base_; }
+
+ private:
+  void* base_;
+};
+
+// -ENOSYS where we have no stub for the processor.
+long clone_like_vfork(Layout& layout, int& pidfd) {
+  static const ChildStack stack;
+  clone_args args{};
+  args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  args.stack = reinterpret_cast<std::uint64_t>(stack.base());
+  args.stack_size = ChildStack::size;
+#if defined(__x86_64__)
+  long result = SYS_clone3;
+  register void (*entry)(void*) __asm__("r8") = become_worker;
+  register void* argument __asm__("r9") = &layout;
+  __asm__ volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xor %%ebp, %%ebp\n\t"
+      "mov %%r9, %%rdi\n\t"
+      "call *%%r8\n\t"
+      "hlt\n"
+      "1:"
+      : "+a"(result), "+r"(entry), "+r"(argument)
+      : "D"(&args), "S"(sizeof args)
+      : "rcx", "r11", "memory", "cc");
+  return result;
+#elif defined(__aarch64__)
+  register long result __asm__("x0") = reinterpret_cast<long>(&args);
+  register long size __asm__("x1") = sizeof args;
+  register long number __asm__("x8") = SYS_clone3;
+  register void (*entry)(void*) __asm__("x9") = become_worker;
+  register void* argument __asm__("x10") = &layout;
+  __asm__ volatile(
+      "svc #0\n\t"
+      "cbnz x0, 1f\n\t"
+      "mov x29, #0\n\t"
+      "mov x0, x10\n\t"
+      "blr x9\n\t"
+      "brk #1\n"
+      "1:"
+      : "+r"(result)
+      : "r"(size), "r"(number), "r"(entry), "r"(argument)
+      : "memory", "cc");
+  return result;
+#else
+  (void)layout;
+  return -ENOSYS;
+#endif
+}
+
+// Where clone3 is refused (an old kernel, a container's seccomp filter).
+long plain_fork(Layout& layout, int& pidfd) {
+  const pid_t pid = ::fork();
+  if (pid == 0) become_worker(&layout);
+  if (pid < 0) return -errno;
+  pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  return pid;
+}
+
+bool can_fall_back(long result) { return result == -ENOSYS || result == -EPERM || result == -EINVAL; }
+
+std::string exec_hint(const Layout& l, int code) {
+  const std::string& program = l.launch->command.front();
+  const bool looked_up = program.find('/') == std::string::npos;
+  if (code == ENOENT && looked_up) return " (not found in PATH)";
+  struct stat file{};
+  const std::string path =
+      l.launch->directory && !program.starts_with('/') ? *l.launch->directory + "/" + program : program;
+  if (looked_up || ::stat(path.c_str(), &file) != 0) return "";
+  if (code == ENOENT) return " (the file is there; the interpreter that its first line names is not)";
+  if (S_ISDIR(file.st_mode)) return " (it is a directory)";
+  if (code == EACCES && (file.st_mode & 0111) == 0) return " (not executable: chmod +x it)";
+  if (code == ENOEXEC) return " (neither a program nor a script that begins with #!)";
+  return "";
+}
+
+SpawnFailed explain(const Layout& l, const Failure& failure) {
+  const Launch& launch = *l.launch;
+  const char* reason = ::strerrordesc_np(failure.code);
+  switch (failure.step) {
+    case Step::signals: return {fmt::format("set the worker's signal mask: {}", reason), false};
+    case Step::group: return {fmt::format("give the worker a process group: {}", reason), false};
+    case Step::descriptors: {
+      rlimit files{};
+      ::getrlimit(RLIMIT_NOFILE, &files);
+      return {fmt::format("pass {} sockets to the worker: {} (the limit is {} descriptors; raise it with ulimit -n or "
+                          "LimitNOFILE=)",
+                          launch.pass_fds.size(), reason, files.rlim_cur),
+              false};
+    }
+    case Step::limits:
+      return {fmt::format("set limit {}: {}", launch.limits[static_cast<std::size_t>(failure.which)].name, reason),
+              false};
+    case Step::groups:
+    case Step::gid:
+    case Step::uid:
+      return {fmt::format("become user {}: {} (graced must run as root for that)", launch.identity->name, reason),
+              false};
+    case Step::directory: return {fmt::format("chdir {}: {}", *launch.directory, reason), false};
+    case Step::exec:
+      return {fmt::format("exec {}: {}{}", launch.command.front(), reason, exec_hint(l, failure.code)),
+              failure.code == ENOENT};
+  }
+  return {reason, false};
+}
+
+}  // namespace
+
+std::variant<Spawned, SpawnFailed> spawn(const Launch& launch) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw sys_error("create a pipe for the new process");
+  Fd read_end(ends[0]);
+  Fd write_end(ends[1]);
+  Layout layout = lay_out(launch, write_end.get());
+
+  int pidfd_number = -1;
+  long pid = clone_like_vfork(layout, pidfd_number);
+  if (can_fall_back(pid)) pid = plain_fork(layout, pidfd_number);
+  if (pid < 0) throw sys_error_of(static_cast<int>(pid), "start a process");
+  Fd pidfd(pidfd_number);
+  write_end.reset();
+
+  Failure failure{};
+  const ssize_t n = ::read(read_end.get(), &failure, sizeof failure);
+  if (n == 0) return Spawned{static_cast<pid_t>(pid), std::move(pidfd)};
+
+  ::waitpid(static_cast<pid_t>(pid), nullptr, 0);
+  if (n != sizeof failure) return SpawnFailed{"the new process vanished before exec", false};
+  return explain(layout, failure);
+}
+
+}  // namespace graced

@@ -1,0 +1,60 @@
+// From a plan to a running process: clone3 like vfork, everything laid out before, errors by a pipe.
+#pragma once
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "linux/fd.h"
+
+namespace graced {
+
+// Descriptors are borrowed for the call. Nothing else than these and stdout (and stdin, stderr
+// where left at -1) reaches the new process.
+struct Launch {
+  std::vector<std::string> command;      // at least one word; without '/' it is looked up in the environment's PATH
+  std::vector<std::string> environment;  // NAME=VALUE; LISTEN_FDS and its kin are added here
+
+  std::vector<int> pass_fds;             // become 3, 4, …, see sd_listen_fds(3)
+  std::vector<std::string> pass_names;   // as many; LISTEN_FDNAMES
+  int stdin_fd = -1;
+  int stderr_fd = -1;
+
+  struct Identity {
+    uid_t uid;
+    gid_t gid;
+    std::vector<gid_t> groups;
+    std::string name;  // for messages
+  };
+  struct Limit {
+    int resource;
+    rlimit value;
+    std::string name;  // for messages
+  };
+  std::optional<Identity> identity;
+  std::vector<Limit> limits;
+  std::optional<mode_t> umask;
+  std::optional<std::string> directory;
+  sigset_t signal_mask;  // what graced itself was started with
+};
+
+struct Spawned {
+  pid_t pid;  // leads a process group of its own
+  Fd pidfd;
+};
+
+struct SpawnFailed {
+  std::string why;  // "exec ./app: No such file or directory"
+  bool missing;     // the program is not there, as a shell's 127; else found but not startable, 126
+};
+
+// All signals must be blocked or harmless in the caller; one thread. Throws std::system_error where
+// graced itself lacks something (descriptors, memory for a process).
+std::variant<Spawned, SpawnFailed> spawn(const Launch& launch);
+
+}  // namespace graced
