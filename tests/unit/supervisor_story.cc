@@ -1,0 +1,194 @@
+// How a story is told, and the words for what is said between core and edge.
+#include "supervisor_story.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace graced {
+
+namespace {
+
+std::string ms(Duration d) {
+  if (d == infinity) return "infinity";
+  return fmt::format("{}ms", std::chrono::duration<double, std::milli>(d).count());
+}
+
+struct Words {
+  std::string operator()(const Prepared& e) const {
+    const Policy& p = e.policy;
+    return fmt::format(
+        "Prepared generation {}: workers {}, ready {} after {}, ready timeout {}, drain timeout {}, stop "
+        "timeout {}, "
+        "max draining {}, restart {}, delay {} to {} reset {}, start limit {}/{}",
+        e.generation.value, p.workers, static_cast<int>(p.ready), ms(p.ready_after), ms(p.ready_timeout),
+        ms(p.drain_timeout), ms(p.stop_timeout), p.max_draining, static_cast<int>(p.restart),
+        ms(p.restart_delay), ms(p.restart_delay_limit), ms(p.restart_delay_reset), p.start_limit,
+        ms(p.start_limit_window));
+  }
+  std::string operator()(const PreparationFailed& e) const {
+    return fmt::format("PreparationFailed generation {}", e.generation.value);
+  }
+  std::string operator()(const WorkerReady& e) const { return fmt::format("WorkerReady {}", e.worker.value); }
+  std::string operator()(const WorkerListening& e) const {
+    return fmt::format("WorkerListening {}", e.worker.value);
+  }
+  std::string operator()(const WorkerStopping& e) const {
+    return fmt::format("WorkerStopping {}", e.worker.value);
+  }
+  std::string operator()(const WorkerAsksTime& e) const {
+    return fmt::format("WorkerAsksTime {}: {}", e.worker.value, ms(e.from_now));
+  }
+  std::string operator()(const WorkerGone& e) const {
+    return fmt::format("WorkerGone {}: {}", e.worker.value, e.exit.status);
+  }
+  std::string operator()(const ReloadAsked& e) const { return fmt::format("ReloadAsked by {}", e.by.value); }
+  std::string operator()(const StopAsked& e) const { return fmt::format("StopAsked by {}", e.by.value); }
+  std::string operator()(const HammerAsked&) const { return "HammerAsked"; }
+  std::string operator()(const TimePassed&) const { return "TimePassed"; }
+
+  std::string operator()(const Prepare& a) const {
+    return fmt::format("Prepare generation {}", a.generation.value);
+  }
+  std::string operator()(const Spawn& a) const {
+    return fmt::format("Spawn {}: generation {} slot {}{}", a.worker.value, a.generation.value, a.slot,
+                       a.watch_listening ? ", watched" : "");
+  }
+  std::string operator()(const Switch& a) const { return fmt::format("Switch to generation {}", a.to.value); }
+  std::string operator()(const Abandon& a) const {
+    return fmt::format("Abandon generation {}: {}", a.generation.value, a.why);
+  }
+  std::string operator()(const Drain& a) const { return fmt::format("Drain {}", a.worker.value); }
+  std::string operator()(const Kill& a) const { return fmt::format("Kill {}", a.worker.value); }
+  std::string operator()(const Answer& a) const {
+    return fmt::format("Answer {}: {} generation {} {}", a.to.value, a.ok ? "ok" : "failed", a.generation.value,
+                       a.why);
+  }
+  std::string operator()(const Finished& a) const {
+    return fmt::format("Finished {}: {}", a.exit_status, a.why);
+  }
+};
+
+}  // namespace
+
+std::string describe(const Event& event) {
+  return std::visit(Words{}, event);
+}
+std::string describe(const Action& action) {
+  return std::visit(Words{}, action);
+}
+
+Story::Story(const Policy& first) : supervisor(first), policy(first) {}
+
+void Story::happens(const Event& event) {
+  last = supervisor.handle(event, now);
+  for (const Spawn& spawn : only<Spawn>(last)) spawns.push_back(spawn);
+  for (const Prepare& prepare : only<Prepare>(last)) preparing = prepare.generation;
+}
+
+void Story::passes(Duration d) {
+  const Instant until = now + d;
+  std::vector<Action> all;
+  for (int rounds = 0; supervisor.next_deadline() <= until; ++rounds) {
+    REQUIRE_MESSAGE(rounds < 1000, "time stands still");
+    now = std::max(now, supervisor.next_deadline());
+    happens(TimePassed{});
+    all.insert(all.end(), last.begin(), last.end());
+  }
+  now = until;
+  last = all;
+}
+
+void Story::prepared() {
+  prepared(policy);
+}
+
+void Story::prepared(const Policy& with) {
+  policy = with;
+  happens(Prepared{preparing, with});
+}
+
+void Story::candidate_becomes_ready() {
+  const GenerationId candidate = preparing;
+  for (const Spawn& spawn : std::vector<Spawn>(spawns)) {
+    if (spawn.generation != candidate) continue;
+    if (state(spawn.worker) == "starting") happens(WorkerReady{spawn.worker});
+    if (state(spawn.worker) == "starting") happens(WorkerListening{spawn.worker});
+  }
+}
+
+void Story::reloads(RequestId by) {
+  reloads(policy, by);
+}
+
+void Story::reloads(const Policy& with, RequestId by) {
+  happens(ReloadAsked{by});
+  prepared(with);
+  candidate_becomes_ready();
+  REQUIRE(the<Switch>(last).to == preparing);
+}
+
+void Story::exits(WorkerId worker, int status) {
+  happens(WorkerGone{worker, {fmt::format("exited with status {}", status), status}});
+}
+
+void Story::everybody_exits() {
+  everybody_exits_but({});
+}
+
+void Story::everybody_exits_but(const std::vector<WorkerId>& staying) {
+  std::vector<Action> all;
+  for (const WorkerStatus& w : supervisor.status().workers) {
+    if (std::ranges::find(staying, w.worker) != staying.end()) continue;
+    exits(w.worker, 0);
+    all.insert(all.end(), last.begin(), last.end());
+  }
+  last = all;
+}
+
+WorkerId Story::newest(unsigned slot) const {
+  const auto found =
+      std::find_if(spawns.rbegin(), spawns.rend(), [&](const Spawn& s) { return s.slot == slot; });
+  REQUIRE(found != spawns.rend());
+  return found->worker;
+}
+
+std::string Story::state(WorkerId worker) const {
+  for (const WorkerStatus& w : supervisor.status().workers) {
+    if (w.worker == worker) return std::string(to_text(w.state));
+  }
+  return "gone";
+}
+
+Instant Story::deadline(WorkerId worker) const {
+  for (const WorkerStatus& w : supervisor.status().workers) {
+    if (w.worker == worker) return w.deadline;
+  }
+  return no_deadline;
+}
+
+std::string Story::phase() const {
+  return std::string(to_text(supervisor.status().phase));
+}
+
+std::vector<WorkerId> Story::serving() const {
+  const Status status = supervisor.status();
+  std::vector<WorkerId> found;
+  for (const WorkerStatus& w : status.workers) {
+    const bool works = w.state == WorkerState::starting || w.state == WorkerState::ready;
+    if (status.serving == w.generation && works) found.push_back(w.worker);
+  }
+  return found;
+}
+
+GenerationId Story::serving_generation() const {
+  return supervisor.status().serving.value_or(GenerationId{});
+}
+
+Story serving(const Policy& policy) {
+  Story s(policy);
+  s.reloads();
+  return s;
+}
+
+}  // namespace graced
