@@ -207,7 +207,10 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
   }
 
   unexpected_exits_.push_back(now);
-  while (after(unexpected_exits_.front(), policy_.start_limit_window) <= now) unexpected_exits_.pop_front();
+  // A window of no length holds not even the exit that was just put in.
+  while (!unexpected_exits_.empty() && after(unexpected_exits_.front(), policy_.start_limit_window) <= now) {
+    unexpected_exits_.pop_front();
+  }
   // A candidate on trial may be the cure: give up only if it fails as well.
   if (unexpected_exits_.size() > policy_.start_limit && !rollout_) {
     begin_stop(1,

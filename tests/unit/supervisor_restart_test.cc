@@ -131,6 +131,12 @@ TEST_CASE("with a start limit of 0 the first unexpected exit is one too many") {
   CHECK(the<Finished>(s.last).exit_status == 1);
 }
 
+TEST_CASE("with a start limit over no time at all graced never gives up") {
+  Story s = serving(Policy{.start_limit = 2, .start_limit_window = 0s});
+  for (int i = 0; i < 50; ++i) replacement_delay(s);
+  CHECK(s.phase() == "serving");
+}
+
 TEST_CASE("exits in all slots count, and giving up drains those that still serve") {
   Story s = serving(Policy{.workers = 3, .stop_timeout = 5s, .start_limit = 1});
   const WorkerId survivor = s.newest(2);
