@@ -224,7 +224,9 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
   const bool served = worker.state == WorkerState::ready && now - worker.since >= policy_.restart_delay_reset;
   if (served) delay->second = policy_.restart_delay;
   respawns_.push_back({worker.slot, after(now, delay->second)});
-  delay->second = std::min(delay->second * 2, std::max(policy_.restart_delay_limit, policy_.restart_delay));
+  // Twice as long next time; an infinite delay has no double.
+  const Duration limit = std::max(policy_.restart_delay_limit, policy_.restart_delay);
+  delay->second = delay->second > limit / 2 ? limit : delay->second * 2;
 }
 
 void Supervisor::leave(Worker& worker, Duration limit, Instant now) {

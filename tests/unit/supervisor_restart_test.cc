@@ -68,6 +68,17 @@ TEST_CASE("without a restart delay a worker is replaced at once, every time") {
   for (int i = 0; i < 5; ++i) CHECK(replacement_delay(s) == 0s);
 }
 
+TEST_CASE("with an infinite restart delay a worker is never replaced, and graced goes on") {
+  Story s = serving(Policy{.restart_delay = infinity});
+  for (int i = 0; i < 3; ++i) {
+    s.exits(s.newest());
+    s.passes(24h);
+    CHECK(s.last.empty());
+    CHECK(s.phase() == "serving");
+    s.reloads();
+  }
+}
+
 TEST_CASE("a worker that dies while starting doubles the delay like any other") {
   Story s = serving(persistent());
   CHECK(replacement_delay(s) == 100ms);
