@@ -1,0 +1,24 @@
+// A file that holds graced's PID for as long as graced lives.
+#pragma once
+
+#include <string>
+
+namespace graced {
+
+class PidFile {
+ public:
+  // Written in one step: whoever reads it sees the old content or the new one, never a part.
+  // Throws std::system_error: "pid file /run/x/a.pid: No such file or directory".
+  explicit PidFile(const std::string& path);
+
+  // Removes it, unless somebody else's PID stands there by now.
+  ~PidFile();
+
+  PidFile(const PidFile&) = delete;
+  PidFile& operator=(const PidFile&) = delete;
+
+ private:
+  std::string path_;  // absolute: the working directory may change
+};
+
+}  // namespace graced

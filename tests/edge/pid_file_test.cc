@@ -1,0 +1,73 @@
+#include "linux/pid_file.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <optional>
+#include <system_error>
+
+#include "temp_directory.h"
+
+using namespace graced;
+
+namespace {
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string error_of(const std::string& path) {
+  try {
+    const PidFile file(path);
+  } catch (const std::system_error& error) { return error.what(); }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("a pid file holds our PID, readable by all, and is the only file") {
+  const TempDirectory scratch;
+  const std::string path = scratch / "a.pid";
+  {
+    const PidFile file(path);
+    CHECK(content_of(path) == std::to_string(::getpid()) + "\n");
+    struct stat status {};
+    REQUIRE(::stat(path.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0644);
+    std::filesystem::remove(path);
+    CHECK(scratch.empty());
+  }
+  CHECK(scratch.empty());
+}
+
+TEST_CASE("a pid file left from the last run is replaced, and removed at the end") {
+  const TempDirectory scratch;
+  const std::string path = scratch / "a.pid";
+  std::ofstream(path) << "999999999999\n";
+  {
+    const PidFile file(path);
+    CHECK(content_of(path) == std::to_string(::getpid()) + "\n");
+  }
+  CHECK(scratch.empty());
+}
+
+TEST_CASE("a pid file that has become somebody else's is left to them") {
+  const TempDirectory scratch;
+  const std::string path = scratch / "a.pid";
+  {
+    const PidFile file(path);
+    std::ofstream(path) << ::getpid() << "0\n";
+  }
+  CHECK(content_of(path) == std::to_string(::getpid()) + "0\n");
+}
+
+TEST_CASE("a pid file that cannot be written is named and leaves nothing") {
+  const TempDirectory scratch;
+  CHECK(error_of(scratch / "missing/a.pid") ==
+        "pid file " + (scratch / "missing/a.pid") + ": No such file or directory");
+  CHECK(error_of(scratch.path) == "pid file " + scratch.path + ": Is a directory");
+  CHECK(scratch.empty());
+}
