@@ -1,0 +1,25 @@
+// Sockets that whoever started graced hands over as sd_listen_fds(3) describes.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "linux/listener.h"
+
+namespace graced {
+
+// The values of LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES; nullopt: not set.
+struct ListenVariables {
+  std::optional<std::string> pid;
+  std::optional<std::string> fds;
+  std::optional<std::string> names;
+};
+
+// Takes descriptors 3, 4, … and moves them to other numbers. None if LISTEN_PID is not ours. The name
+// is the one in LISTEN_FDNAMES, else ListenSpec's for `fd:N`. Throws std::runtime_error with one line
+// ("LISTEN_FDS=3 announces descriptor 5, but it is not open"), and then nothing was moved.
+std::vector<std::shared_ptr<Listener>> inherited_sockets(const ListenVariables& variables);
+
+}  // namespace graced

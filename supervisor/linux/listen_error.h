@@ -1,0 +1,30 @@
+// Why an address cannot be listened on: one line that says what is in the way and what to do.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+namespace graced {
+
+// A std::system_error that has the last word on its own text: the reason stands where it reads best
+// ("bind 8080: Address already in use by nginx (PID 812)"), not once more at the end.
+class ListenError : public std::system_error {
+ public:
+  ListenError(int code, const std::string& line) : system_error(code, std::generic_category()), line_(line) {}
+  const char* what() const noexcept override { return line_.what(); }
+
+ private:
+  std::runtime_error line_;  // copies without throwing, as exceptions must
+};
+
+// "STEP ADDRESS: Permission denied", with " (HINT)" unless that is empty.
+inline ListenError listen_error(int code, std::string_view step, std::string_view hint = {}) {
+  const std::string reason = std::generic_category().message(code);
+  return {code,
+          hint.empty() ? fmt::format("{}: {}", step, reason) : fmt::format("{}: {} ({})", step, reason, hint)};
+}
+
+}  // namespace graced

@@ -1,0 +1,52 @@
+// One socket on its way to be listened on: made, given its options, bound; and what it is asked later.
+// Everything here throws ListenError.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/listen_spec.h"
+#include "linux/fd.h"
+
+namespace graced {
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(sockaddr_storage);
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+  bool same_as(const SocketAddress& other) const;
+};
+
+int socket_type(AddressKind kind);    // SOCK_STREAM, …
+bool takes_connections(AddressKind);  // needs listen(2)
+
+// CLOEXEC, and O_NONBLOCK if the options ask for it: only then, as with systemd's NonBlocking=. The
+// flag belongs to everybody who holds the socket, so it is set here once and never again.
+Fd make_socket(int family, const ListenSpec& spec);
+
+// All options but those that make sense only before bind(2), which set_options_to_bind knows.
+void set_options(int fd, const ListenOptions& options, const std::string& address);
+void set_options_to_bind(int fd, const SocketAddress& where, const ListenSpec& spec);
+
+// A tcp or udp socket, ready: bound and listening.
+Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec);
+
+// listen(2); may be called again with another backlog.
+void start_listening(int fd, const ListenOptions& options, const std::string& address);
+
+// AddressKind::inherited stands for a family or type that graced does not open itself (vsock, …).
+// Throws if it is no socket: "fd:5: descriptor 5 is not a socket".
+AddressKind socket_kind(int fd, const std::string& address);
+
+// As really bound: "tcp [::]:8080", "udp 127.0.0.1:53", "unix /run/a.sock", "unix-dgram @abstract".
+std::string bound_address(int fd, AddressKind kind);
+
+// The hint for EMFILE and ENFILE; empty for any other errno.
+std::string descriptor_limit_hint(int code);
+
+}  // namespace graced

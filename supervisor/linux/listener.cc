@@ -1,0 +1,258 @@
+// From an address as written to sockets, and from new options to the same sockets.
+#include "linux/listener.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "linux/listen_socket.h"
+
+namespace graced {
+namespace {
+
+using Listeners = std::vector<std::shared_ptr<Listener>>;
+
+bool every_address(const ListenSpec& spec) {
+  return spec.host.empty() || spec.host == "*";
+}
+
+SocketAddress wildcard(int family, std::uint16_t port) {
+  SocketAddress address;
+  if (family == AF_INET6) {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    address.length = sizeof v6;
+    std::memcpy(&address.storage, &v6, sizeof v6);
+  } else {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    address.length = sizeof v4;
+    std::memcpy(&address.storage, &v4, sizeof v4);
+  }
+  return address;
+}
+
+std::vector<SocketAddress> resolve(const ListenSpec& spec) {
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST;
+  hints.ai_socktype = socket_type(spec.kind);
+  if (spec.family == IpFamily::v4) hints.ai_family = AF_INET;
+  if (spec.family == IpFamily::v6) hints.ai_family = AF_INET6;
+
+  const std::string port = std::to_string(spec.port);
+  addrinfo* list = nullptr;
+  // Numbers first: they need no resolver, and most addresses are numbers.
+  int error = ::getaddrinfo(spec.host.c_str(), port.c_str(), &hints, &list);
+  if (error == EAI_NONAME) {
+    hints.ai_flags &= ~AI_NUMERICHOST;
+    error = ::getaddrinfo(spec.host.c_str(), port.c_str(), &hints, &list);
+  }
+  if (error == EAI_SYSTEM) throw listen_error(errno, "resolve " + spec.host, descriptor_limit_hint(errno));
+  if (error != 0) {
+    throw ListenError(EADDRNOTAVAIL, fmt::format("resolve {}: {} (for the address {})", spec.host,
+                                                 ::gai_strerror(error), spec.address()));
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);
+
+  std::vector<SocketAddress> addresses;
+  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
+    SocketAddress address;
+    address.length = entry->ai_addrlen;
+    std::memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
+    const bool known = std::ranges::any_of(addresses, [&](const auto& a) { return a.same_as(address); });
+    if (!known) addresses.push_back(address);
+  }
+  return addresses;
+}
+
+bool means_no_ipv6(const ListenError& error) {
+  return error.code().value() == EAFNOSUPPORT || error.code().value() == EADDRNOTAVAIL;
+}
+
+Listeners open_every_address(const ListenSpec& spec) {
+  const auto open = [&](int family) -> Listeners {
+    return {std::make_shared<Listener>(spec, open_ip_socket(wildcard(family, spec.port), spec), UnixPath{})};
+  };
+  if (spec.family == IpFamily::v4) return open(AF_INET);
+  try {
+    return open(AF_INET6);
+  } catch (const ListenError& error) {
+    const bool insists = spec.family == IpFamily::v6 || spec.options.ipv6_only.value_or(false);
+    if (insists || !means_no_ipv6(error)) throw;
+  }
+  return open(AF_INET);
+}
+
+// A name may have an IPv6 address (localhost has) where IPv6 is off: then the others do.
+Listeners open_host(const ListenSpec& spec) {
+  Listeners opened;
+  std::optional<ListenError> skipped;
+  for (const SocketAddress& address : resolve(spec)) {
+    try {
+      opened.push_back(std::make_shared<Listener>(spec, open_ip_socket(address, spec), UnixPath{}));
+    } catch (const ListenError& error) {
+      if (address.storage.ss_family != AF_INET6 || !means_no_ipv6(error)) throw;
+      skipped = error;
+    }
+  }
+  if (opened.empty() && skipped) throw *skipped;
+  return opened;
+}
+
+std::shared_ptr<Listener> open_unix(const ListenSpec& spec) {
+  Fd fd = make_socket(AF_UNIX, spec);
+  set_options(fd.get(), spec.options, spec.address());
+  UnixPath path = bind_unix(fd.get(), spec);
+  if (takes_connections(spec.kind)) start_listening(fd.get(), spec.options, spec.address());
+  return std::make_shared<Listener>(spec, std::move(fd), std::move(path));
+}
+
+// What graced opened itself is CLOEXEC, what came through exec cannot be: so a number that happens to be
+// one of graced's own descriptors is not mistaken for an inherited one.
+Fd take_descriptor(int number, const std::string& address) {
+  const int flags = ::fcntl(number, F_GETFD);
+  if (flags < 0 || (flags & FD_CLOEXEC) != 0) {
+    throw ListenError(EBADF,
+                      fmt::format("{}: descriptor {} was not given to graced (whoever starts it must leave it "
+                                  "open, without close-on-exec)",
+                                  address, number));
+  }
+  socket_kind(number, address);  // before anything is moved
+  Fd moved(::fcntl(number, F_DUPFD_CLOEXEC, number + 1));
+  if (!moved) throw listen_error(errno, address, descriptor_limit_hint(errno));
+  if (number > STDERR_FILENO) {
+    ::close(number);
+    return moved;
+  }
+  // The next file to be opened must not become somebody's standard output.
+  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null || ::dup2(null.get(), number) < 0) throw listen_error(errno, address, descriptor_limit_hint(errno));
+  return moved;
+}
+
+Listeners open_descriptor(const ListenSpec& spec) {
+  return {Listener::inherited(spec, take_descriptor(spec.fd, spec.address()))};
+}
+
+bool is_listening(int fd) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
+}
+
+[[noreturn]] void cannot_change(const Listener& listener, std::string_view option) {
+  throw ListenError(EINVAL,
+                    fmt::format("{}: option {} cannot be changed while the socket is open (stop and start "
+                                "graced, or use another address)",
+                                listener.spec().address(), option));
+}
+
+void refuse_what_is_fixed(const Listener& listener, const ListenOptions& now) {
+  const ListenOptions& before = listener.spec().options;
+  if (now.ipv6_only.value_or(false) != before.ipv6_only.value_or(false)) cannot_change(listener, "ipv6-only");
+  if (now.free_bind.value_or(false) != before.free_bind.value_or(false)) cannot_change(listener, "free-bind");
+  if (now.device != before.device) cannot_change(listener, "device");
+  // Workers that serve hold the same flag: it must not change under them.
+  if (now.nonblock.value_or(false) != before.nonblock.value_or(false)) cannot_change(listener, "nonblock");
+  if (before.receive_buffer && !now.receive_buffer) cannot_change(listener, "receive-buffer");
+  if (before.send_buffer && !now.send_buffer) cannot_change(listener, "send-buffer");
+}
+
+// What was given before and no longer is, at its default.
+ListenOptions with_defaults(ListenOptions options, const ListenOptions& before) {
+  if (before.no_delay && !options.no_delay) options.no_delay = false;
+  if (before.keep_alive && !options.keep_alive) options.keep_alive = false;
+  if (before.transparent && !options.transparent) options.transparent = false;
+  if (before.defer_accept && !options.defer_accept) options.defer_accept = 0s;
+  if (before.fast_open && !options.fast_open) options.fast_open = 0;
+  if (before.mark && !options.mark) options.mark = 0;
+  return options;
+}
+
+}  // namespace
+
+Listener::Listener(ListenSpec spec, Fd fd, UnixPath path)
+    : spec_(std::move(spec)),
+      fd_(std::move(fd)),
+      path_(std::move(path)),
+      kind_(socket_kind(fd_.get(), spec_.address())),
+      address_(bound_address(fd_.get(), kind_)),
+      made_by_graced_(spec_.kind != AddressKind::inherited) {}
+
+std::shared_ptr<Listener> Listener::inherited(ListenSpec spec, Fd fd) {
+  spec.kind = AddressKind::inherited;
+  auto listener = std::make_shared<Listener>(std::move(spec), std::move(fd), UnixPath{});
+  const std::string address = listener->spec_.address();
+  if (takes_connections(listener->kind_) && !is_listening(listener->fd())) {
+    throw ListenError(EINVAL,
+                      fmt::format("{}: the socket does not listen for connections (listen(2) was not called "
+                                  "on it, or it is a connection itself)",
+                                  address));
+  }
+  const ListenOptions& options = listener->spec_.options;
+  set_options(listener->fd(), options, address);
+  if (options.backlog && takes_connections(listener->kind_)) start_listening(listener->fd(), options, address);
+  if (options.nonblock) {
+    const int flags = ::fcntl(listener->fd(), F_GETFL);
+    const int wanted = *options.nonblock ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    if (flags < 0 || ::fcntl(listener->fd(), F_SETFL, wanted) < 0) {
+      throw listen_error(errno, address + ": option nonblock");
+    }
+  }
+  return listener;
+}
+
+Listeners open_listeners(const ListenSpec& spec) {
+  switch (spec.kind) {
+    case AddressKind::tcp:
+    case AddressKind::udp:
+      return every_address(spec) ? open_every_address(spec) : open_host(spec);
+    case AddressKind::unix_stream:
+    case AddressKind::unix_dgram:
+    case AddressKind::unix_seqpacket:
+      return {open_unix(spec)};
+    case AddressKind::inherited:
+      return open_descriptor(spec);
+  }
+  return {};
+}
+
+void apply_options(Listener& listener, const ListenOptions& options) {
+  const ListenOptions before = listener.spec_.options;
+  if (options == before) return;
+  refuse_what_is_fixed(listener, options);
+
+  const std::string address = listener.spec_.address();
+  const auto apply = [&](const ListenOptions& now, const ListenOptions& then) {
+    set_options(listener.fd(), with_defaults(now, then), address);
+    const bool access = now.mode != then.mode || now.user != then.user || now.group != then.group;
+    if (access && listener.path_) listener.path_.set_access(now, address);
+    if (now.backlog != then.backlog && takes_connections(listener.kind_)) {
+      start_listening(listener.fd(), now, address);
+    }
+  };
+  try {
+    apply(options, before);
+  } catch (...) {
+    const auto why = std::current_exception();
+    try {
+      apply(before, options);
+    } catch (const std::exception&) {
+      // What could not be set cannot be set back either; the rest was, and the first reason counts.
+    }
+    std::rethrow_exception(why);
+  }
+  listener.spec_.options = options;
+}
+
+}  // namespace graced

@@ -1,0 +1,58 @@
+// A socket that workers are given: bound, listening where it takes connections, owned by graced.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/listen_spec.h"
+#include "linux/fd.h"
+#include "linux/listen_error.h"
+#include "linux/unix_path.h"
+
+namespace graced {
+
+class Listener {
+ public:
+  // Made by graced; path is empty unless it has a file.
+  Listener(ListenSpec spec, Fd fd, UnixPath path);
+
+  // Made by whoever started graced. Throws ListenError if fd is no socket, or one that carries a
+  // connection instead of listening for them.
+  static std::shared_ptr<Listener> inherited(ListenSpec spec, Fd fd);
+
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  int fd() const { return fd_.get(); }
+  const ListenSpec& spec() const { return spec_; }
+  std::string name() const { return spec_.name(); }        // for LISTEN_FDNAMES
+  const std::string& address() const { return address_; }  // as really bound: "tcp [::]:8080"
+  AddressKind kind() const { return kind_; }               // as the kernel says; inherited: none we know
+  bool made_by_graced() const { return made_by_graced_; }
+
+ private:
+  friend void apply_options(Listener& listener, const ListenOptions& options);
+
+  ListenSpec spec_;
+  Fd fd_;          // closed after the file is gone
+  UnixPath path_;  // empty: no file, or not ours to remove
+  AddressKind kind_;
+  std::string address_;
+  bool made_by_graced_;
+};
+
+// Binds what the spec asks for: several if it is a host name with several addresses; "8080" is one
+// socket for IPv6 and IPv4, or for IPv4 alone where IPv6 is off. `fd:N` can be taken once: descriptor N
+// is moved to another number. All of them or none. Throws ListenError, one line with the way out:
+// "bind 127.0.0.1:80: Permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)".
+// Numbers are whatever was free: whoever passes them on at 3… must expect them there.
+std::vector<std::shared_ptr<Listener>> open_listeners(const ListenSpec& spec);
+
+// For a socket that is kept over a reload: makes it what open_listeners would have made with these
+// options; one no longer given goes back to its default. Throws ListenError naming what cannot be
+// changed on an open socket (ipv6-only, free-bind, device, nonblock, buffers back to their default), and then
+// nothing was changed.
+void apply_options(Listener& listener, const ListenOptions& options);
+
+}  // namespace graced

@@ -1,0 +1,249 @@
+// Who may connect, whose file it is, and whether anybody is behind it.
+#include "linux/unix_path.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "linux/account.h"
+#include "linux/fd.h"
+#include "linux/listen_error.h"
+#include "linux/listen_socket.h"
+#include "linux/port_holder.h"
+
+namespace graced {
+namespace {
+
+struct UnixAddress {
+  sockaddr_un name{};
+  socklen_t length;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&name); }
+};
+
+bool is_abstract(const std::string& path) {
+  return path.starts_with('@');
+}
+
+UnixAddress unix_address(const std::string& path, const std::string& address) {
+  UnixAddress result;
+  result.name.sun_family = AF_UNIX;
+  // A path ends with a NUL, an abstract name begins with one where '@' stands.
+  const std::size_t limit = sizeof result.name.sun_path - (is_abstract(path) ? 0 : 1);
+  if (path.size() > limit) {
+    throw ListenError(ENAMETOOLONG, fmt::format("{}: the path has {} bytes, a unix socket may have {}", address,
+                                                path.size(), limit));
+  }
+  std::memcpy(result.name.sun_path, path.data(), path.size());
+  std::size_t length = path.size() + 1;
+  if (is_abstract(path)) {
+    result.name.sun_path[0] = '\0';
+    length = path.size();  // no terminator: it would be part of the name
+  }
+  result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
+  return result;
+}
+
+// Leads to the very file an O_PATH descriptor is open on, whatever happens to its name meanwhile.
+std::string by_descriptor(const Fd& file) {
+  return fmt::format("/proc/self/fd/{}", file.get());
+}
+
+// Connecting with a datagram socket asks the kernel whether anybody is bound there without showing up
+// in a server's queue: EPROTOTYPE says "yes, but another type". ECONNREFUSED means nobody, and unlike
+// with a stream socket not also "bound, about to listen".
+bool somebody_bound(const UnixAddress& where, const std::string& address) {
+  const Fd probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe) throw listen_error(errno, "socket for " + address, descriptor_limit_hint(errno));
+  if (::connect(probe.get(), where.get(), where.length) == 0) return true;
+  switch (errno) {
+    case ECONNREFUSED:
+      return false;
+    case EPROTOTYPE:
+    case EPERM:
+      return true;  // a datagram socket that listens to one peer only
+    case EACCES:
+      throw ListenError(
+          EACCES, fmt::format("{}: the socket exists and this user may not ask whether it is in use", address));
+    default:
+      throw listen_error(errno, address);
+  }
+}
+
+[[noreturn]] void in_use(const ListenSpec& spec) {
+  const std::string address = spec.address();
+  const UnixAddress where = unix_address(spec.path, address);
+  auto holder = holder_of_unix(spec.path);
+  if (!holder) holder = holder_behind(where.get(), where.length, socket_type(spec.kind));
+  const std::string_view hint = holder && holder->pid == ::getpid() ? " (is it listed twice?)" : "";
+  throw ListenError(EADDRINUSE, fmt::format("bind {}: address in use by {}{}", address,
+                                            holder ? holder->text() : "another process", hint));
+}
+
+[[noreturn]] void bind_failed(int code, const ListenSpec& spec) {
+  namespace fs = std::filesystem;
+  const std::string step = "bind " + spec.address();
+  if (is_abstract(spec.path)) throw listen_error(code, step);
+  const std::string directory = fs::absolute(spec.path).parent_path();
+  switch (code) {
+    case ENOENT:
+      throw ListenError(code,
+                        fmt::format("{}: directory {} does not exist (create it, or let the service manager, "
+                                    "as with RuntimeDirectory=)",
+                                    step, directory));
+    case EACCES:
+      throw ListenError(code, fmt::format("{}: no permission to create a file in {}", step, directory));
+    default:
+      throw listen_error(code, step);
+  }
+}
+
+// With this umask nobody but root can connect to a socket file that was just made.
+class ClosedUmask {
+ public:
+  ClosedUmask() : before_(::umask(0777)) {}
+  ~ClosedUmask() { ::umask(before_); }
+  ClosedUmask(const ClosedUmask&) = delete;
+  ClosedUmask& operator=(const ClosedUmask&) = delete;
+
+ private:
+  mode_t before_;
+};
+
+Fd open_path(const std::string& path) {
+  return Fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+}
+
+struct stat stat_of(const Fd& file, const std::string& address) {
+  struct stat result {};
+  if (::fstat(file.get(), &result) < 0) throw listen_error(errno, address);
+  return result;
+}
+
+// Throws unless what stands in the way is a socket file that nobody is bound to.
+void remove_stale(const ListenSpec& spec) {
+  const std::string address = spec.address();
+  const Fd file = open_path(spec.path);
+  if (!file && errno == ENOENT) return;
+  if (!file) throw listen_error(errno, address);
+  const struct stat found = stat_of(file, address);
+  if (!S_ISSOCK(found.st_mode)) {
+    throw ListenError(EADDRINUSE,
+                      fmt::format("{}: {} exists and is not a socket (remove it, or choose another path)",
+                                  address, spec.path));
+  }
+  if (somebody_bound(unix_address(by_descriptor(file), address), address)) in_use(spec);
+
+  // Between the question and an unlink somebody else may have put a living socket here. So it is moved
+  // aside, looked at again, and given back if it is not what was asked about.
+  const std::string aside = fmt::format("{}.stale-{}", spec.path, ::getpid());
+  if (::rename(spec.path.c_str(), aside.c_str()) < 0) {
+    if (errno == ENOENT) return;
+    throw listen_error(errno, fmt::format("{}: remove the stale socket file", address));
+  }
+  const Fd moved = open_path(aside);
+  if (!moved) return;
+  const struct stat now = stat_of(moved, address);
+  const bool same = now.st_dev == found.st_dev && now.st_ino == found.st_ino;
+  if (!same && ::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, spec.path.c_str(), RENAME_NOREPLACE) == 0) return;
+  ::unlink(aside.c_str());
+}
+
+struct Owner {
+  uid_t user;
+  gid_t group;
+};
+
+Owner owner(const ListenOptions& options, const std::string& address) {
+  try {
+    return {options.user ? find_user(*options.user) : ::geteuid(),
+            options.group ? find_group(*options.group) : ::getegid()};
+  } catch (const std::runtime_error& error) {
+    throw ListenError(EINVAL, fmt::format("{}: {}", address, error.what()));
+  }
+}
+
+}  // namespace
+
+UnixPath::UnixPath(const std::string& path) {
+  struct stat file {};
+  if (::lstat(path.c_str(), &file) < 0 || !S_ISSOCK(file.st_mode)) {
+    throw ListenError(EADDRINUSE, fmt::format("unix:{}: another process took the path away", path));
+  }
+  path_ = std::filesystem::absolute(path);
+  device_ = file.st_dev;
+  inode_ = file.st_ino;
+}
+
+UnixPath::UnixPath(UnixPath&& other) noexcept
+    : path_(std::exchange(other.path_, {})), device_(other.device_), inode_(other.inode_) {}
+
+UnixPath& UnixPath::operator=(UnixPath&& other) noexcept {
+  if (this == &other) return *this;
+  remove();
+  path_ = std::exchange(other.path_, {});
+  device_ = other.device_;
+  inode_ = other.inode_;
+  return *this;
+}
+
+void UnixPath::remove() noexcept {
+  if (path_.empty()) return;
+  struct stat file {};
+  const bool ours = ::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ && file.st_ino == inode_;
+  if (ours) ::unlink(path_.c_str());
+  path_.clear();
+}
+
+void UnixPath::set_access(const ListenOptions& options, const std::string& address) const {
+  const auto [user, group] = owner(options, address);
+  const Fd file = open_path(path_);
+  if (!file) throw listen_error(errno, address);
+  const struct stat now = stat_of(file, address);
+  if (now.st_dev != device_ || now.st_ino != inode_) {
+    throw ListenError(EADDRINUSE, address + ": another process took the path away");
+  }
+  // The owner first: a mode for the group is meant for the group asked for.
+  if ((now.st_uid != user || now.st_gid != group) &&
+      ::fchownat(file.get(), "", user, group, AT_EMPTY_PATH) < 0) {
+    throw listen_error(errno, fmt::format("{}: options user and group", address),
+                       errno == EPERM ? "giving a file away needs root" : "");
+  }
+  if (::chmod(by_descriptor(file).c_str(), options.mode.value_or(0666)) < 0) {
+    throw listen_error(errno, fmt::format("{}: option mode", address));
+  }
+}
+
+UnixPath bind_unix(int fd, const ListenSpec& spec) {
+  const std::string address = spec.address();
+  const UnixAddress where = unix_address(spec.path, address);
+  // Not for ever: whoever keeps putting sockets there is using the address.
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    const int code = [&] {
+      const ClosedUmask closed;
+      return ::bind(fd, where.get(), where.length) == 0 ? 0 : errno;
+    }();
+    if (code == 0) {
+      if (is_abstract(spec.path)) return {};
+      UnixPath path(spec.path);
+      path.set_access(spec.options, address);
+      return path;
+    }
+    if (code != EADDRINUSE) bind_failed(code, spec);
+    if (is_abstract(spec.path)) in_use(spec);
+    remove_stale(spec);
+  }
+  in_use(spec);
+}
+
+}  // namespace graced
