@@ -3,6 +3,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -24,9 +25,9 @@ enum class LogLevel { error, warning, info, debug };
 
 // One limit of setrlimit(2), by its name there without RLIMIT_ ("nofile").
 struct ResourceLimit {
-  int resource;         // RLIMIT_NOFILE, …
+  int resource;  // RLIMIT_NOFILE, …
   std::string name;
-  std::uint64_t soft;   // RLIM_INFINITY for "infinity"
+  std::uint64_t soft;  // RLIM_INFINITY for "infinity"
   std::uint64_t hard;
 };
 
@@ -45,6 +46,7 @@ struct RunOptions {
   int drain_signal = SIGTERM;
 
   std::vector<std::string> environment;  // NAME=VALUE: env files in their order, then --env; a later one wins
+  std::vector<std::string> env_files;    // as given: a '-' in front means it may be missing
   std::optional<std::string> chdir;
   std::optional<std::string> user;
   std::optional<std::string> group;
@@ -59,7 +61,9 @@ struct RunOptions {
   LogFormat log_format = LogFormat::automatic;
   LogLevel log_level = LogLevel::info;
 
-  std::vector<Setting> settings;  // every option, in the order of the help
+  std::vector<Setting>
+      settings;  // every option, in the order of the help; one for each value of a repeated one
+  std::vector<std::string> notes;  // one line each: what is odd, but no reason not to start
 };
 
 // Reads all layers, with the config file and the env files as they are on disk now, so calling it

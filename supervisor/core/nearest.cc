@@ -41,22 +41,22 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   if (word.empty() || word.size() > longest) return {};
 
   std::string_view best;
-  std::size_t best_distance = word.size() / 3 + 1;
+  // One slip in three letters, but never so many that nothing of either word is left.
+  std::size_t closer_than = std::max<std::size_t>(word.size() / 3, 1) + 1;
   for (const auto candidate : known) {
     const auto d = distance(word, candidate);
-    // A two letter word is not meant by any other two letter word.
-    if (d < candidate.size() && (d < best_distance || (best.empty() && d == best_distance))) {
+    if (d < closer_than && d < std::min(word.size(), candidate.size())) {
       best = candidate;
-      best_distance = d;
+      closer_than = d;
     }
   }
   return best;
 }
 
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known,
-                         std::string_view otherwise) {
+                         std::string_view otherwise, std::string_view prefix) {
   const auto meant = nearest(word, known);
-  return meant.empty() ? std::string{otherwise} : fmt::format("; did you mean '{}'?", meant);
+  return meant.empty() ? std::string{otherwise} : fmt::format("; did you mean '{}{}'?", prefix, meant);
 }
 
 }  // namespace graced

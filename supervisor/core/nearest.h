@@ -11,7 +11,8 @@ namespace graced {
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known);
 
 // "; did you mean 'reload'?", or `otherwise` if nothing is near: the way out at the end of a message.
+// `prefix` ("--") is what all words have in front, and so says nothing about which one was meant.
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known,
-                         std::string_view otherwise = "");
+                         std::string_view otherwise = "", std::string_view prefix = "");
 
 }  // namespace graced

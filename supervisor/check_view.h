@@ -1,0 +1,14 @@
+// What `graced check` prints.
+#pragma once
+
+#include <string>
+
+#include "options.h"
+
+namespace graced {
+
+// Every option with its effective value and where that was said, what was said first, then the
+// defaults; with a newline at the end. Opens nothing.
+std::string check_text(const RunOptions& options);
+
+}  // namespace graced

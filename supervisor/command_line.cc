@@ -1,0 +1,139 @@
+#include "command_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "command_table.h"
+#include "core/nearest.h"
+#include "environment.h"
+#include "help.h"
+#include "one_line.h"
+#include "option_values.h"
+#include "options.h"
+
+namespace graced {
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+bool given(const ParsedWords& parsed, std::string_view option) {
+  return std::ranges::find(parsed.options, option, &GivenWord::name) != parsed.options.end();
+}
+
+std::optional<std::string> value_of(const ParsedWords& parsed, std::string_view option) {
+  const auto count = std::ranges::count(parsed.options, option, &GivenWord::name);
+  if (count > 1) throw UsageError{fmt::format("--{} is given twice", option)};
+  const auto at = std::ranges::find(parsed.options, option, &GivenWord::name);
+  if (at == parsed.options.end()) return std::nullopt;
+  return at->value;
+}
+
+// Reads a value as options do, and names it where it is wrong.
+template <class Read>
+auto read_as(std::string_view where, const std::string& text, Read read) {
+  try {
+    return read(text);
+  } catch (const std::invalid_argument& why) {
+    throw UsageError{fmt::format("{} {}: {}", where, one_line(text), why.what())};
+  }
+}
+
+Target target_of(const CommandRow& command, const ParsedWords& parsed, const Words& environment) {
+  const auto control = value_of(parsed, "control");
+  if (parsed.rest.size() > 1) {
+    throw UsageError{
+        fmt::format("{} takes one NAME, '{}' is one too many", command.name, one_line(parsed.rest[1]))};
+  }
+  if (!parsed.rest.empty() && control) {
+    throw UsageError{fmt::format("'{}' and --control both say which instance, give one of them",
+                                 one_line(parsed.rest.front()))};
+  }
+  if (!parsed.rest.empty()) return {read_as("NAME", parsed.rest.front(), read_name), std::nullopt};
+  if (control) return {std::nullopt, read_as("--control", *control, read_path)};
+
+  // The command line is above the environment as a whole, and a path is more exact than a name.
+  for (const auto* variable : {"GRACED_CONTROL", "GRACED_NAME"}) {
+    const auto value = find_variable(environment, variable);
+    if (!value || value->empty()) continue;
+    if (std::string_view{variable} == "GRACED_CONTROL") return {std::nullopt, value};
+    return {read_as("GRACED_NAME", *value, read_name), std::nullopt};
+  }
+  return {};
+}
+
+Patience patience_of(const ParsedWords& parsed) {
+  Patience patience;
+  patience.no_wait = given(parsed, "no-wait");
+  if (const auto wait = value_of(parsed, "wait")) patience.wait = read_as("--wait", *wait, read_time);
+  if (patience.wait && patience.no_wait) throw UsageError{"--wait and --no-wait contradict each other"};
+  if (patience.wait == infinity) patience.wait.reset();
+  return patience;
+}
+
+[[noreturn]] void unknown_command(const std::string& word) {
+  const auto shown = one_line(word);
+  if (word.starts_with('-')) {
+    throw UsageError{
+        fmt::format("'{}' comes before any command; to run a server: graced run {} …", shown, shown)};
+  }
+  if (word.find('/') != std::string::npos) {
+    throw UsageError{fmt::format("unknown command '{}'; to run it: graced run -- {}", shown, shown)};
+  }
+  std::vector<std::string_view> known{"help"};
+  for (const auto& command : command_table()) known.push_back(command.name);
+  throw UsageError{
+      fmt::format("unknown command '{}'{}", shown, did_you_mean(word, known, "; see graced --help"))};
+}
+
+ParsedCommand help_for(const Words& words) {
+  if (words.empty() || words.front().starts_with('-')) return HelpCommand{help_text()};
+  const auto command = find_command(words.front());
+  if (command == nullptr && words.front() != "help") unknown_command(words.front());
+  return HelpCommand{command == nullptr ? help_text() : help_text(*command)};
+}
+
+}  // namespace
+
+ParsedCommand parse_command_line(const Words& args, const Words& environment) {
+  if (args.empty()) return HelpCommand{help_text()};
+  const auto& first = args.front();
+  const Words words{args.begin() + 1, args.end()};
+  if (first == "--version") return VersionCommand{};
+  if (first == "help" || first == "--help" || first == "-h") return help_for(words);
+
+  const auto command = find_command(first);
+  if (command == nullptr) unknown_command(first);
+
+  const bool runs = command->kind == CommandKind::run || command->kind == CommandKind::check;
+  const auto parsed =
+      parse_words(words, words_of(*command), runs ? RestRule::ends_options : RestRule::anywhere, command->name);
+  if (given(parsed, "help")) return HelpCommand{help_text(*command)};
+  if (given(parsed, "version")) return VersionCommand{};
+
+  switch (command->kind) {
+    case CommandKind::run:
+      return RunCommand{words};
+    case CommandKind::check:
+      return CheckCommand{words};
+    case CommandKind::reload:
+      return ReloadCommand{target_of(*command, parsed, environment), patience_of(parsed)};
+    case CommandKind::stop:
+      return StopCommand{target_of(*command, parsed, environment), patience_of(parsed)};
+    case CommandKind::hammer:
+      return HammerCommand{target_of(*command, parsed, environment)};
+    case CommandKind::status:
+      return StatusCommand{target_of(*command, parsed, environment), given(parsed, "json")};
+    case CommandKind::list:
+      if (!parsed.rest.empty()) {
+        throw UsageError{fmt::format("list takes no NAME; for one instance: graced status {}",
+                                     one_line(parsed.rest.front()))};
+      }
+      return ListCommand{given(parsed, "json")};
+  }
+  return HelpCommand{help_text()};
+}
+
+}  // namespace graced

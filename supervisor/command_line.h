@@ -1,0 +1,67 @@
+// The whole command line: which command it is, and that command's own words.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/time.h"
+
+namespace graced {
+
+// Which instance is meant. Nothing at all: the only one that runs. Never both.
+struct Target {
+  std::optional<std::string> name;
+  std::optional<std::string> control;  // path of its control socket
+
+  friend bool operator==(const Target&, const Target&) = default;
+};
+
+// How long to wait for the outcome.
+struct Patience {
+  std::optional<Duration> wait;  // --wait; none: as long as it takes
+  bool no_wait = false;          // --no-wait: it was asked, that is all
+
+  friend bool operator==(const Patience&, const Patience&) = default;
+};
+
+// One of these, by what was asked for. The args of the first two are for load_run_options().
+struct RunCommand {
+  std::vector<std::string> args;
+};
+struct CheckCommand {
+  std::vector<std::string> args;
+};
+struct ReloadCommand {
+  Target target;
+  Patience patience;
+};
+struct StopCommand {
+  Target target;
+  Patience patience;
+};
+struct HammerCommand {
+  Target target;
+};
+struct StatusCommand {
+  Target target;
+  bool json = false;
+};
+struct ListCommand {
+  bool json = false;
+};
+struct HelpCommand {
+  std::string text;  // to be printed as it is
+};
+struct VersionCommand {};
+
+using ParsedCommand = std::variant<RunCommand, CheckCommand, ReloadCommand, StopCommand, HammerCommand,
+                                   StatusCommand, ListCommand, HelpCommand, VersionCommand>;
+
+// args: without the program's name. environment: "NAME=VALUE" each; GRACED_CONTROL and GRACED_NAME
+// say which instance where the words do not. Throws UsageError.
+ParsedCommand parse_command_line(const std::vector<std::string>& args,
+                                 const std::vector<std::string>& environment);
+
+}  // namespace graced

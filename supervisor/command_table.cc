@@ -1,0 +1,111 @@
+#include "command_table.h"
+
+#include <algorithm>
+
+#include "option_table.h"
+
+namespace graced {
+
+namespace {
+
+constexpr WordOption help{"help", 'h', "", "this help"};
+constexpr WordOption control{"control", 0, "PATH", "the instance's control socket, instead of its NAME"};
+constexpr WordOption json{"json", 0, "", "for programs"};
+constexpr WordOption wait{"wait", 0, "TIME", "wait no longer than this: exit status 4"};
+constexpr WordOption no_wait{"no-wait", 0, "", "ask and do not wait for the outcome"};
+
+}  // namespace
+
+std::span<const CommandRow> command_table() {
+  static const std::vector<CommandRow> table{
+      {CommandKind::run,
+       "run",
+       "[OPTIONS] [--] COMMAND [ARG…]",
+       "run COMMAND under a PID that never changes",
+       "Starts COMMAND and keeps it running. SIGHUP or graced reload starts its next generation beside it, "
+       "waits "
+       "until that is ready and then lets the old one finish; if it does not get ready, nothing has changed. "
+       "SIGTERM or graced stop lets all finish and ends.\n"
+       "Options end at COMMAND: what follows belongs to it. Each of them can also be a line NAME = VALUE of a "
+       "--config file (and COMMAND a line command = …) or a variable GRACED_NAME in the environment. The "
+       "command "
+       "line counts more than the environment, the environment more than the file.\n"
+       "TIME is 250ms, 5s, 2min, 1h or infinity; a bare number is seconds.\n"
+       "Exit status: 0 stopped as asked, 1 could not start or gave up, 2 wrong usage; with --restart never the "
+       "worker's own.",
+       {{"graced run -l 8080 -- ./app", "bind port 8080, pass it on as LISTEN_FDS"},
+        {"graced run -l 80,name=http -w auto ./app --fd {fd:http}",
+         "a worker for each CPU, the socket by number"},
+        {"graced run --config /etc/graced/app.conf", "everything from a file"}},
+       {}},
+      {CommandKind::check,
+       "check",
+       "[OPTIONS] [--] [COMMAND [ARG…]]",
+       "say what run would do with these options",
+       "Reads the options of graced run from the command line, the environment and the --config file, and "
+       "prints "
+       "each value and where it was said. Nothing is opened, bound or started.\n"
+       "Exit status: 0 the options are good, 2 they are not.",
+       {{"graced check --config /etc/graced/app.conf", "before a reload"}},
+       {}},
+      {CommandKind::reload,
+       "reload",
+       "[NAME] [--wait TIME | --no-wait]",
+       "start the next generation, let the old one finish",
+       "Waits until the next generation serves. NAME may be left out where one instance runs.\n"
+       "Exit status: 0 it serves, 1 it failed and the old one still serves, 2 wrong usage, 3 no such instance, "
+       "4 "
+       "gave up waiting.",
+       {{"graced reload", "the only instance there is"},
+        {"graced reload app --wait 1min", "the one called app"}},
+       {control, wait, no_wait, help}},
+      {CommandKind::stop,
+       "stop",
+       "[NAME] [--wait TIME | --no-wait]",
+       "let everything finish, then end",
+       "Waits until graced has ended. Asked a second time it does not wait for its workers. NAME may be left "
+       "out "
+       "where one instance runs.\n"
+       "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such instance, 4 gave up waiting.",
+       {{"graced stop app", "gracefully"}},
+       {control, wait, no_wait, help}},
+      {CommandKind::hammer,
+       "hammer",
+       "[NAME]",
+       "kill what is still draining",
+       "Does now what the drain timeout would do later. The serving generation is not touched. NAME may be "
+       "left "
+       "out where one instance runs.\n"
+       "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such instance.",
+       {{"graced hammer app", "do not wait for old connections any longer"}},
+       {control, help}},
+      {CommandKind::status,
+       "status",
+       "[NAME] [--json]",
+       "who serves, who drains, what happened last",
+       "NAME may be left out where one instance runs.\n"
+       "Exit status: 0 told, 1 failed, 2 wrong usage, 3 no such instance.",
+       {{"graced status", "for people"}, {"graced status app --json", "for programs"}},
+       {control, json, help}},
+      {CommandKind::list,
+       "list",
+       "[--json]",
+       "instances that run here",
+       "Exit status: 0 told, 2 wrong usage.",
+       {{"graced list", "names to use with the other commands"}},
+       {json, help}},
+  };
+  return table;
+}
+
+const CommandRow* find_command(std::string_view name) {
+  const auto table = command_table();
+  const auto at = std::ranges::find(table, name, &CommandRow::name);
+  return at == table.end() ? nullptr : &*at;
+}
+
+std::span<const WordOption> words_of(const CommandRow& command) {
+  return command.words.empty() ? run_words() : std::span<const WordOption>{command.words};
+}
+
+}  // namespace graced

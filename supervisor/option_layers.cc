@@ -1,0 +1,134 @@
+#include "option_layers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <stdexcept>
+
+#include "config_file.h"
+#include "core/nearest.h"
+#include "environment.h"
+#include "one_line.h"
+#include "option_table.h"
+#include "options.h"
+#include "shell_words.h"
+#include "text_file.h"
+
+namespace graced {
+
+namespace {
+
+constexpr std::string_view prefix = "GRACED_";
+
+std::string variable_name(std::string_view option) {
+  std::string name{prefix};
+  for (const char c : option) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+// A repeated option takes all its values from one variable, as words of a shell.
+std::vector<std::string> values_of(const OptionRow& row, const std::string& text, const std::string& where) {
+  if (!row.repeatable) return {text};
+  try {
+    return split_shell_words(text);
+  } catch (const std::invalid_argument& why) { throw UsageError{fmt::format("{}: {}", where, why.what())}; }
+}
+
+void note_unknown_variable(std::string_view name, std::vector<std::string>& notes) {
+  std::vector<std::string> names;
+  for (const auto& row : run_options()) names.push_back(variable_name(row.word.name).substr(prefix.size()));
+  const std::vector<std::string_view> known{names.begin(), names.end()};
+  notes.push_back(fmt::format("{} in the environment is no option{}", one_line(name),
+                              did_you_mean(name.substr(prefix.size()), known, "", prefix)));
+}
+
+const OptionRow& known_in_file(const ConfigLine& line, const std::string& path) {
+  if (line.option == config_option) {
+    throw UsageError{fmt::format("{}:{}: config: one file cannot name another", path, line.line)};
+  }
+  if (const auto row = find_run_option(line.option)) return *row;
+  std::vector<std::string_view> known;
+  for (const auto& row : run_options()) known.push_back(row.word.name);
+  throw UsageError{fmt::format("{}:{}: unknown option '{}'{}", path, line.line, one_line(line.option),
+                               did_you_mean(line.option, known, "; see graced run --help"))};
+}
+
+}  // namespace
+
+Layer command_line_layer(const std::vector<std::string>& args) {
+  const auto parsed = parse_words(args, run_words(), RestRule::ends_options, "run");
+
+  Layer layer;
+  for (const auto& given : parsed.options) {
+    const auto row = find_run_option(given.name);
+    if (row == nullptr) continue;  // --help and --version are no values
+    auto& values = layer[row->word.name];
+    if (!values.empty() && !row->repeatable) throw UsageError{fmt::format("--{} is given twice", given.name)};
+    values.push_back({given.value, "command line", fmt::format("--{} {}", given.name, one_line(given.value))});
+  }
+  if (!parsed.rest.empty()) {
+    const auto line = join_shell_words(parsed.rest);
+    layer[command_option].push_back({line, "command line", one_line(line)});
+  }
+  return layer;
+}
+
+Layer environment_layer(const std::vector<std::string>& environment, std::vector<std::string>& notes) {
+  // Set by a graced for its workers: we are inside of one, and its name is not ours.
+  const bool inside_worker = find_variable(environment, "GRACED_WORKER").has_value();
+
+  Layer layer;
+  for (const auto& assignment : environment) {
+    if (!assignment.starts_with(prefix)) continue;
+    const auto equals = assignment.find('=');
+    const auto name = assignment.substr(0, equals);
+    if (name == "GRACED_GENERATION" || name == "GRACED_WORKER" || equals == std::string::npos) continue;
+    if (name == "GRACED_NAME" && inside_worker) continue;
+
+    const auto row = std::ranges::find_if(
+        run_options(), [&](const OptionRow& each) { return variable_name(each.word.name) == name; });
+    if (row == run_options().end()) {
+      note_unknown_variable(name, notes);
+      continue;
+    }
+    // An empty variable is how many a launcher says "not set"; of a name that occurs twice the first
+    // counts, as for getenv(3).
+    const auto text = assignment.substr(equals + 1);
+    if (text.empty() || layer.contains(row->word.name)) continue;
+    const auto where = fmt::format("{}={}", name, one_line(text));
+    for (const auto& value : values_of(*row, text, where))
+      layer[row->word.name].push_back({value, name, where});
+  }
+  return layer;
+}
+
+Layer config_layer(const GivenValue& config) {
+  const auto& path = config.text;
+  std::vector<ConfigLine> lines;
+  try {
+    lines = parse_config_file(read_text_file(path), path);
+  } catch (const UsageError&) { throw; } catch (const std::exception& why) {
+    throw UsageError{fmt::format("{}: {}", config.where, why.what())};
+  }
+
+  Layer layer;
+  std::map<std::string_view, unsigned> line_of;
+  for (const auto& line : lines) {
+    const auto& row = known_in_file(line, path);
+    auto& values = layer[row.word.name];
+    if (!values.empty() && !row.repeatable) {
+      throw UsageError{fmt::format("{}:{}: {} is set in line {} already", path, line.line, line.option,
+                                   line_of[row.word.name])};
+    }
+    line_of[row.word.name] = line.line;
+    values.push_back({line.value, fmt::format("{}:{}", path, line.line),
+                      fmt::format("{}:{}: {} = {}{}", path, line.line, line.option, one_line(line.value),
+                                  line.before_comment ? " (here a comment begins)" : "")});
+  }
+  return layer;
+}
+
+}  // namespace graced

@@ -1,0 +1,217 @@
+#include "option_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <vector>
+
+#include "env_file.h"
+#include "option_values.h"
+#include "shell_words.h"
+
+namespace graced {
+
+namespace {
+
+using Options = RunOptions;
+using Text = std::string;
+
+constexpr std::string_view sockets = "Sockets";
+constexpr std::string_view workers = "Workers";
+constexpr std::string_view readiness = "Starting and reloading";
+constexpr std::string_view leaving = "Draining and stopping";
+constexpr std::string_view surroundings = "What a worker finds";
+constexpr std::string_view instance = "This instance";
+
+Text or_nothing(const std::optional<std::string>& value) {
+  return value.value_or("");
+}
+
+Duration time_above_zero(const Text& value) {
+  const auto time = read_time(value);
+  if (time == Duration::zero()) throw std::invalid_argument{"no candidate could be ready that soon"};
+  return time;
+}
+
+Text control_path(const Text& value) {
+  if (value.size() > 107)
+    throw std::invalid_argument{fmt::format("{} bytes long, a unix socket's path may have 107", value.size())};
+  return read_path(value);
+}
+
+constexpr auto rows = std::to_array<OptionRow>({
+    {.word = {command_option, 0, "COMMAND", "the command, where it does not follow the options"},
+     .group = instance,
+     .read = [](Options& o, const Text& v) { o.command = read_command(v); },
+     .show = [](const Options& o) { return join_shell_words(o.command); }},
+
+    {.word = {"listen", 'l', "ADDR[,opt=value…]",
+              "listen here and pass the socket to every worker: 8080, 127.0.0.1:8080, [::1]:8080, "
+              "localhost:8080, udp:53, unix:/path, unix:@abstract, unix-dgram:…, unix-seqpacket:…, fd:N"},
+     .group = sockets,
+     .unset = "none",
+     .repeatable = true,
+     .read = [](Options& o, const Text& v) { o.listen.push_back(parse_listen_spec(v)); }},
+
+    {.word = {"workers", 'w', "N|auto", "workers in a generation; auto is one for each CPU available"},
+     .group = workers,
+     .read = [](Options& o, const Text& v) { o.policy.workers = read_workers(v); },
+     .show = [](const Options& o) { return fmt::format("{}", o.policy.workers); }},
+    {.word = {"restart", 0, "always|on-failure|never",
+              "whether to replace a serving worker that exits by itself"},
+     .group = workers,
+     .read = [](Options& o, const Text& v) { o.policy.restart = read_restart(v); },
+     .show = [](const Options& o) { return to_text(o.policy.restart); }},
+    {.word = {"restart-delay", 0, "TIME", "wait this long before replacing it; doubles each time, up to 30s"},
+     .group = workers,
+     .read =
+         [](Options& o, const Text& v) {
+           o.policy.restart_delay = read_finite_time(v);
+           o.policy.restart_delay_limit = std::max(Policy{}.restart_delay_limit, o.policy.restart_delay);
+         },
+     .show = [](const Options& o) { return to_text(o.policy.restart_delay); }},
+    {.word = {"start-limit", 0, "N/TIME", "give up after more than N unexpected exits within TIME"},
+     .group = workers,
+     .read = [](Options& o, const Text& v) { read_start_limit(v, o.policy); },
+     .show =
+         [](const Options& o) {
+           return fmt::format("{}/{}", o.policy.start_limit, to_text(o.policy.start_limit_window));
+         }},
+    {.word = {"stderr", 0, "watch|inherit",
+              "watch keeps a worker's last 20 lines for status and failed reloads"},
+     .group = workers,
+     .read = [](Options& o, const Text& v) { o.watch_stderr = read_watch_stderr(v); },
+     .show = [](const Options& o) { return Text{o.watch_stderr ? "watch" : "inherit"}; }},
+
+    {.word = {"ready", 0, "auto|notify|listen|after:TIME",
+              "when a worker is ready: it said READY=1, it waits for connections on every address, or it "
+              "lived for TIME; auto learns which of the first two"},
+     .group = readiness,
+     .read = [](Options& o, const Text& v) { read_ready(v, o.policy); },
+     .show = [](const Options& o) { return ready_text(o.policy); }},
+    {.word = {"ready-timeout", 0, "TIME", "give a candidate up that is not ready by then"},
+     .group = readiness,
+     .read = [](Options& o, const Text& v) { o.policy.ready_timeout = time_above_zero(v); },
+     .show = [](const Options& o) { return to_text(o.policy.ready_timeout); }},
+    {.word = {"check", 0, "COMMAND", "run this before a reload; if it fails, so does the reload"},
+     .group = readiness,
+     .unset = "none",
+     .read = [](Options& o, const Text& v) { o.check = read_command(v); },
+     .show = [](const Options& o) { return join_shell_words(o.check); }},
+
+    {.word = {"drain-signal", 0, "SIG", "what tells a worker to finish"},
+     .group = leaving,
+     .read = [](Options& o, const Text& v) { o.drain_signal = read_signal(v); },
+     .show = [](const Options& o) { return signal_name(o.drain_signal); }},
+    {.word = {"drain-timeout", 0, "TIME", "then it is killed, and all it started"},
+     .group = leaving,
+     .read = [](Options& o, const Text& v) { o.policy.drain_timeout = read_time(v); },
+     .show = [](const Options& o) { return to_text(o.policy.drain_timeout); }},
+    {.word = {"stop-timeout", 0, "TIME", "the same limit when graced itself stops"},
+     .group = leaving,
+     .read = [](Options& o, const Text& v) { o.policy.stop_timeout = read_time(v); },
+     .show = [](const Options& o) { return to_text(o.policy.stop_timeout); }},
+    {.word = {"max-draining", 0, "N", "generations that may drain at once; the oldest is killed beyond it"},
+     .group = leaving,
+     .read = [](Options& o, const Text& v) { o.policy.max_draining = read_count(v, 1, 1000); },
+     .show = [](const Options& o) { return fmt::format("{}", o.policy.max_draining); }},
+
+    {.word = {"env-file", 0, "FILE", "NAME=VALUE lines, read again at every reload; -FILE may be missing"},
+     .group = surroundings,
+     .unset = "none",
+     .repeatable = true,
+     .read = [](Options& o, const Text& v) { o.env_files.push_back(read_path(v)); }},
+    {.word = {"env", 0, "NAME=VALUE", "a variable; {fd:NAME} in it becomes the number of that socket"},
+     .group = surroundings,
+     .unset = "none",
+     .repeatable = true,
+     .read =
+         [](Options& o, const Text& v) {
+           check_assignment(v);
+           o.environment.push_back(v);
+         }},
+    {.word = {"chdir", 0, "DIR", "directory to start in"},
+     .group = surroundings,
+     .unset = "graced's own",
+     .read = [](Options& o, const Text& v) { o.chdir = read_path(v); },
+     .show = [](const Options& o) { return or_nothing(o.chdir); }},
+    {.word = {"user", 0, "USER", "user to run as, with that user's groups"},
+     .group = surroundings,
+     .unset = "graced's own",
+     .read = [](Options& o, const Text& v) { o.user = read_text(v); },
+     .show = [](const Options& o) { return or_nothing(o.user); }},
+    {.word = {"group", 0, "GROUP", "group to run as"},
+     .group = surroundings,
+     .unset = "that of the user",
+     .read = [](Options& o, const Text& v) { o.group = read_text(v); },
+     .show = [](const Options& o) { return or_nothing(o.group); }},
+    {.word = {"umask", 0, "MASK", "file mode creation mask, octal"},
+     .group = surroundings,
+     .unset = "graced's own",
+     .read = [](Options& o, const Text& v) { o.umask = read_umask(v); },
+     .show = [](const Options& o) { return o.umask ? fmt::format("{:04o}", *o.umask) : Text{}; }},
+    {.word = {"rlimit", 0, "NAME=N|SOFT:HARD",
+              "resource limit by its name in setrlimit(2), as in nofile=65536"},
+     .group = surroundings,
+     .unset = "graced's own",
+     .repeatable = true,
+     .read = [](Options& o, const Text& v) { o.rlimits.push_back(read_resource_limit(v)); }},
+
+    {.word = {"name", 0, "NAME", "what graced reload, stop and status call it"},
+     .group = instance,
+     .unset = "last part of COMMAND's path",
+     .read = [](Options& o, const Text& v) { o.name = read_name(v); },
+     .show = [](const Options& o) { return o.name; }},
+    {.word = {config_option, 0, "FILE", "options, one NAME = VALUE a line, read again at every reload"},
+     .group = instance,
+     .unset = "none",
+     .read = [](Options& o, const Text& v) { o.config = read_path(v); },
+     .show = [](const Options& o) { return or_nothing(o.config); }},
+    {.word = {"control", 0, "PATH", "socket that graced reload, stop and status talk to"},
+     .group = instance,
+     .unset = "control in $RUNTIME_DIRECTORY, else in graced/NAME below /run or $XDG_RUNTIME_DIR",
+     .read = [](Options& o, const Text& v) { o.control = control_path(v); },
+     .show = [](const Options& o) { return or_nothing(o.control); }},
+    {.word = {"pid-file", 0, "PATH", "file with graced's PID, removed at exit"},
+     .group = instance,
+     .unset = "none",
+     .read = [](Options& o, const Text& v) { o.pid_file = read_path(v); },
+     .show = [](const Options& o) { return or_nothing(o.pid_file); }},
+    {.word = {"log-format", 0, "auto|text|json|journal",
+              "auto is journal where stderr is the journal, else text"},
+     .group = instance,
+     .read = [](Options& o, const Text& v) { o.log_format = read_log_format(v); },
+     .show = [](const Options& o) { return to_text(o.log_format); }},
+    {.word = {"log-level", 0, "error|warning|info|debug", "how much to say"},
+     .group = instance,
+     .read = [](Options& o, const Text& v) { o.log_level = read_log_level(v); },
+     .show = [](const Options& o) { return to_text(o.log_level); }},
+});
+
+}  // namespace
+
+std::span<const OptionRow> run_options() {
+  return rows;
+}
+
+const OptionRow* find_run_option(std::string_view name) {
+  const auto at = std::ranges::find_if(rows, [&](const OptionRow& row) { return row.word.name == name; });
+  return at == rows.end() ? nullptr : &*at;
+}
+
+std::span<const WordOption> run_words() {
+  static const auto words = [] {
+    std::vector<WordOption> all;
+    for (const auto& row : rows) {
+      if (row.word.name != command_option) all.push_back(row.word);
+    }
+    all.push_back({"help", 'h', "", "this help"});
+    all.push_back({"version", 0, "", "print the version"});
+    return all;
+  }();
+  return words;
+}
+
+}  // namespace graced

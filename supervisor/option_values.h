@@ -1,0 +1,42 @@
+// The values options take, read from text and written as text. What a reader cannot read it refuses
+// with std::invalid_argument: one line about the value, which the caller puts the option before.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/time.h"
+#include "options.h"
+
+namespace graced {
+
+unsigned read_count(std::string_view text, unsigned min, unsigned max);
+Duration read_time(std::string_view text);
+Duration read_finite_time(std::string_view text);
+std::string read_name(std::string_view text);  // of an instance
+std::string read_path(std::string_view text);
+std::string read_text(std::string_view text);  // anything but nothing
+std::vector<std::string> read_command(std::string_view text);
+unsigned read_umask(std::string_view text);
+
+// "TERM", "SIGTERM", "term", "15", "RTMIN+3".
+int read_signal(std::string_view text);
+std::string signal_name(int number);
+
+unsigned read_workers(std::string_view text);
+void read_ready(std::string_view text, Policy& policy);
+std::string ready_text(const Policy& policy);
+void read_start_limit(std::string_view text, Policy& policy);
+ResourceLimit read_resource_limit(std::string_view text);
+
+RestartRule read_restart(std::string_view text);
+LogFormat read_log_format(std::string_view text);
+LogLevel read_log_level(std::string_view text);
+bool read_watch_stderr(std::string_view text);
+
+std::string to_text(RestartRule rule);
+std::string to_text(LogFormat format);
+std::string to_text(LogLevel level);
+
+}  // namespace graced

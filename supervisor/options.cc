@@ -1,0 +1,128 @@
+#include "options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <stdexcept>
+
+#include "env_file.h"
+#include "one_line.h"
+#include "option_layers.h"
+#include "option_table.h"
+#include "option_values.h"
+
+namespace graced {
+
+namespace {
+
+// Of each option the values of the highest layer that has any.
+Layer merge(const std::vector<std::string>& args, const std::vector<std::string>& environment,
+            std::vector<std::string>& notes) {
+  Layer merged = command_line_layer(args);
+  merged.merge(environment_layer(environment, notes));
+  if (const auto config = merged.find(config_option); config != merged.end()) {
+    merged.merge(config_layer(config->second.front()));
+  }
+  return merged;
+}
+
+void read_values(RunOptions& options, const OptionRow& row, const std::vector<GivenValue>& values) {
+  for (const auto& value : values) {
+    try {
+      row.read(options, value.text);
+    } catch (const std::invalid_argument& why) {
+      throw UsageError{fmt::format("{}: {}", value.where, why.what())};
+    }
+  }
+}
+
+void read_env_files(RunOptions& options, const std::vector<GivenValue>& files) {
+  std::vector<std::string> variables;
+  for (const auto& file : files) {
+    try {
+      std::ranges::copy(read_env_file(file.text), std::back_inserter(variables));
+    } catch (const UsageError&) { throw; } catch (const std::exception& why) {
+      throw UsageError{fmt::format("{}: {}", file.where, why.what())};
+    }
+  }
+  options.environment.insert(options.environment.begin(), variables.begin(), variables.end());
+}
+
+void settle_name(RunOptions& options) {
+  if (options.command.empty()) {
+    throw UsageError{
+        "no command to run: put it last, as in graced run -l 8080 -- ./app, or as command = ./app into a "
+        "--config file"};
+  }
+  if (!options.name.empty()) return;
+  const auto& path = options.command.front();
+  const auto last = path.substr(path.find_last_not_of('/') == std::string::npos ? 0 : path.rfind('/') + 1);
+  try {
+    options.name = read_name(last);
+  } catch (const std::invalid_argument&) {
+    throw UsageError{
+        fmt::format("the command '{}' gives no name to this instance, give one with --name", one_line(path))};
+  }
+}
+
+// Port 0 is another port each time.
+void check_listen(const RunOptions& options, const std::vector<GivenValue>& values) {
+  for (std::size_t i = 0; i < options.listen.size(); ++i) {
+    const auto& spec = options.listen[i];
+    const bool port_of_choice =
+        (spec.kind == AddressKind::tcp || spec.kind == AddressKind::udp) && spec.port == 0;
+    if (port_of_choice) continue;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (options.listen[j].address() != spec.address()) continue;
+      throw UsageError{
+          fmt::format("{}: this address is listened on already ({})", values[i].where, values[j].where)};
+    }
+  }
+}
+
+void check_ready(const RunOptions& options) {
+  const auto& policy = options.policy;
+  if (policy.ready != ReadyRule::after || policy.ready_after < policy.ready_timeout) return;
+  throw UsageError{
+      fmt::format("--ready after:{} is not before --ready-timeout {}, so no candidate would ever be ready",
+                  to_text(policy.ready_after), to_text(policy.ready_timeout))};
+}
+
+void record_settings(RunOptions& options, const Layer& given) {
+  for (const auto& row : run_options()) {
+    const std::string name{row.word.name};
+    const auto values = given.find(row.word.name);
+    const bool by_default = values == given.end();
+    if (row.repeatable && !by_default) {
+      for (const auto& value : values->second) options.settings.push_back({name, value.text, value.origin});
+      continue;
+    }
+    auto text = row.repeatable ? std::string{} : row.show(options);
+    if (text.empty()) text = row.unset;
+    // What auto came to is the news, that it was auto explains it.
+    if (!by_default && values->second.front().text == "auto" && text != "auto") text += " (auto)";
+    options.settings.push_back({name, text, by_default ? "default" : values->second.front().origin});
+  }
+}
+
+}  // namespace
+
+RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment) {
+  RunOptions options;
+  const auto given = merge(args, environment, options.notes);
+
+  for (const auto& row : run_options()) {
+    if (const auto values = given.find(row.word.name); values != given.end()) {
+      read_values(options, row, values->second);
+    }
+  }
+  if (const auto files = given.find("env-file"); files != given.end()) read_env_files(options, files->second);
+  settle_name(options);
+  if (const auto listen = given.find("listen"); listen != given.end()) check_listen(options, listen->second);
+  check_ready(options);
+  record_settings(options, given);
+  return options;
+}
+
+}  // namespace graced
