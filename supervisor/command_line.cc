@@ -37,7 +37,7 @@ auto read_as(std::string_view where, const std::string& text, Read read) {
   try {
     return read(text);
   } catch (const std::invalid_argument& why) {
-    throw UsageError{fmt::format("{} {}: {}", where, one_line(text), why.what())};
+    throw UsageError{fmt::format("{} {}: {}", where, one_line(text), one_line(why.what()))};
   }
 }
 

@@ -46,8 +46,9 @@ std::string typed(const WordOption& option) {
   return fmt::format("--{}", option.name);
 }
 
-[[noreturn]] void unknown(const std::string& word, std::span<const WordOption> known,
-                          std::string_view command) {
+// Boost names the word as it was typed, perhaps with its value.
+[[noreturn]] void unknown(std::string word, std::span<const WordOption> known, std::string_view command) {
+  word.erase(std::min(word.size(), word.find('=')));
   std::vector<std::string_view> names;
   for (const auto& option : known) names.push_back(option.name);
   const auto name = word.substr(std::min(word.size(), word.find_first_not_of('-')));

@@ -32,7 +32,7 @@ void read_values(RunOptions& options, const OptionRow& row, const std::vector<Gi
     try {
       row.read(options, value.text);
     } catch (const std::invalid_argument& why) {
-      throw UsageError{fmt::format("{}: {}", value.where, why.what())};
+      throw UsageError{fmt::format("{}: {}", value.where, one_line(why.what(), 500))};
     }
   }
 }

@@ -1,0 +1,172 @@
+#include "command_line.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "command_table.h"
+#include "option_table.h"
+#include "options.h"
+
+using namespace graced;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+template <class Command>
+Command parsed(const Words& args, const Words& environment = {}) {
+  const auto command = parse_command_line(args, environment);
+  REQUIRE(std::holds_alternative<Command>(command));
+  return std::get<Command>(command);
+}
+
+std::string complaint(const Words& args, const Words& environment = {}) {
+  try {
+    parse_command_line(args, environment);
+  } catch (const UsageError& why) { return why.what(); }
+  return "none";
+}
+
+const Target anybody{};
+Target named(const std::string& name) {
+  return {name, std::nullopt};
+}
+Target at(const std::string& control) {
+  return {std::nullopt, control};
+}
+
+std::size_t letters(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+TEST_CASE("run and check keep their words for later") {
+  CHECK(parsed<RunCommand>({"run", "-l", "80", "./app", "--help"}).args ==
+        Words{"-l", "80", "./app", "--help"});
+  CHECK(parsed<CheckCommand>({"check", "--config", "x"}).args == Words{"--config", "x"});
+}
+
+TEST_CASE("the other commands say which instance and how patiently") {
+  CHECK(parsed<ReloadCommand>({"reload"}).target == anybody);
+  CHECK(parsed<ReloadCommand>({"reload"}).patience == Patience{});
+  CHECK(parsed<ReloadCommand>({"reload", "app", "--wait", "5s"}).target == named("app"));
+  CHECK(parsed<ReloadCommand>({"reload", "app", "--wait", "5s"}).patience == Patience{5s, false});
+  CHECK(parsed<ReloadCommand>({"reload", "--wait=infinity", "app"}).patience == Patience{});
+  CHECK(parsed<ReloadCommand>({"reload", "--no-wait"}).patience == Patience{std::nullopt, true});
+  CHECK(parsed<StopCommand>({"stop", "--control", "/run/c", "--wait", "0"}).target == at("/run/c"));
+  CHECK(parsed<StopCommand>({"stop", "--wait", "0"}).patience == Patience{0s, false});
+  CHECK(parsed<StopCommand>({"stop", "--", "app"}).target == named("app"));
+  CHECK(parsed<HammerCommand>({"hammer", "app"}).target == named("app"));
+  CHECK(parsed<StatusCommand>({"status", "--json", "app"}).json);
+  CHECK(parsed<StatusCommand>({"status", "--json", "app"}).target == named("app"));
+  CHECK_FALSE(parsed<StatusCommand>({"status"}).json);
+  CHECK(parsed<ListCommand>({"list", "--json"}).json);
+  CHECK_FALSE(parsed<ListCommand>({"list"}).json);
+}
+
+TEST_CASE("the environment says which instance where the words do not") {
+  const Words name{"GRACED_NAME=env"};
+  const Words both{"GRACED_NAME=env", "GRACED_CONTROL=/run/env"};
+  CHECK(parsed<StopCommand>({"stop"}, name).target == named("env"));
+  CHECK(parsed<StopCommand>({"stop"}, both).target == at("/run/env"));
+  CHECK(parsed<StopCommand>({"stop", "app"}, both).target == named("app"));
+  CHECK(parsed<StopCommand>({"stop", "--control", "/x"}, both).target == at("/x"));
+  CHECK(parsed<StopCommand>({"stop"}, {"GRACED_NAME=", "GRACED_CONTROL="}).target == anybody);
+}
+
+TEST_CASE("a command that is none is answered with the nearest one") {
+  CHECK(complaint({"relaod"}) == "unknown command 'relaod'; did you mean 'reload'?");
+  CHECK(complaint({"xyzzy"}) == "unknown command 'xyzzy'; see graced --help");
+  CHECK(complaint({"help", "stats"}) == "unknown command 'stats'; did you mean 'status'?");
+  CHECK(complaint({"./app"}) == "unknown command './app'; to run it: graced run -- ./app");
+  CHECK(complaint({"-l", "80"}) == "'-l' comes before any command; to run a server: graced run -l …");
+  CHECK(complaint({"a\nb"}) == "unknown command 'a\\nb'; see graced --help");
+}
+
+TEST_CASE("wrong words after a command are named") {
+  CHECK(complaint({"stop", "a", "b"}) == "stop takes one NAME, 'b' is one too many");
+  CHECK(complaint({"stop", "a", "--control", "/c"}) ==
+        "'a' and --control both say which instance, give one of them");
+  CHECK(complaint({"stop", "a/b"}) == "NAME a/b: a name cannot have a '/' in it");
+  CHECK(complaint({"stop"}, {"GRACED_NAME=a/b"}) == "GRACED_NAME a/b: a name cannot have a '/' in it");
+  CHECK(complaint({"stop", "--control", ""}) == "--control : the path is empty");
+  CHECK(complaint({"stop", "--json"}) == "unknown option '--json'; see graced stop --help");
+  CHECK(complaint({"status", "--jsn"}) == "unknown option '--jsn'; did you mean '--json'?");
+  CHECK(complaint({"reload", "--wait"}) == "--wait needs a value: --wait TIME");
+  CHECK(complaint({"reload", "--wait", "soon"}) ==
+        "--wait soon: not a time, as in 250ms, 5s, 2min, 1h or infinity");
+  CHECK(complaint({"reload", "--wait", "1", "--wait", "2"}) == "--wait is given twice");
+  CHECK(complaint({"reload", "--wait", "1", "--no-wait"}) == "--wait and --no-wait contradict each other");
+  CHECK(complaint({"list", "app"}) == "list takes no NAME; for one instance: graced status app");
+  CHECK(complaint({"run", "--lisen", "80", "app"}) == "unknown option '--lisen'; did you mean '--listen'?");
+}
+
+TEST_CASE("the version is asked for before a command or among its options") {
+  parsed<VersionCommand>({"--version"});
+  parsed<VersionCommand>({"run", "--version"});
+  parsed<RunCommand>({"run", "app", "--version"});
+}
+
+TEST_CASE("nothing at all is answered with the overview") {
+  const auto overview = parsed<HelpCommand>({}).text;
+  for (const Words& args : {Words{"help"}, Words{"--help"}, Words{"-h"}, Words{"help", "help"}}) {
+    CHECK(parsed<HelpCommand>(args).text == overview);
+  }
+  for (const auto& command : command_table()) {
+    CAPTURE(command.name);
+    CHECK(overview.find("\n  " + std::string{command.name} + " ") != std::string::npos);
+  }
+}
+
+TEST_CASE("each command explains itself, its options and its defaults") {
+  for (const auto& command : command_table()) {
+    const std::string name{command.name};
+    CAPTURE(name);
+    const auto text = parsed<HelpCommand>({"help", name}).text;
+    CHECK(text.starts_with("graced " + name + " "));
+    CHECK(parsed<HelpCommand>({name, "--help"}).text == text);
+    CHECK(parsed<HelpCommand>({name, "-h"}).text == text);
+    CHECK(parsed<HelpCommand>({"--help", name}).text == text);
+    for (const auto& word : words_of(command)) {
+      CHECK(text.find("--" + std::string{word.name}) != std::string::npos);
+    }
+  }
+  const auto run = parsed<HelpCommand>({"help", "run"}).text;
+  CHECK(run.find("-w, --workers N|auto") != std::string::npos);
+  CHECK(run.find("(default: 30s)") != std::string::npos);
+  CHECK(run.find("--command") == std::string::npos);
+}
+
+TEST_CASE("help fits a terminal of 100 columns and has no blanks at line ends") {
+  Words texts{parsed<HelpCommand>({}).text};
+  for (const auto& command : command_table()) {
+    texts.push_back(parsed<HelpCommand>({"help", std::string{command.name}}).text);
+  }
+  for (const auto& text : texts) {
+    std::istringstream lines{text};
+    for (std::string line; std::getline(lines, line);) {
+      CAPTURE(line);
+      CHECK(letters(line) <= 100);
+      CHECK_FALSE(line.ends_with(' '));
+    }
+    CHECK(text.ends_with('\n'));
+  }
+}
+
+TEST_CASE("an example in the help is one that works") {
+  for (const auto& command : command_table()) {
+    for (const auto& example : command.examples) {
+      CAPTURE(example.line);
+      std::istringstream line{std::string{example.line}};
+      Words words;
+      for (std::string word; line >> word;) words.push_back(word);
+      REQUIRE(words.size() >= 2);
+      CHECK(words[0] == "graced");
+      CHECK(complaint({words.begin() + 1, words.end()}) == "none");
+    }
+  }
+}
