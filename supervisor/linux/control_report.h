@@ -13,12 +13,12 @@ namespace graced {
 
 struct WorkerReport {
   std::uint64_t generation = 0;
-  std::uint32_t slot = 0;             // 0…N-1
-  std::int32_t pid = 0;               // 0: gone, or never started
-  std::string state;                  // "starting", "ready", "draining", "killed"
-  Duration age{};                     // of the process
-  std::optional<Duration> left;       // until graced loses patience; none: it has no deadline
-  std::string status;                 // its own STATUS=, may be empty
+  std::uint32_t slot = 0;               // 0…N-1
+  std::int32_t pid = 0;                 // 0: gone, or never started
+  std::string state;                    // "starting", "ready", "draining", "killed"
+  Duration age{};                       // of the process
+  std::optional<Duration> left;         // until graced loses patience; none: it has no deadline
+  std::string status;                   // its own STATUS=, may be empty
   std::vector<std::string> last_lines;  // of its stderr, oldest first, at most 20
 };
 
@@ -42,9 +42,9 @@ struct InstanceReport {
   std::string phase;  // "starting", "serving", "reloading", "stopping"
   Duration age{};     // of graced
   std::string command;
-  std::string config;  // path, may be empty
-  std::uint64_t serving = 0;    // generation; 0: none
-  std::uint64_t candidate = 0;  // generation; 0: none
+  std::string config;                 // path, may be empty
+  std::uint64_t serving = 0;          // generation; 0: none
+  std::uint64_t candidate = 0;        // generation; 0: none
   std::vector<WorkerReport> workers;  // oldest first
   std::vector<AddressReport> addresses;
   std::optional<ReloadReport> last_reload;

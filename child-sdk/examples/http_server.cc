@@ -1,0 +1,328 @@
+// A complete keep-alive HTTP/1.1 server on one epoll loop that leaves without losing a request.
+//
+//   graced run -l 8080 -- example-http-server      on every stream socket that it is handed
+//   example-http-server [ADDR]                     by hand, on 127.0.0.1:8080 or ADDR
+//
+// GET or HEAD of anything tells PID and generation; /slow?ms=200 takes its time without keeping
+// others waiting. How it drains: it accepts what is already queued, then no more; every answer says
+// Connection: close from now on; who has no request under way may send one more for `linger`. Only
+// then is the connection closed, the sending side first, so that no answer is cut off by a reset.
+// What HTTP/1.1 cannot rule out is a request that crosses with that last close: clients repeat it.
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <system_error>
+#include <unordered_map>
+
+#include "graced/child.hpp"
+
+namespace {
+
+namespace child = graced::child;
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto keep_alive = 60s;      // for a client's next request
+constexpr auto patience = 5s;         // for its first request, the rest of a head, its reading of an answer
+constexpr auto linger = 300ms;        // for one more request while draining
+constexpr auto farewell = 1s;         // for its own close after ours
+constexpr auto accept_pause = 100ms;  // when descriptors have run out
+constexpr std::size_t longest_head = 16 * 1024;
+constexpr std::size_t longest_backlog = 64 * 1024;  // of answers to pipelined requests
+
+struct Connection {
+  int fd;
+  Clock::time_point since;  // when what it waits for began
+  Clock::time_point due{};  // when that has taken too long
+  std::string in{};
+  std::string out{};
+  std::optional<Clock::time_point> answer_at{};  // a slow request is under way
+  bool head_only = false;                        // and it is a HEAD
+  bool answered = false;                         // at least one request
+  bool last = false;                             // nothing follows the answer in `out`
+  bool half_closed = false;  // by us; reads on, so that the client gets to see the last answer
+  bool at_end = false;       // the client sends no more
+  std::uint32_t watched = EPOLLIN;
+};
+
+// The value of a header in lower case, "" if it is not there.
+std::string header(std::string_view head, std::string_view name) {
+  while (!head.empty()) {
+    const std::string_view line = head.substr(0, head.find("\r\n"));
+    head.remove_prefix(std::min(head.size(), line.size() + 2));
+    if (line.size() <= name.size() || line[name.size()] != ':') continue;
+    if (::strncasecmp(line.data(), name.data(), name.size()) != 0) continue;
+    std::string value(line.substr(std::min(line.find_first_not_of(" \t", name.size() + 1), line.size())));
+    std::ranges::transform(value, value.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return value;
+  }
+  return "";
+}
+
+class Server {
+ public:
+  explicit Server(std::vector<child::Listener> listeners) : listeners_(std::move(listeners)) {
+    if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+    control(EPOLL_CTL_ADD, drain_.fd(), EPOLLIN);
+    for (const child::Listener& l : listeners_) l.set_nonblocking();
+    resume_accepting();
+  }
+
+  void run() {
+    child::ready();
+    epoll_event events[64];
+    while (!draining_ || !connections_.empty()) {
+      const int n = ::epoll_wait(epoll_, events, 64, wait_ms());
+      now_ = Clock::now();
+      for (int i = 0; i < n; ++i) {
+        const int fd = events[i].data.fd;
+        if (const auto it = connections_.find(fd); it != connections_.end()) {
+          if (events[i].events & (EPOLLERR | EPOLLHUP)) {
+            drop(it->second);
+          } else {
+            advance(it->second);
+          }
+        } else if (fd == drain_.fd()) {
+          if (!draining_) drain();
+        } else if (std::ranges::any_of(listeners_, [&](const child::Listener& l) { return l.fd() == fd; })) {
+          accept_from(fd);
+        }
+      }
+      if (now_ >= next_due_) sweep();
+    }
+  }
+
+ private:
+  void control(int operation, int fd, std::uint32_t events) {
+    epoll_event event{.events = events, .data = {.fd = fd}};
+    if (::epoll_ctl(epoll_, operation, fd, &event) != 0)
+      throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+  }
+
+  int wait_ms() const {
+    if (next_due_ == Clock::time_point::max()) return -1;
+    return static_cast<int>(
+        std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(next_due_ - Clock::now())).count());
+  }
+
+  // ---- accepting ----
+
+  void accept_from(int listener) {
+    // Not until the queue is empty: under load that is never, and others want their turn.
+    for (int i = 0; i < 64; ++i) {
+      const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) {
+        control(EPOLL_CTL_ADD, fd, EPOLLIN);
+        advance(connections_.emplace(fd, Connection{.fd = fd, .since = now_}).first->second);
+      } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        return pause_accepting();
+      } else if (errno == EAGAIN) {
+        return;
+      }
+    }
+  }
+
+  void pause_accepting() {
+    if (std::exchange(accepting_, false))
+      for (const child::Listener& l : listeners_) control(EPOLL_CTL_DEL, l.fd(), 0);
+    resume_at_ = now_ + accept_pause;
+    next_due_ = std::min(next_due_, resume_at_);
+  }
+
+  void resume_accepting() {
+    resume_at_ = Clock::time_point::max();
+    if (std::exchange(accepting_, true)) return;
+    // Exclusive: of many workers one wakes up for a connection, not all.
+    for (const child::Listener& l : listeners_) control(EPOLL_CTL_ADD, l.fd(), EPOLLIN | EPOLLEXCLUSIVE);
+  }
+
+  // ---- leaving ----
+
+  void drain() {
+    draining_ = true;
+    drain_began_ = now_;
+    child::stopping();
+    control(EPOLL_CTL_DEL, drain_.fd(), 0);
+    for (const child::Listener& l : listeners_) accept_from(l.fd());
+    pause_accepting();  // out of epoll before the close, which is not the sockets' last
+    resume_at_ = Clock::time_point::max();
+    listeners_.clear();
+    for (Connection* c : all_connections()) advance(*c);
+  }
+
+  std::vector<Connection*> all_connections() {
+    std::vector<Connection*> all;
+    for (auto& [fd, c] : connections_) all.push_back(&c);
+    return all;
+  }
+
+  // ---- one connection ----
+
+  // Answers, writes and reads until the connection has to wait for its client or for the clock.
+  // It may be gone afterwards.
+  void advance(Connection& c) {
+    char buffer[16 * 1024];
+    for (int reads = 0;;) {
+      if (!c.last && !c.answer_at && c.out.size() < longest_backlog && take_request(c)) continue;
+      if (!c.out.empty()) {
+        const ssize_t n = ::send(c.fd, c.out.data(), c.out.size(), MSG_NOSIGNAL);
+        if (n < 0) return errno == EAGAIN ? wait(c, EPOLLOUT, c.since + patience) : drop(c);
+        c.out.erase(0, static_cast<std::size_t>(n));
+        c.since = now_;
+        continue;
+      }
+      if (c.answer_at) {
+        if (now_ < *c.answer_at) return wait(c, 0, *c.answer_at);
+        c.answer_at.reset();
+        tell_who(c, c.head_only);
+        continue;
+      }
+      if (c.last && !std::exchange(c.half_closed, true)) {
+        ::shutdown(c.fd, SHUT_WR);
+        c.since = now_;
+      }
+      if (c.at_end) return drop(c);
+      if (++reads > 16) return wait(c, EPOLLIN, limit(c));
+      const ssize_t n = ::recv(c.fd, buffer, sizeof buffer, 0);
+      if (n < 0) return errno == EAGAIN ? wait(c, EPOLLIN, limit(c)) : drop(c);
+      if (n == 0) c.at_end = true;
+      if (c.half_closed) continue;
+      if (c.in.empty()) c.since = now_;
+      c.in.append(buffer, static_cast<std::size_t>(n));
+    }
+  }
+
+  // How long a connection may leave us without bytes.
+  Clock::time_point limit(const Connection& c) const {
+    if (c.half_closed) return c.since + farewell;
+    if (!c.answered || !c.in.empty()) return c.since + patience;
+    return draining_ ? drain_began_ + linger : c.since + keep_alive;
+  }
+
+  void wait(Connection& c, std::uint32_t events, Clock::time_point due) {
+    if (std::exchange(c.watched, events) != events) control(EPOLL_CTL_MOD, c.fd, events);
+    c.due = due;
+    next_due_ = std::min(next_due_, due);
+  }
+
+  void drop(const Connection& c) {
+    ::close(c.fd);
+    connections_.erase(c.fd);
+  }
+
+  void sweep() {
+    if (now_ >= resume_at_) resume_accepting();
+    next_due_ = resume_at_;
+    for (Connection* c : all_connections()) {
+      const int fd = c->fd;
+      if (now_ >= c->due) advance(*c);  // one last look: it may have sent something, or be due its answer
+      if (!connections_.contains(fd)) continue;
+      if (now_ < c->due) {
+        next_due_ = std::min(next_due_, c->due);
+      } else if (c->answered && c->in.empty() && c->out.empty() && !c->half_closed) {
+        c->last = true;  // idle: nothing to say but goodbye
+        advance(*c);
+      } else {
+        drop(*c);
+      }
+    }
+  }
+
+  // ---- HTTP ----
+
+  // Takes a request off `in` and answers it, or puts the answer off. False: none is complete.
+  bool take_request(Connection& c) {
+    while (c.in.starts_with("\r\n")) c.in.erase(0, 2);
+    const std::size_t end = c.in.find("\r\n\r\n");
+    if (end == c.in.npos) {
+      if (c.in.size() > longest_head) refuse(c, "431 Request Header Fields Too Large");
+      return c.last;
+    }
+    const std::string head = c.in.substr(0, end + 2);
+    c.in.erase(0, end + 4);
+    c.since = now_;
+
+    const std::string_view line = std::string_view(head).substr(0, head.find("\r\n"));
+    const std::size_t space = line.find(' ');
+    const std::size_t space2 = line.rfind(' ');
+    const std::string_view version = line.substr(space2 == line.npos ? line.size() : space2 + 1);
+    const bool is_11 = version == "HTTP/1.1";
+    if (space == space2 || (!is_11 && version != "HTTP/1.0")) return refuse(c, "400 Bad Request"), true;
+    const std::string connection = header(head, "connection");
+    c.last =
+        is_11 ? connection.find("close") != connection.npos : connection.find("keep-alive") == connection.npos;
+
+    const std::string_view method = line.substr(0, space);
+    const std::string length = header(head, "content-length");
+    if (method != "GET" && method != "HEAD")
+      return refuse(c, "405 Method Not Allowed", "Allow: GET, HEAD\r\n"), true;
+    if ((!length.empty() && length != "0") || !header(head, "transfer-encoding").empty()) {
+      return refuse(c, "400 Bad Request"), true;
+    }
+    constexpr std::string_view slow = "/slow?ms=";
+    const std::string_view target = line.substr(space + 1, space2 - space - 1);
+    unsigned ms = 0;
+    if (target.starts_with(slow))
+      std::from_chars(target.data() + slow.size(), target.data() + target.size(), ms);
+    if (ms == 0) return tell_who(c, method == "HEAD"), true;
+    c.answer_at = now_ + std::chrono::milliseconds(ms);
+    c.head_only = method == "HEAD";
+    return true;
+  }
+
+  void tell_who(Connection& c, bool head_only) {
+    // What was pipelined behind this request is answered too.
+    if (draining_ && c.in.find("\r\n\r\n") == c.in.npos) c.last = true;
+    answer(c, "200 OK", "", who_, head_only);
+  }
+
+  void refuse(Connection& c, const std::string& status, const char* headers = "") {
+    c.last = true;  // where the next request begins is anybody's guess
+    answer(c, status, headers, status + "\n", false);
+  }
+
+  static void answer(Connection& c, const std::string& status, const char* headers, const std::string& body,
+                     bool head_only) {
+    c.out += "HTTP/1.1 " + status +
+             "\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+             headers + (c.last ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n");
+    if (!head_only) c.out += body;
+    c.answered = true;
+  }
+
+  const int epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  child::DrainToken drain_{SIGTERM, SIGINT};
+  std::vector<child::Listener> listeners_;
+  std::unordered_map<int, Connection> connections_;
+  const std::string who_ =
+      "pid " + std::to_string(::getpid()) + " generation " + std::to_string(child::generation()) + "\n";
+  bool accepting_ = false;
+  bool draining_ = false;
+  Clock::time_point now_ = Clock::now();
+  Clock::time_point drain_began_{};
+  Clock::time_point resume_at_ = Clock::time_point::max();
+  Clock::time_point next_due_ = Clock::time_point::max();  // no connection is due before
+};
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc > 2) return std::fprintf(stderr, "usage: %s [ADDR]\n", argv[0]), 2;
+  std::vector<child::Listener> listeners = child::take_inherited();
+  std::erase_if(listeners, [](const child::Listener& l) { return l.kind() != child::Kind::stream; });
+  if (listeners.empty()) {
+    listeners.push_back(child::listen("http", argc > 1 ? argv[1] : "127.0.0.1:8080"));
+    std::fprintf(stderr, "listening on %s\n", listeners.front().address().c_str());
+  }
+  Server(std::move(listeners)).run();
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "%s\n", e.what());
+  return 1;
+}

@@ -1,0 +1,223 @@
+#include "client.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <system_error>
+#include <vector>
+
+#include "linux/control_client.h"
+#include "report_json.h"
+#include "report_text.h"
+
+namespace graced {
+namespace {
+
+// An answer to be given to the user at once, instead of what was asked for.
+struct Refusal {
+  int status;
+  std::string why;
+};
+
+std::string listed(const std::vector<Found>& instances) {
+  std::string text;
+  for (const Found& f : instances) text += (text.empty() ? "" : ", ") + harmless(f.name);
+  return text;
+}
+
+std::string looked_in(const ControlPlaces& places) {
+  std::string text;
+  for (const std::string& d : instance_directories(places)) text += (text.empty() ? "" : " and ") + d;
+  return text;
+}
+
+std::string by_control(const std::vector<Found>& instances) {
+  std::string text;
+  for (const Found& f : instances) text += (text.empty() ? "--control " : " or --control ") + f.control;
+  return text;
+}
+
+std::vector<Found> running(const ControlPlaces& places) {
+  std::vector<Found> live = find_instances(places);
+  std::erase_if(live, [](const Found& f) { return !f.live; });
+  return live;
+}
+
+// An instance to ask, and what to call it.
+struct Chosen {
+  std::string name;
+  std::string control;
+};
+
+Chosen choose(const WhichInstance& target, const ControlPlaces& places) {
+  if (target.control) return {target.name.value_or(*target.control), *target.control};
+
+  const std::vector<Found> live = running(places);
+  std::vector<Found> meant = live;
+  if (target.name) std::erase_if(meant, [&](const Found& f) { return f.name != *target.name; });
+  if (meant.size() == 1) return {meant.front().name, meant.front().control};
+
+  if (!target.name && meant.empty())
+    throw Refusal{exit_status::no_instance,
+                  fmt::format("no graced is running (looked in {}; --control PATH finds one elsewhere)",
+                              looked_in(places))};
+  if (!target.name)
+    throw Refusal{exit_status::usage, fmt::format("several are running, name one: {}", listed(live))};
+  if (meant.size() > 1)
+    throw Refusal{exit_status::usage, fmt::format("several are called '{}', say which by {}",
+                                                  harmless(*target.name), by_control(meant))};
+  throw Refusal{
+      exit_status::no_instance,
+      fmt::format("no graced named '{}' is running{} (one started with --control PATH is found by it)",
+                  harmless(*target.name), live.empty() ? "" : ", there is " + listed(live))};
+}
+
+ControlClient reach(const Chosen& chosen) {
+  try {
+    return ControlClient{chosen.control};
+  } catch (const std::system_error& e) {
+    if (e.code().value() == ENOENT || e.code().value() == ECONNREFUSED || e.code().value() == ENOTDIR)
+      throw Refusal{exit_status::no_instance,
+                    fmt::format("no graced is running at {}", harmless(chosen.control))};
+    if (e.code().value() == ETIMEDOUT)
+      throw Refusal{exit_status::gave_up_waiting, fmt::format("{} does not answer", harmless(chosen.name))};
+    throw Refusal{exit_status::failed, e.what()};
+  }
+}
+
+// One door for all of them: whatever stands in the way becomes one line and an exit status.
+template <class Body>
+int answered(const Terminal& terminal, const Body& body) {
+  try {
+    return body();
+  } catch (const Refusal& refusal) {
+    fmt::print(terminal.err, "graced: {}\n", refusal.why);
+    return refusal.status;
+  } catch (const std::exception& e) {
+    fmt::print(terminal.err, "graced: {}\n", harmless(e.what()));
+    return exit_status::failed;
+  }
+}
+
+// "exited with status 1" on the line, what else it said indented below.
+std::string reason(const std::string& why) {
+  const std::size_t end = why.find('\n');
+  std::string text = harmless(why.substr(0, end)) + "\n";
+  if (end != std::string::npos) text += harmless_lines(why.substr(end + 1), "  | ");
+  return text;
+}
+
+std::string who_serves(ControlClient& client) {
+  InstanceReport report;
+  if (client.report(report).outcome != ControlOutcome::ok) return "";
+  if (report.serving == 0) return "nothing serves\n";
+  return fmt::format("generation {} still serves\n", report.serving);
+}
+
+// What all of them say when it did not go well.
+int not_done(const char* verb, const std::string& name, const ControlReply& reply, const Terminal& terminal) {
+  const std::string who = harmless(name);
+  switch (reply.outcome) {
+    case ControlOutcome::ok:
+      return exit_status::done;
+    case ControlOutcome::failed:
+    case ControlOutcome::denied:
+      fmt::print(terminal.err, "graced: {} of '{}' {}: {}", verb, who,
+                 reply.outcome == ControlOutcome::denied ? "refused" : "failed", reason(reply.why));
+      return exit_status::failed;
+    case ControlOutcome::timed_out:
+      fmt::print(terminal.err, "graced: {} of '{}': gave up waiting, {}\n", verb, who, reason(reply.why));
+      return exit_status::gave_up_waiting;
+    case ControlOutcome::gone:
+      fmt::print(terminal.err, "graced: {} of '{}' failed: graced ended before it answered\n", verb, who);
+      return exit_status::failed;
+  }
+  return exit_status::failed;
+}
+
+}  // namespace
+
+Terminal this_terminal() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const bool wanted = no_color == nullptr || *no_color == '\0';
+  return {.places = control_places(), .colour = wanted && ::isatty(STDOUT_FILENO) == 1};
+}
+
+int client_reload(const WhichInstance& target, std::optional<Duration> limit, const Terminal& terminal) {
+  return answered(terminal, [&] {
+    const Chosen chosen = choose(target, terminal.places);
+    ControlClient client = reach(chosen);
+    const ControlReply reply = client.reload(limit);
+    if (reply.outcome != ControlOutcome::ok) {
+      const int status = not_done("reload", chosen.name, reply, terminal);
+      if (reply.outcome == ControlOutcome::failed) fmt::print(terminal.err, "{}", who_serves(client));
+      return status;
+    }
+    if (limit)
+      fmt::print(terminal.out, "{}: generation {} serves\n", harmless(chosen.name), reply.generation);
+    else
+      fmt::print(terminal.out, "{}: reload asked for\n", harmless(chosen.name));
+    return exit_status::done;
+  });
+}
+
+int client_stop(const WhichInstance& target, std::optional<Duration> limit, const Terminal& terminal) {
+  return answered(terminal, [&] {
+    const Chosen chosen = choose(target, terminal.places);
+    const ControlReply reply = reach(chosen).stop(limit);
+    if (reply.outcome != ControlOutcome::ok) return not_done("stop", chosen.name, reply, terminal);
+    fmt::print(terminal.out, "{}: {}\n", harmless(chosen.name), limit ? "stopped" : "stop asked for");
+    return exit_status::done;
+  });
+}
+
+int client_hammer(const WhichInstance& target, const Terminal& terminal) {
+  return answered(terminal, [&] {
+    const Chosen chosen = choose(target, terminal.places);
+    const ControlReply reply = reach(chosen).hammer();
+    if (reply.outcome != ControlOutcome::ok) return not_done("hammer", chosen.name, reply, terminal);
+    if (reply.killed == 0)
+      fmt::print(terminal.out, "{}: nothing was draining\n", harmless(chosen.name));
+    else
+      fmt::print(terminal.out, "{}: hammered {} {}\n", harmless(chosen.name), reply.killed,
+                 reply.killed == 1 ? "worker" : "workers");
+    return exit_status::done;
+  });
+}
+
+int client_status(const WhichInstance& target, bool json, const Terminal& terminal) {
+  return answered(terminal, [&] {
+    const Chosen chosen = choose(target, terminal.places);
+    InstanceReport report;
+    const ControlReply reply = reach(chosen).report(report);
+    if (reply.outcome != ControlOutcome::ok) return not_done("status", chosen.name, reply, terminal);
+    fmt::print(terminal.out, "{}", json ? report_json(report) : report_text(report, terminal.colour));
+    return exit_status::done;
+  });
+}
+
+int client_list(bool json, const Terminal& terminal) {
+  return answered(terminal, [&] {
+    std::vector<InstanceReport> reports;
+    for (const Found& found : running(terminal.places)) {
+      // One that hangs or ends meanwhile does not hide the others.
+      InstanceReport report;
+      try {
+        const ControlReply reply = ControlClient{found.control, 2s}.report(report);
+        if (reply.outcome != ControlOutcome::ok) report.phase = "silent";
+      } catch (const std::system_error&) { report.phase = "silent"; }
+      if (report.name.empty()) report.name = found.name;
+      reports.push_back(std::move(report));
+    }
+    if (json)
+      fmt::print(terminal.out, "{}", list_json(reports));
+    else if (reports.empty())
+      fmt::print(terminal.err, "graced: no graced is running (looked in {})\n", looked_in(terminal.places));
+    else
+      fmt::print(terminal.out, "{}", list_text(reports, terminal.colour));
+    return exit_status::done;
+  });
+}
+
+}  // namespace graced

@@ -1,0 +1,46 @@
+// What `graced reload`, `stop`, `hammer`, `status` and `list` do: find the instance, ask it, say what came
+// of it. Each returns the exit status.
+#pragma once
+
+#include <cstdio>
+#include <optional>
+#include <string>
+
+#include "core/time.h"
+#include "linux/control_places.h"
+
+namespace graced {
+
+namespace exit_status {
+inline constexpr int done = 0;
+inline constexpr int failed = 1;  // and what served before serves still
+inline constexpr int usage = 2;
+inline constexpr int no_instance = 3;
+inline constexpr int gave_up_waiting = 4;
+}  // namespace exit_status
+
+// Who is meant. With neither: the only one that runs.
+struct WhichInstance {
+  std::optional<std::string> name;
+  std::optional<std::string> control;  // path of its control socket; goes before the name
+};
+
+// Where instances are looked for and answers go.
+struct Terminal {
+  ControlPlaces places;
+  std::FILE* out = stdout;
+  std::FILE* err = stderr;
+  bool colour = false;
+};
+
+// The places of this process, stdout and stderr; coloured if stdout is a terminal and NO_COLOR is not set.
+Terminal this_terminal();
+
+// limit: how long to wait for the outcome, may be `infinity`; none: only ask.
+int client_reload(const WhichInstance&, std::optional<Duration> limit, const Terminal&);
+int client_stop(const WhichInstance&, std::optional<Duration> limit, const Terminal&);
+int client_hammer(const WhichInstance&, const Terminal&);
+int client_status(const WhichInstance&, bool json, const Terminal&);
+int client_list(bool json, const Terminal&);
+
+}  // namespace graced

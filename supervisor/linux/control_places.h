@@ -1,0 +1,39 @@
+// Where control sockets are, for those who make one and for those who look for one.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace graced {
+
+struct ControlPlaces {
+  std::string runtime_directory;  // $RUNTIME_DIRECTORY, may be empty
+  std::string xdg_runtime_dir;    // $XDG_RUNTIME_DIR, may be empty
+  uid_t euid = 0;
+  std::string system_directory = "/run/graced";  // root's instances
+};
+
+// As graced was started: from the environment and geteuid().
+ControlPlaces control_places();
+
+// The control socket of instance `name` where no --control is given: $RUNTIME_DIRECTORY/control if set,
+// else /run/graced/NAME/control for root, else $XDG_RUNTIME_DIR/graced/NAME/control.
+// Throws std::runtime_error if there is no such place.
+std::string default_control_path(const std::string& name, const ControlPlaces&);
+
+// The directories that hold one directory per instance.
+std::vector<std::string> instance_directories(const ControlPlaces&);
+
+// A control socket found, and whether somebody answers there.
+struct Found {
+  std::string name;     // of the directory it is in
+  std::string control;  // path
+  bool live = false;    // false: left by an instance that crashed
+};
+
+// All control sockets in the usual places, sorted by name, each one once.
+std::vector<Found> find_instances(const ControlPlaces&);
+
+}  // namespace graced

@@ -1,0 +1,84 @@
+#include "linux/instance_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <sstream>
+#include <stdexcept>
+
+#include "linux/sys_error.h"
+#include "linux/umask_scope.h"
+
+namespace graced {
+namespace {
+
+std::vector<std::string> lines_of(int fd) {
+  std::array<char, 4096> text;
+  const ssize_t n = ::pread(fd, text.data(), text.size(), 0);
+  std::vector<std::string> lines;
+  std::istringstream stream{std::string(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0)};
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+void refuse_if_not_ours(int fd, const std::string& file) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) throw sys_error("look at {}", file);
+  if (!S_ISREG(status.st_mode) || (status.st_uid != 0 && status.st_uid != ::geteuid()))
+    throw std::runtime_error(
+        fmt::format("{} was put there by uid {}: remove it, or give another place with --control PATH", file,
+                    status.st_uid));
+}
+
+// A file that was removed while we waited for it locks nobody out: others have made a new one.
+bool still_there(int fd, int directory, const std::string& file) {
+  struct stat locked {};
+  struct stat named {};
+  return ::fstat(fd, &locked) == 0 && ::fstatat(directory, file.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
+}
+
+std::runtime_error taken(int fd, const std::string& instance) {
+  const auto lines = lines_of(fd);
+  const std::string pid = lines.empty() ? "" : fmt::format(" (PID {})", lines.front());
+  return std::runtime_error(fmt::format(
+      "another graced named '{}' is running{}: give this one another --name, or stop that one", instance, pid));
+}
+
+}  // namespace
+
+InstanceLock::InstanceLock(int directory, const std::string& path, const std::string& instance)
+    : directory_(directory), path_(path), file_(path.substr(path.rfind('/') + 1)) {
+  do {
+    const UmaskScope exact{0022};
+    lock_ = Fd{::openat(directory_, file_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)};
+    if (!lock_ && errno == ENOENT) throw FileVanished{};
+    if (!lock_) throw sys_error("no place for the control socket (--control gives another): create {}", path_);
+    refuse_if_not_ours(lock_.get(), path_);
+    if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) throw taken(lock_.get(), instance);
+      throw sys_error("lock {}", path_);
+    }
+  } while (!still_there(lock_.get(), directory_, file_));
+
+  left_behind_ = lines_of(lock_.get());
+  if (!left_behind_.empty()) left_behind_.erase(left_behind_.begin());  // its PID
+}
+
+// Unlinked while it is held: whoever opened it before sees in still_there() that it is gone.
+InstanceLock::~InstanceLock() {
+  ::unlinkat(directory_, file_.c_str(), 0);
+}
+
+void InstanceLock::write_down(const std::vector<std::string>& made) {
+  std::string text = fmt::format("{}\n", ::getpid());
+  for (const std::string& directory : made) text += directory + "\n";
+  if (::ftruncate(lock_.get(), 0) != 0 ||
+      ::pwrite(lock_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    throw sys_error("write {}", path_);
+}
+
+}  // namespace graced

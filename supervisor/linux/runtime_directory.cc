@@ -1,0 +1,92 @@
+#include "linux/runtime_directory.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+
+#include "linux/sys_error.h"
+#include "linux/umask_scope.h"
+
+namespace graced {
+namespace {
+
+constexpr int directory_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+void refuse_if_not_ours(int fd, const std::string& path) {
+  struct stat directory {};
+  if (::fstat(fd, &directory) != 0) throw sys_error("look at {}", path);
+  if (directory.st_uid != 0 && directory.st_uid != ::geteuid())
+    throw std::runtime_error(
+        fmt::format("{} belongs to uid {}, who could replace the control socket: give a place of your own with "
+                    "--control PATH",
+                    path, directory.st_uid));
+  if ((directory.st_mode & S_IWOTH) != 0 && (directory.st_mode & S_ISVTX) == 0)
+    throw std::runtime_error(fmt::format(
+        "everybody may write to {} and replace the control socket: give another place with --control PATH",
+        path));
+}
+
+bool is_on_the_way(const std::string& directory, const std::string& to) {
+  return directory.size() > 1 && to.starts_with(directory) &&
+         (to.size() == directory.size() || to[directory.size()] == '/');
+}
+
+}  // namespace
+
+RuntimeDirectory::RuntimeDirectory(const std::string& path) : path_(path) {
+  try {
+    // Walked one by one: what exists may be reached by symlinks, what we make never is.
+    directory_ = Fd{::open("/", directory_flags)};
+    if (!directory_) throw sys_error("open /");
+    std::string so_far;
+    for (const auto& part : std::filesystem::path(path).relative_path()) {
+      if (part.empty()) continue;
+      const std::string above = so_far.empty() ? "/" : so_far;
+      so_far += "/" + part.string();
+      Fd next{::openat(directory_.get(), part.c_str(), directory_flags)};
+      if (!next && errno == ENOENT) {
+        refuse_if_not_ours(directory_.get(), above);
+        const UmaskScope exact{0022};
+        if (::mkdirat(directory_.get(), part.c_str(), 0755) == 0)
+          made_.push_back(so_far);
+        else if (errno != EEXIST)  // else another instance was quicker
+          throw sys_error("no place for the control socket (--control gives another): make {}", so_far);
+        next = Fd{::openat(directory_.get(), part.c_str(), directory_flags | O_NOFOLLOW)};
+      }
+      if (!next) throw sys_error("no place for the control socket (--control gives another): open {}", so_far);
+      directory_ = std::move(next);
+    }
+    refuse_if_not_ours(directory_.get(), path_);
+  } catch (...) {
+    remove_made();
+    throw;
+  }
+}
+
+RuntimeDirectory::~RuntimeDirectory() {
+  remove_made();
+}
+
+void RuntimeDirectory::inherit(const std::vector<std::string>& made) {
+  for (const std::string& directory : made) {
+    const bool known = std::ranges::find(made_, directory) != made_.end();
+    if (!known && is_on_the_way(directory, path_)) made_.push_back(directory);
+  }
+  std::ranges::sort(made_, {}, &std::string::size);
+}
+
+// Directories called "graced" are shared by instances, and whoever leaves last removes them: so where
+// ours was made in one, that one is tried too.
+void RuntimeDirectory::remove_made() noexcept {
+  directory_.reset();
+  for (auto directory = made_.rbegin(); directory != made_.rend(); ++directory) ::rmdir(directory->c_str());
+  if (made_.empty()) return;
+  const std::string above = made_.front().substr(0, made_.front().rfind('/'));
+  if (above.ends_with("/graced")) ::rmdir(above.c_str());
+}
+
+}  // namespace graced

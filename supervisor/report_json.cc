@@ -1,0 +1,78 @@
+#include "report_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace graced {
+namespace {
+
+using Json = nlohmann::ordered_json;  // a reader finds things in the order they are documented in
+
+Json seconds(Duration d) {
+  if (d == infinity) return nullptr;
+  return std::chrono::duration<double>(d).count();
+}
+
+Json seconds(const std::optional<Duration>& d) {
+  return d ? seconds(*d) : Json(nullptr);
+}
+
+template <class Number>
+Json unless_zero(Number n) {
+  return n != 0 ? Json(n) : Json(nullptr);
+}
+
+Json to_json(const WorkerReport& w) {
+  return {{"generation", w.generation}, {"worker", w.slot},          {"pid", unless_zero(w.pid)},
+          {"state", w.state},           {"age_s", seconds(w.age)},   {"left_s", seconds(w.left)},
+          {"status", w.status},         {"last_lines", w.last_lines}};
+}
+
+Json to_json(const ReloadReport& r) {
+  return {{"generation", r.generation},
+          {"ok", r.ok},
+          {"why", r.why},
+          {"age_s", seconds(r.age)},
+          {"took_s", seconds(r.took)}};
+}
+
+Json to_json(const InstanceReport& r) {
+  Json workers = Json::array();
+  for (const auto& w : r.workers) workers.push_back(to_json(w));
+  Json addresses = Json::array();
+  for (const auto& a : r.addresses) addresses.push_back(Json{{"name", a.name}, {"address", a.address}});
+  return {{"name", r.name},
+          {"version", r.version},
+          {"pid", r.pid},
+          {"phase", r.phase},
+          {"age_s", seconds(r.age)},
+          {"command", r.command},
+          {"config", r.config.empty() ? Json(nullptr) : Json(r.config)},
+          {"serving", unless_zero(r.serving)},
+          {"candidate", unless_zero(r.candidate)},
+          {"workers", workers},
+          {"addresses", addresses},
+          {"last_reload", r.last_reload ? to_json(*r.last_reload) : Json(nullptr)},
+          {"reloads", r.reloads},
+          {"failed_reloads", r.failed_reloads},
+          {"restarts", r.restarts},
+          {"reload_queued", r.reload_queued},
+          {"next_restart_s", seconds(r.next_restart)}};
+}
+
+std::string written(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string report_json(const InstanceReport& report) {
+  return written(to_json(report));
+}
+
+std::string list_json(const std::vector<InstanceReport>& reports) {
+  Json all = Json::array();
+  for (const auto& r : reports) all.push_back(to_json(r));
+  return written(all);
+}
+
+}  // namespace graced

@@ -1,0 +1,32 @@
+// `graced status --json` and `graced list --json`: for programs, so names and units stay as they are.
+//
+//   name, version, phase, command   strings; phase: "starting", "serving", "reloading", "stopping", "finished"
+//   config                          path or null
+//   pid, age_s                      of graced
+//   serving, candidate              generation or null
+//   workers                         oldest first: generation, worker (0…N-1), pid or null, state ("starting",
+//                                   "ready", "draining", "killed"), age_s, left_s (until it is given up or
+//                                   killed) or null, status, last_lines (of its stderr, oldest first)
+//   addresses                       name, address
+//   last_reload                     null or generation, ok, why, age_s (since it ended), took_s
+//   reloads, failed_reloads, restarts   counts
+//   reload_queued                   true while another one follows
+//   next_restart_s                  or null
+//
+// Durations are seconds with a fraction; "for ever" is null.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "linux/control_report.h"
+
+namespace graced {
+
+// Indented, ends with a line feed. Bytes that are not UTF-8 become U+FFFD.
+std::string report_json(const InstanceReport&);
+
+// An array of the same objects.
+std::string list_json(const std::vector<InstanceReport>&);
+
+}  // namespace graced

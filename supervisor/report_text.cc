@@ -1,0 +1,277 @@
+#include "report_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "core/time.h"
+
+namespace graced {
+namespace {
+
+enum class Paint { plain, bold, dim, green, yellow, red };
+
+std::string_view code(Paint paint) {
+  switch (paint) {
+    case Paint::plain:
+      return "";
+    case Paint::bold:
+      return "\x1b[1m";
+    case Paint::dim:
+      return "\x1b[2m";
+    case Paint::green:
+      return "\x1b[32m";
+    case Paint::yellow:
+      return "\x1b[33m";
+    case Paint::red:
+      return "\x1b[31m";
+  }
+  return "";
+}
+
+// Columns are counted in characters, not in bytes.
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+struct Cell {
+  std::string text;
+  Paint paint = Paint::plain;
+  bool right = false;  // numbers
+};
+
+class Page {
+ public:
+  explicit Page(bool colour) : colour_(colour) {}
+
+  std::string painted(std::string_view text, Paint paint) const {
+    if (!colour_ || paint == Paint::plain || text.empty()) return std::string(text);
+    return fmt::format("{}{}\x1b[0m", code(paint), text);
+  }
+
+  void line(std::string_view text) { text_ += fmt::format("{}\n", text); }
+
+  // "  label      value", further values of the same label under the first.
+  void entry(std::string_view label, std::string_view value) {
+    line(fmt::format("  {}{}{}", painted(label, Paint::dim), std::string(label_width - label.size(), ' '),
+                     value));
+  }
+
+  void table(std::string_view indent, const std::vector<std::vector<Cell>>& rows) {
+    std::vector<std::size_t> widths;
+    for (const auto& row : rows) {
+      widths.resize(std::max(widths.size(), row.size()));
+      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i].text));
+    }
+    for (const auto& row : rows) {
+      std::string out{indent};
+      std::string gap;
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        const Cell& cell = row[i];
+        const std::string fill(widths[i] - width(cell.text), ' ');
+        if (cell.text.empty()) {  // nothing is written behind the last word of a line
+          gap += fill + "  ";
+          continue;
+        }
+        out += gap + (cell.right ? fill : "") + painted(cell.text, cell.paint);
+        gap = (cell.right ? "" : fill) + "  ";
+      }
+      line(out);
+    }
+  }
+
+  void block(std::string_view text) { text_ += text; }
+  std::string text() && { return std::move(text_); }
+
+  static constexpr std::size_t label_width = 13;
+
+ private:
+  bool colour_;
+  std::string text_;
+};
+
+std::string counted(std::uint64_t n, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", n, n == 1 ? one : many);
+}
+
+Paint paint_of_phase(std::string_view phase) {
+  if (phase == "serving") return Paint::green;
+  return phase == "stopping" ? Paint::red : Paint::yellow;
+}
+
+Paint paint_of_state(std::string_view state) {
+  if (state == "ready") return Paint::green;
+  return state == "killed" ? Paint::red : Paint::yellow;
+}
+
+std::string headline(const InstanceReport& r) {
+  if (r.phase == "serving") return fmt::format("serving generation {}", r.serving);
+  std::string text = r.phase;
+  if (r.candidate != 0) text += fmt::format(" generation {}", r.candidate);
+  if (r.serving != 0) text += fmt::format(", generation {} serves", r.serving);
+  if (r.reload_queued) text += ", another reload is next";
+  return text;
+}
+
+// Its last words are shown only where they may say why.
+bool in_trouble(const WorkerReport& w) {
+  constexpr Duration slow_start = 5s;
+  return w.pid == 0 || w.state == "killed" || (w.state == "starting" && w.age >= slow_start);
+}
+
+std::string patience(const WorkerReport& w) {
+  if (!w.left || *w.left == infinity) return w.state == "draining" ? "no limit" : "";
+  return to_rough_text(*w.left);
+}
+
+void show_addresses(Page& page, const std::vector<AddressReport>& addresses) {
+  std::size_t widest = 0;
+  for (const auto& a : addresses) widest = std::max(widest, width(harmless(a.name)));
+  std::string_view label = "listening";
+  for (const auto& a : addresses) {
+    const std::string name = harmless(a.name);
+    page.entry(label,
+               fmt::format("{}{}  {}", name, std::string(widest - width(name), ' '), harmless(a.address)));
+    label = "";
+  }
+}
+
+void show_last_reload(Page& page, const ReloadReport& last) {
+  const std::string when = fmt::format("{} ago, after {}", to_rough_text(last.age), to_rough_text(last.took));
+  if (last.ok) {
+    page.entry("last reload", fmt::format("generation {} ready {}", last.generation, when));
+    return;
+  }
+  const std::string_view why = last.why;
+  const std::size_t end = why.find('\n');
+  page.entry(
+      "last reload",
+      fmt::format("{}: {}",
+                  page.painted(fmt::format("generation {} failed {}", last.generation, when), Paint::red),
+                  harmless(why.substr(0, end))));
+  if (end != std::string_view::npos)
+    page.block(harmless_lines(why.substr(end + 1), std::string(2 + Page::label_width, ' ') + "| "));
+}
+
+void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
+  const bool any_status = std::ranges::any_of(workers, [](const auto& w) { return !w.status.empty(); });
+  const bool any_patience = std::ranges::any_of(workers, [](const auto& w) { return !patience(w).empty(); });
+  const auto heading = [](std::string_view text, bool right = false) {
+    return Cell{std::string(text), Paint::dim, right};
+  };
+  std::vector<std::vector<Cell>> rows{
+      {heading("generation", true), heading("worker", true), heading("PID", true), heading("state"),
+       heading("age"), heading(any_patience ? "killed in" : ""), heading(any_status ? "status" : "")}};
+  for (const auto& w : workers)
+    rows.push_back({{fmt::to_string(w.generation), Paint::plain, true},
+                    {fmt::to_string(w.slot), Paint::plain, true},
+                    {w.pid > 0 ? fmt::to_string(w.pid) : "-", Paint::plain, true},
+                    {harmless(w.state), paint_of_state(w.state)},
+                    {to_rough_text(w.age)},
+                    {patience(w)},
+                    {harmless(w.status)}});
+  page.line("");
+  page.table("  ", rows);
+
+  for (const auto& w : workers) {
+    if (!in_trouble(w) || w.last_lines.empty()) continue;
+    page.line("");
+    page.line(fmt::format("  last words of worker {} of generation {}:", w.slot, w.generation));
+    for (const std::string& words : w.last_lines) page.line(fmt::format("    | {}", harmless(words)));
+  }
+}
+
+// One character of UTF-8 by its length; what is none counts as one byte and is shown as such.
+std::size_t character_length(unsigned char first) {
+  return first < 0xc2 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 1;
+}
+
+bool is_hostile(char32_t c) {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) ||                           // controls, also those of ISO 8859
+         (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||  // writing direction
+         c == 0x2028 || c == 0x2029;                                      // line ends of another kind
+}
+
+}  // namespace
+
+std::string report_text(const InstanceReport& r, bool colour) {
+  Page page{colour};
+  page.line(fmt::format("{}  {}", page.painted(harmless(r.name), Paint::bold),
+                        page.painted(headline(r), paint_of_phase(r.phase))));
+  page.entry("graced",
+             fmt::format("PID {}, up {}, version {}", r.pid, to_rough_text(r.age), harmless(r.version)));
+  page.entry("command", harmless(r.command));
+  if (!r.config.empty()) page.entry("config", harmless(r.config));
+  show_addresses(page, r.addresses);
+  page.entry("reloads", fmt::format("{} done, {} failed; {} by itself", r.reloads, r.failed_reloads,
+                                    counted(r.restarts, "worker restarted", "workers restarted")));
+  if (r.last_reload) show_last_reload(page, *r.last_reload);
+  if (r.next_restart)
+    page.entry("next restart", fmt::format("in {}: {}", to_rough_text(*r.next_restart),
+                                           page.painted("a worker keeps exiting by itself", Paint::red)));
+  if (!r.workers.empty()) show_workers(page, r.workers);
+  return std::move(page).text();
+}
+
+std::string list_text(const std::vector<InstanceReport>& reports, bool colour) {
+  if (reports.empty()) return "";
+  Page page{colour};
+  std::vector<std::vector<Cell>> rows{{{"name", Paint::dim},
+                                       {"PID", Paint::dim, true},
+                                       {"phase", Paint::dim},
+                                       {"generation", Paint::dim, true},
+                                       {"command", Paint::dim}}};
+  for (const auto& r : reports)
+    rows.push_back({{harmless(r.name), Paint::bold},
+                    {r.pid > 0 ? fmt::to_string(r.pid) : "-", Paint::plain, true},
+                    {harmless(r.phase), paint_of_phase(r.phase)},
+                    {r.serving > 0 ? fmt::to_string(r.serving) : "-", Paint::plain, true},
+                    {harmless(r.command)}});
+  page.table("", rows);
+  return std::move(page).text();
+}
+
+std::string harmless(std::string_view text) {
+  std::string shown;
+  shown.reserve(text.size());
+  while (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    const std::size_t length = std::min(character_length(first), text.size());
+    char32_t c = length == 1 ? first : first & (0xffu >> (length + 1));
+    bool whole = length > 1 || first < 0x80;
+    for (std::size_t i = 1; i < length; ++i) {
+      const auto next = static_cast<unsigned char>(text[i]);
+      whole = whole && (next & 0xc0) == 0x80;
+      c = (c << 6) | (next & 0x3f);
+    }
+    if (!whole) {
+      shown += fmt::format("\\x{:02x}", first);
+      text.remove_prefix(1);
+      continue;
+    }
+    if (c == '\t')
+      shown += ' ';
+    else if (is_hostile(c))
+      shown += c < 0x100 ? fmt::format("\\x{:02x}", static_cast<unsigned>(c))
+                         : fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else
+      shown += text.substr(0, length);
+    text.remove_prefix(length);
+  }
+  return shown;
+}
+
+std::string harmless_lines(std::string_view text, std::string_view indent) {
+  std::string shown;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    shown += fmt::format("{}{}\n", indent, harmless(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return shown;
+}
+
+}  // namespace graced

@@ -1,0 +1,170 @@
+#include "control_story.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <sstream>
+#include <stdexcept>
+
+#include "linux/control_server.h"
+#include "linux/instance.h"
+#include "linux/loop.h"
+
+using namespace graced;
+
+namespace {
+
+void say(int fd, const std::string& line) {
+  const std::string text = line + "\n";
+  if (::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) ::_exit(70);
+}
+
+class Storyteller : public ControlHandler {
+ public:
+  Storyteller(const std::string& name, const std::string& control, InstanceReport report, int commands,
+              int words)
+      : report_(std::move(report)),
+        commands_(commands),
+        words_(words),
+        instance_(name, control),
+        server_(loop_.event(), instance_.take_control_socket(), *this,
+                static_cast<std::int64_t>(Turn::control)),
+        source_(loop_.on_fd(commands, EPOLLIN, Turn::signal, [this] { obey(); })) {
+    report_.pid = ::getpid();
+    say(words_, "there");
+  }
+
+  void run() { loop_.run(); }
+
+  void reload(RequestId by) override { say(words_, fmt::format("reload {}", by.value)); }
+  void stop(RequestId by) override { say(words_, fmt::format("stop {}", by.value)); }
+  unsigned hammer() override {
+    if (throws_) throw std::runtime_error("the hammer broke");
+    say(words_, "hammer");
+    return 3;
+  }
+  InstanceReport report() override { return report_; }
+  void control_failed(std::exception_ptr what) noexcept override { loop_.fail(what); }
+
+ private:
+  void obey() {
+    const std::string line = read_line(commands_);
+    std::istringstream words{line};
+    std::string verb;
+    std::string rest;
+    words >> verb;
+    std::uint64_t id = 0;
+    if (verb.empty() || verb == "quit") return loop_.leave();
+    if (verb == "answer") {
+      words >> id >> verb >> std::ws;
+      std::getline(words, rest);
+      if (verb == "ok") server_.answer(RequestId{id}, true, std::stoull(rest), "");
+      if (verb == "failed") server_.answer(RequestId{id}, false, 0, unescaped(rest));
+    } else if (verb == "phase") {
+      words >> rest;
+      server_.phase_changed(rest);
+    } else if (verb == "worker") {
+      std::uint32_t slot = 0;
+      std::int32_t pid = 0;
+      words >> id >> slot >> pid >> rest;
+      server_.worker_changed(id, slot, pid, rest);
+    } else if (verb == "finished") {
+      words >> id >> rest;
+      server_.reload_finished(id, rest == "ok", rest == "ok" ? "" : rest);
+    } else if (verb == "throw") {
+      throws_ = true;
+    }
+    say(words_, "done");
+  }
+
+  static std::string unescaped(std::string text) {
+    for (std::size_t at = 0; (at = text.find("\\n", at)) != std::string::npos;) text.replace(at, 2, "\n");
+    return text;
+  }
+
+  InstanceReport report_;
+  bool throws_ = false;
+  int commands_;
+  int words_;
+  Loop loop_;
+  Instance instance_;
+  ControlServer server_;
+  Source source_;
+};
+
+}  // namespace
+
+ControlStory::ControlStory(const std::string& name, const std::string& control, const InstanceReport& report) {
+  int commands[2];
+  int words[2];
+  REQUIRE(::pipe2(commands, O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(words, O_CLOEXEC) == 0);
+  Fd commands_in{commands[0]};
+  Fd words_out{words[1]};
+  commands_ = Fd{commands[1]};
+  words_ = Fd{words[0]};
+
+  pid_ = ::fork();
+  REQUIRE(pid_ >= 0);
+  if (pid_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    commands_.reset();
+    words_.reset();
+    int status = 0;
+    try {
+      Storyteller{name, control, report, commands_in.get(), words_out.get()}.run();
+    } catch (const std::runtime_error& e) { status = 42; }
+    ::_exit(status);
+  }
+  words_out.reset();
+  REQUIRE(read_line(words_.get()) == "there");
+}
+
+ControlStory::~ControlStory() {
+  if (pid_ > 0) wait();
+}
+
+std::string ControlStory::hears() {
+  return read_line(words_.get());
+}
+
+void ControlStory::does(const std::string& command) {
+  const std::string line = command + "\n";
+  REQUIRE(::write(commands_.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+  REQUIRE(hears() == "done");
+}
+
+int ControlStory::quit() {
+  return wait();
+}
+
+void ControlStory::kill() {
+  ::kill(pid_, SIGKILL);
+  wait();
+}
+
+int ControlStory::wait() {
+  commands_.reset();  // it leaves at the end of what it is told
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  pid_ = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+std::string read_line(int fd) {
+  std::string line;
+  for (;;) {
+    pollfd watched{.fd = fd, .events = POLLIN, .revents = 0};
+    if (::poll(&watched, 1, 20'000) != 1) throw std::runtime_error("nothing was said in 20 s");
+    char c = 0;
+    if (::read(fd, &c, 1) != 1 || c == '\n') return line;
+    line += c;
+  }
+}

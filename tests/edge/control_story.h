@@ -1,0 +1,39 @@
+// A process with a control socket and nothing behind it: it says what it is asked, and answers what and
+// when the test says. Lines over two pipes, so that a test waits for words and not for time.
+#pragma once
+
+#include <string>
+
+#include "linux/control_report.h"
+#include "linux/fd.h"
+
+class ControlStory {
+ public:
+  // The process lives until quit(), or the end of the story.
+  ControlStory(const std::string& name, const std::string& control, const graced::InstanceReport& report = {});
+  ControlStory(const ControlStory&) = delete;
+  ControlStory& operator=(const ControlStory&) = delete;
+  ~ControlStory();
+
+  pid_t pid() const { return pid_; }
+
+  // What it was asked next: "reload 1", "reload 0" (nobody waits), "stop 2", "hammer". Empty: it has ended.
+  std::string hears();
+
+  // "answer ID ok GENERATION", "answer ID failed WHY", "phase NAME", "worker G SLOT PID STATE",
+  // "finished G ok", "throw" (at the next hammer). \n in WHY is a line feed. Returns once it is done.
+  void does(const std::string& command);
+
+  int quit();   // its exit status: 0, or 42 if the handler's exception came out of the loop
+  void kill();  // SIGKILL
+
+ private:
+  int wait();
+
+  pid_t pid_ = -1;
+  graced::Fd words_;
+  graced::Fd commands_;
+};
+
+// One line from a pipe, read byte by byte so that nothing of the next is taken. Fails the test after 20 s.
+std::string read_line(int fd);

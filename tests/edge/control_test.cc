@@ -1,0 +1,332 @@
+// The control socket's two ends against each other, on the real kernel.
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <future>
+
+#include "control_story.h"
+#include "linux/control_client.h"
+#include "temp_directory.h"
+
+using namespace graced;
+
+namespace {
+
+InstanceReport full_report() {
+  InstanceReport r;
+  r.name = "shop";
+  r.version = "0.1.0";
+  r.phase = "reloading";
+  r.age = 3h + 250ms;
+  r.command = "./shop --port 80";
+  r.config = "/etc/graced/shop.conf";
+  r.serving = 6;
+  r.candidate = 7;
+  r.workers = {{6, 0, 100, "draining", 2h, infinity, "2 requests left", {"one", "two"}},
+               {7, 0, 0, "starting", 15ms, 29s, "", {}},
+               {7, 1, 102, "ready", 5us, std::nullopt, "", {}}};
+  r.addresses = {{"http", "tcp [::]:80"}, {"admin", "unix /run/shop.sock"}};
+  r.last_reload = ReloadReport{5, false, "exited with status 1\npanic: no config", 10min, 1500ms};
+  r.reloads = 4;
+  r.failed_reloads = 2;
+  r.restarts = 3;
+  r.reload_queued = true;
+  r.next_restart = 400ms;
+  return r;
+}
+
+std::string output_of(const std::string& command) {
+  std::FILE* pipe = ::popen((command + " 2>&1").c_str(), "re");
+  REQUIRE(pipe != nullptr);
+  std::string text;
+  std::array<char, 4096> part;
+  while (const std::size_t n = std::fread(part.data(), 1, part.size(), pipe)) text.append(part.data(), n);
+  const int status = ::pclose(pipe);
+  if (status != 0) text += "\nstatus " + std::to_string(WEXITSTATUS(status));
+  return text;
+}
+
+bool contains(const std::string& text, const std::string& what) {
+  return text.find(what) != std::string::npos;
+}
+
+// The end of a body in a child that is somebody else.
+template <class Body>
+int as_nobody(const Body& body) {
+  const pid_t pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(99);
+    try {
+      ::_exit(body() ? 0 : 1);
+    } catch (...) { ::_exit(98); }
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+TEST_CASE("a reload is answered when it has ended, and the socket serves others meanwhile") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  auto reload =
+      std::async(std::launch::async, [&] { return ControlClient{temp / "control"}.reload(infinity); });
+  CHECK(graced.hears() == "reload 1");
+
+  InstanceReport report;
+  CHECK(ControlClient{temp / "control"}.report(report).outcome == ControlOutcome::ok);
+  CHECK(report.pid == graced.pid());
+  CHECK(reload.wait_for(0s) == std::future_status::timeout);
+
+  graced.does("answer 1 ok 7");
+  const ControlReply reply = reload.get();
+  CHECK(reply.outcome == ControlOutcome::ok);
+  CHECK(reply.generation == 7);
+}
+
+TEST_CASE("a failed reload is told with every line of its reason") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  auto reload =
+      std::async(std::launch::async, [&] { return ControlClient{temp / "control"}.reload(infinity); });
+  CHECK(graced.hears() == "reload 1");
+  graced.does("answer 1 failed generation 7: exited with status 1\\npanic: 100% \xff");
+
+  const ControlReply reply = reload.get();
+  CHECK(reply.outcome == ControlOutcome::failed);
+  CHECK(reply.why == "generation 7: exited with status 1\npanic: 100% \xef\xbf\xbd");
+}
+
+TEST_CASE("who does not wait for a reload is answered at once, and nobody waits for the outcome") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  CHECK(ControlClient{temp / "control"}.reload(std::nullopt).outcome == ControlOutcome::ok);
+  CHECK(graced.hears() == "reload 0");
+}
+
+TEST_CASE("every asker gets its own answer") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  const auto ask = [&] { return ControlClient{temp / "control"}.reload(infinity); };
+  auto first = std::async(std::launch::async, ask);
+  CHECK(graced.hears() == "reload 1");
+  auto second = std::async(std::launch::async, ask);
+  CHECK(graced.hears() == "reload 2");
+  graced.does("answer 2 failed no");
+  graced.does("answer 1 ok 9");
+  CHECK(first.get().generation == 9);
+  CHECK(second.get().why == "no");
+}
+
+TEST_CASE("an asker that gives up and leaves is forgotten, and its answer ignored") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  CHECK(ControlClient{temp / "control"}.reload(1ms).outcome == ControlOutcome::timed_out);
+  CHECK(graced.hears() == "reload 1");
+  graced.does("answer 1 ok 2");
+  graced.does("answer 1 ok 2");
+  graced.does("answer 77 failed nobody asked");
+  InstanceReport report;
+  CHECK(ControlClient{temp / "control"}.report(report).outcome == ControlOutcome::ok);
+}
+
+TEST_CASE("a stop is done when the process is gone, not when it says so") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  auto stop = std::async(std::launch::async, [&] { return ControlClient{temp / "control"}.stop(infinity); });
+  CHECK(graced.hears() == "stop 1");
+  graced.does("answer 1 ok 0");
+  CHECK(stop.wait_for(0s) == std::future_status::timeout);
+  CHECK(graced.quit() == 0);
+  CHECK(stop.get().outcome == ControlOutcome::ok);
+  CHECK(temp.empty());
+}
+
+TEST_CASE("a graced that dies while it stops counts as stopped, while it reloads as gone") {
+  TempDirectory temp;
+  SUBCASE("stop") {
+    ControlStory graced{"shop", temp / "control"};
+    auto stop = std::async(std::launch::async, [&] { return ControlClient{temp / "control"}.stop(infinity); });
+    CHECK(graced.hears() == "stop 1");
+    graced.kill();
+    CHECK(stop.get().outcome == ControlOutcome::ok);
+  }
+  SUBCASE("reload") {
+    ControlStory graced{"shop", temp / "control"};
+    auto reload =
+        std::async(std::launch::async, [&] { return ControlClient{temp / "control"}.reload(infinity); });
+    CHECK(graced.hears() == "reload 1");
+    graced.kill();
+    CHECK(reload.get().outcome == ControlOutcome::gone);
+  }
+}
+
+TEST_CASE("the hammer says how many it hit") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  const ControlReply reply = ControlClient{temp / "control"}.hammer();
+  CHECK(reply.outcome == ControlOutcome::ok);
+  CHECK(reply.killed == 3);
+}
+
+TEST_CASE("the status arrives as it was, to the microsecond") {
+  TempDirectory temp;
+  const InstanceReport sent = full_report();
+  ControlStory graced{"shop", temp / "control", sent};
+  InstanceReport got;
+  REQUIRE(ControlClient{temp / "control"}.report(got).outcome == ControlOutcome::ok);
+
+  CHECK(got.name == sent.name);
+  CHECK(got.version == sent.version);
+  CHECK(got.pid == graced.pid());
+  CHECK(got.phase == sent.phase);
+  CHECK(got.age == sent.age);
+  CHECK(got.command == sent.command);
+  CHECK(got.config == sent.config);
+  CHECK(got.serving == 6);
+  CHECK(got.candidate == 7);
+  REQUIRE(got.workers.size() == 3);
+  CHECK(got.workers[0].state == "draining");
+  CHECK(got.workers[0].pid == 100);
+  CHECK_FALSE(got.workers[0].left);  // for ever is no deadline
+  CHECK(got.workers[0].status == "2 requests left");
+  CHECK(got.workers[0].last_lines == std::vector<std::string>{"one", "two"});
+  CHECK(got.workers[1].left == 29s);
+  CHECK(got.workers[2].slot == 1);
+  CHECK(got.workers[2].age == 5us);
+  REQUIRE(got.addresses.size() == 2);
+  CHECK(got.addresses[1].name == "admin");
+  CHECK(got.addresses[1].address == "unix /run/shop.sock");
+  REQUIRE(got.last_reload);
+  CHECK(got.last_reload->generation == 5);
+  CHECK_FALSE(got.last_reload->ok);
+  CHECK(got.last_reload->why == "exited with status 1\npanic: no config");
+  CHECK(got.last_reload->age == 10min);
+  CHECK(got.last_reload->took == 1500ms);
+  CHECK(got.reloads == 4);
+  CHECK(got.failed_reloads == 2);
+  CHECK(got.restarts == 3);
+  CHECK(got.reload_queued);
+  CHECK(got.next_restart == 400ms);
+}
+
+TEST_CASE("what has not been is not there") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  InstanceReport got;
+  REQUIRE(ControlClient{temp / "control"}.report(got).outcome == ControlOutcome::ok);
+  CHECK(got.workers.empty());
+  CHECK_FALSE(got.last_reload);
+  CHECK_FALSE(got.next_restart);
+}
+
+TEST_CASE("what workers say may be any bytes") {
+  TempDirectory temp;
+  InstanceReport sent;
+  sent.workers = {
+      {1, 0, 5, "ready", 1s, std::nullopt, std::string("a\0b\xc0\xaf\xed\xa0\x80\xf5z", 10), {"\xc3"}}};
+  ControlStory graced{"shop", temp / "control", sent};
+  InstanceReport got;
+  REQUIRE(ControlClient{temp / "control"}.report(got).outcome == ControlOutcome::ok);
+  const std::string bad = "\xef\xbf\xbd";
+  CHECK(got.workers.at(0).status == "a" + bad + "b" + bad + bad + bad + bad + bad + bad + "z");
+  CHECK(got.workers.at(0).last_lines == std::vector{bad});
+}
+
+TEST_CASE("another user may look and not touch") {
+  if (::geteuid() != 0) {
+    MESSAGE("skipped: becoming somebody else takes root");
+    return;
+  }
+  TempDirectory temp;
+  std::filesystem::permissions(temp.path, std::filesystem::perms{0755});
+  ControlStory graced{"shop", temp / "control", full_report()};
+  CHECK(as_nobody([&] {
+          ControlClient client{temp / "control"};
+          InstanceReport report;
+          return client.report(report).outcome == ControlOutcome::ok && report.name == "shop";
+        }) == 0);
+  CHECK(as_nobody([&] {
+          ControlClient client{temp / "control"};
+          const ControlReply reply = client.reload(infinity);
+          return reply.outcome == ControlOutcome::denied &&
+                 reply.why == "only root may do this, you are uid 65534" &&
+                 client.stop(infinity).outcome == ControlOutcome::denied &&
+                 client.hammer().outcome == ControlOutcome::denied &&
+                 client.reload(std::nullopt).outcome == ControlOutcome::denied;
+        }) == 0);
+  graced.does("phase serving");  // and had been asked nothing
+}
+
+TEST_CASE("whoever watches sees phases, workers and reloads go by") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  if (!std::filesystem::exists("/usr/bin/busctl")) {
+    MESSAGE("skipped: no busctl");
+    return;
+  }
+  std::FILE* busctl =
+      ::popen(("busctl --address=unix:path=" + (temp / "control") + " monitor 2>&1").c_str(), "re");
+  REQUIRE(busctl != nullptr);
+  const auto seen = [&](const std::string& what) {
+    std::array<char, 512> line;
+    for (;;) {
+      pollfd watched{.fd = ::fileno(busctl), .events = POLLIN, .revents = 0};
+      if (::poll(&watched, 1, 20'000) != 1 || std::fgets(line.data(), line.size(), busctl) == nullptr)
+        return false;
+      if (contains(line.data(), what)) return true;
+    }
+  };
+  ::setvbuf(busctl, nullptr, _IONBF, 0);
+  CHECK(seen("Monitoring bus message stream"));
+  graced.does("phase reloading");
+  graced.does("worker 7 1 4242 ready");
+  graced.does("finished 7 ok");
+  CHECK(seen("Member=PhaseChanged"));
+  CHECK(seen("STRING \"reloading\""));
+  CHECK(seen("Member=WorkerChanged"));
+  CHECK(seen("INT32 4242"));
+  CHECK(seen("Member=ReloadFinished"));
+  CHECK(seen("BOOLEAN true"));
+  CHECK(graced.quit() == 0);  // which ends busctl as well
+  ::pclose(busctl);
+}
+
+TEST_CASE("busctl can look around, read and call") {
+  if (!std::filesystem::exists("/usr/bin/busctl")) {
+    MESSAGE("skipped: no busctl");
+    return;
+  }
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control", full_report()};
+  const std::string busctl = "busctl --address=unix:path=" + (temp / "control") + " ";
+  const std::string object = " org.graced.Supervisor1 /org/graced/Supervisor1 ";
+
+  const std::string all = output_of(busctl + "introspect" + object);
+  for (const char* member : {".Reload ", ".Stop ", ".Hammer ", ".Phase ", ".Workers ", ".LastReload ",
+                             ".PhaseChanged ", ".WorkerChanged ", ".ReloadFinished "})
+    CHECK_MESSAGE(contains(all, member), all);
+  CHECK(output_of(busctl + "get-property" + object + "org.graced.Supervisor1 Serving") == "t 6\n");
+  CHECK(output_of(busctl + "get-property" + object + "org.graced.Supervisor1 LastReload") ==
+        "(tbstt) 5 false \"exited with status 1\\npanic: no config\" 600000000 1500000\n");
+  CHECK(output_of(busctl + "call" + object + "org.graced.Supervisor1 Hammer") == "u 3\n");
+  CHECK(graced.hears() == "hammer");
+  CHECK(output_of(busctl + "call" + object + "org.graced.Supervisor1 Reload b false") == "t 0\n");
+  CHECK(graced.hears() == "reload 0");
+  CHECK(contains(output_of(busctl + "call" + object + "org.graced.Supervisor1 Reload"), "Invalid argument"));
+}
+
+TEST_CASE("an exception in the daemon passes by the socket and comes out of the loop") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  graced.does("throw");
+  CHECK(ControlClient{temp / "control"}.hammer().outcome != ControlOutcome::ok);
+  CHECK(graced.quit() == 42);
+}
