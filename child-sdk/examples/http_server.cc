@@ -8,19 +8,18 @@
 // Connection: close from now on; who has no request under way may send one more for `linger`. Only
 // then is the connection closed, the sending side first, so that no answer is cut off by a reset.
 // What HTTP/1.1 cannot rule out is a request that crosses with that last close: clients repeat it.
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <system_error>
 #include <unordered_map>
 
 #include "graced/child.hpp"
+#include "http_request.h"
 
 namespace {
 
@@ -33,7 +32,6 @@ constexpr auto patience = 5s;         // for its first request, the rest of a he
 constexpr auto linger = 300ms;        // for one more request while draining
 constexpr auto farewell = 1s;         // for its own close after ours
 constexpr auto accept_pause = 100ms;  // when descriptors have run out
-constexpr std::size_t longest_head = 16 * 1024;
 constexpr std::size_t longest_backlog = 64 * 1024;  // of answers to pipelined requests
 
 struct Connection {
@@ -50,21 +48,6 @@ struct Connection {
   bool at_end = false;       // the client sends no more
   std::uint32_t watched = EPOLLIN;
 };
-
-// The value of a header in lower case, "" if it is not there.
-std::string header(std::string_view head, std::string_view name) {
-  while (!head.empty()) {
-    const std::string_view line = head.substr(0, head.find("\r\n"));
-    head.remove_prefix(std::min(head.size(), line.size() + 2));
-    if (line.size() <= name.size() || line[name.size()] != ':') continue;
-    if (::strncasecmp(line.data(), name.data(), name.size()) != 0) continue;
-    std::string value(line.substr(std::min(line.find_first_not_of(" \t", name.size() + 1), line.size())));
-    std::ranges::transform(value, value.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return value;
-  }
-  return "";
-}
 
 class Server {
  public:
@@ -170,7 +153,7 @@ class Server {
   void advance(Connection& c) {
     char buffer[16 * 1024];
     for (int reads = 0;;) {
-      if (!c.last && !c.answer_at && c.out.size() < longest_backlog && take_request(c)) continue;
+      if (!c.last && !c.answer_at && c.out.size() < longest_backlog && answer_next(c)) continue;
       if (!c.out.empty()) {
         const ssize_t n = ::send(c.fd, c.out.data(), c.out.size(), MSG_NOSIGNAL);
         if (n < 0) return errno == EAGAIN ? wait(c, EPOLLOUT, c.since + patience) : drop(c);
@@ -181,7 +164,7 @@ class Server {
       if (c.answer_at) {
         if (now_ < *c.answer_at) return wait(c, 0, *c.answer_at);
         c.answer_at.reset();
-        tell_who(c, c.head_only);
+        tell_who(c);
         continue;
       }
       if (c.last && !std::exchange(c.half_closed, true)) {
@@ -235,65 +218,36 @@ class Server {
     }
   }
 
-  // ---- HTTP ----
+  // ---- answering ----
 
-  // Takes a request off `in` and answers it, or puts the answer off. False: none is complete.
-  bool take_request(Connection& c) {
-    while (c.in.starts_with("\r\n")) c.in.erase(0, 2);
-    const std::size_t end = c.in.find("\r\n\r\n");
-    if (end == c.in.npos) {
-      if (c.in.size() > longest_head) refuse(c, "431 Request Header Fields Too Large");
-      return c.last;
-    }
-    const std::string head = c.in.substr(0, end + 2);
-    c.in.erase(0, end + 4);
+  // Answers the next request of `in`, or puts the answer off. False: none is complete.
+  bool answer_next(Connection& c) {
+    const std::optional<Request> request = take_request(c.in);
+    if (!request) return false;
     c.since = now_;
-
-    const std::string_view line = std::string_view(head).substr(0, head.find("\r\n"));
-    const std::size_t space = line.find(' ');
-    const std::size_t space2 = line.rfind(' ');
-    const std::string_view version = line.substr(space2 == line.npos ? line.size() : space2 + 1);
-    const bool is_11 = version == "HTTP/1.1";
-    if (space == space2 || (!is_11 && version != "HTTP/1.0")) return refuse(c, "400 Bad Request"), true;
-    const std::string connection = header(head, "connection");
-    c.last =
-        is_11 ? connection.find("close") != connection.npos : connection.find("keep-alive") == connection.npos;
-
-    const std::string_view method = line.substr(0, space);
-    const std::string length = header(head, "content-length");
-    if (method != "GET" && method != "HEAD")
-      return refuse(c, "405 Method Not Allowed", "Allow: GET, HEAD\r\n"), true;
-    if ((!length.empty() && length != "0") || !header(head, "transfer-encoding").empty()) {
-      return refuse(c, "400 Bad Request"), true;
+    if (request->refusal != nullptr) {
+      c.last = true;  // where the next request begins is anybody's guess
+      say(c, request->refusal, std::string(request->refusal) + "\n", false);
+      return true;
     }
-    constexpr std::string_view slow = "/slow?ms=";
-    const std::string_view target = line.substr(space + 1, space2 - space - 1);
-    unsigned ms = 0;
-    if (target.starts_with(slow))
-      std::from_chars(target.data() + slow.size(), target.data() + target.size(), ms);
-    if (ms == 0) return tell_who(c, method == "HEAD"), true;
-    c.answer_at = now_ + std::chrono::milliseconds(ms);
-    c.head_only = method == "HEAD";
+    c.last = request->client_closes;
+    c.head_only = request->head_only;
+    if (request->slow > 0ms) {
+      c.answer_at = now_ + request->slow;
+    } else {
+      tell_who(c);
+    }
     return true;
   }
 
-  void tell_who(Connection& c, bool head_only) {
-    // What was pipelined behind this request is answered too.
-    if (draining_ && c.in.find("\r\n\r\n") == c.in.npos) c.last = true;
-    answer(c, "200 OK", "", who_, head_only);
+  void tell_who(Connection& c) {
+    // What came pipelined behind this request is answered too.
+    if (draining_ && c.in.find(end_of_head) == c.in.npos) c.last = true;
+    say(c, "200 OK", who_, c.head_only);
   }
 
-  void refuse(Connection& c, const std::string& status, const char* headers = "") {
-    c.last = true;  // where the next request begins is anybody's guess
-    answer(c, status, headers, status + "\n", false);
-  }
-
-  static void answer(Connection& c, const std::string& status, const char* headers, const std::string& body,
-                     bool head_only) {
-    c.out += "HTTP/1.1 " + status +
-             "\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-             headers + (c.last ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n");
-    if (!head_only) c.out += body;
+  static void say(Connection& c, std::string_view status, std::string_view body, bool head_only) {
+    c.out += answer_text(status, body, head_only, c.last);
     c.answered = true;
   }
 

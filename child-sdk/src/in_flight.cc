@@ -15,11 +15,17 @@ InFlight::~InFlight() {
   ::close(idle_fd_);
 }
 
-std::optional<InFlight::Request> InFlight::begin() {
+bool InFlight::enter() noexcept {
   const std::lock_guard lock(mutex_);
-  if (closed_) return std::nullopt;
+  if (closed_) return false;
   ++count_;
-  return Request(this);
+  return true;
+}
+
+void InFlight::leave() noexcept {
+  const std::lock_guard lock(mutex_);
+  --count_;
+  if (closed_) tell_if_idle();
 }
 
 void InFlight::close() noexcept {
@@ -45,12 +51,6 @@ Outcome InFlight::shutdown(std::chrono::nanoseconds limit) {
 std::size_t InFlight::count() const noexcept {
   const std::lock_guard lock(mutex_);
   return count_;
-}
-
-void InFlight::end_one() noexcept {
-  const std::lock_guard lock(mutex_);
-  --count_;
-  if (closed_) tell_if_idle();
 }
 
 // With the mutex held also while notifying: whoever was waiting may destroy us as soon as it is free.

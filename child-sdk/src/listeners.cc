@@ -152,11 +152,14 @@ void Listener::set_nonblocking() const {
 }
 
 std::vector<Listener> take_inherited() {
-  const std::lock_guard lock(inheritance_mutex);
   std::vector<Listener> all;
-  all.reserve(inheritance().size());
-  while (auto next = inheritance().take([](const Passed&) { return true; })) all.push_back(std::move(*next));
+  while (auto next = take_next_inherited()) all.push_back(std::move(*next));
   return all;
+}
+
+std::optional<Listener> take_next_inherited() {
+  const std::lock_guard lock(inheritance_mutex);
+  return inheritance().take([](const Passed&) { return true; });
 }
 
 std::optional<Listener> take_inherited(std::string_view name, std::optional<Kind> kind) {

@@ -96,6 +96,9 @@ class Listener {
 // Throws std::system_error if LISTEN_FDS, LISTEN_FDNAMES or the descriptors contradict each other.
 std::vector<Listener> take_inherited();
 
+// The first of them. Throws as above.
+std::optional<Listener> take_next_inherited();
+
 // The first of them with this name and kind. Throws as above.
 std::optional<Listener> take_inherited(std::string_view name, std::optional<Kind> kind = {});
 
@@ -199,7 +202,7 @@ class InFlight {
     Request& operator=(const Request&) = delete;
     ~Request() { end(); }
     void end() noexcept {
-      if (InFlight* of = std::exchange(of_, nullptr)) of->end_one();
+      if (InFlight* of = std::exchange(of_, nullptr)) of->leave();
     }
 
    private:
@@ -214,7 +217,11 @@ class InFlight {
   ~InFlight();
 
   // nullopt once closed: turn the request away (503, Connection: close).
-  std::optional<Request> begin();
+  std::optional<Request> begin() { return enter() ? std::optional<Request>(Request(this)) : std::nullopt; }
+
+  // The same by hand, where a request is no scope: leave() once for every enter() that said true.
+  bool enter() noexcept;
+  void leave() noexcept;
 
   // From now on begin() gives nullopt. Cannot be undone; a second call changes nothing.
   void close() noexcept;
@@ -229,7 +236,6 @@ class InFlight {
   int idle_fd() const noexcept { return idle_fd_; }  // borrowed
 
  private:
-  void end_one() noexcept;
   void tell_if_idle() noexcept;  // with mutex_ held
 
   mutable std::mutex mutex_;

@@ -1,0 +1,82 @@
+/* The plain C form of child.hpp, for C11 and for whatever can call C. What each thing means, which
+ * rules hold for shared sockets, signals and threads, and where the protocols are written down, is
+ * said there and in graced-child(3); here is only what differs: how errors come back, and who frees.
+ *
+ *   int drain = graced_drain_start(NULL, 0);
+ *   int http = graced_listen("http", "127.0.0.1:8080");
+ *   if (drain < 0 || http < 0) { fprintf(stderr, "%s\n", graced_error()); return 1; }
+ *   graced_ready();
+ *   … poll http and drain; once drain is readable: graced_stopping(), finish, return 0 …
+ *
+ * A negative result is an errno with its sign turned, and graced_error() says it in a line. */
+#ifndef GRACED_CHILD_H
+#define GRACED_CHILD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the last negative result in this thread was about. Valid until the next one. */
+const char* graced_error(void);
+
+/* ---- sockets: descriptors are the caller's to close, and CLOEXEC ---- */
+
+/* The inherited socket for `name`, or one bound here to `address` if none was passed. */
+int graced_listen(const char* name, const char* address);
+
+/* The first inherited socket of that name that nobody took yet; name NULL: of any name.
+ * -ENOENT: there is none. */
+int graced_take_inherited(const char* name);
+
+/* ---- words to the supervisor: 1 told, 0 nobody to tell, negative: it could not be told ---- */
+
+int graced_ready(void);
+int graced_stopping(void);
+int graced_status(const char* text);
+int graced_extend_timeout(uint64_t microseconds_from_now);
+int graced_barrier(int limit_ms); /* -ETIMEDOUT: the limit passed; a negative limit means for ever */
+int graced_notify(const char* assignments);
+
+/* ---- hearing that it is time to leave ---- */
+
+/* Handles these signals, SIGTERM alone if count is 0, from now to the end of the process. Returns a
+ * descriptor that becomes readable with the first of them and stays so: poll it, never read or close
+ * it. -EALREADY: it was called before, and stays as it was. */
+int graced_drain_start(const int* signals, size_t count);
+
+/* All of these need graced_drain_start() first; -EINVAL otherwise. */
+int graced_drain_requested(void);        /* 1 yes, 0 no */
+int graced_drain_signal(void);           /* the first one that came, 0: none */
+int graced_drain_request(void);          /* as if one had come; 0 */
+int graced_drain_wait(int limit_ms);     /* 1 requested, 0 the limit passed; negative limit: for ever */
+
+/* ---- leaving without dropping anything ---- */
+
+typedef struct graced_in_flight graced_in_flight;
+
+graced_in_flight* graced_in_flight_new(void); /* NULL: see graced_error(); else the caller's to free */
+void graced_in_flight_free(graced_in_flight* requests); /* nothing may be in flight any more */
+
+int graced_in_flight_begin(graced_in_flight* requests); /* 1 counted, 0 closed: turn it away */
+void graced_in_flight_end(graced_in_flight* requests);  /* once for every begin that gave 1 */
+void graced_in_flight_close(graced_in_flight* requests);
+
+/* Closes, then waits: 1 all have ended, 0 the limit passed; a negative limit means for ever. */
+int graced_in_flight_shutdown(graced_in_flight* requests, int limit_ms);
+size_t graced_in_flight_count(graced_in_flight* requests);
+int graced_in_flight_idle_fd(graced_in_flight* requests); /* borrowed */
+
+/* ---- who am I ---- */
+
+uint64_t graced_generation(void);   /* from 1; 0: not a worker of graced */
+unsigned graced_worker_number(void);
+const char* graced_name(void);      /* "" without graced; as long-lived as getenv(3)'s */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
