@@ -50,7 +50,7 @@ struct Chosen {
   std::string control;
 };
 
-Chosen choose(const WhichInstance& target, const ControlPlaces& places) {
+Chosen choose(const Target& target, const ControlPlaces& places) {
   if (target.control) return {target.name.value_or(*target.control), *target.control};
 
   const std::vector<Found> live = running(places);
@@ -144,7 +144,7 @@ Terminal this_terminal() {
   return {.places = control_places(), .colour = wanted && ::isatty(STDOUT_FILENO) == 1};
 }
 
-int client_reload(const WhichInstance& target, std::optional<Duration> limit, const Terminal& terminal) {
+int client_reload(const Target& target, std::optional<Duration> limit, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);
     ControlClient client = reach(chosen);
@@ -162,7 +162,7 @@ int client_reload(const WhichInstance& target, std::optional<Duration> limit, co
   });
 }
 
-int client_stop(const WhichInstance& target, std::optional<Duration> limit, const Terminal& terminal) {
+int client_stop(const Target& target, std::optional<Duration> limit, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);
     const ControlReply reply = reach(chosen).stop(limit);
@@ -172,7 +172,7 @@ int client_stop(const WhichInstance& target, std::optional<Duration> limit, cons
   });
 }
 
-int client_hammer(const WhichInstance& target, const Terminal& terminal) {
+int client_hammer(const Target& target, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);
     const ControlReply reply = reach(chosen).hammer();
@@ -186,7 +186,7 @@ int client_hammer(const WhichInstance& target, const Terminal& terminal) {
   });
 }
 
-int client_status(const WhichInstance& target, bool json, const Terminal& terminal) {
+int client_status(const Target& target, bool json, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);
     InstanceReport report;

@@ -4,8 +4,8 @@
 
 #include <cstdio>
 #include <optional>
-#include <string>
 
+#include "command_line.h"
 #include "core/time.h"
 #include "linux/control_places.h"
 
@@ -19,12 +19,6 @@ inline constexpr int no_instance = 3;
 inline constexpr int gave_up_waiting = 4;
 }  // namespace exit_status
 
-// Who is meant. With neither: the only one that runs.
-struct WhichInstance {
-  std::optional<std::string> name;
-  std::optional<std::string> control;  // path of its control socket; goes before the name
-};
-
 // Where instances are looked for and answers go.
 struct Terminal {
   ControlPlaces places;
@@ -37,10 +31,10 @@ struct Terminal {
 Terminal this_terminal();
 
 // limit: how long to wait for the outcome, may be `infinity`; none: only ask.
-int client_reload(const WhichInstance&, std::optional<Duration> limit, const Terminal&);
-int client_stop(const WhichInstance&, std::optional<Duration> limit, const Terminal&);
-int client_hammer(const WhichInstance&, const Terminal&);
-int client_status(const WhichInstance&, bool json, const Terminal&);
+int client_reload(const Target&, std::optional<Duration> limit, const Terminal&);
+int client_stop(const Target&, std::optional<Duration> limit, const Terminal&);
+int client_hammer(const Target&, const Terminal&);
+int client_status(const Target&, bool json, const Terminal&);
 int client_list(bool json, const Terminal&);
 
 }  // namespace graced

@@ -1,1 +1,84 @@
-int main() { return 0; }
+// The executable: signals first, then which command; a failure becomes one line and an exit status.
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "check_view.h"
+#include "client.h"
+#include "command_line.h"
+#include "daemon.h"
+#include "options.h"
+
+namespace graced {
+namespace {
+
+// Before anything can run: sd-event needs its signals blocked, and one that comes early must wait.
+// Faults stay as they are, they cannot wait.
+sigset_t block_signals() {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) ::sigdelset(&all, fault);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  return before;
+}
+
+std::vector<std::string> own_environment() {
+  std::vector<std::string> environment;
+  for (char** e = environ; *e; ++e) environment.emplace_back(*e);
+  return environment;
+}
+
+// --wait limits how long; --no-wait only asks.
+std::optional<Duration> limit_of(const Patience& patience) {
+  if (patience.no_wait) return std::nullopt;
+  return patience.wait.value_or(infinity);
+}
+
+struct Execute {
+  const std::vector<std::string>& environment;
+
+  int operator()(const RunCommand& c) const {
+    const sigset_t before = block_signals();
+    RunOptions options = load_run_options(c.args, environment);
+    return Daemon(StartedWith{c.args, environment, before}, std::move(options)).run();
+  }
+  int operator()(const CheckCommand& c) const {
+    fmt::print("{}", check_text(load_run_options(c.args, environment)));
+    return 0;
+  }
+  int operator()(const ReloadCommand& c) const { return client_reload(c.target, limit_of(c.patience), this_terminal()); }
+  int operator()(const StopCommand& c) const { return client_stop(c.target, limit_of(c.patience), this_terminal()); }
+  int operator()(const HammerCommand& c) const { return client_hammer(c.target, this_terminal()); }
+  int operator()(const StatusCommand& c) const { return client_status(c.target, c.json, this_terminal()); }
+  int operator()(const ListCommand& c) const { return client_list(c.json, this_terminal()); }
+  int operator()(const HelpCommand& c) const {
+    fmt::print("{}", c.text);
+    return 0;
+  }
+  int operator()(const VersionCommand&) const {
+    fmt::print("graced {}\n", GRACED_VERSION);
+    return 0;
+  }
+};
+
+int main(int argc, char** argv) {
+  try {
+    const std::vector<std::string> environment = own_environment();
+    return std::visit(Execute{environment}, parse_command_line({argv + 1, argv + argc}, environment));
+  } catch (const UsageError& e) {
+    fmt::print(stderr, "graced: {}\n", e.what());
+    return exit_status::usage;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "graced: {}\n", e.what());
+    return exit_status::failed;
+  }
+}
+
+}  // namespace
+}  // namespace graced
+
+int main(int argc, char** argv) { return graced::main(argc, argv); }

@@ -49,7 +49,7 @@ std::optional<pid_t> parent_of(pid_t pid) {
   return s ? std::optional(s->parent) : std::nullopt;
 }
 
-std::vector<pid_t> descendants_of(pid_t pid) {
+std::vector<pid_t> children_of(pid_t pid) {
   std::vector<pid_t> found;
   const std::string tasks = fmt::format("/proc/{}/task", pid);
   for (const std::string& task : entries_of(tasks)) {
@@ -61,6 +61,11 @@ std::vector<pid_t> descendants_of(pid_t pid) {
       at = end + 1;
     }
   }
+  return found;
+}
+
+std::vector<pid_t> descendants_of(pid_t pid) {
+  std::vector<pid_t> found = children_of(pid);
   for (std::size_t i = 0, direct = found.size(); i < direct; ++i) {
     const std::vector<pid_t> below = descendants_of(found[i]);
     found.insert(found.end(), below.begin(), below.end());
@@ -72,20 +77,16 @@ Rest rest_of(pid_t pid) {
   constexpr unsigned pf_exiting = 0x4;
   const std::string tasks = fmt::format("/proc/{}/task", pid);
   const std::vector<std::string> threads = entries_of(tasks);
-  if (threads.empty()) return Rest::exiting;
-
   bool busy = false;
+  bool alive = false;
   for (const std::string& thread : threads) {
     const auto s = stat_of(tasks + "/" + thread);
-    // A thread that ends is no news, a leader that ends is: with it, or soon, goes the process.
-    const bool leader = thread == std::to_string(pid);
-    if (!s || (s->flags & pf_exiting) != 0 || s->state == 'Z' || s->state == 'X') {
-      if (leader) return Rest::exiting;
-      busy = true;
-    } else if (s->state != 'S') {
-      busy = true;
-    }
+    // One thread that ends, even the first, is not yet the end of the process.
+    const bool ends = !s || (s->flags & pf_exiting) != 0 || s->state == 'Z' || s->state == 'X';
+    alive |= !ends;
+    busy |= ends || s->state != 'S';
   }
+  if (!alive) return Rest::exiting;
   return busy ? Rest::busy : Rest::resting;
 }
 

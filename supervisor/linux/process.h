@@ -14,6 +14,9 @@ namespace graced {
 // The parent, nullopt if there is no such process (any more).
 std::optional<pid_t> parent_of(pid_t pid);
 
+// Direct ones only.
+std::vector<pid_t> children_of(pid_t pid);
+
 // Children, grandchildren and so on, without the process itself.
 std::vector<pid_t> descendants_of(pid_t pid);
 

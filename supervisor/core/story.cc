@@ -1,0 +1,52 @@
+// See story.h.
+#include "core/story.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace graced {
+
+namespace {
+
+std::string count_of(std::ptrdiff_t n, const char* noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+
+std::ptrdiff_t leaving(const Status& s) {
+  return std::ranges::count_if(s.workers, [](const WorkerStatus& w) {
+    return w.state == WorkerState::draining || w.state == WorkerState::killed;
+  });
+}
+
+std::string serving_part(const Status& s) {
+  const auto ready = std::ranges::count_if(
+      s.workers, [&](const WorkerStatus& w) { return w.generation == s.serving && w.state == WorkerState::ready; });
+  return fmt::format("generation {} serves with {}", s.serving->value, count_of(ready, "worker"));
+}
+
+}  // namespace
+
+std::string story_of(const Status& s) {
+  std::string story;
+  switch (s.phase) {
+    case Phase::starting:
+      return s.candidate ? fmt::format("generation {} is starting", s.candidate->value) : "starting";
+    case Phase::serving:
+      story = serving_part(s);
+      break;
+    case Phase::reloading:
+      story = fmt::format("{}, generation {} is starting", serving_part(s), s.candidate->value);
+      break;
+    case Phase::stopping:
+      return fmt::format("stopping, {} left", count_of(std::ssize(s.workers), "worker"));
+    case Phase::finished:
+      return "stopped";
+  }
+  if (const auto n = leaving(s); n > 0) story += fmt::format(", {} draining", n);
+  if (s.next_restart) story += ", waiting to replace a worker that exited";
+  if (s.last_reload && !s.last_reload->ok) {
+    story += fmt::format("; the reload to generation {} failed: {}", s.last_reload->generation.value, s.last_reload->why);
+  }
+  return story;
+}
+
+}  // namespace graced

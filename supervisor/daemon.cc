@@ -1,0 +1,333 @@
+// Events in, actions out; see daemon.h. What is done to processes is in daemon_workers.cc.
+#include "daemon.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+
+#include "core/story.h"
+#include "linux/control_places.h"
+#include "linux/inherited_sockets.h"
+#include "linux/journal.h"
+#include "linux/sys_error.h"
+
+namespace graced {
+
+namespace {
+
+std::optional<std::string> variable(const std::vector<std::string>& environment, std::string_view name) {
+  for (const std::string& e : environment) {
+    if (e.size() > name.size() && e.starts_with(name) && e[name.size()] == '=') return e.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+ListenVariables listen_variables(const std::vector<std::string>& environment) {
+  return {variable(environment, "LISTEN_PID"), variable(environment, "LISTEN_FDS"),
+          variable(environment, "LISTEN_FDNAMES")};
+}
+
+Fd open_dev_null() {
+  Fd fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!fd) throw sys_error("open /dev/null");
+  return fd;
+}
+
+std::string control_path(const RunOptions& options) {
+  return options.control ? *options.control : default_control_path(options.name, control_places());
+}
+
+// What a reload cannot change, because others find this instance by it.
+void refuse_changes(const RunOptions& first, const RunOptions& now) {
+  const auto refuse = [](const char* option) {
+    throw UsageError(fmt::format("'{}' cannot change in a reload: stop graced and start it again", option));
+  };
+  if (now.name != first.name) refuse("name");
+  if (now.control != first.control) refuse("control");
+  if (now.pid_file != first.pid_file) refuse("pid-file");
+}
+
+}  // namespace
+
+Daemon::Daemon(StartedWith started_with, RunOptions options)
+    : started_with_(std::move(started_with)),
+      first_options_(std::move(options)),
+      stderr_(loop_),
+      log_(effective_log_format(first_options_.log_format, variable(started_with_.environment, "JOURNAL_STREAM").value_or("")),
+           first_options_.log_level, first_options_.name, [this](std::string_view line) { stderr_.log_line(line); }),
+      inherited_(inherited_sockets(listen_variables(started_with_.environment))),
+      instance_(first_options_.name, control_path(first_options_)),
+      notify_(instance_.notify_path()),
+      dev_null_(open_dev_null()),
+      core_(first_options_.policy) {
+  if (first_options_.pid_file) pid_file_.emplace(*first_options_.pid_file);
+  // Orphans of our workers come to us, so that none is left behind.
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw sys_error("become the reaper of orphaned processes");
+  control_.emplace(loop_.event(), instance_.take_control_socket(), static_cast<ControlHandler&>(*this),
+                   static_cast<std::int64_t>(Turn::control));
+
+  notifications_ = loop_.on_fd(notify_.fd(), EPOLLIN, Turn::notify, [this] { read_notifications(); });
+  notifications_.limit(10ms, 100);  // a flood must not keep the others from their turn
+  deadline_ = loop_.timer([this] { happens(TimePassed{}); });
+  look_ = loop_.timer([this] { look(); });
+  listen_to_signals();
+}
+
+int Daemon::run() {
+  for (const std::string& note : first_options_.notes) log_.warning("{}", note);
+  happens(ReloadAsked{nobody});
+  loop_.run();
+  return exit_status_;
+}
+
+void Daemon::listen_to_signals() {
+  const auto on = [this](int signo, std::function<void()> handler) {
+    signals_.push_back(loop_.on_signal(signo, Turn::signal, std::move(handler)));
+  };
+  on(SIGHUP, [this] {
+    log_.info("reload asked by SIGHUP");
+    happens(ReloadAsked{nobody});
+  });
+  for (const int signo : {SIGTERM, SIGINT, SIGQUIT}) {
+    on(signo, [this, signo] {
+      const bool again = core_.status().phase == Phase::stopping;
+      log_.info("SIG{} received: {}", ::sigabbrev_np(signo), again ? "not waiting any longer" : "stopping");
+      happens(StopAsked{nobody});
+    });
+  }
+  on(SIGUSR2, [this] {
+    log_.info("SIGUSR2 received: hammering what is draining");
+    happens(HammerAsked{});
+  });
+  for (const int signo : {SIGUSR1, SIGTSTP}) {
+    on(signo, [this, signo] { pass_on(signo); });
+  }
+  signals_.push_back(loop_.on_signal(SIGCHLD, Turn::child, [this] { reap(); }));
+}
+
+// ---- the control socket ----------------------------------------------------------------------
+
+void Daemon::reload(RequestId by) {
+  log_.info("reload asked at the control socket");
+  happens(ReloadAsked{by});
+}
+
+void Daemon::stop(RequestId by) {
+  log_.info("stop asked at the control socket");
+  happens(StopAsked{by});
+}
+
+unsigned Daemon::hammer() {
+  log_.info("hammer asked at the control socket");
+  killed_ = 0;
+  happens(HammerAsked{});
+  return killed_;
+}
+
+void Daemon::control_failed(std::exception_ptr what) noexcept { loop_.fail(std::move(what)); }
+
+// ---- from event to action --------------------------------------------------------------------
+
+// An action that fails at once is an event of its own (post), never a call back into the core.
+void Daemon::happens(Event event) {
+  inbox_.push_back(std::move(event));
+  if (handling_) return;
+  handling_ = true;
+  while (!inbox_.empty()) {
+    const Event next = std::move(inbox_.front());
+    inbox_.pop_front();
+    const std::vector<Action> actions = core_.handle(next, monotonic_now());
+    tell_of_workers();
+    for (const Action& action : actions) {
+      std::visit([this](const auto& a) { perform(a); }, action);
+    }
+    tell_of_phase();
+  }
+  handling_ = false;
+  deadline_.fire_at(core_.next_deadline());
+}
+
+void Daemon::perform(const Prepare& a) {
+  stranger_ = 0;
+  const auto serving = core_.status().serving;
+  try {
+    RunOptions options = first_options_;
+    if (serving) {
+      options = load_run_options(started_with_.args, started_with_.environment);
+      refuse_changes(first_options_, options);
+    }
+    const Plan* current = serving ? &plans_.at(*serving) : nullptr;
+    plans_.insert_or_assign(a.generation,
+                            make_plan(std::move(options), inherited_, current, started_with_.environment));
+    const Plan& plan = plans_.at(a.generation);
+    if (!serving) {
+      log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION, first_options_.name,
+                ::getpid(), instance_.control_path());
+    }
+    if (serving && !plan.options.check.empty()) {
+      start_check(a.generation);
+    } else {
+      post(Prepared{a.generation, plan.options.policy});
+    }
+  } catch (const std::exception& e) {
+    post(PreparationFailed{a.generation, e.what()});
+  }
+}
+
+void Daemon::perform(const Switch& a) {
+  const Status status = core_.status();
+  const Plan& plan = plans_.at(a.to);
+  log_.set_level(plan.options.log_level);
+  adjust_kept_sockets(plan);
+  // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
+  std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
+  candidate_last_words_.clear();
+  if (status.last_reload && status.last_reload->generation == a.to) {
+    control_->reload_finished(a.to.value, true, "");
+    log_.info({.generation = a.to.value}, "serves, the reload took {}", to_rough_text(status.last_reload->took));
+  } else {
+    log_.info({.generation = a.to.value}, "serves");
+  }
+}
+
+// A socket that was taken over keeps what cannot change while it is open.
+void Daemon::adjust_kept_sockets(const Plan& plan) {
+  for (const ListenSpec& spec : plan.options.listen) {
+    for (const PassedSocket& s : plan.sockets) {
+      if (s.listener->spec().address() != spec.address() || s.listener->spec().options == spec.options) continue;
+      try {
+        apply_options(*s.listener, spec.options);
+      } catch (const std::exception& e) {
+        log_.warning("{}", e.what());
+      }
+    }
+  }
+}
+
+void Daemon::perform(const Abandon& a) {
+  if (check_ && check_->generation == a.generation) {
+    end_all_below(check_->pid);  // reaped like any orphan
+    stderr_.release(check_->output);
+    check_.reset();
+  }
+  for (const WorkerProcess& w : workers_) {
+    if (w.generation == a.generation && w.output && candidate_last_words_.empty()) {
+      candidate_last_words_ = w.output->lines.last_lines();
+    }
+  }
+  plans_.erase(a.generation);
+
+  failure_ = {a.why, ""};
+  if (stranger_ != 0) {
+    failure_.details += fmt::format(" (READY=1 came from PID {}, which is no process of the worker's)", stranger_);
+  }
+  const std::string why = a.why + failure_.details;
+  for (const std::string& line : candidate_last_words_) failure_.details += "\n  " + line;
+  candidate_last_words_.clear();
+
+  const auto serving = core_.status().serving;
+  if (serving) {
+    control_->reload_finished(a.generation.value, false, in_full(a.why));
+    log_.error({.generation = a.generation.value}, "failed: {}; generation {} still serves", why, serving->value);
+  } else {
+    log_.error({.generation = a.generation.value}, "could not start: {}", why);
+  }
+}
+
+void Daemon::perform(const Answer& a) {
+  control_->answer(a.to, a.ok, a.generation.value, a.ok ? a.why : in_full(a.why));
+}
+
+void Daemon::perform(const Finished& a) {
+  exit_status_ = a.exit_status;
+  if (a.exit_status == 0) {
+    log_.info("{}", a.why);
+  } else if (a.why != failure_.why) {  // a failed start was told already
+    log_.error("{}", a.why);
+  }
+  loop_.leave();
+}
+
+// A failure's details belong to its reason, wherever that is shown.
+std::string Daemon::in_full(const std::string& why) const {
+  return why == failure_.why ? why + failure_.details : why;
+}
+
+// ---- what others are told --------------------------------------------------------------------
+
+void Daemon::tell_of_workers() {
+  const Status status = core_.status();
+  for (const auto& [id, told] : told_workers_) {
+    if (std::ranges::find(status.workers, id, &WorkerStatus::worker) != status.workers.end()) continue;
+    control_->worker_changed(told.generation.value, told.slot, 0, "gone");
+  }
+  std::map<WorkerId, WorkerStatus> workers;
+  for (const WorkerStatus& w : status.workers) {
+    workers.emplace(w.worker, w);
+    const auto told = told_workers_.find(w.worker);
+    if (told != told_workers_.end() && told->second.state == w.state) continue;
+    const WorkerProcess* process = find(w.worker);
+    if (!process) continue;  // not started yet
+    control_->worker_changed(w.generation.value, w.slot, process->pid, std::string(to_text(w.state)));
+    if (w.state == WorkerState::ready) {
+      log_.info(about(*process), "is ready after {}", to_rough_text(monotonic_now() - process->started));
+    }
+  }
+  told_workers_ = std::move(workers);
+}
+
+void Daemon::tell_of_phase() {
+  const Status status = core_.status();
+  upstream_.tell(status.phase, story_of(status));
+  if (status.phase == told_phase_) return;
+  told_phase_ = status.phase;
+  control_->phase_changed(std::string(to_text(status.phase)));
+}
+
+InstanceReport Daemon::report() {
+  const Instant now = monotonic_now();
+  const Status status = core_.status();
+  InstanceReport r;
+  r.name = first_options_.name;
+  r.version = GRACED_VERSION;
+  r.pid = ::getpid();
+  r.phase = to_text(status.phase);
+  r.age = now - started_;
+  r.config = first_options_.config.value_or("");
+  r.serving = status.serving.value_or(GenerationId{}).value;
+  r.candidate = status.candidate.value_or(GenerationId{}).value;
+  r.reloads = status.reloads;
+  r.failed_reloads = status.failed_reloads;
+  r.restarts = status.restarts;
+  r.reload_queued = status.reload_queued;
+  if (status.next_restart) r.next_restart = std::max(Duration{}, *status.next_restart - now);
+  if (const auto& last = status.last_reload) {
+    r.last_reload = ReloadReport{last->generation.value, last->ok, last->ok ? "" : in_full(last->why),
+                                 now - last->at, last->took};
+  }
+
+  const auto plan = plans_.find(status.serving.value_or(status.candidate.value_or(GenerationId{})));
+  if (plan != plans_.end()) {
+    r.command = fmt::format("{}", fmt::join(plan->second.command, " "));
+    for (const PassedSocket& s : plan->second.sockets) r.addresses.push_back({s.name, s.listener->address()});
+  }
+  for (const WorkerStatus& w : status.workers) {
+    const WorkerProcess* process = find(w.worker);
+    if (!process) continue;
+    WorkerReport& worker = r.workers.emplace_back();
+    worker.generation = w.generation.value;
+    worker.slot = w.slot;
+    worker.pid = process->pid;
+    worker.state = to_text(w.state);
+    worker.age = now - process->started;
+    if (w.deadline != no_deadline) worker.left = std::max(Duration{}, w.deadline - now);
+    worker.status = process->status;
+    if (process->output) worker.last_lines = process->output->lines.last_lines();
+  }
+  return r;
+}
+
+}  // namespace graced

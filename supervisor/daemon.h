@@ -1,0 +1,146 @@
+// Introduces the core to the edge: what happens goes in as events, what must be done comes out as
+// actions and is done. Owns every edge object; the only one that logs.
+//
+// A SIGHUP, in three files: here it becomes ReloadAsked; core/supervisor.cc decides what follows;
+// linux/spawn.cc starts the new worker.
+#pragma once
+
+#include <signal.h>
+
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/supervisor.h"
+#include "linux/control_server.h"
+#include "linux/instance.h"
+#include "linux/loop.h"
+#include "linux/notify_socket.h"
+#include "linux/pid_file.h"
+#include "linux/stderr_pipe.h"
+#include "linux/upstream.h"
+#include "log.h"
+#include "options.h"
+#include "plan.h"
+#include "stderr_watch.h"
+#include "worker_process.h"
+
+namespace graced {
+
+// As graced was started: what a reload reads its options from again.
+struct StartedWith {
+  std::vector<std::string> args;         // what follows `graced run`
+  std::vector<std::string> environment;  // NAME=VALUE
+  sigset_t signal_mask;                  // before graced blocked anything; workers get it back
+};
+
+class Daemon : private ControlHandler {
+ public:
+  // All signals must be blocked. Throws std::exception with one line to show, having left nothing
+  // behind, if there is no place for this instance to live.
+  Daemon(StartedWith started_with, RunOptions options);
+
+  // Until the end; gives the exit status.
+  int run();
+
+ private:
+  // What --check runs as, between Prepare and Prepared.
+  struct Check {
+    GenerationId generation;
+    pid_t pid;
+    WatchedStderr* output;
+  };
+
+  // ControlHandler
+  void reload(RequestId by) override;
+  void stop(RequestId by) override;
+  unsigned hammer() override;
+  InstanceReport report() override;
+  void control_failed(std::exception_ptr what) noexcept override;
+
+  // events in
+  void listen_to_signals();
+  void pass_on(int signo);
+  void happens(Event event);
+  void post(Event event) { inbox_.push_back(std::move(event)); }  // from within an action
+  void read_notifications();
+  void heard(const Notification& said);
+  WorkerProcess* speaker(const Notification& said);
+  void reap();
+  void worker_gone(const siginfo_t& how);
+  void check_ended(const siginfo_t& how);
+  void look();  // at workers that are not ready yet
+  void look_at(WorkerProcess& worker, Instant now);
+  void look_soon(Instant when);
+
+  // actions out
+  void perform(const Prepare&);
+  void perform(const Spawn&);
+  void perform(const Switch&);
+  void perform(const Abandon&);
+  void perform(const Drain&);
+  void perform(const Kill&);
+  void perform(const Answer&);
+  void perform(const Finished&);
+  void start_check(GenerationId generation);
+  Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
+                   const StderrPipe* pipe);
+  void end_all_below(pid_t pid);
+  void hammer_leftovers(const WorkerProcess& worker);
+  void adjust_kept_sockets(const Plan& plan);
+  void tell_of_workers();
+  void tell_of_phase();
+
+  WorkerProcess* find(WorkerId id);
+  WorkerProcess* find_pid(pid_t pid);
+  LogFields about(const WorkerProcess& worker) const;
+  std::string in_full(const std::string& why) const;
+
+  StartedWith started_with_;
+  RunOptions first_options_;
+  Loop loop_;
+  StderrWatch stderr_;
+  Log log_;
+  Instant started_ = monotonic_now();
+
+  std::vector<std::shared_ptr<Listener>> inherited_;
+  Instance instance_;
+  std::optional<PidFile> pid_file_;
+  NotifySocket notify_;
+  Upstream upstream_;
+  Fd dev_null_;
+  std::optional<ControlServer> control_;
+
+  Supervisor core_;
+  std::deque<Event> inbox_;
+  bool handling_ = false;
+  int exit_status_ = 0;
+  unsigned killed_ = 0;  // by the event being handled
+
+  std::map<GenerationId, Plan> plans_;  // of the serving generation and of the candidate
+  std::list<WorkerProcess> workers_;    // oldest first
+  std::optional<Check> check_;
+  pid_t stranger_ = 0;                           // who said READY=1 without being a worker, in this rollout
+  std::vector<std::string> candidate_last_words_;  // of the one that went first
+  struct Failure {
+    std::string why;
+    std::string details;
+  };
+  Failure failure_;  // of the last reload that failed
+
+  // Told last, to tell changes only.
+  Phase told_phase_ = Phase::starting;
+  std::map<WorkerId, WorkerStatus> told_workers_;
+
+  Source notifications_;
+  std::vector<Source> signals_;
+  Source deadline_;
+  Source look_;
+  Instant next_look_ = no_deadline;
+};
+
+}  // namespace graced

@@ -1,0 +1,359 @@
+// The daemon's hands on processes: starting, hearing, watching, ending and reaping them.
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/notify_text.h"
+#include "daemon.h"
+#include "linux/listening.h"
+#include "linux/process.h"
+
+namespace graced {
+
+namespace {
+
+// How long a worker that said READY=1 may stay busy before it is believed, see look_at().
+constexpr Duration believe_after = 20ms;
+
+// How long a worker must be seen listening.
+constexpr Duration listening_for = 20ms;
+
+std::string signal_name(int signo) {
+  const char* name = ::sigabbrev_np(signo);
+  return name ? fmt::format("SIG{}", name) : fmt::format("signal {}", signo);
+}
+
+Exit exit_of(const siginfo_t& info) {
+  switch (info.si_code) {
+    case CLD_EXITED: return {fmt::format("exited with status {}", info.si_status), info.si_status};
+    case CLD_DUMPED: return {fmt::format("killed by {} (core dumped)", signal_name(info.si_status)), 128 + info.si_status};
+    default: return {fmt::format("killed by {}", signal_name(info.si_status)), 128 + info.si_status};
+  }
+}
+
+void signal_process(const Fd& pidfd, int signo) {
+  ::syscall(SYS_pidfd_send_signal, pidfd.get(), signo, nullptr, 0);
+}
+
+}  // namespace
+
+// ---- starting --------------------------------------------------------------------------------
+
+Launch Daemon::launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
+                         const StderrPipe* pipe) {
+  Launch launch = launch_of(plan, std::move(command));
+  launch.environment.push_back("NOTIFY_SOCKET=" + notify_.path());
+  launch.environment.push_back("GRACED_NAME=" + first_options_.name);
+  launch.environment.push_back(fmt::format("GRACED_GENERATION={}", generation.value));
+  launch.stdin_fd = dev_null_.get();
+  launch.stderr_fd = pipe ? pipe->worker_end.get() : -1;
+  launch.signal_mask = started_with_.signal_mask;
+  return launch;
+}
+
+void Daemon::perform(const Spawn& a) {
+  const Plan& plan = plans_.at(a.generation);
+  try {
+    std::optional<StderrPipe> pipe;
+    if (plan.options.watch_stderr) pipe = make_stderr_pipe();
+    Launch launch = launch_in(plan, a.generation, plan.command, pipe ? &*pipe : nullptr);
+    launch.environment.push_back(fmt::format("GRACED_WORKER={}", a.slot));
+
+    auto result = spawn(launch);
+    if (const auto* failed = std::get_if<SpawnFailed>(&result)) {
+      post(WorkerGone{a.worker, {failed->why, failed->missing ? 127 : 126}});
+      return;
+    }
+    auto& process = std::get<Spawned>(result);
+    WorkerProcess& worker = workers_.emplace_back();
+    worker.id = a.worker;
+    worker.generation = a.generation;
+    worker.slot = a.slot;
+    worker.pid = process.pid;
+    worker.pidfd = std::move(process.pidfd);
+    worker.started = monotonic_now();
+    worker.drain_signal = plan.options.drain_signal;
+    worker.watch_listening = a.watch_listening;
+    if (pipe) worker.output = stderr_.watch(std::move(pipe->read_end));
+    if (a.watch_listening) look_soon(worker.started + 5ms);
+    control_->worker_changed(a.generation.value, a.slot, worker.pid, std::string(to_text(WorkerState::starting)));
+    log_.info(about(worker), "started: {}", fmt::join(plan.command, " "));
+  } catch (const std::exception& e) {
+    post(WorkerGone{a.worker, {e.what(), 1}});
+  }
+}
+
+void Daemon::start_check(GenerationId generation) {
+  const Plan& plan = plans_.at(generation);
+  StderrPipe pipe = make_stderr_pipe();
+  auto result = spawn(launch_in(plan, generation, plan.options.check, &pipe));
+  if (const auto* failed = std::get_if<SpawnFailed>(&result)) {
+    post(PreparationFailed{generation, "check: " + failed->why});
+    return;
+  }
+  auto& process = std::get<Spawned>(result);
+  check_ = Check{generation, process.pid, stderr_.watch(std::move(pipe.read_end))};
+  log_.info({.generation = generation.value, .worker_pid = process.pid}, "check started: {}",
+            fmt::join(plan.options.check, " "));
+}
+
+// ---- hearing ---------------------------------------------------------------------------------
+
+void Daemon::read_notifications() {
+  constexpr int at_once = 32;
+  for (int i = 0; i < at_once; ++i) {
+    const auto said = notify_.receive();
+    if (!said) return;
+    heard(*said);
+  }
+}
+
+void Daemon::heard(const Notification& said) {
+  const NotifyText text = parse_notify_text(said.text);
+  WorkerProcess* worker = said.sender > 0 ? speaker(said) : nullptr;
+  if (!worker) {
+    if (text.ready && said.sender > 0 && core_.status().candidate && stranger_ != said.sender) {
+      stranger_ = said.sender;
+      log_.warning("READY=1 from PID {} ({}) ignored: it is no process of a worker's", said.sender,
+                   name_of(said.sender));
+    }
+    return;
+  }
+  if (text.status && *text.status != worker->status) {
+    worker->status = *text.status;
+    log_.debug(about(*worker), "says: {}", worker->status);
+  }
+  const WorkerId id = worker->id;
+  if (text.ready && !worker->said_ready) {
+    worker->said_ready = monotonic_now();
+    worker->ready_sender = said.sender;
+    look_at(*worker, *worker->said_ready);
+  }
+  if (text.extend_timeout) happens(WorkerAsksTime{id, *text.extend_timeout});
+  if (text.stopping) happens(WorkerStopping{id});
+}
+
+// The worker that is the sender or an ancestor of it. The pidfd proves that the number still means
+// the process that spoke: it reads -1 once that one was reaped.
+WorkerProcess* Daemon::speaker(const Notification& said) {
+  WorkerProcess* found = nullptr;
+  pid_t pid = said.sender;
+  while (pid > 1 && !(found = find_pid(pid))) {
+    const auto parent = parent_of(pid);
+    if (!parent) return nullptr;
+    if (*parent == ::getpid()) {
+      // Its ancestors are gone, so it came to us; only what a worker started can do that.
+      const auto mark = mark_of(pid);
+      const auto w = std::ranges::find_if(workers_, [&](const WorkerProcess& p) {
+        return mark && p.generation.value == mark->generation && p.slot == mark->slot;
+      });
+      if (w != workers_.end()) found = &*w;
+      break;
+    }
+    pid = *parent;
+  }
+  if (found && said.sender_pidfd && pid_of(said.sender_pidfd.get()) != said.sender) return nullptr;
+  return found;
+}
+
+void Daemon::pass_on(int signo) {
+  const auto serving = core_.status().serving;
+  log_.info("{} received: passed to the serving workers", signal_name(signo));
+  for (const WorkerProcess& w : workers_) {
+    if (w.generation == serving) signal_process(w.pidfd, signo);
+  }
+}
+
+// ---- watching --------------------------------------------------------------------------------
+
+void Daemon::look() {
+  const Instant now = monotonic_now();
+  next_look_ = no_deadline;
+  std::vector<WorkerId> waiting;
+  for (const WorkerProcess& w : workers_) {
+    if (!w.reported_ready && (w.said_ready || w.watch_listening)) waiting.push_back(w.id);
+  }
+  for (const WorkerId id : waiting) {
+    if (WorkerProcess* w = find(id)) look_at(*w, now);
+  }
+}
+
+// A worker that says READY=1 and dies at once must not cost the one that serves. So it is believed
+// when it has come to rest (having said what it had to say, it waits for work), or when it has
+// survived believe_after. The usual worker rests before we have read its message.
+void Daemon::look_at(WorkerProcess& worker, Instant now) {
+  if (worker.reported_ready) return;
+  const WorkerId id = worker.id;
+  Instant next = no_deadline;
+
+  if (worker.said_ready) {
+    const Duration waited = now - *worker.said_ready;
+    const Rest rest = rest_of(worker.pid);
+    const bool sender_rests = worker.ready_sender == worker.pid || rest_of(worker.ready_sender) == Rest::resting;
+    if (rest == Rest::exiting) return;  // reap() will tell
+    if ((rest == Rest::resting && sender_rests) || waited >= believe_after) {
+      worker.reported_ready = true;
+      happens(WorkerReady{id});
+      return;
+    }
+    next = now + std::clamp<Duration>(waited, 100us, 1ms);
+  } else if (worker.watch_listening) {
+    const auto plan = plans_.find(worker.generation);
+    if (plan == plans_.end()) return;
+    std::vector<int> sockets;
+    for (const PassedSocket& s : plan->second.sockets) sockets.push_back(s.listener->fd());
+    if (!waits_on_all(worker.pid, sockets)) {
+      worker.seen_listening.reset();
+    } else if (!worker.seen_listening) {
+      worker.seen_listening = now;
+    } else if (now - *worker.seen_listening >= listening_for) {
+      worker.watch_listening = false;
+      happens(WorkerListening{id});
+      return;
+    }
+    next = worker.seen_listening ? *worker.seen_listening + listening_for
+                                 : now + std::clamp<Duration>((now - worker.started) / 10, 5ms, 100ms);
+    next = std::max<Instant>(next, now + 1ms);
+  }
+  look_soon(next);
+}
+
+void Daemon::look_soon(Instant when) {
+  if (when >= next_look_) return;
+  next_look_ = when;
+  look_.fire_at(when);
+}
+
+// ---- ending ----------------------------------------------------------------------------------
+
+void Daemon::perform(const Drain& a) {
+  WorkerProcess* w = find(a.worker);
+  if (!w) return;
+  signal_process(w->pidfd, w->drain_signal);
+  w->reported_ready = true;  // whether it is ready is of no interest any more
+  for (const WorkerStatus& s : core_.status().workers) {
+    if (s.worker != a.worker) continue;
+    log_.info(about(*w), "is draining, {}",
+              s.deadline == no_deadline ? "as long as it takes" : "at most " + to_rough_text(s.deadline - s.since));
+  }
+}
+
+void Daemon::perform(const Kill& a) {
+  ++killed_;
+  WorkerProcess* w = find(a.worker);
+  if (!w) return;
+  log_.warning(about(*w), "is hammered (SIGKILL), with all that it started");
+  end_all_below(w->pid);
+}
+
+// Its process group, and whatever left that group but still hangs below it.
+void Daemon::end_all_below(pid_t pid) {
+  const std::vector<pid_t> below = descendants_of(pid);
+  ::kill(-pid, SIGKILL);
+  for (const pid_t p : below) ::kill(p, SIGKILL);
+}
+
+// Called while the worker is a zombie, so that its number, and its group's, are not yet anybody
+// else's. Its children are ours by now; those that left the group are known by their environment.
+void Daemon::hammer_leftovers(const WorkerProcess& worker) {
+  ::kill(-worker.pid, SIGKILL);
+  for (const pid_t child : children_of(::getpid())) {
+    if (find_pid(child)) continue;
+    const auto mark = mark_of(child);
+    if (!mark || mark->generation != worker.generation.value || mark->slot != worker.slot) continue;
+    end_all_below(child);
+    ::kill(child, SIGKILL);
+  }
+}
+
+void Daemon::reap() {
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    read_notifications();  // what it said before it went
+    if (find_pid(info.si_pid)) {
+      worker_gone(info);
+    } else if (check_ && check_->pid == info.si_pid) {
+      check_ended(info);
+    } else {
+      ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED);  // an orphan that came to us
+    }
+  }
+}
+
+void Daemon::worker_gone(const siginfo_t& info) {
+  const auto w = std::ranges::find(workers_, info.si_pid, &WorkerProcess::pid);
+  hammer_leftovers(*w);
+  if (w->output) stderr_.drain(w->output);
+  siginfo_t reaped{};
+  ::waitid(P_PID, static_cast<id_t>(info.si_pid), &reaped, WEXITED);
+
+  WorkerProcess gone = std::move(*w);
+  workers_.erase(w);
+  Exit exit = exit_of(info);
+  const Status status = core_.status();
+  const auto known = std::ranges::find(status.workers, gone.id, &WorkerStatus::worker);
+  const bool expected = known != status.workers.end() &&
+                        (known->state == WorkerState::draining || known->state == WorkerState::killed);
+  const std::string age = to_rough_text(monotonic_now() - gone.started);
+  if (expected) {
+    log_.info(about(gone), "{} after {}", exit.how, age);
+  } else {
+    const bool was_ready = known != status.workers.end() && known->state == WorkerState::ready;
+    exit.how += fmt::format(" after {}", age);
+    if (gone.said_ready && !was_ready) {
+      exit.how += ", right after READY=1";
+    } else if (!was_ready) {
+      exit.how += ", before it was ready";
+      if (exit.status == 0) exit.how += " (a server that goes into the background must be told to stay)";
+    }
+    log_.warning(about(gone), "{}", exit.how);
+  }
+  if (gone.output) {
+    if (status.candidate == gone.generation) candidate_last_words_ = gone.output->lines.last_lines();
+    stderr_.release(gone.output);
+  }
+  happens(WorkerGone{gone.id, std::move(exit)});
+}
+
+void Daemon::check_ended(const siginfo_t& info) {
+  const Check check = *std::exchange(check_, std::nullopt);
+  ::kill(-check.pid, SIGKILL);
+  stderr_.drain(check.output);
+  siginfo_t reaped{};
+  ::waitid(P_PID, static_cast<id_t>(info.si_pid), &reaped, WEXITED);
+
+  const Exit exit = exit_of(info);
+  const bool wanted = core_.status().candidate == check.generation;
+  if (wanted) candidate_last_words_ = check.output->lines.last_lines();
+  stderr_.release(check.output);
+  if (!wanted) return;
+  if (exit.status == 0) {
+    candidate_last_words_.clear();
+    happens(Prepared{check.generation, plans_.at(check.generation).options.policy});
+  } else {
+    happens(PreparationFailed{check.generation, "check: " + exit.how});
+  }
+}
+
+// ---- finding ---------------------------------------------------------------------------------
+
+WorkerProcess* Daemon::find(WorkerId id) {
+  const auto w = std::ranges::find(workers_, id, &WorkerProcess::id);
+  return w == workers_.end() ? nullptr : &*w;
+}
+
+WorkerProcess* Daemon::find_pid(pid_t pid) {
+  const auto w = std::ranges::find(workers_, pid, &WorkerProcess::pid);
+  return w == workers_.end() ? nullptr : &*w;
+}
+
+LogFields Daemon::about(const WorkerProcess& worker) const {
+  return {.generation = worker.generation.value, .worker = worker.slot, .worker_pid = worker.pid};
+}
+
+}  // namespace graced

@@ -1,0 +1,37 @@
+// All that the workers of one generation are started with: the options as they were read for it,
+// its sockets, its environment. Made once per generation; a respawned worker gets the same.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "linux/listener.h"
+#include "linux/spawn.h"
+#include "options.h"
+
+namespace graced {
+
+struct PassedSocket {
+  std::shared_ptr<Listener> listener;
+  std::string name;  // in LISTEN_FDNAMES
+};
+
+struct Plan {
+  RunOptions options;
+  std::vector<PassedSocket> sockets;     // those that graced inherited, then --listen in its order
+  std::vector<std::string> command;      // {fd:NAME} replaced
+  std::vector<std::string> environment;  // of every worker, without what differs between them
+  std::optional<Launch::Identity> identity;
+};
+
+// Opens the addresses that `serving` (may be null) does not have; those it has are taken over as they
+// are. own_environment: graced's, "NAME=VALUE" each. Throws std::exception with one line to show;
+// what was opened is closed again then.
+Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
+               const std::vector<std::string>& own_environment);
+
+// The part that differs between workers is added by the caller. Borrows the sockets of the plan.
+Launch launch_of(const Plan& plan, std::vector<std::string> command);
+
+}  // namespace graced

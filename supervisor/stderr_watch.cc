@@ -1,0 +1,98 @@
+// See stderr_watch.h.
+#include "stderr_watch.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+#include "linux/stderr_pipe.h"
+
+namespace graced {
+
+namespace {
+constexpr std::size_t most_waiting_log = 256 * 1024;  // bytes
+}
+
+StderrWatch::StderrWatch(Loop& loop) : loop_(loop) {}
+
+StderrWatch::~StderrWatch() {
+  for (WatchedStderr& s : streams_) {
+    drain(&s);
+    output_.write(s.lines.finish());
+  }
+  constexpr int patience = 1000;  // milliseconds
+  pollfd p{output_.fd(), POLLOUT, 0};
+  while (output_.full() && ::poll(&p, 1, patience) == 1) output_.flush();
+}
+
+WatchedStderr* StderrWatch::watch(Fd pipe) {
+  WatchedStderr& stream = streams_.emplace_back();
+  stream.pipe = std::move(pipe);
+  stream.source = loop_.on_fd(stream.pipe.get(), EPOLLIN, Turn::output, [this, &stream] { pump(stream); });
+  if (output_.full()) stream.source.enable(false);
+  return &stream;
+}
+
+void StderrWatch::pump(WatchedStderr& stream) {
+  const std::string bytes = read_available(stream.pipe.get(), stream.ended);
+  output_.write(stream.lines.feed(bytes));
+  if (stream.ended) {
+    output_.write(stream.lines.finish());
+    stream.source.enable(false);
+  }
+  pause_if_full();
+  if (stream.ended && stream.released) {
+    streams_.remove_if([&](const WatchedStderr& s) { return &s == &stream; });
+  }
+}
+
+// No more than the pipe can hold, so this ends even if somebody goes on writing.
+void StderrWatch::drain(WatchedStderr* stream) {
+  constexpr int most_reads = 32;
+  for (int i = 0; i < most_reads && !stream->ended; ++i) {
+    const std::string bytes = read_available(stream->pipe.get(), stream->ended);
+    if (bytes.empty()) break;
+    output_.write(stream->lines.feed(bytes));
+  }
+  pause_if_full();
+}
+
+void StderrWatch::release(WatchedStderr* stream) {
+  stream->released = true;
+  if (!stream->ended) return;
+  output_.write(stream->lines.finish());
+  pause_if_full();
+  streams_.remove_if([&](const WatchedStderr& s) { return &s == stream; });
+}
+
+void StderrWatch::log_line(std::string_view line) {
+  if (output_.waiting() > most_waiting_log) {
+    ++dropped_lines_;
+    return;
+  }
+  output_.write(line);
+  pause_if_full();
+}
+
+void StderrWatch::pause_if_full() {
+  if (!output_.full() || writable_) return;
+  for (WatchedStderr& s : streams_) s.source.enable(false);
+  writable_ = loop_.on_fd(output_.fd(), EPOLLOUT, Turn::output, [this] {
+    output_.flush();
+    if (!output_.full()) resume();
+  });
+}
+
+void StderrWatch::resume() {
+  writable_ = Source();
+  for (WatchedStderr& s : streams_) {
+    if (!s.ended) s.source.enable(true);
+  }
+  if (const auto n = std::exchange(dropped_lines_, 0); n > 0) {
+    log_line(fmt::format("graced: {} lines of its log were dropped while nobody read them\n", n));
+  }
+}
+
+}  // namespace graced

@@ -1,0 +1,57 @@
+// The workers' stderr on its way through graced: whole lines, in the order in which they came, the
+// last of each worker remembered. When graced's own stderr is full, the workers' pipes fill up and
+// the workers wait; graced does not.
+#pragma once
+
+#include <list>
+#include <string_view>
+
+#include "core/line_buffer.h"
+#include "linux/fd.h"
+#include "linux/loop.h"
+#include "linux/output.h"
+
+namespace graced {
+
+// One worker's pipe.
+struct WatchedStderr {
+  Fd pipe;
+  Source source;
+  LineBuffer lines;
+  bool ended = false;     // no writer is left
+  bool released = false;  // the worker is gone; kept only for what others may still write
+};
+
+class StderrWatch {
+ public:
+  explicit StderrWatch(Loop& loop);
+  StderrWatch(const StderrWatch&) = delete;
+  StderrWatch& operator=(const StderrWatch&) = delete;
+  ~StderrWatch();  // passes on what is left, with a second's patience for a reader that is slow
+
+  // Takes the reading end. The result is valid until it is released.
+  WatchedStderr* watch(Fd pipe);
+
+  // What is in the pipe goes out now.
+  void drain(WatchedStderr* stream);
+
+  // Its worker is gone. Whatever others who still have the pipe say is passed on until they are
+  // gone too.
+  void release(WatchedStderr* stream);
+
+  // A line of graced's own log. Dropped, and counted, when far too much is waiting already.
+  void log_line(std::string_view line);
+
+ private:
+  void pump(WatchedStderr& stream);
+  void pause_if_full();
+  void resume();
+
+  Loop& loop_;
+  Output output_;
+  Source writable_;  // while output_ is full
+  unsigned long dropped_lines_ = 0;
+  std::list<WatchedStderr> streams_;
+};
+
+}  // namespace graced

@@ -1,0 +1,231 @@
+"""Runs the graced binary from outside. The test plays the service manager: it holds the notify
+socket, so it hears READY=1, RELOADING=1 and STATUS= as systemd would, and waits for those words."""
+import json, os, re, select, shutil, signal as signals, socket, subprocess, sys, tempfile, time, unittest
+
+GRACED = os.environ["GRACED_BINARY"]
+HERE = os.path.dirname(os.path.abspath(__file__))
+WORKER = os.path.join(HERE, "worker.py")
+PATIENCE = 60  # seconds; how long a word may take on a slow, crowded machine
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_until(what, said="it never happened"):
+    """For what has no word of its own: another process's files, the end of somebody else's child."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        value = what()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(said() if callable(said) else said)
+        select.select([], [], [], 0.01)
+
+
+class Manager:
+    """The notify socket of a service manager."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.heard = []
+
+    def close(self):
+        self.socket.close()
+
+    def wait(self, pattern):
+        """The next message that matches; those before it are passed over, all are kept in heard."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.socket.settimeout(max(0.01, end - time.monotonic()))
+            try:
+                message = self.socket.recv(65536).decode()
+            except TimeoutError:
+                raise AssertionError("no %r from graced, only %r" % (pattern, self.heard[-5:]))
+            self.heard.append(message)
+            if re.search(pattern, message):
+                return message
+
+    def pending(self):
+        self.socket.settimeout(0)
+        try:
+            while True:
+                self.heard.append(self.socket.recv(65536).decode())
+        except BlockingIOError:
+            return self.heard
+
+
+class Graced:
+    def __init__(self, directory, *arguments, env=None, options=("-l", "127.0.0.1:0"), command=(), name="t",
+                 pass_fds=(), preexec=None, wait=True, stderr=None):
+        self.directory = directory
+        self.name = name
+        self.control = os.path.join(directory, name + ".control")
+        self.manager = Manager(os.path.join(directory, name + ".manager"))
+        self.log_path = os.path.join(directory, name + ".log")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("GRACED_")}
+        environment.update(NOTIFY_SOCKET=self.manager.path, **(env or {}))
+        self.log = open(self.log_path, "wb") if stderr is None else stderr
+        self.command = [GRACED, "run", "--name", name, "--control", self.control, *options, *arguments]
+        if command:
+            self.command += ["--", *command]
+        self.process = subprocess.Popen(self.command, env=environment, stdin=subprocess.DEVNULL, stderr=self.log,
+                                        stdout=subprocess.DEVNULL if stderr is None else None, cwd=directory,
+                                        pass_fds=pass_fds, preexec_fn=preexec)
+        self.pid = self.process.pid
+        if wait:
+            self.wait("READY=1")
+
+    def wait(self, pattern):
+        try:
+            return self.manager.wait(pattern)
+        except AssertionError as e:
+            raise AssertionError("%s\n%s" % (e, self.said()))
+
+    def said(self):
+        try:
+            with open(self.log_path, errors="replace") as f:
+                return f.read()
+        except OSError:
+            return ""
+
+    def run(self, subcommand, *arguments, **more):
+        return subprocess.run([GRACED, subcommand, "--control", self.control, *arguments], capture_output=True,
+                              text=True, timeout=PATIENCE, **more)
+
+    def reload(self, *arguments):
+        return self.run("reload", *arguments)
+
+    def status(self):
+        answer = self.run("status", "--json")
+        assert answer.returncode == 0, answer.stderr
+        return json.loads(answer.stdout)
+
+    def workers(self, state=None):
+        return [w for w in self.status()["workers"] if state in (None, w["state"])]
+
+    def address(self, index=0):
+        """(host, port), or the path, of an address it listens on."""
+        kind, _, where = self.status()["addresses"][index]["address"].partition(" ")
+        if not kind.startswith(("tcp", "udp")):
+            return where
+        host, _, port = where.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def ask(self, index=0):
+        """One request; the body of the answer."""
+        return ask(self.address(index))
+
+    def signal(self, signo):
+        os.kill(self.pid, signo)
+
+    def end(self, signo=signals.SIGTERM):
+        if signo:
+            self.signal(signo)
+        code = self.process.wait(PATIENCE)
+        self.manager.pending()
+        return code
+
+    def close(self):
+        if self.process.poll() is None:
+            workers = []
+            try:
+                workers = [w["pid"] for w in self.workers()]
+            except Exception:
+                pass
+            self.process.kill()
+            self.process.wait()
+            for pid in workers:
+                try:
+                    os.killpg(pid, signals.SIGKILL)
+                except OSError:
+                    pass
+        self.manager.close()
+        if not self.log.closed and hasattr(self.log, "name"):
+            self.log.close()
+
+
+def ask(address):
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as s:
+        s.settimeout(PATIENCE)
+        s.connect("\0" + address[1:] if isinstance(address, str) and address.startswith("@") else address)
+        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while part := s.recv(65536):
+            answer += part
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+def descriptors(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+class Case(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="graced-test-")
+        self.addCleanup(shutil.rmtree, self.directory, True)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, name, text, mode=0o644):
+        with open(self.path(name), "w") as f:
+            f.write(text)
+        os.chmod(self.path(name), mode)
+        return self.path(name)
+
+    def graced(self, *arguments, **more):
+        g = Graced(self.directory, *arguments, **more)
+        self.addCleanup(g.close)
+        return g
+
+    def serving(self, *options, habits=("ready", "serve"), **more):
+        """graced with worker.py behind it, ready."""
+        return self.graced(*options, command=(WORKER, *habits), **more)
+
+    def switchable(self, *options, habits=("ready", "serve"), **more):
+        """As serving(), but the habits of the next generation are what become() says."""
+        self.become(*habits)
+        script = self.write("app", '#!/bin/sh\nexec "%s" $(cat "%s")\n' % (WORKER, self.path("habits")), 0o755)
+        return self.graced(*options, command=(script,), **more)
+
+    def become(self, *habits):
+        self.write("habits", " ".join(habits))
+
+    def run_graced(self, *arguments, env=None, **more):
+        """For what ends by itself: its exit status, stdout and stderr."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("GRACED_")}
+        environment.pop("NOTIFY_SOCKET", None)
+        environment.update(env or {})
+        return subprocess.run([GRACED, *arguments], capture_output=True, text=True, timeout=PATIENCE, cwd=self.directory,
+                              env=environment, stdin=subprocess.DEVNULL, **more)
+
+    def assert_refused(self, words, *arguments, code=2, **more):
+        """Bad input: one clear line that holds these words, nothing else, and this exit status."""
+        r = self.run_graced(*arguments, **more)
+        self.assertEqual(r.returncode, code, r.stderr)
+        self.assertEqual(r.stdout, "")
+        lines = r.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, r.stderr)
+        for word in [words] if isinstance(words, str) else words:
+            self.assertIn(word, lines[0])
+
+    def assert_nothing_left(self, graced, *pids):
+        for pid in pids:
+            wait_until(lambda: not alive(pid), "process %d is still there" % pid)
+        left = [f for f in os.listdir(self.directory) if f.startswith(graced.name + ".control")]
+        self.assertEqual(left, [])
+
+
+def main():
+    unittest.main(verbosity=2)

@@ -1,0 +1,90 @@
+"""A worker's stderr on its way through graced."""
+import os, signal, subprocess, unittest
+from harness import Case, WORKER, main, wait_until
+
+
+class Stderr(Case):
+    def text(self, g):
+        with open(g.log_path, "rb") as f:
+            return f.read()
+
+    def test_lines_pass_unchanged_and_the_last_twenty_are_kept(self):
+        g = self.serving(habits=["say=line_%d" % i for i in range(30)] + ["ready", "serve"])
+        lines = [l for l in self.text(g).decode().splitlines() if l.startswith("line_")]
+        self.assertEqual(lines, ["line_%d" % i for i in range(30)])
+        self.assertEqual(g.workers()[0]["last_lines"], ["line_%d" % i for i in range(10, 30)])
+
+    def test_no_byte_is_lost_of_workers_that_write_as_fast_as_they_can(self):
+        script = self.write("app", """#!/usr/bin/python3 -SE
+import os, socket, time
+n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); n.connect(os.environ["NOTIFY_SOCKET"])
+who = os.environ["GRACED_WORKER"].encode()
+for i in range(20000):
+    line = b"#%s %d %s\\n" % (who, i, b"x" * (i % 300))
+    while line:                       # in pieces: no line may be split by another's
+        line = line[os.write(2, line[:1 + i % 200]):]
+n.send(b"READY=1\\nSTATUS=done")
+time.sleep(1000)
+""", 0o755)
+        g = self.graced("-w", "2", "--ready", "notify", command=(script,))
+        seen = {b"0": 0, b"1": 0}
+        for line in self.text(g).splitlines():
+            if not line.startswith(b"#"):
+                continue
+            who, number, *rest = line[1:].split(b" ")
+            self.assertEqual(int(number), seen[who])
+            self.assertEqual(rest, [b"x" * (seen[who] % 300)])
+            seen[who] += 1
+        self.assertEqual(seen, {b"0": 20000, b"1": 20000})
+
+    def test_the_last_words_of_a_dying_worker_are_heard(self):
+        g = self.switchable("--restart-delay", "10ms")
+        self.become(*["say=tell_%d" % i for i in range(50)], "mutter=and_no_newline", "die=KILL")
+        self.assertEqual(g.reload().returncode, 1)
+        self.assertIn(b"tell_49\nand_no_newline\n", self.text(g))
+
+    def test_a_reader_that_does_not_read_makes_nobody_but_the_writer_wait(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        script = self.write("app", """#!/usr/bin/python3 -SE
+import os, socket, threading
+n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); n.connect(os.environ["NOTIFY_SOCKET"]); n.send(b"READY=1")
+for i in range(100000):
+    os.write(2, b"y" * 99 + b"\\n")
+""", 0o755)
+        g = self.graced(command=(script,), stderr=writer)
+        os.close(writer)
+        self.assertEqual(g.reload().returncode, 0)
+        self.assertEqual(g.status()["serving"], 2)
+        g.signal(signal.SIGTERM)
+        g.wait("STOPPING=1")
+        self.assertEqual(g.end(), 0)
+
+    def test_a_worker_survives_the_death_of_graced_and_what_it_says_then(self):
+        out = self.path("out")
+        script = self.write("app", """#!/usr/bin/python3 -SE
+import os, socket, time
+n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); n.connect(os.environ["NOTIFY_SOCKET"]); n.send(b"READY=1")
+parent = os.getppid()
+while os.getppid() == parent: time.sleep(0.01)
+os.write(2, b"still here\\n")
+open("%s", "w").write("alive")
+""" % out, 0o755)
+        g = self.graced(command=(script,))
+        worker = g.workers()[0]["pid"]
+        g.process.kill()
+        g.process.wait()
+        os.kill(worker, 0)
+        # It goes on, and writes to a pipe that nobody reads any more.
+        wait_until(lambda: os.path.exists(out))
+
+    def test_inherit_keeps_nothing_and_touches_nothing(self):
+        g = self.serving("--stderr", "inherit", habits=("say=hello", "ready", "serve"))
+        self.assertIn(b"hello\n", self.text(g))
+        self.assertEqual(g.workers()[0]["last_lines"], [])
+        pid = g.workers()[0]["pid"]
+        self.assertEqual(os.readlink("/proc/%d/fd/2" % pid), g.log_path)
+
+
+if __name__ == "__main__":
+    main()
