@@ -51,11 +51,12 @@ struct Connection {
 
 class Server {
  public:
-  explicit Server(std::vector<child::Listener> listeners) : listeners_(std::move(listeners)) {
+  Server(const child::DrainToken& drain, std::vector<child::Listener> listeners)
+      : drain_(drain), listeners_(std::move(listeners)) {
     if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
     control(EPOLL_CTL_ADD, drain_.fd(), EPOLLIN);
     for (const child::Listener& l : listeners_) l.set_nonblocking();
-    resume_accepting();
+    watch_listeners(true);
   }
 
   void run() {
@@ -64,6 +65,7 @@ class Server {
     while (!draining_ || !connections_.empty()) {
       const int n = ::epoll_wait(epoll_, events, 64, wait_ms());
       now_ = Clock::now();
+      if (drain_.requested() && !draining_) drain();  // before the answers, which are told by it
       for (int i = 0; i < n; ++i) {
         const int fd = events[i].data.fd;
         if (const auto it = connections_.find(fd); it != connections_.end()) {
@@ -72,8 +74,6 @@ class Server {
           } else {
             advance(it->second);
           }
-        } else if (fd == drain_.fd()) {
-          if (!draining_) drain();
         } else if (std::ranges::any_of(listeners_, [&](const child::Listener& l) { return l.fd() == fd; })) {
           accept_from(fd);
         }
@@ -97,33 +97,28 @@ class Server {
 
   // ---- accepting ----
 
-  void accept_from(int listener) {
-    // Not until the queue is empty: under load that is never, and others want their turn.
+  void watch_listeners(bool yes) {
+    if (std::exchange(accepting_, yes) == yes) return;
+    for (const child::Listener& l : listeners_) control(yes ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, l.fd(), EPOLLIN);
+  }
+
+  // A few at a time, so that connections get their turn. False: no more for now.
+  bool accept_from(int listener) {
     for (int i = 0; i < 64; ++i) {
       const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
         control(EPOLL_CTL_ADD, fd, EPOLLIN);
         advance(connections_.emplace(fd, Connection{.fd = fd, .since = now_}).first->second);
       } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        return pause_accepting();
+        watch_listeners(false);  // or epoll would report them without end
+        resume_at_ = now_ + accept_pause;
+        next_due_ = std::min(next_due_, resume_at_);
+        return false;
       } else if (errno == EAGAIN) {
-        return;
+        return false;
       }
     }
-  }
-
-  void pause_accepting() {
-    if (std::exchange(accepting_, false))
-      for (const child::Listener& l : listeners_) control(EPOLL_CTL_DEL, l.fd(), 0);
-    resume_at_ = now_ + accept_pause;
-    next_due_ = std::min(next_due_, resume_at_);
-  }
-
-  void resume_accepting() {
-    resume_at_ = Clock::time_point::max();
-    if (std::exchange(accepting_, true)) return;
-    // Exclusive: of many workers one wakes up for a connection, not all.
-    for (const child::Listener& l : listeners_) control(EPOLL_CTL_ADD, l.fd(), EPOLLIN | EPOLLEXCLUSIVE);
+    return true;
   }
 
   // ---- leaving ----
@@ -133,8 +128,11 @@ class Server {
     drain_began_ = now_;
     child::stopping();
     control(EPOLL_CTL_DEL, drain_.fd(), 0);
-    for (const child::Listener& l : listeners_) accept_from(l.fd());
-    pause_accepting();  // out of epoll before the close, which is not the sockets' last
+    // Bounded, for the next generation accepts from the same queue and it may never be empty.
+    for (const child::Listener& l : listeners_) {
+      for (int rounds = 0; rounds < 64 && accept_from(l.fd());) ++rounds;
+    }
+    watch_listeners(false);
     resume_at_ = Clock::time_point::max();
     listeners_.clear();
     for (Connection* c : all_connections()) advance(*c);
@@ -151,7 +149,6 @@ class Server {
   // Answers, writes and reads until the connection has to wait for its client or for the clock.
   // It may be gone afterwards.
   void advance(Connection& c) {
-    char buffer[16 * 1024];
     for (int reads = 0;;) {
       if (!c.last && !c.answer_at && c.out.size() < longest_backlog && answer_next(c)) continue;
       if (!c.out.empty()) {
@@ -173,13 +170,20 @@ class Server {
       }
       if (c.at_end) return drop(c);
       if (++reads > 16) return wait(c, EPOLLIN, limit(c));
-      const ssize_t n = ::recv(c.fd, buffer, sizeof buffer, 0);
-      if (n < 0) return errno == EAGAIN ? wait(c, EPOLLIN, limit(c)) : drop(c);
-      if (n == 0) c.at_end = true;
-      if (c.half_closed) continue;
-      if (c.in.empty()) c.since = now_;
-      c.in.append(buffer, static_cast<std::size_t>(n));
+      if (!read_some(c)) return errno == EAGAIN ? wait(c, EPOLLIN, limit(c)) : drop(c);
     }
+  }
+
+  // False, with errno: there was nothing.
+  bool read_some(Connection& c) const {
+    char buffer[16 * 1024];
+    const ssize_t n = ::recv(c.fd, buffer, sizeof buffer, 0);
+    if (n < 0) return false;
+    if (n == 0) c.at_end = true;
+    if (c.half_closed) return true;
+    if (c.in.empty()) c.since = now_;
+    c.in.append(buffer, static_cast<std::size_t>(n));
+    return true;
   }
 
   // How long a connection may leave us without bytes.
@@ -201,7 +205,10 @@ class Server {
   }
 
   void sweep() {
-    if (now_ >= resume_at_) resume_accepting();
+    if (now_ >= resume_at_) {
+      resume_at_ = Clock::time_point::max();
+      watch_listeners(true);
+    }
     next_due_ = resume_at_;
     for (Connection* c : all_connections()) {
       const int fd = c->fd;
@@ -242,7 +249,10 @@ class Server {
 
   void tell_who(Connection& c) {
     // What came pipelined behind this request is answered too.
-    if (draining_ && c.in.find(end_of_head) == c.in.npos) c.last = true;
+    if (draining_ && c.in.find(end_of_head) == c.in.npos) {
+      read_some(c);
+      if (c.in.find(end_of_head) == c.in.npos) c.last = true;
+    }
     say(c, "200 OK", who_, c.head_only);
   }
 
@@ -252,7 +262,7 @@ class Server {
   }
 
   const int epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-  child::DrainToken drain_{SIGTERM, SIGINT};
+  const child::DrainToken& drain_;
   std::vector<child::Listener> listeners_;
   std::unordered_map<int, Connection> connections_;
   const std::string who_ =
@@ -269,13 +279,14 @@ class Server {
 
 int main(int argc, char** argv) try {
   if (argc > 2) return std::fprintf(stderr, "usage: %s [ADDR]\n", argv[0]), 2;
+  const child::DrainToken drain{SIGTERM, SIGINT};
   std::vector<child::Listener> listeners = child::take_inherited();
   std::erase_if(listeners, [](const child::Listener& l) { return l.kind() != child::Kind::stream; });
   if (listeners.empty()) {
     listeners.push_back(child::listen("http", argc > 1 ? argv[1] : "127.0.0.1:8080"));
     std::fprintf(stderr, "listening on %s\n", listeners.front().address().c_str());
   }
-  Server(std::move(listeners)).run();
+  Server(drain, std::move(listeners)).run();
 } catch (const std::exception& e) {
   std::fprintf(stderr, "%s\n", e.what());
   return 1;

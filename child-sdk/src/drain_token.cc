@@ -18,10 +18,12 @@ namespace {
 // What the handler can see. Lock-free, or it would not be safe there.
 std::atomic<int> event_fd{-1};
 std::atomic<int> first_signal{0};
-static_assert(std::atomic<int>::is_always_lock_free);
+std::atomic<bool> wanted{false};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
 void raise_event(int fd) noexcept {
   const std::uint64_t one = 1;
+  wanted = true;
   (void)!::write(fd, &one, sizeof one);
 }
 
@@ -44,6 +46,7 @@ DrainToken::DrainToken(const std::vector<int>& signals) {
   }
   fd_ = fd.release();
   first_signal = 0;
+  wanted = false;
 
   struct sigaction action {};
   action.sa_handler = on_drain_signal;

@@ -162,8 +162,8 @@ class DrainToken {
   ~DrainToken();
 
   int fd() const noexcept { return fd_; }  // borrowed
-  bool requested() const noexcept;
-  int signal() const noexcept;  // the first one that came; 0: none, or request()
+  bool requested() const noexcept;         // costs a look at a variable
+  int signal() const noexcept;             // the first one that came; 0: none, or request()
 
   // As if a signal had come, for instance from an admin page.
   void request() noexcept;
