@@ -7,6 +7,7 @@
 #include <system_error>
 #include <vector>
 
+#include "core/printable.h"
 #include "linux/control_client.h"
 #include "report_json.h"
 #include "report_text.h"
@@ -22,7 +23,7 @@ struct Refusal {
 
 std::string listed(const std::vector<Found>& instances) {
   std::string text;
-  for (const Found& f : instances) text += (text.empty() ? "" : ", ") + harmless(f.name);
+  for (const Found& f : instances) text += (text.empty() ? "" : ", ") + printable(f.name);
   return text;
 }
 
@@ -66,11 +67,11 @@ Chosen choose(const Target& target, const ControlPlaces& places) {
     throw Refusal{exit_status::usage, fmt::format("several are running, name one: {}", listed(live))};
   if (meant.size() > 1)
     throw Refusal{exit_status::usage, fmt::format("several are called '{}', say which by {}",
-                                                  harmless(*target.name), by_control(meant))};
+                                                  printable(*target.name), by_control(meant))};
   throw Refusal{
       exit_status::no_instance,
       fmt::format("no graced named '{}' is running{} (one started with --control PATH is found by it)",
-                  harmless(*target.name), live.empty() ? "" : ", there is " + listed(live))};
+                  printable(*target.name), live.empty() ? "" : ", there is " + listed(live))};
 }
 
 ControlClient reach(const Chosen& chosen) {
@@ -79,9 +80,9 @@ ControlClient reach(const Chosen& chosen) {
   } catch (const std::system_error& e) {
     if (e.code().value() == ENOENT || e.code().value() == ECONNREFUSED || e.code().value() == ENOTDIR)
       throw Refusal{exit_status::no_instance,
-                    fmt::format("no graced is running at {}", harmless(chosen.control))};
+                    fmt::format("no graced is running at {}", printable(chosen.control))};
     if (e.code().value() == ETIMEDOUT)
-      throw Refusal{exit_status::gave_up_waiting, fmt::format("{} does not answer", harmless(chosen.name))};
+      throw Refusal{exit_status::gave_up_waiting, fmt::format("{} does not answer", printable(chosen.name))};
     throw Refusal{exit_status::failed, e.what()};
   }
 }
@@ -95,7 +96,7 @@ int answered(const Terminal& terminal, const Body& body) {
     fmt::print(terminal.err, "graced: {}\n", refusal.why);
     return refusal.status;
   } catch (const std::exception& e) {
-    fmt::print(terminal.err, "graced: {}\n", harmless(e.what()));
+    fmt::print(terminal.err, "graced: {}\n", printable(e.what()));
     return exit_status::failed;
   }
 }
@@ -103,8 +104,8 @@ int answered(const Terminal& terminal, const Body& body) {
 // "exited with status 1" on the line, what else it said indented below.
 std::string reason(const std::string& why) {
   const std::size_t end = why.find('\n');
-  std::string text = harmless(why.substr(0, end)) + "\n";
-  if (end != std::string::npos) text += harmless_lines(why.substr(end + 1), "  | ");
+  std::string text = printable(why.substr(0, end)) + "\n";
+  if (end != std::string::npos) text += printable_lines(why.substr(end + 1), "  | ");
   return text;
 }
 
@@ -117,7 +118,7 @@ std::string who_serves(ControlClient& client) {
 
 // What all of them say when it did not go well.
 int not_done(const char* verb, const std::string& name, const ControlReply& reply, const Terminal& terminal) {
-  const std::string who = harmless(name);
+  const std::string who = printable(name);
   switch (reply.outcome) {
     case ControlOutcome::ok:
       return exit_status::done;
@@ -127,7 +128,7 @@ int not_done(const char* verb, const std::string& name, const ControlReply& repl
                  reply.outcome == ControlOutcome::denied ? "refused" : "failed", reason(reply.why));
       return exit_status::failed;
     case ControlOutcome::timed_out:
-      fmt::print(terminal.err, "graced: {} of '{}': gave up waiting, {}\n", verb, who, reason(reply.why));
+      fmt::print(terminal.err, "graced: gave up waiting for the {} of '{}', which goes on\n", verb, who);
       return exit_status::gave_up_waiting;
     case ControlOutcome::gone:
       fmt::print(terminal.err, "graced: {} of '{}' failed: graced ended before it answered\n", verb, who);
@@ -155,9 +156,9 @@ int client_reload(const Target& target, std::optional<Duration> limit, const Ter
       return status;
     }
     if (limit)
-      fmt::print(terminal.out, "{}: generation {} serves\n", harmless(chosen.name), reply.generation);
+      fmt::print(terminal.out, "{}: generation {} serves\n", printable(chosen.name), reply.generation);
     else
-      fmt::print(terminal.out, "{}: reload asked for\n", harmless(chosen.name));
+      fmt::print(terminal.out, "{}: reload asked for\n", printable(chosen.name));
     return exit_status::done;
   });
 }
@@ -167,7 +168,7 @@ int client_stop(const Target& target, std::optional<Duration> limit, const Termi
     const Chosen chosen = choose(target, terminal.places);
     const ControlReply reply = reach(chosen).stop(limit);
     if (reply.outcome != ControlOutcome::ok) return not_done("stop", chosen.name, reply, terminal);
-    fmt::print(terminal.out, "{}: {}\n", harmless(chosen.name), limit ? "stopped" : "stop asked for");
+    fmt::print(terminal.out, "{}: {}\n", printable(chosen.name), limit ? "stopped" : "stop asked for");
     return exit_status::done;
   });
 }
@@ -178,9 +179,9 @@ int client_hammer(const Target& target, const Terminal& terminal) {
     const ControlReply reply = reach(chosen).hammer();
     if (reply.outcome != ControlOutcome::ok) return not_done("hammer", chosen.name, reply, terminal);
     if (reply.killed == 0)
-      fmt::print(terminal.out, "{}: nothing was draining\n", harmless(chosen.name));
+      fmt::print(terminal.out, "{}: nothing was draining\n", printable(chosen.name));
     else
-      fmt::print(terminal.out, "{}: hammered {} {}\n", harmless(chosen.name), reply.killed,
+      fmt::print(terminal.out, "{}: hammered {} {}\n", printable(chosen.name), reply.killed,
                  reply.killed == 1 ? "worker" : "workers");
     return exit_status::done;
   });

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
+#include "core/printable.h"
 #include "core/time.h"
 
 namespace graced {
@@ -35,6 +35,13 @@ std::string_view code(Paint paint) {
 std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+// A tab would put what follows somewhere else.
+std::string one_cell(std::string_view text) {
+  std::string shown = printable(text);
+  std::ranges::replace(shown, '\t', ' ');
+  return shown;
 }
 
 struct Cell {
@@ -129,12 +136,12 @@ std::string patience(const WorkerReport& w) {
 
 void show_addresses(Page& page, const std::vector<AddressReport>& addresses) {
   std::size_t widest = 0;
-  for (const auto& a : addresses) widest = std::max(widest, width(harmless(a.name)));
+  for (const auto& a : addresses) widest = std::max(widest, width(one_cell(a.name)));
   std::string_view label = "listening";
   for (const auto& a : addresses) {
-    const std::string name = harmless(a.name);
+    const std::string name = one_cell(a.name);
     page.entry(label,
-               fmt::format("{}{}  {}", name, std::string(widest - width(name), ' '), harmless(a.address)));
+               fmt::format("{}{}  {}", name, std::string(widest - width(name), ' '), one_cell(a.address)));
     label = "";
   }
 }
@@ -151,9 +158,9 @@ void show_last_reload(Page& page, const ReloadReport& last) {
       "last reload",
       fmt::format("{}: {}",
                   page.painted(fmt::format("generation {} failed {}", last.generation, when), Paint::red),
-                  harmless(why.substr(0, end))));
+                  one_cell(why.substr(0, end))));
   if (end != std::string_view::npos)
-    page.block(harmless_lines(why.substr(end + 1), std::string(2 + Page::label_width, ' ') + "| "));
+    page.block(printable_lines(why.substr(end + 1), std::string(2 + Page::label_width, ' ') + "| "));
 }
 
 void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
@@ -169,10 +176,10 @@ void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
     rows.push_back({{fmt::to_string(w.generation), Paint::plain, true},
                     {fmt::to_string(w.slot), Paint::plain, true},
                     {w.pid > 0 ? fmt::to_string(w.pid) : "-", Paint::plain, true},
-                    {harmless(w.state), paint_of_state(w.state)},
+                    {one_cell(w.state), paint_of_state(w.state)},
                     {to_rough_text(w.age)},
                     {patience(w)},
-                    {harmless(w.status)}});
+                    {one_cell(w.status)}});
   page.line("");
   page.table("  ", rows);
 
@@ -180,31 +187,20 @@ void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
     if (!in_trouble(w) || w.last_lines.empty()) continue;
     page.line("");
     page.line(fmt::format("  last words of worker {} of generation {}:", w.slot, w.generation));
-    for (const std::string& words : w.last_lines) page.line(fmt::format("    | {}", harmless(words)));
+    for (const std::string& words : w.last_lines) page.line(fmt::format("    | {}", printable(words)));
   }
-}
-
-// One character of UTF-8 by its length; what is none counts as one byte and is shown as such.
-std::size_t character_length(unsigned char first) {
-  return first < 0xc2 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 1;
-}
-
-bool is_hostile(char32_t c) {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0) ||                           // controls, also those of ISO 8859
-         (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||  // writing direction
-         c == 0x2028 || c == 0x2029;                                      // line ends of another kind
 }
 
 }  // namespace
 
 std::string report_text(const InstanceReport& r, bool colour) {
   Page page{colour};
-  page.line(fmt::format("{}  {}", page.painted(harmless(r.name), Paint::bold),
+  page.line(fmt::format("{}  {}", page.painted(one_cell(r.name), Paint::bold),
                         page.painted(headline(r), paint_of_phase(r.phase))));
   page.entry("graced",
-             fmt::format("PID {}, up {}, version {}", r.pid, to_rough_text(r.age), harmless(r.version)));
-  page.entry("command", harmless(r.command));
-  if (!r.config.empty()) page.entry("config", harmless(r.config));
+             fmt::format("PID {}, up {}, version {}", r.pid, to_rough_text(r.age), one_cell(r.version)));
+  page.entry("command", one_cell(r.command));
+  if (!r.config.empty()) page.entry("config", one_cell(r.config));
   show_addresses(page, r.addresses);
   page.entry("reloads", fmt::format("{} done, {} failed; {} by itself", r.reloads, r.failed_reloads,
                                     counted(r.restarts, "worker restarted", "workers restarted")));
@@ -225,50 +221,20 @@ std::string list_text(const std::vector<InstanceReport>& reports, bool colour) {
                                        {"generation", Paint::dim, true},
                                        {"command", Paint::dim}}};
   for (const auto& r : reports)
-    rows.push_back({{harmless(r.name), Paint::bold},
+    rows.push_back({{one_cell(r.name), Paint::bold},
                     {r.pid > 0 ? fmt::to_string(r.pid) : "-", Paint::plain, true},
-                    {harmless(r.phase), paint_of_phase(r.phase)},
+                    {one_cell(r.phase), paint_of_phase(r.phase)},
                     {r.serving > 0 ? fmt::to_string(r.serving) : "-", Paint::plain, true},
-                    {harmless(r.command)}});
+                    {one_cell(r.command)}});
   page.table("", rows);
   return std::move(page).text();
 }
 
-std::string harmless(std::string_view text) {
-  std::string shown;
-  shown.reserve(text.size());
-  while (!text.empty()) {
-    const auto first = static_cast<unsigned char>(text[0]);
-    const std::size_t length = std::min(character_length(first), text.size());
-    char32_t c = length == 1 ? first : first & (0xffu >> (length + 1));
-    bool whole = length > 1 || first < 0x80;
-    for (std::size_t i = 1; i < length; ++i) {
-      const auto next = static_cast<unsigned char>(text[i]);
-      whole = whole && (next & 0xc0) == 0x80;
-      c = (c << 6) | (next & 0x3f);
-    }
-    if (!whole) {
-      shown += fmt::format("\\x{:02x}", first);
-      text.remove_prefix(1);
-      continue;
-    }
-    if (c == '\t')
-      shown += ' ';
-    else if (is_hostile(c))
-      shown += c < 0x100 ? fmt::format("\\x{:02x}", static_cast<unsigned>(c))
-                         : fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else
-      shown += text.substr(0, length);
-    text.remove_prefix(length);
-  }
-  return shown;
-}
-
-std::string harmless_lines(std::string_view text, std::string_view indent) {
+std::string printable_lines(std::string_view text, std::string_view indent) {
   std::string shown;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    shown += fmt::format("{}{}\n", indent, harmless(text.substr(0, end)));
+    shown += fmt::format("{}{}\n", indent, printable(text.substr(0, end)));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return shown;

@@ -9,8 +9,8 @@
 namespace graced {
 
 struct ControlPlaces {
-  std::string runtime_directory;  // $RUNTIME_DIRECTORY, may be empty
-  std::string xdg_runtime_dir;    // $XDG_RUNTIME_DIR, may be empty
+  std::string runtime_directory{};  // $RUNTIME_DIRECTORY, may be empty
+  std::string xdg_runtime_dir{};    // $XDG_RUNTIME_DIR, may be empty
   uid_t euid = 0;
   std::string system_directory = "/run/graced";  // root's instances
 };

@@ -62,10 +62,9 @@ InstanceLock::InstanceLock(int directory, const std::string& path, const std::st
       if (errno == EWOULDBLOCK) throw taken(lock_.get(), instance);
       throw sys_error("lock {}", path_);
     }
+    for (const std::string& line : lines_of(lock_.get()))
+      if (line.starts_with('/')) left_behind_.push_back(line);
   } while (!still_there(lock_.get(), directory_, file_));
-
-  left_behind_ = lines_of(lock_.get());
-  if (!left_behind_.empty()) left_behind_.erase(left_behind_.begin());  // its PID
 }
 
 // Unlinked while it is held: whoever opened it before sees in still_there() that it is gone.

@@ -19,7 +19,7 @@ class InstanceLock {
   InstanceLock& operator=(const InstanceLock&) = delete;
   ~InstanceLock();
 
-  // What a predecessor that crashed wrote down.
+  // What a predecessor wrote down that crashed, or is just leaving.
   const std::vector<std::string>& left_behind() const { return left_behind_; }
 
   // PID, then a line each: for whoever finds the file after a crash.

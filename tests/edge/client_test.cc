@@ -1,0 +1,222 @@
+// `graced reload`, `stop`, `hammer`, `status` and `list` against instances: what they say, where, and the
+// exit status.
+#include "client.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <future>
+#include <utility>
+
+#include "control_story.h"
+#include "temp_directory.h"
+
+using namespace graced;
+
+namespace {
+
+// A FILE* whose words can be read.
+class Words {
+ public:
+  Words() : file_(::open_memstream(&text_, &size_)) { REQUIRE(file_ != nullptr); }
+  Words(const Words&) = delete;
+  Words& operator=(const Words&) = delete;
+  ~Words() {
+    std::fclose(file_);
+    std::free(text_);
+  }
+  std::FILE* file() { return file_; }
+  std::string text() {
+    std::fflush(file_);
+    return {text_, size_};
+  }
+
+ private:
+  char* text_ = nullptr;
+  std::size_t size_ = 0;
+  std::FILE* file_;
+};
+
+struct Said {
+  int status;
+  std::string out;
+  std::string err;
+};
+
+// A machine of its own, with its instances under one directory.
+struct Machine {
+  TempDirectory temp;
+  ControlPlaces places{.xdg_runtime_dir = temp / "user", .euid = 0, .system_directory = temp / "graced"};
+
+  std::string control(const std::string& name) const {
+    return places.system_directory + "/" + name + "/control";
+  }
+
+  template <class Command>
+  Said says(const Command& command) const {
+    Words out;
+    Words err;
+    const int status = command(Terminal{places, out.file(), err.file(), false});
+    return {status, out.text(), err.text()};
+  }
+
+  Said reload(const Target& which, std::optional<Duration> limit = infinity) const {
+    return says([&](const Terminal& t) { return client_reload(which, limit, t); });
+  }
+  Said stop(const Target& which, std::optional<Duration> limit = infinity) const {
+    return says([&](const Terminal& t) { return client_stop(which, limit, t); });
+  }
+  Said hammer(const Target& which) const {
+    return says([&](const Terminal& t) { return client_hammer(which, t); });
+  }
+  Said status(const Target& which, bool json = false) const {
+    return says([&](const Terminal& t) { return client_status(which, json, t); });
+  }
+  Said list(bool json = false) const {
+    return says([&](const Terminal& t) { return client_list(json, t); });
+  }
+};
+
+InstanceReport report_of(const std::string& name, std::uint64_t serving) {
+  InstanceReport r;
+  r.name = name;
+  r.phase = "serving";
+  r.serving = serving;
+  r.command = "./" + name;
+  return r;
+}
+
+bool contains(const std::string& text, const std::string& what) {
+  return text.find(what) != std::string::npos;
+}
+
+const Target the_only_one{};
+Target named(const std::string& name) {
+  return {name, std::nullopt};
+}
+
+}  // namespace
+
+TEST_CASE("graced reload waits and says which generation serves now") {
+  Machine machine;
+  ControlStory shop{"shop", machine.control("shop"), report_of("shop", 6)};
+  auto said = std::async(std::launch::async, [&] { return machine.reload(the_only_one); });
+  CHECK(shop.hears() == "reload 1");
+  shop.does("answer 1 ok 7");
+  const Said s = said.get();
+  CHECK(s.status == 0);
+  CHECK(s.out == "shop: generation 7 serves\n");
+  CHECK(s.err == "");
+}
+
+TEST_CASE("a failed graced reload gives the reason, the last words, and who still serves") {
+  Machine machine;
+  ControlStory shop{"shop", machine.control("shop"), report_of("shop", 6)};
+  auto said = std::async(std::launch::async, [&] { return machine.reload(named("shop")); });
+  CHECK(shop.hears() == "reload 1");
+  shop.does("answer 1 failed generation 7 exited with status 1\\npanic: \x1b[2Jno config\\nbye");
+  const Said s = said.get();
+  CHECK(s.status == 1);
+  CHECK(s.out == "");
+  CHECK(s.err ==
+        "graced: reload of 'shop' failed: generation 7 exited with status 1\n"
+        "  | panic: \\x1b[2Jno config\n"
+        "  | bye\n"
+        "generation 6 still serves\n");
+}
+
+TEST_CASE("graced reload gives up after its --wait, and asks only with --no-wait") {
+  Machine machine;
+  ControlStory shop{"shop", machine.control("shop"), report_of("shop", 6)};
+  const Said late = machine.reload(the_only_one, 1ms);
+  CHECK(late.status == 4);
+  CHECK(late.err == "graced: gave up waiting for the reload of 'shop', which goes on\n");
+  CHECK(shop.hears() == "reload 1");
+
+  const Said asked = machine.reload(the_only_one, std::nullopt);
+  CHECK(asked.status == 0);
+  CHECK(asked.out == "shop: reload asked for\n");
+  CHECK(shop.hears() == "reload 0");
+}
+
+TEST_CASE("graced stop is done when graced is gone") {
+  Machine machine;
+  ControlStory shop{"shop", machine.control("shop")};
+  auto said = std::async(std::launch::async, [&] { return machine.stop(the_only_one); });
+  CHECK(shop.hears() == "stop 1");
+  shop.does("answer 1 ok 0");
+  CHECK(shop.quit() == 0);
+  CHECK(said.get().out == "shop: stopped\n");
+  CHECK(machine.temp.empty());
+}
+
+TEST_CASE("graced hammer counts") {
+  Machine machine;
+  ControlStory shop{"shop", machine.control("shop")};
+  CHECK(machine.hammer(the_only_one).out == "shop: hammered 3 workers\n");
+}
+
+TEST_CASE("graced status shows it, for people and for programs") {
+  Machine machine;
+  ControlStory shop{"shop", machine.control("shop"), report_of("shop", 6)};
+  CHECK(machine.status(the_only_one).out.starts_with("shop  serving generation 6\n"));
+  CHECK(contains(machine.status(the_only_one, true).out, "\"serving\": 6"));
+  CHECK(machine.status({std::nullopt, machine.control("shop")}).status == 0);
+}
+
+TEST_CASE("with nothing running they say so and where they looked") {
+  Machine machine;
+  const std::string where = machine.temp / "graced" + " and " + (machine.temp / "user/graced");
+  const Said s = machine.reload(the_only_one);
+  CHECK(s.status == 3);
+  CHECK(s.err ==
+        "graced: no graced is running (looked in " + where + "; --control PATH finds one elsewhere)\n");
+  CHECK(machine.list().status == 0);
+  CHECK(machine.list().err == "graced: no graced is running (looked in " + where + ")\n");
+  CHECK(machine.list(true).out == "[]\n");
+
+  const Said lost = machine.status({std::nullopt, machine.temp / "nowhere"});
+  CHECK(lost.status == 3);
+  CHECK(lost.err == "graced: no graced is running at " + (machine.temp / "nowhere") + "\n");
+}
+
+TEST_CASE("with several running one must be named, and is found by its name") {
+  Machine machine;
+  ControlStory mail{"mail", machine.control("mail"), report_of("mail", 2)};
+  ControlStory shop{"shop", machine.control("shop"), report_of("shop", 6)};
+  const Said s = machine.status(the_only_one);
+  CHECK(s.status == 2);
+  CHECK(s.err == "graced: several are running, name one: mail, shop\n");
+  CHECK(machine.status(named("mail")).out.starts_with("mail  serving generation 2\n"));
+
+  const Said unknown = machine.status(named("shpo"));
+  CHECK(unknown.status == 3);
+  CHECK(unknown.err ==
+        "graced: no graced named 'shpo' is running, there is mail, shop (one started with --control PATH is "
+        "found by "
+        "it)\n");
+
+  const std::string list = machine.list().out;
+  CHECK(contains(list, "\nmail  "));
+  CHECK(contains(list, "\nshop  "));
+  CHECK(contains(list, "./mail\n"));
+}
+
+TEST_CASE("two of one name in different places are told apart by --control") {
+  Machine machine;
+  ControlStory one{"shop", machine.control("shop")};
+  ControlStory two{"shop", machine.temp / "user/graced/shop/control"};
+  const Said s = machine.status(named("shop"));
+  CHECK(s.status == 2);
+  CHECK(s.err == "graced: several are called 'shop', say which by --control " + machine.control("shop") +
+                     " or --control " + (machine.temp / "user/graced/shop/control") + "\n");
+}
+
+TEST_CASE("a crashed instance is not running") {
+  Machine machine;
+  ControlStory shop{"shop", machine.control("shop")};
+  shop.kill();
+  CHECK(machine.status(named("shop")).status == 3);
+  CHECK(machine.status({std::nullopt, machine.control("shop")}).status == 3);
+  CHECK(machine.list().out == "");
+}

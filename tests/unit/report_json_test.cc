@@ -1,0 +1,88 @@
+// What programs read of an instance: names and units that stay.
+#include "report_json.h"
+
+#include <doctest/doctest.h>
+
+using namespace graced;
+
+TEST_CASE("the status in JSON has its documented names, and seconds") {
+  InstanceReport r;
+  r.name = "shop";
+  r.version = "0.1.0";
+  r.pid = 4242;
+  r.phase = "serving";
+  r.age = 90min;
+  r.command = "./shop \"a\"";
+  r.serving = 6;
+  r.workers = {{6, 0, 4250, "ready", 1500ms, std::nullopt, "12 requests", {"a", "b\xff"}},
+               {6, 1, 0, "draining", 0s, infinity, "", {}}};
+  r.addresses = {{"http", "tcp [::]:80"}};
+  r.last_reload = ReloadReport{6, false, "one\ntwo", 2s, 250ms};
+  r.reloads = 5;
+  r.next_restart = 400ms;
+  CHECK(report_json(r) == R"({
+  "name": "shop",
+  "version": "0.1.0",
+  "pid": 4242,
+  "phase": "serving",
+  "age_s": 5400.0,
+  "command": "./shop \"a\"",
+  "config": null,
+  "serving": 6,
+  "candidate": null,
+  "workers": [
+    {
+      "generation": 6,
+      "worker": 0,
+      "pid": 4250,
+      "state": "ready",
+      "age_s": 1.5,
+      "left_s": null,
+      "status": "12 requests",
+      "last_lines": [
+        "a",
+        "b)"
+                          "\xef\xbf\xbd"
+                          R"("
+      ]
+    },
+    {
+      "generation": 6,
+      "worker": 1,
+      "pid": null,
+      "state": "draining",
+      "age_s": 0.0,
+      "left_s": null,
+      "status": "",
+      "last_lines": []
+    }
+  ],
+  "addresses": [
+    {
+      "name": "http",
+      "address": "tcp [::]:80"
+    }
+  ],
+  "last_reload": {
+    "generation": 6,
+    "ok": false,
+    "why": "one\ntwo",
+    "age_s": 2.0,
+    "took_s": 0.25
+  },
+  "reloads": 5,
+  "failed_reloads": 0,
+  "restarts": 0,
+  "reload_queued": false,
+  "next_restart_s": 0.4
+}
+)");
+}
+
+TEST_CASE("an instance without anything is nulls and empty lists, never missing names") {
+  const std::string json = report_json({});
+  for (const char* part : {"\"workers\": []", "\"addresses\": []", "\"last_reload\": null",
+                           "\"next_restart_s\": null", "\"serving\": null", "\"config\": null"})
+    CHECK_MESSAGE(json.find(part) != std::string::npos, part);
+  CHECK(list_json({}) == "[]\n");
+}

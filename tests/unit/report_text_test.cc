@@ -1,0 +1,129 @@
+// What people see of an instance, to the letter.
+#include "report_text.h"
+
+#include <doctest/doctest.h>
+
+using namespace graced;
+
+namespace {
+
+InstanceReport serving() {
+  InstanceReport r;
+  r.name = "shop";
+  r.version = "0.1.0";
+  r.pid = 4242;
+  r.phase = "serving";
+  r.age = 3h + 12min + 5s;
+  r.command = "./shop --port 80";
+  r.serving = 1;
+  r.workers = {{1, 0, 4250, "ready", 3h + 12min, std::nullopt, "", {"chatter"}}};
+  r.addresses = {{"80", "tcp [::]:80"}};
+  return r;
+}
+
+}  // namespace
+
+TEST_CASE("a quiet instance takes few lines") {
+  CHECK(report_text(serving(), false) ==
+        "shop  serving generation 1\n"
+        "  graced       PID 4242, up 3h 12min, version 0.1.0\n"
+        "  command      ./shop --port 80\n"
+        "  listening    80  tcp [::]:80\n"
+        "  reloads      0 done, 0 failed; 0 workers restarted by itself\n"
+        "\n"
+        "  generation  worker   PID  state  age\n"
+        "           1       0  4250  ready  3h 12min\n");
+}
+
+TEST_CASE("a night with everything in it can be read at a glance") {
+  InstanceReport r = serving();
+  r.phase = "reloading";
+  r.config = "/etc/graced/shop.conf";
+  r.serving = 6;
+  r.candidate = 8;
+  r.reload_queued = true;
+  r.addresses.push_back({"größe", "unix /run/shop.sock"});
+  r.workers = {{5, 0, 900, "killed", 2h, 0s, "", {"refusing to die"}},
+               {6, 0, 4250, "ready", 90min, std::nullopt, "12 requests", {"chatter"}},
+               {6, 1, 0, "starting", 0s, std::nullopt, "", {"panic: no memory", "exit 3"}},
+               {7, 0, 4300, "draining", 40s, infinity, "2 left", {}},
+               {8, 0, 4301, "starting", 1500ms, 28s + 500ms, "loading\tdata", {"hello"}}};
+  r.reloads = 5;
+  r.failed_reloads = 1;
+  r.restarts = 1;
+  r.last_reload =
+      ReloadReport{4, false, "worker 0 exited with status 1\npanic: bad \x1b[31mconfig\nbye\n", 2min, 1500ms};
+  r.next_restart = 400ms;
+  CHECK(report_text(r, false) ==
+        "shop  reloading generation 8, generation 6 serves, another reload is next\n"
+        "  graced       PID 4242, up 3h 12min, version 0.1.0\n"
+        "  command      ./shop --port 80\n"
+        "  config       /etc/graced/shop.conf\n"
+        "  listening    80     tcp [::]:80\n"
+        "               größe  unix /run/shop.sock\n"
+        "  reloads      5 done, 1 failed; 1 worker restarted by itself\n"
+        "  last reload  generation 4 failed 2min ago, after 1.5s: worker 0 exited with status 1\n"
+        "               | panic: bad \\x1b[31mconfig\n"
+        "               | bye\n"
+        "  next restart in 400ms: a worker keeps exiting by itself\n"
+        "\n"
+        "  generation  worker   PID  state     age       killed in  status\n"
+        "           5       0   900  killed    2h        0s\n"
+        "           6       0  4250  ready     1h 30min             12 requests\n"
+        "           6       1     -  starting  0s\n"
+        "           7       0  4300  draining  40s       no limit   2 left\n"
+        "           8       0  4301  starting  1.5s      28s        loading data\n"
+        "\n"
+        "  last words of worker 0 of generation 5:\n"
+        "    | refusing to die\n"
+        "\n"
+        "  last words of worker 1 of generation 6:\n"
+        "    | panic: no memory\n"
+        "    | exit 3\n");
+}
+
+TEST_CASE("a reload that went well says when and how long it took") {
+  InstanceReport r = serving();
+  r.reloads = 1;
+  r.last_reload = ReloadReport{2, true, "", 5s, 85ms};
+  CHECK(report_text(r, false).find("  last reload  generation 2 ready 5s ago, after 85ms\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("colour changes nothing but the colour") {
+  const std::string plain = report_text(serving(), false);
+  std::string coloured = report_text(serving(), true);
+  CHECK(plain.find('\x1b') == std::string::npos);
+  CHECK(coloured.find("\x1b[32mready\x1b[0m") != std::string::npos);
+  for (std::size_t at = 0; (at = coloured.find('\x1b')) != std::string::npos;)
+    coloured.erase(at, coloured.find('m', at) - at + 1);
+  CHECK(coloured == plain);
+}
+
+TEST_CASE("the list has one line for each, and none for none") {
+  InstanceReport other;
+  other.name = "mail";
+  other.phase = "silent";
+  CHECK(list_text({serving(), other}, false) ==
+        "name   PID  phase    generation  command\n"
+        "shop  4242  serving           1  ./shop --port 80\n"
+        "mail     -  silent            -\n");
+  CHECK(list_text({}, false) == "");
+}
+
+TEST_CASE("text of others cannot take the terminal over, nor the table apart") {
+  InstanceReport r = serving();
+  r.name = "\x1b]0;owned\x07";
+  r.workers.at(0).status =
+      "a\tb\nc\xc2\x9b"
+      "31m";
+  const std::string text = report_text(r, false);
+  CHECK(text.starts_with("\\x1b]0;owned\\x07  serving"));
+  CHECK(text.ends_with("  a b\\nc\\u009b31m\n"));
+}
+
+TEST_CASE("lines keep their order and their indent") {
+  CHECK(printable_lines("one\n\ntwo", "  | ") == "  | one\n  | \n  | two\n");
+  CHECK(printable_lines("one\n", "> ") == "> one\n");
+  CHECK(printable_lines("", "> ") == "");
+}
