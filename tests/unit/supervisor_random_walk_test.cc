@@ -1,0 +1,56 @@
+// Many random walks, each with its own policies and faults; supervisor_witness.h has the promises.
+// GRACED_WALK_STEPS=10000000 walks further, GRACED_WALK_SEED=N repeats one walk.
+#include <cstdlib>
+#include <string>
+
+#include "supervisor_story.h"
+#include "supervisor_walk.h"
+
+namespace graced {
+
+namespace {
+
+constexpr int steps_a_walk = 400;
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text ? std::stoull(text) : otherwise;
+}
+
+void walk(std::uint64_t seed, Tally& tally) {
+  Walk walk(seed, tally);
+  try {
+    walk.run(steps_a_walk);
+  } catch (const BrokenPromise& broken) {
+    FAIL("GRACED_WALK_SEED=" << seed << ": " << std::string(broken.what()) << "\n" << walk.last_events());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("whatever happens, in whatever order, the promises are kept") {
+  Tally tally;
+  if (const std::uint64_t seed = from_environment("GRACED_WALK_SEED", 0)) {
+    walk(seed, tally);
+    return;
+  }
+
+  const std::uint64_t steps = from_environment("GRACED_WALK_STEPS", 120'000);
+  for (std::uint64_t seed = 1; tally.events < steps; ++seed) walk(seed, tally);
+
+  INFO(tally.events << " events, " << tally.finished << " walks");
+  // A walk that never comes by the difficult places proves nothing.
+  const std::uint64_t often = tally.events / 1000;
+  CHECK(tally.switches > often);
+  CHECK(tally.abandons > often);
+  CHECK(tally.queued > often);
+  CHECK(tally.replacements > often);
+  CHECK(tally.late_replacements > often);
+  CHECK(tally.left_by_themselves > often);
+  CHECK(tally.kills_by_deadline > often);
+  CHECK(tally.kills_by_max_draining > often);
+  CHECK(tally.kills_by_request > often);
+  CHECK(tally.gave_up > often);
+}
+
+}  // namespace graced

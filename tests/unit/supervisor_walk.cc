@@ -1,0 +1,217 @@
+// Where the walk turns, and what must be so when it ends.
+#include "supervisor_walk.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "supervisor_story.h"
+
+namespace graced {
+
+Walk::Walk(std::uint64_t seed, Tally& tally)
+    : random_(seed),
+      tally_(tally),
+      faults_(any({2u, 5u, 20u})),
+      hardy_(one_in(2)),
+      first_(any_policy()),
+      core_(first_),
+      witness_(first_, tally) {}
+
+Policy Walk::any_policy() {
+  Policy p;
+  p.workers = any({1u, 1u, 2u, 3u, 4u});
+  p.ready =
+      any({ReadyRule::automatic, ReadyRule::automatic, ReadyRule::notify, ReadyRule::listen, ReadyRule::after});
+  p.ready_after = any<Duration>({0s, 10ms, 1s});
+  p.ready_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, 30s, 30s, infinity});
+  p.drain_timeout = any<Duration>({0s, 5ms, 1s, 60s, 60s, infinity});
+  p.stop_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, infinity});
+  p.max_draining = any({1u, 2u, 3u, 8u});
+  p.restart = any({RestartRule::always, RestartRule::always, RestartRule::on_failure, RestartRule::never});
+  p.restart_delay = any<Duration>({0s, 1ms, 100ms, 1s});
+  p.restart_delay_limit = any<Duration>({0s, 200ms, 30s, infinity});
+  p.restart_delay_reset = any<Duration>({0s, 1s, 10s, infinity});
+  p.start_limit = any({0u, 1u, 3u, 10u, 100u});
+  p.start_limit_window = any<Duration>({10ms, 1s, 60s, infinity});
+  if (hardy_) {
+    p.restart = RestartRule::always;
+    p.start_limit = 1000;
+  }
+  return p;
+}
+
+// Mostly one of those, if there is any; else any other; now and then one that nobody knows.
+template <class Which>
+WorkerId Walk::any_worker(Which which) {
+  std::vector<WorkerId> those, all;
+  for (const auto& [id, p] : witness_.processes()) {
+    all.push_back(id);
+    if (which(p)) those.push_back(id);
+  }
+  if (!those.empty() && !one_in(faults_)) return those[random_() % those.size()];
+  if (!all.empty() && !one_in(12)) return all[random_() % all.size()];
+  return WorkerId{random_() % (all.empty() ? 3 : all.back().value + 3)};
+}
+
+RequestId Walk::any_asker() {
+  return one_in(2) ? nobody : RequestId{++last_asker_};
+}
+
+Exit Walk::any_exit() {
+  return any<Exit>({{"exited with status 0", 0}, {"exited with status 1", 1}, {"killed by SIGKILL", 137}});
+}
+
+void Walk::tell(const Event& event) {
+  const Status before = core_.status();
+  said_.push_back({now_, event, core_.handle(event, now_)});
+  if (said_.size() > 40) said_.pop_front();
+  witness_.sees(event, now_, before, said_.back().actions, core_);
+}
+
+void Walk::run(int steps) {
+  tell(ReloadAsked{any_asker()});
+  for (int i = 0; i < steps && !witness_.finished(); ++i) step();
+  comes_to_rest();
+  if (!witness_.stopping()) reloads_once_more();
+  comes_to_its_end();
+}
+
+// ---- faults ------------------------------------------------------------------------------------
+
+void Walk::step() {
+  const auto anybody = [](const Witness::Process&) { return true; };
+  const auto starting = [](const Witness::Process& p) { return p.works() && !p.is_ready; };
+  const auto leaving = [](const Witness::Process& p) { return !p.works(); };
+  const auto generation = [&] { return GenerationId{random_() % (witness_.newest_generation().value + 2)}; };
+  const auto unprepared = witness_.unprepared();
+
+  const std::uint64_t dice = random_() % 1000;
+  if (dice < 220) {
+    tell(WorkerReady{any_worker(starting)});
+  } else if (dice < 360) {
+    tell(WorkerListening{any_worker(starting)});
+  } else if (dice < 480) {
+    tell(Prepared{unprepared && !one_in(12) ? *unprepared : generation(), any_policy()});
+  } else if (dice < 490) {
+    tell(PreparationFailed{unprepared && !one_in(4) ? *unprepared : generation(), "cannot be prepared"});
+  } else if (dice < 570) {
+    tell(WorkerGone{any_worker(leaving), any_exit()});
+  } else if (dice < 590) {
+    tell(WorkerStopping{any_worker(anybody)});
+  } else if (dice < 610) {
+    tell(WorkerAsksTime{any_worker(anybody), any<Duration>({0s, 1ms, 1s, 1min, infinity})});
+  } else if (dice < 710) {
+    tell(ReloadAsked{any_asker()});
+  } else if (dice < 716) {
+    tell(HammerAsked{});
+  } else if (dice < 717) {
+    tell(StopAsked{any_asker()});
+  } else {
+    time_passes();
+  }
+}
+
+void Walk::time_passes() {
+  const Instant next = core_.next_deadline();
+  if (one_in(3)) {  // and something else comes before the timer
+    now_ += Duration(random_() % 30'000'000);
+    return;
+  }
+  if (next != no_deadline && !one_in(4)) now_ = std::max(now_, next);
+  if (one_in(6)) now_ += any<Duration>({1ns, 20ms, 1s, 2min});
+  tell(TimePassed{});
+}
+
+// ---- no more faults ----------------------------------------------------------------------------
+
+bool Walk::helps_on() {
+  if (const auto generation = witness_.unprepared()) {
+    tell(Prepared{*generation, any_policy()});
+    return true;
+  }
+  for (const auto& [id, p] : witness_.processes()) {
+    if (!p.works()) {
+      tell(WorkerGone{id, any_exit()});
+      return true;
+    }
+    const ReadyRule rule = witness_.policy_of(p.generation).ready;
+    if (p.is_ready || rule == ReadyRule::after) continue;
+    if (rule == ReadyRule::listen)
+      tell(WorkerListening{id});
+    else
+      tell(WorkerReady{id});
+    return true;
+  }
+  if (core_.next_deadline() == no_deadline) return false;
+  now_ = std::max(now_, core_.next_deadline());
+  tell(TimePassed{});
+  return true;
+}
+
+void Walk::comes_to_rest() {
+  for (int i = 0; helps_on(); ++i) {
+    if (i > 10'000) throw BrokenPromise("it does not come to rest");
+  }
+  if (witness_.finished()) return;
+  if (witness_.stopping()) throw BrokenPromise("it stops for ever");
+  if (!witness_.serving() || witness_.unprepared()) throw BrokenPromise("at rest, and nobody serves");
+  if (!witness_.all_answered()) throw BrokenPromise("at rest, and somebody waits for an answer");
+
+  const Policy& policy = witness_.serving_policy();
+  const std::size_t serving = witness_.processes().size();
+  for (const auto& [id, p] : witness_.processes()) {
+    if (p.generation != witness_.serving() || !p.works() || !p.is_ready) {
+      throw BrokenPromise(fmt::format("at rest, and worker {} is not", id.value));
+    }
+  }
+  if (serving == 0 || serving > policy.workers ||
+      (policy.restart == RestartRule::always && serving < policy.workers)) {
+    throw BrokenPromise(fmt::format("at rest, {} of {} workers serve", serving, policy.workers));
+  }
+}
+
+void Walk::reloads_once_more() {
+  const GenerationId next{witness_.newest_generation().value + 1};
+  tell(ReloadAsked{RequestId{++last_asker_}});
+  comes_to_rest();
+  if (witness_.stopping()) throw BrokenPromise("a reload without a fault ended graced");
+  if (witness_.serving() != next) throw BrokenPromise("a reload without a fault failed");
+  if (witness_.processes().size() != witness_.serving_policy().workers)
+    throw BrokenPromise("a new generation is not complete");
+}
+
+// Now the workers are deaf, some of them, and those who asked lose their patience.
+void Walk::comes_to_its_end() {
+  const auto anybody = [](const Witness::Process&) { return true; };
+  if (!witness_.stopping()) tell(StopAsked{any_asker()});
+  for (int i = 0; !witness_.finished(); ++i) {
+    if (i > 10'000) throw BrokenPromise("it does not come to its end");
+    const auto& processes = witness_.processes();
+    const auto killed = std::ranges::find_if(processes, [](const auto& p) { return p.second.killed; });
+    if (killed != processes.end() && !one_in(3)) {
+      tell(WorkerGone{killed->first, any_exit()});
+    } else if (one_in(5)) {
+      tell(WorkerGone{any_worker(anybody), any_exit()});
+    } else if (core_.next_deadline() != no_deadline) {
+      now_ = std::max(now_, core_.next_deadline());
+      tell(TimePassed{});
+    } else if (killed == processes.end()) {
+      tell(StopAsked{any_asker()});
+    }
+  }
+  for (int i = 0; i < 10; ++i) step();  // nothing follows
+  if (!witness_.all_answered()) throw BrokenPromise("at the end somebody still waits for an answer");
+}
+
+std::string Walk::last_events() const {
+  std::string text;
+  for (const Said& said : said_) {
+    text += fmt::format("{:>16.6f} s  {}\n", std::chrono::duration<double>(said.at - Instant{1h}).count(),
+                        describe(said.event));
+    for (const Action& action : said.actions) text += fmt::format("{:>20}→ {}\n", "", describe(action));
+  }
+  return text;
+}
+
+}  // namespace graced

@@ -1,0 +1,421 @@
+// What the witness expects, action by action and then as a whole.
+#include "supervisor_witness.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace graced {
+
+namespace {
+
+template <class... Args>
+void promise(bool kept, fmt::format_string<Args...> what, Args&&... args) {
+  if (!kept) throw BrokenPromise(fmt::format(what, std::forward<Args>(args)...));
+}
+
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+bool same(const WorkerStatus& a, const WorkerStatus& b) {
+  return a.worker == b.worker && a.generation == b.generation && a.slot == b.slot && a.state == b.state &&
+         a.since == b.since && a.deadline == b.deadline;
+}
+
+}  // namespace
+
+const Policy& Witness::policy_of(GenerationId generation) const {
+  const auto it = policies_.find(generation);
+  promise(it != policies_.end(), "generation {} was never prepared", generation.value);
+  return it->second;
+}
+
+const Policy& Witness::serving_policy() const {
+  return serving_ ? policy_of(*serving_) : first_;
+}
+
+std::optional<GenerationId> Witness::unprepared() const {
+  return candidate_ && !policies_.contains(*candidate_) ? candidate_ : std::nullopt;
+}
+
+void Witness::sees(const Event& event, Instant now, const Status& before, const std::vector<Action>& actions,
+                   const Supervisor& after) {
+  ++tally_.events;
+  if (finished_) {
+    promise(actions.empty(), "something follows after Finished");
+    promise(after.next_deadline() == no_deadline, "a deadline after Finished");
+    return;
+  }
+  event_ = &event;
+  before_ = &before;
+  now_ = now;
+  switched_from_.reset();
+  abandoned_.reset();
+  to_answer_now_.clear();
+  told_now_.clear();
+  hammered_ = lost_now_ = false;
+  const bool was_stopping = stopping_;
+
+  happened(event);
+  const Status status = after.status();
+  if (status.phase == Phase::stopping || status.phase == Phase::finished) stopping_ = true;
+  for (const Action& action : actions) done(action);
+  look_at_end(was_stopping);
+  look_at(status);
+  look_at_workers(status);
+  look_at_deadlines(after, status);
+  look_at_the_untouched(status);
+}
+
+// ---- events ------------------------------------------------------------------------------------
+
+void Witness::happened(const Event& event) {
+  const auto find = [&](WorkerId id) {
+    const auto it = processes_.find(id);
+    return it == processes_.end() ? nullptr : &it->second;
+  };
+  std::visit(Overloaded{
+                 [&](const Prepared& e) {
+                   if (unprepared() == e.generation) policies_.emplace(e.generation, e.policy);
+                 },
+                 [&](const PreparationFailed&) {},
+                 [&](const WorkerReady& e) {
+                   Process* p = find(e.worker);
+                   if (!p) return;
+                   p->said_ready = true;
+                   if (is_serving(*p)) serving_said_ready_ = true;
+                   const ReadyRule rule = policy_of(p->generation).ready;
+                   if (rule == ReadyRule::automatic || rule == ReadyRule::notify) p->is_ready = true;
+                 },
+                 [&](const WorkerListening& e) {
+                   Process* p = find(e.worker);
+                   if (!p) return;
+                   const ReadyRule rule = policy_of(p->generation).ready;
+                   if (rule == ReadyRule::listen || (rule == ReadyRule::automatic && !serving_said_ready_))
+                     p->is_ready = true;
+                 },
+                 [&](const WorkerStopping& e) {
+                   Process* p = find(e.worker);
+                   if (!p || !is_serving(*p) || !p->works() || !p->is_ready || stopping_) return;
+                   if (serving_policy().restart != RestartRule::always) return;
+                   p->left_by_itself = true;
+                   ++tally_.left_by_themselves;
+                   lost(*p, 0);
+                 },
+                 [&](const WorkerAsksTime&) {},
+                 [&](const WorkerGone& e) {
+                   const Process* p = find(e.worker);
+                   if (!p) return;
+                   if (p->works() && is_serving(*p) && !stopping_) lost(*p, e.exit.status);
+                   processes_.erase(e.worker);
+                 },
+                 [&](const ReloadAsked& e) {
+                   if (!stopping_ && (candidate_ || queued_)) {
+                     queued_ = true;
+                     ++tally_.queued;
+                   }
+                   if (e.by == nobody) return;
+                   if (stopping_)
+                     to_answer_now_.insert(e.by);
+                   else
+                     (queued_ ? queued_askers_ : candidate_askers_).insert(e.by);
+                 },
+                 [&](const StopAsked& e) {
+                   hammered_ = stopping_;
+                   if (!stopping_) stop_asked_ = true;
+                   stopping_ = true;
+                   if (e.by != nobody) stop_askers_.insert(e.by);
+                 },
+                 [&](const HammerAsked&) { hammered_ = true; },
+                 [&](const TimePassed&) {
+                   for (auto& [id, p] : processes_) {
+                     const Policy& policy = policy_of(p.generation);
+                     if (policy.ready == ReadyRule::after && p.works() &&
+                         after(p.started, policy.ready_after) <= now_) {
+                       p.is_ready = true;
+                     }
+                   }
+                 },
+             },
+             event);
+}
+
+void Witness::lost(const Process& process, int status) {
+  const Policy& policy = policy_of(process.generation);
+  if (policy.restart == RestartRule::never || (policy.restart == RestartRule::on_failure && status == 0))
+    return;
+  lost_now_ = true;
+  unexpected_exits_.push_back(now_);
+  std::erase_if(unexpected_exits_, [&](Instant t) { return after(t, policy.start_limit_window) <= now_; });
+}
+
+// ---- actions -----------------------------------------------------------------------------------
+
+void Witness::done(const Action& action) {
+  promise(!finished_, "Finished was not the last action");
+  std::visit([&](const auto& a) { on(a); }, action);
+}
+
+void Witness::on(const Prepare& a) {
+  promise(!candidate_, "two candidates");
+  promise(!stopping_, "a reload begins while graced stops");
+  promise(a.generation == GenerationId{newest_.value + 1}, "generation {} does not follow {}",
+          a.generation.value, newest_.value);
+  candidate_ = newest_ = a.generation;
+  if (std::exchange(queued_, false)) candidate_askers_ = std::exchange(queued_askers_, {});
+}
+
+void Witness::on(const Spawn& a) {
+  promise(a.worker > newest_worker_, "worker {} is not new", a.worker.value);
+  promise(!stopping_, "a worker is started while graced stops");
+  promise(candidate_ == a.generation || serving_ == a.generation, "a worker for generation {}",
+          a.generation.value);
+  const Policy& policy = policy_of(a.generation);
+  promise(a.slot < policy.workers, "slot {} of {}", a.slot, policy.workers);
+  for (const auto& [id, p] : processes_) {
+    promise(!(p.generation == a.generation && p.slot == a.slot && p.works()), "slot {} has a worker", a.slot);
+  }
+  const bool watch =
+      policy.ready == ReadyRule::listen || (policy.ready == ReadyRule::automatic && !serving_said_ready_);
+  promise(a.watch_listening == watch, "worker {} is watched or not", a.worker.value);
+  newest_worker_ = a.worker;
+  processes_[a.worker] = Process{.generation = a.generation, .slot = a.slot, .started = now_};
+  if (serving_ == a.generation) ++tally_.replacements;
+}
+
+void Witness::on(const Switch& a) {
+  promise(candidate_ == a.to, "a switch to generation {}, which is not the candidate", a.to.value);
+  std::set<unsigned> ready;
+  serving_said_ready_ = false;
+  for (const auto& [id, p] : processes_) {
+    if (p.generation != a.to) continue;
+    promise(p.works() && p.is_ready, "a switch although worker {} is not ready", id.value);
+    ready.insert(p.slot);
+    serving_said_ready_ = serving_said_ready_ || p.said_ready;
+  }
+  promise(ready.size() == policy_of(a.to).workers, "a switch to {} of {} workers", ready.size(),
+          policy_of(a.to).workers);
+  switched_from_ = serving_.value_or(GenerationId{});
+  serving_ = std::exchange(candidate_, std::nullopt);
+  unexpected_exits_.clear();
+  to_answer_now_.merge(candidate_askers_);
+  ++tally_.switches;
+}
+
+void Witness::on(const Abandon& a) {
+  promise(candidate_ == a.generation, "generation {} is abandoned, which is not the candidate",
+          a.generation.value);
+  promise(!std::holds_alternative<Prepared>(*event_) && !std::holds_alternative<WorkerReady>(*event_) &&
+              !std::holds_alternative<ReloadAsked>(*event_) && !std::holds_alternative<HammerAsked>(*event_),
+          "a candidate is abandoned for nothing");
+  abandoned_ = std::exchange(candidate_, std::nullopt);
+  to_answer_now_.merge(candidate_askers_);
+  ++tally_.abandons;
+}
+
+void Witness::on(const Drain& a) {
+  const auto it = processes_.find(a.worker);
+  promise(it != processes_.end(), "Drain for worker {}, who is not there", a.worker.value);
+  Process& p = it->second;
+  promise(p.works(), "worker {} is told to leave though it leaves already", a.worker.value);
+  const bool late = std::holds_alternative<TimePassed>(*event_) && is_serving(p) && !p.is_ready &&
+                    std::ranges::any_of(before_->workers, [&](const WorkerStatus& w) {
+                      return w.worker == a.worker && w.state == WorkerState::starting && w.deadline <= now_;
+                    });
+  promise(stopping_ || switched_from_ == p.generation || abandoned_ == p.generation || late,
+          "worker {} is told to leave for nothing", a.worker.value);
+  if (late && switched_from_ != p.generation) {
+    lost(p, 1);
+    ++tally_.late_replacements;
+  }
+  p.drained = true;
+  told_now_.insert(a.worker);
+}
+
+void Witness::on(const Kill& a) {
+  const auto it = processes_.find(a.worker);
+  promise(it != processes_.end(), "Kill for worker {}, who is not there", a.worker.value);
+  Process& p = it->second;
+  promise(!p.killed, "worker {} is killed twice", a.worker.value);
+  promise(p.drained || p.left_by_itself, "worker {} is killed without having been told to leave",
+          a.worker.value);
+
+  const auto was = std::ranges::find(before_->workers, a.worker, &WorkerStatus::worker);
+  const bool patience_over =
+      std::holds_alternative<TimePassed>(*event_) &&
+      (was->state == WorkerState::draining
+           ? was->deadline <= now_
+           : policy_of(p.generation).drain_timeout == 0s || serving_policy().stop_timeout == 0s);
+  if (hammered_) {
+    ++tally_.kills_by_request;
+  } else if (patience_over) {
+    ++tally_.kills_by_deadline;
+  } else {
+    promise(switched_from_.has_value() || abandoned_.has_value(), "worker {} is killed for nothing",
+            a.worker.value);
+    const std::set<GenerationId> draining = draining_generations();
+    promise(draining.size() > serving_policy().max_draining, "worker {} is killed though there is room",
+            a.worker.value);
+    promise(p.generation == *draining.begin(), "worker {} is killed before its elders", a.worker.value);
+    ++tally_.kills_by_max_draining;
+  }
+  p.killed = true;
+}
+
+void Witness::on(const Answer& a) {
+  const bool of_a_reload = to_answer_now_.erase(a.to) == 1 || (stopping_ && queued_askers_.erase(a.to) == 1);
+  promise(of_a_reload || stop_askers_.erase(a.to) == 1, "an answer to {}, who does not wait for one",
+          a.to.value);
+  promise(a.ok == (of_a_reload ? switched_from_.has_value() : true), "{} is told the wrong outcome",
+          a.to.value);
+  promise(a.ok || !a.why.empty(), "{} is not told why", a.to.value);
+  promise(of_a_reload || processes_.empty(), "{} is told too early that graced has stopped", a.to.value);
+  promise(a.generation == serving_.value_or(GenerationId{}), "{} is told the wrong generation", a.to.value);
+}
+
+void Witness::on(const Finished& a) {
+  promise(stopping_ && processes_.empty(), "Finished, though processes are left");
+  promise(!stop_asked_ || a.exit_status == 0, "a stop that was asked for counts as a failure");
+  promise(all_answered() && to_answer_now_.empty(), "Finished, though somebody waits for an answer");
+  finished_ = true;
+  ++tally_.finished;
+}
+
+// ---- afterwards --------------------------------------------------------------------------------
+
+void Witness::look_at_end(bool was_stopping) {
+  if (stopping_) {
+    promise(queued_askers_.empty(), "a queued reload is not refused by a stop");
+    queued_ = false;
+    promise(!candidate_, "a candidate on trial while graced stops");
+    promise(std::ranges::none_of(processes_, [](const auto& p) { return p.second.works(); }),
+            "somebody was not told to leave");
+    promise(finished_ == processes_.empty(), "no process is left, and no Finished");
+  }
+  promise(to_answer_now_.empty(), "somebody is not answered when it is time");
+  if (hammered_) {
+    promise(std::ranges::none_of(processes_, [](const auto& p) { return p.second.leaves(); }),
+            "the hammer missed");
+  }
+
+  const bool too_many = serving_ && unexpected_exits_.size() > serving_policy().start_limit;
+  if (stopping_ && !was_stopping && !stop_asked_) {
+    const bool none_left = !before_->next_restart && std::ranges::none_of(told_now_, [&](WorkerId id) {
+      return is_serving(processes_.at(id));
+    });
+    promise(!serving_ || too_many || none_left, "graced gives up for nothing");
+    ++tally_.gave_up;
+  }
+  if (lost_now_ && too_many && !before_->candidate)
+    promise(stopping_, "graced does not give up beyond the start limit");
+}
+
+void Witness::look_at(const Status& status) {
+  const Phase phase = finished_    ? Phase::finished
+                      : stopping_  ? Phase::stopping
+                      : !serving_  ? Phase::starting
+                      : candidate_ ? Phase::reloading
+                                   : Phase::serving;
+  promise(status.phase == phase, "status: phase is {}, not {}", to_text(status.phase), to_text(phase));
+  promise(status.serving == serving_, "status: wrong serving generation");
+  promise(status.candidate == candidate_, "status: wrong candidate");
+  promise(status.reload_queued == queued_, "status: wrong about a queued reload");
+  promise(draining_generations().size() <= serving_policy().max_draining, "more than {} generations drain",
+          serving_policy().max_draining);
+}
+
+void Witness::look_at_workers(const Status& status) {
+  promise(status.workers.size() == processes_.size(), "status: {} workers, {} processes", status.workers.size(),
+          processes_.size());
+  std::map<GenerationId, unsigned> working;
+  auto process = processes_.begin();
+  for (const WorkerStatus& w : status.workers) {
+    const auto& [id, p] = *process++;
+    promise(w.worker == id, "status: worker {} is out of place", w.worker.value);
+    promise(w.generation == p.generation && w.slot == p.slot, "status: worker {} is somewhere else", id.value);
+    const WorkerState state = p.killed     ? WorkerState::killed
+                              : p.leaves() ? WorkerState::draining
+                              : p.is_ready ? WorkerState::ready
+                                           : WorkerState::starting;
+    promise(w.state == state, "status: worker {} is {}, not {}", id.value, to_text(w.state), to_text(state));
+    if (p.works()) {
+      promise(is_serving(p) || candidate_ == p.generation, "worker {} works for nobody", id.value);
+      promise(++working[p.generation] <= policy_of(p.generation).workers, "more than N workers");
+    }
+  }
+}
+
+void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
+  const Instant next = core.next_deadline();
+  if (std::holds_alternative<TimePassed>(*event_))
+    promise(next >= now_, "a deadline in the past after TimePassed");
+  for (const WorkerStatus& w : status.workers) {
+    const Process& p = processes_.at(w.worker);
+    const Policy& policy = policy_of(p.generation);
+    promise(next <= w.deadline, "the deadline of worker {} is slept through", w.worker.value);
+    if (w.state == WorkerState::ready || w.state == WorkerState::killed) {
+      promise(w.deadline == no_deadline, "worker {} has a deadline", w.worker.value);
+    }
+    const auto was = std::ranges::find(before_->workers, w.worker, &WorkerStatus::worker);
+    if (was == before_->workers.end()) {
+      const Duration patience = policy.ready == ReadyRule::after ? policy.ready_after : policy.ready_timeout;
+      promise(w.deadline == after(now_, patience), "worker {} has the wrong time to become ready",
+              w.worker.value);
+    } else if (w.state == WorkerState::draining && was->state != WorkerState::draining) {
+      const Instant by_drain = after(now_, policy.drain_timeout);
+      const Instant by_stop = after(now_, serving_policy().stop_timeout);
+      const bool right = !stopping_ ? w.deadline == by_drain
+                                    : w.deadline == std::min(by_drain, by_stop) ||
+                                          (w.deadline == by_stop && p.drained && is_serving(p));
+      promise(right, "worker {} has the wrong time to leave", w.worker.value);
+    }
+    if (stopping_ && before_->phase != Phase::stopping && w.state == WorkerState::draining) {
+      promise(w.deadline <= after(now_, serving_policy().stop_timeout), "worker {} may stay too long",
+              w.worker.value);
+    }
+  }
+  if (status.next_restart) promise(next <= *status.next_restart, "a restart is slept through");
+  if (queued_ && !candidate_) promise(next <= now_ + 10 * burst_quiet, "a queued reload is slept through");
+  if (unprepared()) {
+    promise(next <= after(now_, serving_policy().ready_timeout), "a preparation may hang for ever");
+  }
+}
+
+// What happens to the candidate is nothing to the workers that serve.
+void Witness::look_at_the_untouched(const Status& status) {
+  if (!before_->candidate || !before_->serving || switched_from_ || stopping_) return;
+  const auto own_business = Overloaded{[&](const auto& e) requires requires {e.worker;
+}
+{
+  return std::ranges::any_of(before_->workers, [&](const WorkerStatus& w) {
+    return w.worker == e.worker && w.generation == serving_;
+  });
+}
+, [](const TimePassed&) { return true; }, [](const HammerAsked&) { return true; },
+    [](const auto&) { return false; },
+};  // namespace graced
+if (std::visit(own_business, *event_)) return;
+const auto of_serving = [&](const Status& s) {
+  std::vector<WorkerStatus> found;
+  std::ranges::copy_if(s.workers, std::back_inserter(found),
+                       [&](const auto& w) { return w.generation == serving_; });
+  return found;
+};
+promise(std::ranges::equal(of_serving(*before_), of_serving(status), same),
+        "a reload touched the serving workers");
+}
+
+std::set<GenerationId> Witness::draining_generations() const {
+  std::set<GenerationId> found;
+  for (const auto& [id, p] : processes_) {
+    if (p.leaves() && !is_serving(p)) found.insert(p.generation);
+  }
+  return found;
+}
+
+}  // namespace graced

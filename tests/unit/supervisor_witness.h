@@ -1,0 +1,139 @@
+// A witness who sees all that is said between the core and its edge, knows which processes there
+// are, and holds the core to its promises after every event:
+//
+//   candidate   there is at most one; it ends with Switch or with Abandon
+//   workers     never more than N of the serving generation work; a slot has one worker
+//   Spawn       for the candidate or the serving generation only; watched as its rule says
+//   Switch      only to a generation all of whose N workers are ready, by their own rule
+//   Drain       at most one a worker; a serving one hears it only after a Switch, when graced stops,
+//               or as a replacement that was not ready in time
+//   Kill        at most one a worker, after Drain or after its own STOPPING=1, and only because its
+//               deadline passed, the hammer came, a second stop, or max-draining (the oldest first)
+//   deadlines   those promised by the generation's policy; after TimePassed none is in the past, and
+//               none is ever slept through
+//   reload      until the Switch nothing changes for the serving workers; at most one is queued
+//   draining    at most max-draining generations, not counting the serving one
+//   answers     every asker has exactly one, when what it asked for ends
+//   the end     by itself only for a reason; Finished once and last, when no process is left;
+//               nothing follows
+//   status      agrees with all of that
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core/supervisor.h"
+
+namespace graced {
+
+struct BrokenPromise : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// How often the walk came by the places worth coming by.
+struct Tally {
+  std::uint64_t events = 0;
+  std::uint64_t switches = 0;
+  std::uint64_t abandons = 0;
+  std::uint64_t queued = 0;
+  std::uint64_t replacements = 0;
+  std::uint64_t late_replacements = 0;
+  std::uint64_t left_by_themselves = 0;
+  std::uint64_t kills_by_deadline = 0;
+  std::uint64_t kills_by_max_draining = 0;
+  std::uint64_t kills_by_request = 0;
+  std::uint64_t gave_up = 0;
+  std::uint64_t finished = 0;
+};
+
+class Witness {
+ public:
+  Witness(const Policy& first, Tally& tally) : first_(first), tally_(tally) {}
+
+  struct Process {
+    GenerationId generation;
+    unsigned slot = 0;
+    Instant started{};
+    bool said_ready = false;
+    bool is_ready = false;  // by its generation's rule
+    bool drained = false;
+    bool left_by_itself = false;
+    bool killed = false;
+
+    bool works() const { return !drained && !left_by_itself && !killed; }
+    bool leaves() const { return (drained || left_by_itself) && !killed; }
+  };
+
+  // Throws BrokenPromise.
+  void sees(const Event& event, Instant now, const Status& before, const std::vector<Action>& actions,
+            const Supervisor& after);
+
+  const std::map<WorkerId, Process>& processes() const { return processes_; }
+  const Policy& policy_of(GenerationId generation) const;
+  const Policy& serving_policy() const;
+  std::optional<GenerationId> serving() const { return serving_; }
+  std::optional<GenerationId> unprepared() const;  // asked to be prepared, and not answered yet
+  GenerationId newest_generation() const { return newest_; }
+  bool stopping() const { return stopping_; }
+  bool finished() const { return finished_; }
+  bool all_answered() const {
+    return candidate_askers_.empty() && queued_askers_.empty() && stop_askers_.empty();
+  }
+
+ private:
+  void happened(const Event& event);
+  void done(const Action& action);
+  void on(const Prepare&);
+  void on(const Spawn&);
+  void on(const Switch&);
+  void on(const Abandon&);
+  void on(const Drain&);
+  void on(const Kill&);
+  void on(const Answer&);
+  void on(const Finished&);
+  void lost(const Process& process, int status);
+  void look_at_end(bool was_stopping);
+  void look_at(const Status& status);
+  void look_at_workers(const Status& status);
+  void look_at_deadlines(const Supervisor& after, const Status& status);
+  void look_at_the_untouched(const Status& status);
+  std::set<GenerationId> draining_generations() const;
+  bool is_serving(const Process& process) const { return serving_ == process.generation; }
+
+  const Policy first_;
+  Tally& tally_;
+
+  std::map<WorkerId, Process> processes_;
+  std::map<GenerationId, Policy> policies_;  // of the prepared ones
+  std::optional<GenerationId> serving_;
+  std::optional<GenerationId> candidate_;
+  bool serving_said_ready_ = false;
+  std::vector<Instant> unexpected_exits_;
+  bool queued_ = false;
+  bool stopping_ = false;
+  bool stop_asked_ = false;
+  bool finished_ = false;
+  std::set<RequestId> candidate_askers_;
+  std::set<RequestId> queued_askers_;
+  std::set<RequestId> stop_askers_;
+  GenerationId newest_;
+  WorkerId newest_worker_;
+
+  // Of the event that is being looked at.
+  const Event* event_ = nullptr;
+  const Status* before_ = nullptr;
+  Instant now_{};
+  std::optional<GenerationId> switched_from_;  // 0: there was none
+  std::optional<GenerationId> abandoned_;
+  std::set<RequestId> to_answer_now_;
+  std::set<WorkerId> told_now_;  // to leave
+  bool hammered_ = false;
+  bool lost_now_ = false;
+};
+
+}  // namespace graced
