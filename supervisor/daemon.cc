@@ -61,6 +61,7 @@ Daemon::Daemon(StartedWith started_with, RunOptions options)
       inherited_(inherited_sockets(listen_variables(started_with_.environment))),
       instance_(first_options_.name, control_path(first_options_)),
       notify_(instance_.notify_path()),
+      upstream_(variable(started_with_.environment, "NOTIFY_SOCKET").value_or("")),
       dev_null_(open_dev_null()),
       core_(first_options_.policy) {
   if (first_options_.pid_file) pid_file_.emplace(*first_options_.pid_file);
@@ -282,6 +283,12 @@ void Daemon::tell_of_workers() {
 void Daemon::tell_of_phase() {
   const Status status = core_.status();
   upstream_.tell(status.phase, story_of(status));
+  if (upstream_.behind() && !upstream_writable_) {
+    upstream_writable_ = loop_.on_fd(upstream_.fd(), EPOLLOUT, Turn::output, [this] {
+      upstream_.flush();
+      if (!upstream_.behind()) upstream_writable_ = Source();
+    });
+  }
   if (status.phase == told_phase_) return;
   told_phase_ = status.phase;
   control_->phase_changed(std::string(to_text(status.phase)));

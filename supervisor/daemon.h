@@ -137,6 +137,7 @@ class Daemon : private ControlHandler {
   std::map<WorkerId, WorkerStatus> told_workers_;
 
   Source notifications_;
+  Source upstream_writable_;  // while it is behind
   std::vector<Source> signals_;
   Source deadline_;
   Source look_;

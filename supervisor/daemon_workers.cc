@@ -206,7 +206,9 @@ void Daemon::look_at(WorkerProcess& worker, Instant now) {
     if (plan == plans_.end()) return;
     std::vector<int> sockets;
     for (const PassedSocket& s : plan->second.sockets) sockets.push_back(s.listener->fd());
-    if (!waits_on_all(worker.pid, sockets)) {
+    // Without an address there is nothing to be seen waiting on: then it must have come to rest.
+    const bool waits = sockets.empty() ? rest_of(worker.pid) == Rest::resting : waits_on_all(worker.pid, sockets);
+    if (!waits) {
       worker.seen_listening.reset();
     } else if (!worker.seen_listening) {
       worker.seen_listening = now;

@@ -56,6 +56,7 @@ void StderrWatch::drain(WatchedStderr* stream) {
     if (bytes.empty()) break;
     output_.write(stream->lines.feed(bytes));
   }
+  if (stream->ended) output_.write(stream->lines.finish());
   pause_if_full();
 }
 

@@ -2,9 +2,13 @@
 #include "linux/upstream.h"
 
 #include <fmt/format.h>
-#include <systemd/sd-daemon.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <cstring>
 
 namespace graced {
 
@@ -29,7 +33,21 @@ std::string news_of(Phase phase) {
   return "";
 }
 
+constexpr std::size_t most_waiting = 64;
+
 }  // namespace
+
+Upstream::Upstream(const std::string& notify_socket) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (notify_socket.empty() || notify_socket.size() >= sizeof address.sun_path) return;
+  std::memcpy(address.sun_path, notify_socket.data(), notify_socket.size());
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + notify_socket.size());
+
+  Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (socket && ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) == 0) socket_ = std::move(socket);
+}
 
 void Upstream::tell(Phase phase, const std::string& story) {
   std::string message;
@@ -38,7 +56,18 @@ void Upstream::tell(Phase phase, const std::string& story) {
   if (message.empty()) return;
   told_phase_ = phase;
   told_story_ = story;
-  sd_notify(0, message.c_str());  // a manager that does not listen must not stop us
+  if (!socket_) return;
+  if (waiting_.size() == most_waiting) waiting_.pop_front();
+  waiting_.push_back(std::move(message));
+  flush();
+}
+
+void Upstream::flush() {
+  while (!waiting_.empty()) {
+    const std::string& next = waiting_.front();
+    if (::send(socket_.get(), next.data(), next.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN) return;
+    waiting_.pop_front();  // sent, or nobody there to send it to
+  }
 }
 
 }  // namespace graced

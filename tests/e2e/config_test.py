@@ -26,7 +26,7 @@ class Reread(Case):
         for line, words in (("drian-timeout = 5s", ("app.conf:3", "drian-timeout", "drain-timeout")),
                             ("drain-timeout = soon", ("app.conf:3", "soon")),
                             ("listen = 127.0.0.1:port", ("app.conf:3", "port")),
-                            ("name = other", ("name",))):
+                            ("pid-file = /elsewhere", ("pid-file", "cannot change"))):
             with self.subTest(line):
                 self.write("app.conf", "listen = 127.0.0.1:0\ncommand = '%s' ready serve\n%s\n" % (WORKER, line))
                 r = g.reload()
@@ -138,9 +138,17 @@ class WhatAWorkerSees(Case):
         stray = os.open("/dev/null", os.O_RDONLY)
         self.addCleanup(os.close, stray)
         os.set_inheritable(stray, True)
-        g, out = self.see("ls /proc/$$/fd > @", pass_fds=(stray,))
-        # 0 to 3, and the shell's own script (10).
-        self.assertLessEqual(set(map(int, out.split())), {0, 1, 2, 3, 10, 255})
+        out = self.path("out")
+        script = self.write("app", '''#!/usr/bin/python3 -SE
+import os
+with open("%s", "w") as f:
+    f.write(" ".join(os.readlink("/proc/self/fd/%%d" %% n) for n in range(3, 1024) if os.path.lexists("/proc/self/fd/%%d" %% n)))
+os.execv("%s", ["worker.py", "ready", "serve"])
+''' % (out, WORKER), 0o755)
+        self.graced(pass_fds=(stray,), command=(script,))
+        with open(out) as f:
+            seen = f.read().split()
+        self.assertEqual([s.split(":")[0] for s in seen if s != out], ["socket"])
 
     def test_it_leads_its_own_process_group_and_hears_signals(self):
         g, out = self.see("cut -d' ' -f1,5 /proc/$$/stat > @; grep Sig /proc/$$/status >> @")

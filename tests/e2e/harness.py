@@ -148,7 +148,7 @@ class Graced:
                 except OSError:
                     pass
         self.manager.close()
-        if not self.log.closed and hasattr(self.log, "name"):
+        if not isinstance(self.log, int):
             self.log.close()
 
 

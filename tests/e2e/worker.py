@@ -8,6 +8,7 @@ HTTP answer. How it behaves is said by words on its command line, in the order i
   ready stopping status=TEXT   say so to graced (NOTIFY_SOCKET)
   extend=SECONDS               ask for more time
   ready-by-helper              let a child say READY=1
+  ready-and-barrier            say READY=1 and wait until it was heard (BARRIER=1)
   flood=N                      send N messages of nonsense
   deaf                         ignore SIGTERM
   child=deaf                   have a child that ignores SIGTERM (in our process group)
@@ -27,6 +28,15 @@ def notify(text):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         s.connect("\0" + path[1:] if path.startswith("@") else path)
         s.send(text if isinstance(text, bytes) else text.encode())
+
+
+def barrier():
+    reader, writer = os.pipe()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.connect(os.environ["NOTIFY_SOCKET"])
+        socket.send_fds(s, [b"BARRIER=1"], [writer])
+    os.close(writer)
+    os.read(reader, 1)  # until graced has closed its end
 
 
 def expand(text):
@@ -112,6 +122,9 @@ def main():
                 notify("READY=1")
                 os._exit(0)
             os.wait()
+        elif habit == "ready-and-barrier":
+            notify("READY=1")
+            barrier()
         elif habit == "flood":
             for i in range(int(value)):
                 notify(b"\xff\0=X\n\nREADY\n=\nSTATUS" * 8)

@@ -116,7 +116,7 @@ class Drain(Case):
 
     def test_the_drain_signal_is_what_was_asked_for(self):
         out = self.path("out")
-        script = self.write("app", '#!/bin/sh\ntrap "echo got it > %s; exit 0" QUIT\n"%s" ready\nwhile :; do sleep 0.05; done\n'
+        script = self.write("app", '#!/bin/sh\ntrap "echo got it > %s; exit 0" QUIT\n"%s" ready-and-barrier\nwhile :; do sleep 0.05; done\n'
                             % (out, WORKER), 0o755)
         g = self.graced("--drain-signal", "SIGQUIT", command=(script,))
         self.assertEqual(g.end(), 0)
@@ -169,11 +169,21 @@ class Stop(Case):
 
     def test_usr1_reaches_the_serving_worker(self):
         out = self.path("out")
-        script = self.write("app", '#!/bin/sh\ntrap "echo reopened > %s" USR1\n"%s" ready\nwhile :; do sleep 0.05; done\n'
+        script = self.write("app", '#!/bin/sh\ntrap "echo reopened > %s" USR1\n"%s" ready-and-barrier\nwhile :; do sleep 0.05; done\n'
                             % (out, WORKER), 0o755)
         g = self.graced(command=(script,))
         g.signal(signal.SIGUSR1)
         wait_until(lambda: os.path.exists(out))
+
+
+class Upstream(Case):
+    def test_a_manager_that_does_not_listen_makes_nobody_wait(self):
+        g = self.serving()
+        for _ in range(300):  # far more than its queue holds
+            g.signal(signal.SIGHUP)
+        for _ in range(20):
+            self.assertEqual(g.reload().returncode, 0)
+        g.wait("STATUS=generation %d serves" % g.status()["serving"])
 
 
 class Orphans(Case):
