@@ -9,11 +9,11 @@
 //   child::DrainToken drain;                                    // first, before any thread
 //   child::Listener http = child::listen("http", "127.0.0.1:8080");
 //   child::InFlight requests;
-//   … start threads that accept; each holds requests.begin() while it answers …
+//   … start threads: each polls http and drain.fd(), accepts until drain.requested(), and holds
+//     what requests.begin() gave it while it answers …
 //   child::ready();
 //   drain.wait();
 //   child::stopping();
-//   … stop accepting, close http …
 //   const bool all_answered = requests.shutdown(30s) == child::Outcome::idle;
 //
 // Errors: what cannot work without its result throws, std::system_error for the kernel's refusals
