@@ -32,7 +32,7 @@ constexpr auto patience = 5s;         // for its first request, the rest of a he
 constexpr auto linger = 300ms;        // for one more request while draining
 constexpr auto farewell = 1s;         // for its own close after ours
 constexpr auto accept_pause = 100ms;  // when descriptors have run out
-constexpr std::size_t longest_backlog = 64 * 1024;  // of answers to pipelined requests
+constexpr std::size_t longest_backlog = 65536;  // of answers to pipelined requests
 
 struct Connection {
   int fd;

@@ -201,7 +201,7 @@ std::string address_of(int fd) {
   if (storage.ss_family == AF_INET6) {
     const auto& in6 = reinterpret_cast<const sockaddr_in6&>(storage);
     ::inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof host);
-    return "[" + std::string(host) + "]:" + std::to_string(ntohs(in6.sin6_port));
+    return std::string("[") + host + "]:" + std::to_string(ntohs(in6.sin6_port));
   }
   if (storage.ss_family == AF_UNIX) {
     const auto& un = reinterpret_cast<const sockaddr_un&>(storage);
