@@ -182,16 +182,17 @@ void set_options(int fd, const ListenOptions& options, const std::string& addres
     const unsigned queue = std::min<unsigned>(*options.fast_open, INT_MAX);
     socket.set("fast-open", IPPROTO_TCP, TCP_FASTOPEN, static_cast<int>(queue));
   }
-  if (options.receive_buffer) {
-    socket.set_buffer("receive-buffer", SO_RCVBUFFORCE, SO_RCVBUF, *options.receive_buffer);
-  }
-  if (options.send_buffer) socket.set_buffer("send-buffer", SO_SNDBUFFORCE, SO_SNDBUF, *options.send_buffer);
   if (options.mark) socket.set("mark", SOL_SOCKET, SO_MARK, &*options.mark, sizeof *options.mark);
   if (options.transparent) {
     const bool v6 = integer_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
     socket.set("transparent", v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT,
                *options.transparent);
   }
+  // Last: these never fail, and after a failure they could not be given back.
+  if (options.receive_buffer) {
+    socket.set_buffer("receive-buffer", SO_RCVBUFFORCE, SO_RCVBUF, *options.receive_buffer);
+  }
+  if (options.send_buffer) socket.set_buffer("send-buffer", SO_SNDBUFFORCE, SO_SNDBUF, *options.send_buffer);
 }
 
 void set_options_to_bind(int fd, const SocketAddress& where, const ListenSpec& spec) {

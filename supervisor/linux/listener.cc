@@ -157,17 +157,6 @@ bool is_listening(int fd) {
                                 listener.spec().address(), option));
 }
 
-void refuse_what_is_fixed(const Listener& listener, const ListenOptions& now) {
-  const ListenOptions& before = listener.spec().options;
-  if (now.ipv6_only.value_or(false) != before.ipv6_only.value_or(false)) cannot_change(listener, "ipv6-only");
-  if (now.free_bind.value_or(false) != before.free_bind.value_or(false)) cannot_change(listener, "free-bind");
-  if (now.device != before.device) cannot_change(listener, "device");
-  // Workers that serve hold the same flag: it must not change under them.
-  if (now.nonblock.value_or(false) != before.nonblock.value_or(false)) cannot_change(listener, "nonblock");
-  if (before.receive_buffer && !now.receive_buffer) cannot_change(listener, "receive-buffer");
-  if (before.send_buffer && !now.send_buffer) cannot_change(listener, "send-buffer");
-}
-
 // What was given before and no longer is, at its default.
 ListenOptions with_defaults(ListenOptions options, const ListenOptions& before) {
   if (before.no_delay && !options.no_delay) options.no_delay = false;
@@ -227,16 +216,29 @@ Listeners open_listeners(const ListenSpec& spec) {
   return {};
 }
 
+void check_options(const Listener& listener, const ListenOptions& options) {
+  const ListenOptions& before = listener.spec().options;
+  if (options.ipv6_only.value_or(false) != before.ipv6_only.value_or(false))
+    cannot_change(listener, "ipv6-only");
+  if (options.free_bind.value_or(false) != before.free_bind.value_or(false))
+    cannot_change(listener, "free-bind");
+  if (options.device != before.device) cannot_change(listener, "device");
+  // Workers that serve hold the same flag: it must not change under them.
+  if (options.nonblock.value_or(false) != before.nonblock.value_or(false)) cannot_change(listener, "nonblock");
+  if (before.receive_buffer && !options.receive_buffer) cannot_change(listener, "receive-buffer");
+  if (before.send_buffer && !options.send_buffer) cannot_change(listener, "send-buffer");
+}
+
 void apply_options(Listener& listener, const ListenOptions& options) {
   const ListenOptions before = listener.spec_.options;
   if (options == before) return;
-  refuse_what_is_fixed(listener, options);
+  check_options(listener, options);
 
   const std::string address = listener.spec_.address();
   const auto apply = [&](const ListenOptions& now, const ListenOptions& then) {
-    set_options(listener.fd(), with_defaults(now, then), address);
     const bool access = now.mode != then.mode || now.user != then.user || now.group != then.group;
     if (access && listener.path_) listener.path_.set_access(now, address);
+    set_options(listener.fd(), with_defaults(now, then), address);
     if (now.backlog != then.backlog && takes_connections(listener.kind_)) {
       start_listening(listener.fd(), now, address);
     }

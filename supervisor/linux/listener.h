@@ -49,10 +49,12 @@ class Listener {
 // Numbers are whatever was free: whoever passes them on at 3… must expect them there.
 std::vector<std::shared_ptr<Listener>> open_listeners(const ListenSpec& spec);
 
-// For a socket that is kept over a reload: makes it what open_listeners would have made with these
-// options; one no longer given goes back to its default. Throws ListenError naming what cannot be
-// changed on an open socket (ipv6-only, free-bind, device, nonblock, buffers back to their default), and then
-// nothing was changed.
+// For a socket that is kept over a reload: throws ListenError if these options cannot be had without
+// binding it anew (ipv6-only, free-bind, device, nonblock, a buffer back to its default).
+void check_options(const Listener& listener, const ListenOptions& options);
+
+// Makes it what open_listeners would have made with these options; one no longer given goes back to its
+// default. Throws as check_options does, or what the kernel says; then nothing was changed.
 void apply_options(Listener& listener, const ListenOptions& options);
 
 }  // namespace graced

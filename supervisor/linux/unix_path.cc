@@ -3,14 +3,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cerrno>
 #include <cstddef>
-#include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -120,6 +121,24 @@ class ClosedUmask {
   mode_t before_;
 };
 
+// One graced at a time binds in a directory, else two that find the same stale file could each remove
+// what the other has just made of it. Not for ever: such locks have other uses too, see tmpfiles.d(5).
+class DirectoryLock {
+ public:
+  explicit DirectoryLock(const std::string& path)
+      : directory_(
+            ::open(std::filesystem::absolute(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    const timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
+    for (int attempt = 0; directory_ && attempt < 200; ++attempt) {
+      if (::flock(directory_.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+      ::nanosleep(&pause, nullptr);
+    }
+  }
+
+ private:
+  Fd directory_;  // closing it gives the lock back
+};
+
 Fd open_path(const std::string& path) {
   return Fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
 }
@@ -144,19 +163,12 @@ void remove_stale(const ListenSpec& spec) {
   }
   if (somebody_bound(unix_address(by_descriptor(file), address), address)) in_use(spec);
 
-  // Between the question and an unlink somebody else may have put a living socket here. So it is moved
-  // aside, looked at again, and given back if it is not what was asked about.
-  const std::string aside = fmt::format("{}.stale-{}", spec.path, ::getpid());
-  if (::rename(spec.path.c_str(), aside.c_str()) < 0) {
-    if (errno == ENOENT) return;
+  // Programs that know no lock unlink and bind as they like: at least nothing newer is taken from them.
+  struct stat now {};
+  if (::lstat(spec.path.c_str(), &now) < 0 || now.st_dev != found.st_dev || now.st_ino != found.st_ino) return;
+  if (::unlink(spec.path.c_str()) < 0 && errno != ENOENT) {
     throw listen_error(errno, fmt::format("{}: remove the stale socket file", address));
   }
-  const Fd moved = open_path(aside);
-  if (!moved) return;
-  const struct stat now = stat_of(moved, address);
-  const bool same = now.st_dev == found.st_dev && now.st_ino == found.st_ino;
-  if (!same && ::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, spec.path.c_str(), RENAME_NOREPLACE) == 0) return;
-  ::unlink(aside.c_str());
 }
 
 struct Owner {
@@ -227,6 +239,8 @@ void UnixPath::set_access(const ListenOptions& options, const std::string& addre
 UnixPath bind_unix(int fd, const ListenSpec& spec) {
   const std::string address = spec.address();
   const UnixAddress where = unix_address(spec.path, address);
+  std::optional<DirectoryLock> lock;
+  if (!is_abstract(spec.path)) lock.emplace(spec.path);
   // Not for ever: whoever keeps putting sockets there is using the address.
   for (int attempt = 0; attempt < 4; ++attempt) {
     const int code = [&] {

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <fstream>
 
 #include "in_child.h"
 #include "linux/fd.h"
+#include "opening.h"
 #include "temp_directory.h"
 
 using namespace graced;
@@ -30,12 +30,6 @@ Bound bind_any(int type) {
   if (type == SOCK_STREAM) REQUIRE(::listen(bound.fd.get(), 1) == 0);
   REQUIRE(::getsockname(bound.fd.get(), reinterpret_cast<sockaddr*>(&bound.address), &size) == 0);
   return bound;
-}
-
-std::string own_name() {
-  std::string name;
-  std::getline(std::ifstream("/proc/self/comm"), name);
-  return name;
 }
 
 }  // namespace
