@@ -121,7 +121,7 @@ std::string unix_text(const SocketAddress& address) {
   constexpr std::size_t header = offsetof(sockaddr_un, sun_path);
   std::string_view path(local.sun_path, std::min<std::size_t>(address.length, sizeof local) - header);
   if (path.empty()) return "(unnamed)";
-  if (path[0] == '\0') return "@" + printable(path.substr(1));
+  if (path[0] == '\0') return fmt::format("@{}", printable(path.substr(1)));
   return printable(path.substr(0, path.find('\0')));
 }
 
