@@ -9,25 +9,20 @@
 #include <algorithm>
 
 #include "core/story.h"
+#include "environment.h"
 #include "linux/control_places.h"
 #include "linux/inherited_sockets.h"
 #include "linux/journal.h"
 #include "linux/sys_error.h"
+#include "option_values.h"
 
 namespace graced {
 
 namespace {
 
-std::optional<std::string> variable(const std::vector<std::string>& environment, std::string_view name) {
-  for (const std::string& e : environment) {
-    if (e.size() > name.size() && e.starts_with(name) && e[name.size()] == '=') return e.substr(name.size() + 1);
-  }
-  return std::nullopt;
-}
-
 ListenVariables listen_variables(const std::vector<std::string>& environment) {
-  return {variable(environment, "LISTEN_PID"), variable(environment, "LISTEN_FDS"),
-          variable(environment, "LISTEN_FDNAMES")};
+  return {find_variable(environment, "LISTEN_PID"), find_variable(environment, "LISTEN_FDS"),
+          find_variable(environment, "LISTEN_FDNAMES")};
 }
 
 Fd open_dev_null() {
@@ -56,12 +51,12 @@ Daemon::Daemon(StartedWith started_with, RunOptions options)
     : started_with_(std::move(started_with)),
       first_options_(std::move(options)),
       stderr_(loop_),
-      log_(effective_log_format(first_options_.log_format, variable(started_with_.environment, "JOURNAL_STREAM").value_or("")),
+      log_(effective_log_format(first_options_.log_format, find_variable(started_with_.environment, "JOURNAL_STREAM").value_or("")),
            first_options_.log_level, first_options_.name, [this](std::string_view line) { stderr_.log_line(line); }),
       inherited_(inherited_sockets(listen_variables(started_with_.environment))),
       instance_(first_options_.name, control_path(first_options_)),
       notify_(instance_.notify_path()),
-      upstream_(variable(started_with_.environment, "NOTIFY_SOCKET").value_or("")),
+      upstream_(find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or("")),
       dev_null_(open_dev_null()),
       core_(first_options_.policy) {
   if (first_options_.pid_file) pid_file_.emplace(*first_options_.pid_file);
@@ -95,7 +90,7 @@ void Daemon::listen_to_signals() {
   for (const int signo : {SIGTERM, SIGINT, SIGQUIT}) {
     on(signo, [this, signo] {
       const bool again = core_.status().phase == Phase::stopping;
-      log_.info("SIG{} received: {}", ::sigabbrev_np(signo), again ? "not waiting any longer" : "stopping");
+      log_.info("SIG{} received: {}", signal_name(signo), again ? "not waiting any longer" : "stopping");
       happens(StopAsked{nobody});
     });
   }
@@ -168,7 +163,7 @@ void Daemon::perform(const Prepare& a) {
       log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION, first_options_.name,
                 ::getpid(), instance_.control_path());
     }
-    if (serving && !plan.options.check.empty()) {
+    if (serving && !plan.check.empty()) {
       start_check(a.generation);
     } else {
       post(Prepared{a.generation, plan.options.policy});

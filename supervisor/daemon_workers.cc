@@ -11,6 +11,7 @@
 #include "daemon.h"
 #include "linux/listening.h"
 #include "linux/process.h"
+#include "option_values.h"
 
 namespace graced {
 
@@ -22,16 +23,11 @@ constexpr Duration believe_after = 20ms;
 // How long a worker must be seen listening.
 constexpr Duration listening_for = 20ms;
 
-std::string signal_name(int signo) {
-  const char* name = ::sigabbrev_np(signo);
-  return name ? fmt::format("SIG{}", name) : fmt::format("signal {}", signo);
-}
-
 Exit exit_of(const siginfo_t& info) {
   switch (info.si_code) {
     case CLD_EXITED: return {fmt::format("exited with status {}", info.si_status), info.si_status};
-    case CLD_DUMPED: return {fmt::format("killed by {} (core dumped)", signal_name(info.si_status)), 128 + info.si_status};
-    default: return {fmt::format("killed by {}", signal_name(info.si_status)), 128 + info.si_status};
+    case CLD_DUMPED: return {fmt::format("killed by SIG{} (core dumped)", signal_name(info.si_status)), 128 + info.si_status};
+    default: return {fmt::format("killed by SIG{}", signal_name(info.si_status)), 128 + info.si_status};
   }
 }
 
@@ -90,7 +86,7 @@ void Daemon::perform(const Spawn& a) {
 void Daemon::start_check(GenerationId generation) {
   const Plan& plan = plans_.at(generation);
   StderrPipe pipe = make_stderr_pipe();
-  auto result = spawn(launch_in(plan, generation, plan.options.check, &pipe));
+  auto result = spawn(launch_in(plan, generation, plan.check, &pipe));
   if (const auto* failed = std::get_if<SpawnFailed>(&result)) {
     post(PreparationFailed{generation, "check: " + failed->why});
     return;
@@ -98,7 +94,7 @@ void Daemon::start_check(GenerationId generation) {
   auto& process = std::get<Spawned>(result);
   check_ = Check{generation, process.pid, stderr_.watch(std::move(pipe.read_end))};
   log_.info({.generation = generation.value, .worker_pid = process.pid}, "check started: {}",
-            fmt::join(plan.options.check, " "));
+            fmt::join(plan.check, " "));
 }
 
 // ---- hearing ---------------------------------------------------------------------------------
@@ -162,7 +158,7 @@ WorkerProcess* Daemon::speaker(const Notification& said) {
 
 void Daemon::pass_on(int signo) {
   const auto serving = core_.status().serving;
-  log_.info("{} received: passed to the serving workers", signal_name(signo));
+  log_.info("SIG{} received: passed to the serving workers", signal_name(signo));
   for (const WorkerProcess& w : workers_) {
     if (w.generation == serving) signal_process(w.pidfd, signo);
   }

@@ -87,6 +87,7 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
     return 3 + static_cast<int>(found - plan.sockets.begin());
   };
   for (const std::string& word : options.command) plan.command.push_back(replace_fd_names(word, number_of));
+  for (const std::string& word : options.check) plan.check.push_back(replace_fd_names(word, number_of));
   for (const std::string& e : options.environment) assign(plan.environment, replace_fd_names(e, number_of));
   plan.options = std::move(options);
   return plan;

@@ -21,6 +21,7 @@ struct Plan {
   RunOptions options;
   std::vector<PassedSocket> sockets;     // those that graced inherited, then --listen in its order
   std::vector<std::string> command;      // {fd:NAME} replaced
+  std::vector<std::string> check;        // likewise; empty: none
   std::vector<std::string> environment;  // of every worker, without what differs between them
   std::optional<Launch::Identity> identity;
 };

@@ -14,7 +14,7 @@ HTTP answer. How it behaves is said by words on its command line, in the order i
   child=deaf                   have a child that ignores SIGTERM (in our process group)
   child=daemon                 have one that has left the process group and the session
   say=TEXT mutter=TEXT         a line to stderr; TEXT without a newline
-  write=FILE:TEXT              append a line to a file ({pid}, {generation} and {env:X} are replaced)
+  write=FILE:TEXT              append a line to a file ({pid}, {generation}, {env:X} and {self:Sig} are replaced)
   serve                        the usual: answer until SIGTERM, then finish and exit 0
   serve-late                   after SIGTERM exit only when the file named by LEAVE_FILE appears
 """
@@ -41,6 +41,10 @@ def barrier():
 
 def expand(text):
     text = text.replace("{pid}", str(os.getpid())).replace("{generation}", os.environ.get("GRACED_GENERATION", ""))
+    if "{self:Sig}" in text:  # PID, process group, and the signal masks as the kernel shows them
+        with open("/proc/self/status") as f:
+            masks = " ".join(line.strip() for line in f if line.startswith("Sig"))
+        text = text.replace("{self:Sig}", "%d %d %s" % (os.getpid(), os.getpgrp(), masks))
     while "{env:" in text:
         name = text.split("{env:", 1)[1].split("}", 1)[0]
         text = text.replace("{env:%s}" % name, os.environ.get(name, "(unset)"))

@@ -1,0 +1,57 @@
+"""Reloads under load: no request is refused, reset or left unanswered."""
+import json, os, signal, subprocess, unittest
+from harness import Case, descriptors, main, wait_until
+
+LOAD = os.environ["GRACED_LOAD"]
+SERVER = os.environ["EXAMPLE_SERVER"]
+RELOADS = int(os.environ.get("GRACED_RELOADS", "150"))
+
+
+class UnderLoad(Case):
+    def load(self, *options):
+        p = subprocess.Popen([LOAD, "--time", "300s", "--follow", *options], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (p.poll() is None and p.kill(), p.wait(), p.stdout.close()))
+        p.stdout.readline()  # the first answer
+        return p
+
+    def report(self, load):
+        load.send_signal(signal.SIGTERM)
+        out, _ = load.communicate(timeout=60)
+        return json.loads(out.strip().splitlines()[-1])
+
+    def reload_under_load(self, listen, reload):
+        g = self.graced("-l", listen, options=(), command=(SERVER,))
+        where = g.address()
+        where = "unix:" + where if isinstance(where, str) else "%s:%d" % where
+        loads = [self.load("--clients", "4", where), self.load("--clients", "4", "--keep-alive", where),
+                 self.load("--clients", "8", "--keep-alive", "--pause", "50ms", where)]
+        before = None
+        for i in range(RELOADS):
+            reload(g)
+            if i == 20:
+                wait_until(lambda: len(g.workers()) == 1)
+                before = descriptors(g.pid)
+        wait_until(lambda: len(g.workers()) == 1)
+        after = descriptors(g.pid)
+        for load in loads:
+            r = self.report(load)
+            self.assertEqual((r["failed"], r["soft"]), (0, 0), r)
+            self.assertGreater(r["answered"], RELOADS)
+        self.assertEqual(before, after)
+        self.assertEqual(g.status()["pid"], g.pid)
+        self.assertEqual(g.status()["reloads"], RELOADS)
+        self.assertEqual(g.end(), 0)
+
+    def test_tcp_by_signal(self):
+        def reload(g):
+            g.signal(signal.SIGHUP)
+            g.wait("RELOADING=1")
+            g.wait("READY=1")
+        self.reload_under_load("127.0.0.1:0", reload)
+
+    def test_unix_by_command(self):
+        self.reload_under_load("unix:" + self.path("s"), lambda g: self.assertEqual(g.reload().returncode, 0))
+
+
+if __name__ == "__main__":
+    main()
