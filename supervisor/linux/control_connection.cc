@@ -13,7 +13,7 @@
 namespace graced {
 namespace {
 
-constexpr std::size_t longest_message = 1 << 20;  // ours are some hundred bytes
+constexpr std::size_t longest_message = 1 << 16;  // ours are some hundred bytes
 constexpr std::uint64_t longest_queue = 64;       // messages a client has not read
 constexpr std::size_t morsel = 4096;              // fits into any empty pipe
 constexpr int kernel_buffer = 256 * 1024;         // of what a client has not read; sd-bus would ask for 8 MB

@@ -119,7 +119,8 @@ ControlServer::ControlServer(sd_event* event, Fd listening_socket, ControlHandle
   int r = sd_event_add_io(event, &source, listening_.get(), EPOLLIN, &Calls::on_accept, this);
   if (r < 0) throw sys_error_of(r, "watch the control socket");
   accepting_.reset(source);
-  r = sd_event_source_set_priority(source, priority);
+  // After the clients there are: who has hung up makes room before somebody new is counted.
+  r = sd_event_source_set_priority(source, priority + 1);
   if (r < 0) throw sys_error_of(r, "watch the control socket");
 }
 

@@ -39,32 +39,43 @@ bool is_on_the_way(const std::string& directory, const std::string& to) {
 
 RuntimeDirectory::RuntimeDirectory(const std::string& path) : path_(path) {
   try {
-    // Walked one by one: what exists may be reached by symlinks, what we make never is.
-    directory_ = Fd{::open("/", directory_flags)};
-    if (!directory_) throw sys_error("open /");
-    std::string so_far;
-    for (const auto& part : std::filesystem::path(path).relative_path()) {
-      if (part.empty()) continue;
-      const std::string above = so_far.empty() ? "/" : so_far;
-      so_far += "/" + part.string();
-      Fd next{::openat(directory_.get(), part.c_str(), directory_flags)};
-      if (!next && errno == ENOENT) {
-        refuse_if_not_ours(directory_.get(), above);
-        const UmaskScope exact{0022};
-        if (::mkdirat(directory_.get(), part.c_str(), 0755) == 0)
-          made_.push_back(so_far);
-        else if (errno != EEXIST)  // else another instance was quicker
-          throw sys_error("no place for the control socket (--control gives another): make {}", so_far);
-        next = Fd{::openat(directory_.get(), part.c_str(), directory_flags | O_NOFOLLOW)};
-      }
-      if (!next) throw sys_error("no place for the control socket (--control gives another): open {}", so_far);
-      directory_ = std::move(next);
-    }
+    // Instances that leave remove what is empty, maybe just what we are about to use: then once more. Not
+    // for ever, since there are places (/proc) that say the same and mean it.
+    for (int attempts_left = 100; !reach(attempts_left == 0); --attempts_left) remove_made();
     refuse_if_not_ours(directory_.get(), path_);
   } catch (...) {
     remove_made();
     throw;
   }
+}
+
+// False: a directory vanished on the way, and `give_up` is not asked for.
+bool RuntimeDirectory::reach(bool give_up) {
+  // Walked one by one: what exists may be reached by symlinks, what we make never is.
+  directory_ = Fd{::open("/", directory_flags)};
+  if (!directory_) throw sys_error("open /");
+  std::string so_far;
+  for (const auto& part : std::filesystem::path(path_).relative_path()) {
+    if (part.empty()) continue;
+    const std::string above = so_far.empty() ? "/" : so_far;
+    so_far += "/" + part.string();
+    Fd next{::openat(directory_.get(), part.c_str(), directory_flags)};
+    if (!next && errno == ENOENT) {
+      refuse_if_not_ours(directory_.get(), above);
+      const UmaskScope exact{0022};
+      if (::mkdirat(directory_.get(), part.c_str(), 0755) == 0) {
+        made_.push_back(so_far);
+      } else if (errno != EEXIST) {  // else another instance was quicker
+        if (errno == ENOENT && !give_up) return false;
+        throw sys_error("no place for the control socket (--control gives another): make {}", so_far);
+      }
+      next = Fd{::openat(directory_.get(), part.c_str(), directory_flags | O_NOFOLLOW)};
+    }
+    if (!next && errno == ENOENT && !give_up) return false;
+    if (!next) throw sys_error("no place for the control socket (--control gives another): open {}", so_far);
+    directory_ = std::move(next);
+  }
+  return true;
 }
 
 RuntimeDirectory::~RuntimeDirectory() {
@@ -87,6 +98,7 @@ void RuntimeDirectory::remove_made() noexcept {
   if (made_.empty()) return;
   const std::string above = made_.front().substr(0, made_.front().rfind('/'));
   if (above.ends_with("/graced")) ::rmdir(above.c_str());
+  made_.clear();
 }
 
 }  // namespace graced

@@ -29,6 +29,7 @@ class RuntimeDirectory {
   void inherit(const std::vector<std::string>& made);
 
  private:
+  bool reach(bool give_up);
   void remove_made() noexcept;
 
   std::string path_;
