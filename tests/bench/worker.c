@@ -19,8 +19,8 @@
 
 enum { first_fd = 3, most_fds = 4096, linger_ms = 300 };
 
-static char unfinished[most_fds];  // a request of it has begun
 static char open_connection[most_fds];
+static char said_goodbye[most_fds];
 static int connections;
 static int draining;
 static int epoll;
@@ -47,7 +47,7 @@ static void say_ready(void) {
 
 static void hang_up(int fd) {
   close(fd);
-  open_connection[fd] = unfinished[fd] = 0;
+  open_connection[fd] = said_goodbye[fd] = 0;
   --connections;
 }
 
@@ -57,9 +57,7 @@ static void serve(int fd) {
   const ssize_t n = recv(fd, request, sizeof request, MSG_DONTWAIT);
   if (n < 0 && errno == EAGAIN) return;
   if (n <= 0) return hang_up(fd);
-  unfinished[fd] = 1;
   if (n < 4 || memcmp(request + n - 4, "\r\n\r\n", 4) != 0) return;
-  unfinished[fd] = 0;
 
   const int last = draining || memmem(request, (size_t)n, "Connection: close", 17) != NULL;
   const char* generation = getenv("GRACED_GENERATION");
@@ -68,6 +66,14 @@ static void serve(int fd) {
   const int total = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s", length,
                              last ? "Connection: close\r\n" : "", body);
   if (send(fd, answer, (size_t)total, MSG_NOSIGNAL) != total || last) hang_up(fd);
+}
+
+// Closes our side and waits for the other, as a close with a request unread would reset. The second
+// time nothing is waited for.
+static void say_goodbye(int fd) {
+  if (said_goodbye[fd]) return hang_up(fd);
+  said_goodbye[fd] = 1;
+  shutdown(fd, SHUT_WR);
 }
 
 static void drain(int sockets) {
@@ -112,7 +118,7 @@ int main(void) {
     const int n = epoll_wait(epoll, events, 64, draining ? linger_ms : -1);
     if (n == 0) {  // quiet: nobody is going to use the idle ones any more
       for (int fd = 0; fd < most_fds; ++fd) {
-        if (open_connection[fd] && !unfinished[fd]) hang_up(fd);
+        if (open_connection[fd]) say_goodbye(fd);
       }
     }
     for (int i = 0; i < n; ++i) {
