@@ -79,6 +79,17 @@ TEST_CASE("a ready timeout of zero: a candidate that is not ready in the same in
   CHECK(s.phase() == "serving");
 }
 
+TEST_CASE("when a whole candidate is late its workers may still take their time to leave") {
+  Story s = serving();
+  s.happens(ReloadAsked{nobody});
+  s.prepared(Policy{.workers = 3, .ready_timeout = 5s, .drain_timeout = 3s});
+  s.passes(5s);
+  CHECK(only<Drain>(s.last).size() == 3);
+  CHECK(none<Kill>(s.last));
+  s.passes(3s);
+  CHECK(only<Kill>(s.last).size() == 3);
+}
+
 TEST_CASE("EXTEND_TIMEOUT gives a starting candidate more time") {
   Story s = serving(Policy{.ready_timeout = 5s});
   s.happens(ReloadAsked{nobody});
@@ -167,6 +178,32 @@ TEST_CASE("the oldest draining generation is killed beyond max-draining") {
   REQUIRE(only<Kill>(s.last).size() == 2);
   CHECK(only<Kill>(s.last)[0].worker == second0);
   CHECK(only<Kill>(s.last)[1].worker == second1);
+}
+
+TEST_CASE("a killed generation that is not gone yet does not cost an older one its place") {
+  Story s = serving(Policy{.drain_timeout = infinity, .max_draining = 2});
+  const WorkerId first = s.newest();
+  s.reloads(Policy{.drain_timeout = 0s, .max_draining = 2});
+  const WorkerId second = s.newest();
+  s.reloads();
+  s.passes(0s);
+  REQUIRE(s.state(second) == "killed");
+  s.reloads();
+  CHECK(none<Kill>(s.last));
+  CHECK(s.state(first) == "draining");
+}
+
+TEST_CASE("who was hammered already is not killed again by max-draining") {
+  Story s = serving(Policy{.workers = 2, .max_draining = 1});
+  const WorkerId hammered = s.newest(0);
+  s.happens(WorkerStopping{hammered});
+  s.happens(HammerAsked{});
+  REQUIRE(s.state(hammered) == "killed");
+  const WorkerId other = s.newest(1);
+  s.reloads();
+  CHECK(the<Drain>(s.last).worker == other);
+  s.reloads();
+  CHECK(the<Kill>(s.last).worker == other);
 }
 
 TEST_CASE("a draining generation that has gone makes room") {

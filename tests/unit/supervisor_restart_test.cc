@@ -331,6 +331,29 @@ TEST_CASE("a replacement that is not ready in time is drained, and the next one 
   CHECK(s.last.empty());
 }
 
+TEST_CASE("restart on-failure: a replacement that is not ready in time has failed, however it ends") {
+  Story s = serving(Policy{.ready_timeout = 5s, .restart = RestartRule::on_failure});
+  replacement_delay(s);
+  s.passes(5s);
+  CHECK(s.supervisor.status().next_restart == s.now + 200ms);
+  s.exits(s.newest(), 0);
+  s.passes(200ms);
+  CHECK(the<Spawn>(s.last).slot == 0);
+}
+
+TEST_CASE("restart on-failure: the last worker decides though a late one has not left yet") {
+  Story s = serving(Policy{.ready_timeout = 5s, .restart = RestartRule::on_failure});
+  replacement_delay(s);
+  const WorkerId late = s.newest();
+  s.passes(5s + 200ms);
+  REQUIRE(s.state(late) == "draining");
+  s.happens(WorkerReady{s.newest()});
+  s.exits(s.newest(), 0);
+  CHECK(s.phase() == "stopping");
+  s.exits(late, 1);
+  CHECK(the<Finished>(s.last).exit_status == 0);
+}
+
 TEST_CASE("replacements that are never ready in time reach the start limit") {
   Story s = serving(Policy{.ready_timeout = 1s, .start_limit = 1});
   replacement_delay(s);
@@ -415,6 +438,28 @@ TEST_CASE("STOPPING=1 of a candidate or of a worker that is starting changes not
   CHECK(s.last.empty());
   CHECK(s.state(s.newest(0)) == "ready");
   CHECK(s.phase() == "reloading");
+}
+
+TEST_CASE("STOPPING=1 of a replacement that is still starting changes nothing: it is ready or it is not") {
+  Story s = serving();
+  replacement_delay(s);
+  s.happens(WorkerStopping{s.newest()});
+  CHECK(s.last.empty());
+  CHECK(s.state(s.newest()) == "starting");
+  CHECK(s.supervisor.status().next_restart == std::nullopt);
+}
+
+TEST_CASE("a worker that has served for 10 s before STOPPING=1 is replaced after the shortest delay") {
+  Story s = serving();
+  replacement_delay(s);
+  s.happens(WorkerReady{s.newest()});
+  s.passes(10s);
+  s.happens(WorkerStopping{s.newest()});
+  CHECK(s.supervisor.status().next_restart == s.now + 100ms);
+  s.passes(100ms);
+  s.happens(WorkerReady{s.newest()});
+  s.happens(WorkerStopping{s.newest()});
+  CHECK(s.supervisor.status().next_restart == s.now + 200ms);
 }
 
 TEST_CASE("a reload while a worker leaves by itself does not tell it to leave again") {

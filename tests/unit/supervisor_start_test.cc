@@ -8,8 +8,10 @@ TEST_CASE("before anything is asked there is nothing to do") {
   CHECK(s.phase() == "starting");
   CHECK(s.supervisor.next_deadline() == no_deadline);
   s.happens(TimePassed{});
+  CHECK(s.last.empty());
   s.happens(HammerAsked{});
   CHECK(s.last.empty());
+  CHECK(s.phase() == "starting");
 }
 
 TEST_CASE("the first start prepares, spawns, and serves once the worker is ready") {

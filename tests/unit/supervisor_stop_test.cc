@@ -76,6 +76,31 @@ TEST_CASE("a stop shortens the time of what drains already, and never lengthens 
   CHECK(s.deadline(s.newest()) == s.now + 10s);
 }
 
+TEST_CASE("a stop tells a replacement that is still starting, too") {
+  Story s = serving(Policy{.stop_timeout = 10s});
+  s.exits(s.newest());
+  s.passes(100ms);
+  REQUIRE(s.state(s.newest()) == "starting");
+  s.happens(StopAsked{nobody});
+  CHECK(the<Drain>(s.last).worker == s.newest());
+  CHECK(s.deadline(s.newest()) == s.now + 10s);
+}
+
+TEST_CASE("a stop waits for who is killed already without asking for more") {
+  Story s = serving(Policy{.drain_timeout = 0s});
+  const WorkerId old = s.newest();
+  s.reloads();
+  s.passes(0s);
+  REQUIRE(s.state(old) == "killed");
+  s.happens(StopAsked{nobody});
+  CHECK(s.deadline(old) == no_deadline);
+  s.exits(s.newest(), 0);
+  CHECK(none<Finished>(s.last));
+  CHECK(s.supervisor.next_deadline() == no_deadline);
+  s.exits(old, 137);
+  CHECK(the<Finished>(s.last).exit_status == 0);
+}
+
 TEST_CASE("a stop puts an end to an infinite drain") {
   Story s = serving(Policy{.drain_timeout = infinity, .stop_timeout = 10s});
   const WorkerId old = s.newest();
