@@ -147,7 +147,7 @@ void Daemon::happens(Event event) {
 }
 
 void Daemon::perform(const Prepare& a) {
-  stranger_ = 0;
+  stranger_.clear();
   const auto serving = core_.status().serving;
   try {
     RunOptions options = first_options_;
@@ -217,9 +217,7 @@ void Daemon::perform(const Abandon& a) {
   plans_.erase(a.generation);
 
   failure_ = {a.why, ""};
-  if (stranger_ != 0) {
-    failure_.details += fmt::format(" (READY=1 came from PID {}, which is no process of the worker's)", stranger_);
-  }
+  if (!stranger_.empty()) failure_.details += " (" + stranger_ + ")";
   const std::string why = a.why + failure_.details;
   for (const std::string& line : candidate_last_words_) failure_.details += "\n  " + line;
   candidate_last_words_.clear();

@@ -69,6 +69,7 @@ class Daemon : private ControlHandler {
   void post(Event event) { inbox_.push_back(std::move(event)); }  // from within an action
   void read_notifications();
   void heard(const Notification& said);
+  void ignore_ready(pid_t sender);
   WorkerProcess* speaker(const Notification& said);
   void reap();
   void worker_gone(const siginfo_t& how);
@@ -124,7 +125,7 @@ class Daemon : private ControlHandler {
   std::map<GenerationId, Plan> plans_;  // of the serving generation and of the candidate
   std::list<WorkerProcess> workers_;    // oldest first
   std::optional<Check> check_;
-  pid_t stranger_ = 0;                           // who said READY=1 without being a worker, in this rollout
+  std::string stranger_;  // who said READY=1 in this rollout without being known for a worker's
   std::vector<std::string> candidate_last_words_;  // of the one that went first
   struct Failure {
     std::string why;

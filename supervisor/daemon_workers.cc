@@ -112,11 +112,7 @@ void Daemon::heard(const Notification& said) {
   const NotifyText text = parse_notify_text(said.text);
   WorkerProcess* worker = said.sender > 0 ? speaker(said) : nullptr;
   if (!worker) {
-    if (text.ready && said.sender > 0 && core_.status().candidate && stranger_ != said.sender) {
-      stranger_ = said.sender;
-      log_.warning("READY=1 from PID {} ({}) ignored: it is no process of a worker's", said.sender,
-                   name_of(said.sender));
-    }
+    if (text.ready && said.sender > 0) ignore_ready(said.sender);
     return;
   }
   if (text.status && *text.status != worker->status) {
@@ -131,6 +127,19 @@ void Daemon::heard(const Notification& said) {
   }
   if (text.extend_timeout) happens(WorkerAsksTime{id, *text.extend_timeout});
   if (text.stopping) happens(WorkerStopping{id});
+}
+
+void Daemon::ignore_ready(pid_t sender) {
+  if (!core_.status().candidate) return;
+  const std::string remark =
+      parent_of(sender) ? fmt::format("READY=1 came from PID {} ({}), which is no process of the worker's", sender,
+                                      name_of(sender))
+                        : fmt::format("READY=1 came from PID {}, which was gone before it could be told whose it was; "
+                                      "let it wait, as systemd-notify does",
+                                      sender);
+  if (remark == stranger_) return;
+  stranger_ = remark;
+  log_.warning("ignored: {}", remark);
 }
 
 // The worker that is the sender or an ancestor of it. The pidfd proves that the number still means

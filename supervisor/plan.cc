@@ -46,6 +46,7 @@ std::vector<PassedSocket> open_sockets(const RunOptions& options, const std::vec
     bool had = false;
     for (const PassedSocket& s : serving ? serving->sockets : std::vector<PassedSocket>{}) {
       if (s.listener->spec().address() != spec.address()) continue;
+      check_options(*s.listener, spec.options);
       sockets.push_back({s.listener, spec.name()});
       had = true;
     }

@@ -81,8 +81,7 @@ std::vector<std::shared_ptr<Listener>> inherited_sockets(const ListenVariables& 
   for (const ListenSpec& spec : specs) {
     Fd moved(::fcntl(spec.fd, F_DUPFD_CLOEXEC, first_descriptor + count));
     if (!moved) {
-      const std::string hint = descriptor_limit_hint(errno);
-      throw listen_error(errno, fmt::format("descriptor {} of LISTEN_FDS={}", spec.fd, count), hint);
+      throw listen_error(errno, fmt::format("descriptor {} of LISTEN_FDS={}", spec.fd, count));
     }
     sockets.push_back(Listener::inherited(spec, std::move(moved)));
   }

@@ -20,11 +20,8 @@ class ListenError : public std::system_error {
   std::runtime_error line_;  // copies without throwing, as exceptions must
 };
 
-// "STEP ADDRESS: Permission denied", with " (HINT)" unless that is empty.
-inline ListenError listen_error(int code, std::string_view step, std::string_view hint = {}) {
-  const std::string reason = std::generic_category().message(code);
-  return {code,
-          hint.empty() ? fmt::format("{}: {}", step, reason) : fmt::format("{}: {} ({})", step, reason, hint)};
-}
+// "STEP ADDRESS: Permission denied", with " (HINT)" unless that is empty. Too few descriptors need no
+// hint of the caller's: how many there are, and how to get more, is said here.
+ListenError listen_error(int code, std::string_view step, std::string_view hint = {});
 
 }  // namespace graced

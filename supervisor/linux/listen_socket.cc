@@ -165,10 +165,9 @@ Fd make_socket(int family, const ListenSpec& spec) {
   Fd fd(::socket(family, socket_type(spec.kind) | SOCK_CLOEXEC | nonblock, 0));
   if (fd) return fd;
   const int code = errno;
-  const std::string hint = code == EAFNOSUPPORT && family == AF_INET6
-                               ? "IPv6 is off on this machine; give an IPv4 address"
-                               : descriptor_limit_hint(code);
-  throw listen_error(code, "socket for " + spec.address(), hint);
+  const bool without_ipv6 = code == EAFNOSUPPORT && family == AF_INET6;
+  throw listen_error(code, "socket for " + spec.address(),
+                     without_ipv6 ? "IPv6 is off on this machine; give an IPv4 address" : "");
 }
 
 void set_options(int fd, const ListenOptions& options, const std::string& address) {
@@ -276,15 +275,6 @@ std::string bound_address(int fd, AddressKind kind) {
       break;
   }
   return fmt::format("socket of address family {}", local.storage.ss_family);
-}
-
-std::string descriptor_limit_hint(int code) {
-  if (code == ENFILE) return "the whole machine has no descriptor left; see fs.file-max";
-  if (code != EMFILE) return {};
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  return fmt::format("{} descriptors are allowed; raise it with LimitNOFILE= in the unit, or ulimit -n",
-                     limit.rlim_cur);
 }
 
 }  // namespace graced

@@ -46,7 +46,4 @@ AddressKind socket_kind(int fd, const std::string& address);
 // As really bound: "tcp [::]:8080", "udp 127.0.0.1:53", "unix /run/a.sock", "unix-dgram @abstract".
 std::string bound_address(int fd, AddressKind kind);
 
-// The hint for EMFILE and ENFILE; empty for any other errno.
-std::string descriptor_limit_hint(int code);
-
 }  // namespace graced

@@ -57,7 +57,7 @@ std::vector<SocketAddress> resolve(const ListenSpec& spec) {
     hints.ai_flags &= ~AI_NUMERICHOST;
     error = ::getaddrinfo(spec.host.c_str(), port.c_str(), &hints, &list);
   }
-  if (error == EAI_SYSTEM) throw listen_error(errno, "resolve " + spec.host, descriptor_limit_hint(errno));
+  if (error == EAI_SYSTEM) throw listen_error(errno, "resolve " + spec.host);
   if (error != 0) {
     throw ListenError(EADDRNOTAVAIL, fmt::format("resolve {}: {} (for the address {})", spec.host,
                                                  ::gai_strerror(error), spec.address()));
@@ -129,14 +129,14 @@ Fd take_descriptor(int number, const std::string& address) {
   }
   socket_kind(number, address);  // before anything is moved
   Fd moved(::fcntl(number, F_DUPFD_CLOEXEC, number + 1));
-  if (!moved) throw listen_error(errno, address, descriptor_limit_hint(errno));
+  if (!moved) throw listen_error(errno, address);
   if (number > STDERR_FILENO) {
     ::close(number);
     return moved;
   }
   // The next file to be opened must not become somebody's standard output.
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null || ::dup2(null.get(), number) < 0) throw listen_error(errno, address, descriptor_limit_hint(errno));
+  if (!null || ::dup2(null.get(), number) < 0) throw listen_error(errno, address);
   return moved;
 }
 

@@ -65,7 +65,7 @@ std::string by_descriptor(const Fd& file) {
 // with a stream socket not also "bound, about to listen".
 bool somebody_bound(const UnixAddress& where, const std::string& address) {
   const Fd probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe) throw listen_error(errno, "socket for " + address, descriptor_limit_hint(errno));
+  if (!probe) throw listen_error(errno, "socket for " + address);
   if (::connect(probe.get(), where.get(), where.length) == 0) return true;
   switch (errno) {
     case ECONNREFUSED:

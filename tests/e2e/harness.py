@@ -210,6 +210,10 @@ class Case(unittest.TestCase):
         return subprocess.run([GRACED, *arguments], capture_output=True, text=True, timeout=PATIENCE, cwd=self.directory,
                               env=environment, stdin=subprocess.DEVNULL, **more)
 
+    def soon(self, words, answer):
+        """Until the old generation has heard its drain signal it may take one more connection."""
+        wait_until(lambda: words in answer(), lambda: "%r, not %r" % (answer(), words))
+
     def assert_refused(self, words, *arguments, code=2, **more):
         """Bad input: one clear line that holds these words, nothing else, and this exit status."""
         r = self.run_graced(*arguments, **more)

@@ -124,6 +124,7 @@ def main():
         elif habit == "ready-by-helper":
             if os.fork() == 0:
                 notify("READY=1")
+                barrier()  # who is gone before graced has looked cannot be known
                 os._exit(0)
             os.wait()
         elif habit == "ready-and-barrier":
