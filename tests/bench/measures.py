@@ -127,6 +127,7 @@ def back_to_back(bench: Bench) -> list[Row]:
             if until == "gone" and mode:
                 continue  # how long idle connections keep an old process is the worker's doing
             failed = {name: [] for name in bench.names}
+            kinds: dict[str, list] = {name: [] for name in bench.names}
             p99 = {name: [] for name in bench.names}
             with ExitStack() as stack:
                 running = bench.running(stack, "tiny")
@@ -136,6 +137,7 @@ def back_to_back(bench: Bench) -> list[Row]:
                         done = running[name].probe("back-to-back", bench.busy_seconds, until)
                         seen = load.result()
                     failed[name].append(seen["failed"])
+                    kinds[name].append({kind: n for kind, n in seen["failures"].items() if n} | {"unasked": seen["unasked"]})
                     p99[name].append(seen["latency_ms"]["p99"])
                     running[name].settle()
                     return done["per_second"]
@@ -145,7 +147,7 @@ def back_to_back(bench: Bench) -> list[Row]:
             when = "as soon as a new PID answers" if until == "answer" else "once the old PID is gone"
             rows.append(Row(f"reloads under {RATE} requests/s, {what}, next {when}", "/s", medians(raw), *at_least(0.9), raw=raw))
             failures = {name: float(sum(values)) for name, values in failed.items()}
-            rows.append(Row("… requests failed", "", failures, *below(0, "0"), raw=failed))
+            rows.append(Row("… requests failed", "", failures, *below(0, "0"), raw=kinds))
             rows.append(Row("… latency p99", "ms", medians(p99), "", lambda v: True, raw=p99))
     return rows
 
@@ -222,6 +224,7 @@ def growth(bench: Bench) -> list[Row]:
     grown: dict[str, dict[str, float]] = {}
     raw: dict[str, list] = {}
     failed = {}
+    kinds: dict[str, list] = {}
     with ExitStack() as stack:
         for name, r in bench.running(stack, "tiny").items():
             with Load(r) as load:
@@ -231,7 +234,9 @@ def growth(bench: Bench) -> list[Row]:
                 r.probe("reload", bench.reloads - first)
                 r.settle()
                 after = Size.of(r.pid)
-                failed[name] = float(load.result()["failed"])
+                seen = load.result()
+                failed[name] = float(seen["failed"])
+                kinds[name] = [seen["failures"]]
             grown[name] = {key: float(value - getattr(before, key)) for key, value in vars(after).items()}
             raw[name] = [vars(before), vars(after)]
     units = {"rss_kb": "kB", "pss_kb": "kB", "uss_kb": "kB"}
@@ -245,7 +250,7 @@ def growth(bench: Bench) -> list[Row]:
         )
         for key in ("rss_kb", "pss_kb", "uss_kb", "fds", "threads", "zombies")
     ]
-    rows.append(Row(f"failed requests in {bench.reloads} reloads under {RATE} requests/s", "", failed, *below(0, "0")))
+    rows.append(Row(f"failed requests in {bench.reloads} reloads under {RATE} requests/s", "", failed, *below(0, "0"), raw=kinds))
     return rows
 
 

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { first_fd = 3, most_fds = 4096, linger_ms = 300 };
+enum { first_fd = 3, most_fds = 4096, linger_ms = 2000 };
 
 static char open_connection[most_fds];
 static char said_goodbye[most_fds];

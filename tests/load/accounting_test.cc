@@ -397,8 +397,9 @@ TEST_CASE("what it ends with unasked is counted, not forgotten") {
   Server server([&](Fd connection) { kept.push_back(std::move(connection)); });
   const auto [report, status] =
       measure(server.target(), {"--rate", "1000", "--clients", "1", "--count", "30", "--timeout", "100ms"});
-  CHECK(report["requests"] == 30);
-  CHECK(report["failures"]["timeout"] == 30);
+  CHECK(report["unasked"] > 0);
+  CHECK(report["requests"] == 30 - report["unasked"].get<int>());
+  CHECK(report["failures"]["timeout"] == report["requests"]);
   CHECK(status == 1);
 }
 

@@ -284,7 +284,7 @@ void Generator::expire() {
     if (!over) fail(limit.client, Failure::timeout);
   }
   if (ended_by_.empty() || now_ < give_up_) return;
-  for (; !overdue_.empty(); overdue_.pop_front()) tally_.failed(Failure::timeout, now_);
+  for (; !overdue_.empty(); overdue_.pop_front()) tally_.unasked();
 }
 
 Instant Generator::next_deadline() const {

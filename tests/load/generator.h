@@ -82,7 +82,7 @@ class Generator {
   Instant start_ = now_;
   Tally tally_;
   Instant end_;                // no request is due after it
-  Instant give_up_;            // outstanding ones have failed by then
+  Instant give_up_;            // what is overdue then stays unasked
   std::string_view ended_by_;  // empty: not yet
   Instant armed_;
 

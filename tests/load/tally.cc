@@ -122,12 +122,12 @@ std::uint64_t Tally::failures() const {
 
 std::string Tally::json(Instant end, std::string_view ended_by) const {
   const std::uint64_t soft = failures_[static_cast<std::size_t>(Failure::reused_eof)];
-  std::string out =
-      fmt::format(R"({{"requests":{},"answered":{},"failed":{},"soft":{},"connections":{},"ended_by":"{}",)"
-                  R"("start_ns":{},"seconds":{:.6f},"rate":{:.1f},"failures":{{)",
-                  answers() + failures() + soft, answers(), failures(), soft, connections_, ended_by,
-                  start_.time_since_epoch().count(), seconds(end - start_),
-                  static_cast<double>(answers()) / std::max(1e-9, seconds(end - start_)));
+  std::string out = fmt::format(
+      R"({{"requests":{},"answered":{},"failed":{},"soft":{},"unasked":{},"connections":{},"ended_by":"{}",)"
+      R"("start_ns":{},"seconds":{:.6f},"rate":{:.1f},"failures":{{)",
+      answers() + failures() + soft, answers(), failures(), soft, unasked_, connections_, ended_by,
+      start_.time_since_epoch().count(), seconds(end - start_),
+      static_cast<double>(answers()) / std::max(1e-9, seconds(end - start_)));
   for (std::size_t i = 0; i < failure_kinds; ++i) {
     out += fmt::format(R"({}"{}":{})", i == 0 ? "" : ",", to_text(static_cast<Failure>(i)), failures_[i]);
   }
@@ -152,6 +152,7 @@ std::string Tally::human(Instant end) const {
       answers(), seconds(end - start_), static_cast<double>(answers()) / std::max(1e-9, seconds(end - start_)),
       failures(), answerers_.size(), milliseconds(latency_.percentile(50)),
       milliseconds(latency_.percentile(99)), milliseconds(latency_.max()));
+  if (unasked_ > 0) out += fmt::format("; {} never asked", unasked_);
   for (std::size_t i = 0; i < failure_kinds; ++i) {
     if (failures_[i] > 0) out += fmt::format("; {} {}", failures_[i], to_text(static_cast<Failure>(i)));
   }

@@ -60,6 +60,9 @@ class Tally {
   const Answerer* answered(Duration latency, std::string_view body, Instant now);
   void failed(Failure, Instant now);
   void connected() { ++connections_; }
+  // Was due, but it all ended before anybody was free to ask: no failure of the server's that is not counted
+  // yet.
+  void unasked() { ++unasked_; }
 
   std::uint64_t answers() const { return latency_.count(); }
   std::uint64_t failures() const;  // all but the soft ones
@@ -72,6 +75,7 @@ class Tally {
   std::array<std::uint64_t, failure_kinds> failures_{};
   std::optional<Instant> first_failure_;
   std::uint64_t connections_ = 0;
+  std::uint64_t unasked_ = 0;
   std::vector<Answerer> answerers_;  // in the order of their first answer
 };
 
