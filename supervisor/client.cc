@@ -1,9 +1,11 @@
+// From a target to an instance, from an answer to words and an exit status.
 #include "client.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <system_error>
 #include <vector>
 
@@ -51,8 +53,15 @@ struct Chosen {
   std::string control;
 };
 
+// "/run/graced/shop/control" is called "shop"; one of another form is called by its path.
+std::string name_by(const std::string& control) {
+  const std::filesystem::path path{control};
+  const std::string directory = path.parent_path().filename();
+  return path.filename() == "control" && !directory.empty() ? directory : control;
+}
+
 Chosen choose(const Target& target, const ControlPlaces& places) {
-  if (target.control) return {target.name.value_or(*target.control), *target.control};
+  if (target.control) return {target.name.value_or(name_by(*target.control)), *target.control};
 
   const std::vector<Found> live = running(places);
   std::vector<Found> meant = live;

@@ -1,3 +1,4 @@
+// Each plain struct as an object, in the order of the documentation.
 #include "report_json.h"
 
 #include <nlohmann/json.hpp>

@@ -1,3 +1,4 @@
+// Entries and one table, aligned by characters; what workers say is made printable first.
 #include "report_text.h"
 
 #include <fmt/format.h>

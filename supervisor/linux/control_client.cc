@@ -1,3 +1,4 @@
+// Asks over sd-bus, and tells an answer from silence, refusal and the end of the other side.
 #include "linux/control_client.h"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// Feeding sd-bus, within bounds; who is there is asked of the kernel once, at the start.
 #include "linux/control_connection.h"
 
 #include <fcntl.h>
@@ -6,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <string>
 
 #include "linux/sys_error.h"
@@ -23,6 +25,11 @@ void must(int result, const char* what) {
   if (result < 0) throw sys_error_of(result, "control connection: {}", what);
 }
 
+std::uint64_t microseconds_now() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
 uid_t uid_of_peer(int socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -34,8 +41,12 @@ uid_t uid_of_peer(int socket) {
 }  // namespace
 
 ControlConnection::ControlConnection(sd_event* event, std::int64_t priority, Fd socket, std::uint64_t serial,
-                                     const sd_bus_vtable* vtable, Owner& owner)
-    : owner_(owner), serial_(serial), uid_(uid_of_peer(socket.get())), socket_(socket.get()) {
+                                     Duration greeting_limit, const sd_bus_vtable* vtable, Owner& owner)
+    : owner_(owner),
+      serial_(serial),
+      greeted_by_(microseconds_now() + static_cast<std::uint64_t>(greeting_limit.count() / 1000)),
+      uid_(uid_of_peer(socket.get())),
+      socket_(socket.get()) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw sys_error("control connection: make a pipe");
   Fd input{ends[0]};
@@ -86,18 +97,18 @@ void ControlConnection::sent() noexcept {
 }
 
 int ControlConnection::on_io(sd_event_source*, int, std::uint32_t, void* self) noexcept {
-  return static_cast<ControlConnection*>(self)->woken();
+  return static_cast<ControlConnection*>(self)->woken(0);
 }
 
-int ControlConnection::on_time(sd_event_source*, std::uint64_t, void* self) noexcept {
-  return static_cast<ControlConnection*>(self)->woken();
+int ControlConnection::on_time(sd_event_source*, std::uint64_t now, void* self) noexcept {
+  return static_cast<ControlConnection*>(self)->woken(now);
 }
 
 // Whatever goes wrong between one client and us costs us that client and nothing else.
-int ControlConnection::woken() noexcept {
+int ControlConnection::woken(std::uint64_t now) noexcept {
   bool alive = false;
   try {
-    alive = process();
+    alive = process() && (ready_bus() != nullptr || now < greeted_by_);
     if (alive) arm();
   } catch (...) { alive = false; }
   if (!alive) owner_.connection_ended(*this);  // and that was the end of `this`
@@ -140,12 +151,11 @@ void ControlConnection::arm() {
   const std::uint32_t events = (unread ? 0u : EPOLLIN) | (unwritten ? EPOLLOUT : 0u);
   must(sd_event_source_set_io_events(io_.get(), events), "wait for it");
 
-  std::uint64_t deadline = UINT64_MAX;  // sd-bus has one only until the client has said who it is
-  must(sd_bus_get_timeout(bus_.get(), &deadline), "how long to wait");
-  if (deadline == UINT64_MAX) {
+  // sd-bus has a deadline of its own for the greeting, of minutes; afterwards there is none.
+  if (ready_bus() != nullptr) {
     must(sd_event_source_set_enabled(timer_.get(), SD_EVENT_OFF), "wait no longer");
   } else {
-    must(sd_event_source_set_time(timer_.get(), deadline), "wait until then");
+    must(sd_event_source_set_time(timer_.get(), greeted_by_), "wait until then");
     must(sd_event_source_set_enabled(timer_.get(), SD_EVENT_ONESHOT), "wait until then");
   }
 }

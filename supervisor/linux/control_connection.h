@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/time.h"
 #include "linux/control_wire.h"
 #include "linux/fd.h"
 
@@ -33,9 +34,10 @@ class ControlConnection {
     ~Owner() = default;
   };
 
-  // vtable: of the one object there is, its userdata this connection. Throws std::system_error.
-  ControlConnection(sd_event*, std::int64_t priority, Fd socket, std::uint64_t serial, const sd_bus_vtable*,
-                    Owner&);
+  // greeting_limit: until the client has said who it is. vtable: of the one object there is, its userdata
+  // this connection. Throws std::system_error.
+  ControlConnection(sd_event*, std::int64_t priority, Fd socket, std::uint64_t serial, Duration greeting_limit,
+                    const sd_bus_vtable*, Owner&);
   ControlConnection(const ControlConnection&) = delete;
   ControlConnection& operator=(const ControlConnection&) = delete;
   ~ControlConnection() = default;
@@ -54,7 +56,7 @@ class ControlConnection {
   static int on_time(sd_event_source*, std::uint64_t now, void* self) noexcept;
   static int on_message(sd_bus_message*, void* self, sd_bus_error*) noexcept;
 
-  int woken() noexcept;
+  int woken(std::uint64_t now) noexcept;
   bool process();
   bool digest();
   void arm();
@@ -63,6 +65,7 @@ class ControlConnection {
 
   Owner& owner_;
   std::uint64_t serial_;
+  std::uint64_t greeted_by_;  // CLOCK_MONOTONIC, microseconds
   uid_t uid_ = static_cast<uid_t>(-1);
   int socket_;  // borrowed: sd-bus writes to it and closes it, we read
   Fd feed_;     // what was read goes in here, sd-bus is at the other end

@@ -1,3 +1,4 @@
+// What the environment says about places, and what is found there.
 #include "linux/control_places.h"
 
 #include <fmt/format.h>

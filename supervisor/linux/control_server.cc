@@ -1,3 +1,4 @@
+// Who may what, who waits for what, and the D-Bus object that says so.
 #include "linux/control_server.h"
 
 #include <fcntl.h>
@@ -109,12 +110,13 @@ struct ControlServer::Calls {
 };
 
 ControlServer::ControlServer(sd_event* event, Fd listening_socket, ControlHandler& handler,
-                             std::int64_t priority)
+                             std::int64_t priority, Duration greeting_limit)
     : event_(event),
       listening_(std::move(listening_socket)),
       spare_(make_spare()),
       handler_(handler),
-      priority_(priority) {
+      priority_(priority),
+      greeting_limit_(greeting_limit) {
   sd_event_source* source = nullptr;
   int r = sd_event_add_io(event, &source, listening_.get(), EPOLLIN, &Calls::on_accept, this);
   if (r < 0) throw sys_error_of(r, "watch the control socket");
@@ -146,8 +148,8 @@ void ControlServer::accept_all() {
 void ControlServer::welcome(Fd socket) {
   try {
     ControlConnection::Owner& owner = *this;
-    ControlConnection& newest = connections_.emplace_back(event_, priority_, std::move(socket),
-                                                          ++last_connection_, Calls::vtable(), owner);
+    ControlConnection& newest = connections_.emplace_back(
+        event_, priority_, std::move(socket), ++last_connection_, greeting_limit_, Calls::vtable(), owner);
     const bool ours = newest.may_change_things();
     const auto alike = std::ranges::count(connections_, ours, &ControlConnection::may_change_things);
     if (alike > (ours ? most_of_ours : most_strangers)) connections_.pop_back();

@@ -17,6 +17,7 @@
 #include <string>
 
 #include "core/id.h"
+#include "core/time.h"
 #include "linux/control_connection.h"
 #include "linux/control_report.h"
 #include "linux/fd.h"
@@ -40,9 +41,10 @@ class ControlHandler {
 
 class ControlServer : private ControlConnection::Owner {
  public:
-  // priority: as of sd_event_source_set_priority(3). The handler must outlive the server.
+  // priority: as of sd_event_source_set_priority(3). greeting_limit: for clients that connect and say
+  // nothing. The handler must outlive the server.
   ControlServer(sd_event*, Fd listening_socket, ControlHandler&,
-                std::int64_t priority = SD_EVENT_PRIORITY_NORMAL);
+                std::int64_t priority = SD_EVENT_PRIORITY_NORMAL, Duration greeting_limit = 25s);
   ~ControlServer();
 
   // To a Reload or a Stop that waits. An id whose asker has gone, or was answered, is ignored.
@@ -76,6 +78,7 @@ class ControlServer : private ControlConnection::Owner {
   Fd spare_;  // given up for a moment when there are no descriptors left, to turn a client away
   ControlHandler& handler_;
   std::int64_t priority_;
+  Duration greeting_limit_;
   EventSource accepting_;
   std::uint64_t last_request_ = 0;
   std::uint64_t last_connection_ = 0;

@@ -1,3 +1,4 @@
+// Each type of a report with its D-Bus signature, written and read by the same list of fields.
 #include "linux/control_wire.h"
 
 #include <algorithm>

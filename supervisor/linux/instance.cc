@@ -1,3 +1,4 @@
+// In this order: directory, lock, what is stale removed, the socket.
 #include "linux/instance.h"
 
 #include <fcntl.h>

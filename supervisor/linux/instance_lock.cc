@@ -1,3 +1,4 @@
+// flock(2) on a file that others may remove and make anew at any moment.
 #include "linux/instance_lock.h"
 
 #include <fcntl.h>

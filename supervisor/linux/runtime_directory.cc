@@ -1,3 +1,4 @@
+// mkdir on the way there, rmdir on the way back, with others doing the same.
 #include "linux/runtime_directory.h"
 
 #include <fcntl.h>

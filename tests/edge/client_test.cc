@@ -154,6 +154,7 @@ TEST_CASE("graced hammer counts") {
   Machine machine;
   ControlStory shop{"shop", machine.control("shop")};
   CHECK(machine.hammer(the_only_one).out == "shop: hammered 3 workers\n");
+  CHECK(machine.hammer({std::nullopt, machine.control("shop")}).out == "shop: hammered 3 workers\n");
 }
 
 TEST_CASE("graced status shows it, for people and for programs") {

@@ -70,6 +70,11 @@ class RawClient {
     return ::poll(&watched, 1, 20'000) == 1;
   }
 
+  bool has_ended() {
+    char c = 0;
+    return ::recv(socket_.get(), &c, 1, MSG_PEEK) == 0;
+  }
+
   bool is_hung_up_on() {
     char rest[4096];
     for (;;) {
@@ -155,6 +160,21 @@ TEST_CASE("garbage is hung up on") {
   client.send(std::string(64, '\xff'));
   CHECK(client.is_hung_up_on());
   CHECK(serves(temp / "control"));
+}
+
+TEST_CASE("who connects and does not say who it is has a limit, who has said so has none") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control", {}, 50ms};
+  RawClient quiet{temp / "control"};
+  RawClient polite{temp / "control"};
+  polite.authenticate();
+  RawClient slow{temp / "control"};
+  slow.send(std::string(1, '\0') + "AUTH");
+  CHECK(quiet.is_hung_up_on());
+  CHECK(slow.is_hung_up_on());
+  REQUIRE(polite.send(method_call("org.freedesktop.DBus.Peer", "Ping")));
+  CHECK(polite.readable());
+  CHECK_FALSE(polite.has_ended());
 }
 
 TEST_CASE("a message that does not end is not collected") {

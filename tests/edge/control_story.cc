@@ -29,13 +29,13 @@ void say(int fd, const std::string& line) {
 class Storyteller : public ControlHandler {
  public:
   Storyteller(const std::string& name, const std::string& control, InstanceReport report, int commands,
-              int words)
+              int words, Duration greeting_limit)
       : report_(std::move(report)),
         commands_(commands),
         words_(words),
         instance_(name, control),
-        server_(loop_.event(), instance_.take_control_socket(), *this,
-                static_cast<std::int64_t>(Turn::control)),
+        server_(loop_.event(), instance_.take_control_socket(), *this, static_cast<std::int64_t>(Turn::control),
+                greeting_limit),
         source_(loop_.on_fd(commands, EPOLLIN, Turn::signal, [this] { obey(); })) {
     report_.pid = ::getpid();
     say(words_, "there");
@@ -101,7 +101,8 @@ class Storyteller : public ControlHandler {
 
 }  // namespace
 
-ControlStory::ControlStory(const std::string& name, const std::string& control, const InstanceReport& report) {
+ControlStory::ControlStory(const std::string& name, const std::string& control, const InstanceReport& report,
+                           Duration greeting_limit) {
   int commands[2];
   int words[2];
   REQUIRE(::pipe2(commands, O_CLOEXEC) == 0);
@@ -119,7 +120,7 @@ ControlStory::ControlStory(const std::string& name, const std::string& control, 
     words_.reset();
     int status = 0;
     try {
-      Storyteller{name, control, report, commands_in.get(), words_out.get()}.run();
+      Storyteller{name, control, report, commands_in.get(), words_out.get(), greeting_limit}.run();
     } catch (const std::runtime_error& e) { status = 42; }
     ::_exit(status);
   }

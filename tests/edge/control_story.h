@@ -10,7 +10,8 @@
 class ControlStory {
  public:
   // The process lives until quit(), or the end of the story.
-  ControlStory(const std::string& name, const std::string& control, const graced::InstanceReport& report = {});
+  ControlStory(const std::string& name, const std::string& control, const graced::InstanceReport& report = {},
+               graced::Duration greeting_limit = graced::infinity / 2);
   ControlStory(const ControlStory&) = delete;
   ControlStory& operator=(const ControlStory&) = delete;
   ~ControlStory();
