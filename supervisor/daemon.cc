@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 
@@ -181,6 +182,7 @@ void Daemon::perform(const Switch& a) {
   // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
   std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
   candidate_last_words_.clear();
+  ::malloc_trim(0);  // what reading the options took is not needed while serving
   if (status.last_reload && status.last_reload->generation == a.to) {
     control_->reload_finished(a.to.value, true, "");
     log_.info({.generation = a.to.value}, "serves, the reload took {}", to_rough_text(status.last_reload->took));

@@ -211,8 +211,8 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
   while (!unexpected_exits_.empty() && after(unexpected_exits_.front(), policy_.start_limit_window) <= now) {
     unexpected_exits_.pop_front();
   }
-  // A candidate on trial may be the cure: give up only if it fails as well.
-  if (unexpected_exits_.size() > policy_.start_limit && !rollout_) {
+  // A candidate on trial, or about to be, may be the cure: give up only if it fails as well.
+  if (unexpected_exits_.size() > policy_.start_limit && !rollout_ && !queued_) {
     begin_stop(1,
                fmt::format("{} unexpected exits within {}, giving up; the last worker {}", unexpected_exits_.size(),
                            to_text(policy_.start_limit_window), exit.how),

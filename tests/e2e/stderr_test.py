@@ -10,6 +10,8 @@ class Stderr(Case):
 
     def test_lines_pass_unchanged_and_the_last_twenty_are_kept(self):
         g = self.serving(habits=["say=line_%d" % i for i in range(30)] + ["ready", "serve"])
+        # READY=1 may overtake what was said before it.
+        wait_until(lambda: b"line_29\n" in self.text(g))
         lines = [l for l in self.text(g).decode().splitlines() if l.startswith("line_")]
         self.assertEqual(lines, ["line_%d" % i for i in range(30)])
         self.assertEqual(g.workers()[0]["last_lines"], ["line_%d" % i for i in range(10, 30)])
@@ -27,6 +29,7 @@ n.send(b"READY=1\\nSTATUS=done")
 time.sleep(1000)
 """, 0o755)
         g = self.graced("-w", "2", "--ready", "notify", command=(script,))
+        wait_until(lambda: all(b"#%d 19999 " % n in self.text(g) for n in (0, 1)))
         seen = {b"0": 0, b"1": 0}
         for line in self.text(g).splitlines():
             if not line.startswith(b"#"):

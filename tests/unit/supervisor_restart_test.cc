@@ -240,6 +240,21 @@ TEST_CASE("restart never: the last worker decides") {
   CHECK(the<Finished>(s.last).exit_status == 0);
 }
 
+TEST_CASE("graced does not give up while a reload is queued, which may be the cure") {
+  Story s = serving(Policy{.start_limit = 0});
+  const WorkerId first = s.newest();
+  s.happens(ReloadAsked{nobody});
+  s.happens(ReloadAsked{nobody});  // one of a burst: it waits for the quiet
+  s.prepared();
+  s.happens(WorkerReady{s.newest()});
+  s.exits(first);
+  REQUIRE(s.supervisor.status().reload_queued);
+  s.exits(s.newest());
+  CHECK(s.phase() == "serving");
+  s.passes(burst_quiet);
+  CHECK(only<Prepare>(s.last).size() == 1);
+}
+
 TEST_CASE("restart never: with a candidate on trial graced waits for how that ends") {
   Story s = serving(Policy{.restart = RestartRule::never});
   const WorkerId old = s.newest();

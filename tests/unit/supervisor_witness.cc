@@ -311,7 +311,7 @@ void Witness::look_at_end(bool was_stopping) {
     promise(!serving_ || too_many || none_left, "graced gives up for nothing");
     ++tally_.gave_up;
   }
-  if (lost_now_ && too_many && !before_->candidate)
+  if (lost_now_ && too_many && !before_->candidate && !before_->reload_queued)
     promise(stopping_, "graced does not give up beyond the start limit");
 }
 
