@@ -152,7 +152,8 @@ void Daemon::perform(const Prepare& a) {
   const auto serving = core_.status().serving;
   try {
     RunOptions options = first_options_;
-    if (serving) {
+    // The command line and the environment stay as they were; only files can have changed.
+    if (serving && (options.config || !options.env_files.empty())) {
       options = load_run_options(started_with_.args, started_with_.environment);
       refuse_changes(first_options_, options);
     }
@@ -178,7 +179,13 @@ void Daemon::perform(const Switch& a) {
   const Status status = core_.status();
   const Plan& plan = plans_.at(a.to);
   log_.set_level(plan.options.log_level);
-  adjust_kept_sockets(plan);
+  for (const ChangedSocket& s : plan.changed) {
+    try {
+      apply_options(*s.listener, s.options);
+    } catch (const std::exception& e) {
+      log_.warning("{}", e.what());
+    }
+  }
   // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
   std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
   candidate_last_words_.clear();
@@ -188,20 +195,6 @@ void Daemon::perform(const Switch& a) {
     log_.info({.generation = a.to.value}, "serves, the reload took {}", to_rough_text(status.last_reload->took));
   } else {
     log_.info({.generation = a.to.value}, "serves");
-  }
-}
-
-// A socket that was taken over keeps what cannot change while it is open.
-void Daemon::adjust_kept_sockets(const Plan& plan) {
-  for (const ListenSpec& spec : plan.options.listen) {
-    for (const PassedSocket& s : plan.sockets) {
-      if (s.listener->spec().address() != spec.address() || s.listener->spec().options == spec.options) continue;
-      try {
-        apply_options(*s.listener, spec.options);
-      } catch (const std::exception& e) {
-        log_.warning("{}", e.what());
-      }
-    }
   }
 }
 

@@ -92,7 +92,6 @@ class Daemon : private ControlHandler {
                    const StderrPipe* pipe);
   void end_all_below(pid_t pid);
   void hammer_leftovers(const WorkerProcess& worker);
-  void adjust_kept_sockets(const Plan& plan);
   void tell_of_workers();
   void tell_of_phase();
 

@@ -17,7 +17,9 @@ namespace graced {
 
 namespace {
 
-// How long a worker that said READY=1 may stay busy before it is believed, see look_at().
+// How long a worker that said READY=1 may stay busy before it is believed, see look_at(): on a
+// processor, and by the clock.
+constexpr Duration believe_after_running = 1ms;
 constexpr Duration believe_after = 20ms;
 
 // How long a worker must be seen listening.
@@ -123,6 +125,7 @@ void Daemon::heard(const Notification& said) {
   if (text.ready && !worker->said_ready) {
     worker->said_ready = monotonic_now();
     worker->ready_sender = said.sender;
+    worker->run_when_ready = time_run(worker->pid);
     look_at(*worker, *worker->said_ready);
   }
   if (text.extend_timeout) happens(WorkerAsksTime{id, *text.extend_timeout});
@@ -189,7 +192,8 @@ void Daemon::look() {
 
 // A worker that says READY=1 and dies at once must not cost the one that serves. So it is believed
 // when it has come to rest (having said what it had to say, it waits for work), or when it has
-// survived believe_after. The usual worker rests before we have read its message.
+// survived for a while: the time it ran counts, for on a crowded machine it may not have run at all
+// since. The usual worker rests before we have read its message.
 void Daemon::look_at(WorkerProcess& worker, Instant now) {
   if (worker.reported_ready) return;
   const WorkerId id = worker.id;
@@ -200,7 +204,9 @@ void Daemon::look_at(WorkerProcess& worker, Instant now) {
     const Rest rest = rest_of(worker.pid);
     const bool sender_rests = worker.ready_sender == worker.pid || rest_of(worker.ready_sender) == Rest::resting;
     if (rest == Rest::exiting) return;  // reap() will tell
-    if ((rest == Rest::resting && sender_rests) || waited >= believe_after) {
+    const bool ran_on = worker.ready_sender == worker.pid &&
+                        time_run(worker.pid) - worker.run_when_ready >= believe_after_running;
+    if ((rest == Rest::resting && sender_rests) || ran_on || waited >= believe_after) {
       worker.reported_ready = true;
       happens(WorkerReady{id});
       return;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include <algorithm>
 #include <iterator>
 #include <stdexcept>
@@ -68,16 +70,16 @@ void settle_name(RunOptions& options) {
 
 // Port 0 is another port each time.
 void check_listen(const RunOptions& options, const std::vector<GivenValue>& values) {
+  std::map<std::string, std::size_t> seen;
   for (std::size_t i = 0; i < options.listen.size(); ++i) {
     const auto& spec = options.listen[i];
     const bool port_of_choice =
         (spec.kind == AddressKind::tcp || spec.kind == AddressKind::udp) && spec.port == 0;
     if (port_of_choice) continue;
-    for (std::size_t j = 0; j < i; ++j) {
-      if (options.listen[j].address() != spec.address()) continue;
-      throw UsageError{
-          fmt::format("{}: this address is listened on already ({})", values[i].where, values[j].where)};
-    }
+    const auto [first, fresh] = seen.try_emplace(spec.address(), i);
+    if (fresh) continue;
+    throw UsageError{fmt::format("{}: this address is listened on already ({})", values[i].where,
+                                 values[first->second].where)};
   }
 }
 

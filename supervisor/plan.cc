@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
+#include <map>
 #include <string_view>
 
 #include "linux/account.h"
@@ -38,22 +40,39 @@ void assign(std::vector<std::string>& environment, const std::string& assignment
   environment.push_back(assignment);
 }
 
-std::vector<PassedSocket> open_sockets(const RunOptions& options, const std::vector<std::shared_ptr<Listener>>& inherited,
-                                       const Plan* serving) {
-  std::vector<PassedSocket> sockets;
-  for (const auto& listener : inherited) sockets.push_back({listener, listener->name()});
-  for (const ListenSpec& spec : options.listen) {
-    bool had = false;
-    for (const PassedSocket& s : serving ? serving->sockets : std::vector<PassedSocket>{}) {
-      if (s.listener->spec().address() != spec.address()) continue;
-      check_options(*s.listener, spec.options);
-      sockets.push_back({s.listener, spec.name()});
-      had = true;
-    }
-    if (had) continue;
-    for (auto& listener : open_listeners(spec)) sockets.push_back({std::move(listener), spec.name()});
+using Sockets = std::vector<std::shared_ptr<Listener>>;
+
+// By address, what each --listen has open; one that lets the kernel choose a port may stand there twice.
+std::map<std::string, std::deque<Sockets>> open_by_address(const Plan& plan) {
+  std::map<std::size_t, Sockets> by_spec;
+  for (const PassedSocket& s : plan.sockets) {
+    if (s.spec) by_spec[*s.spec].push_back(s.listener);
   }
-  return sockets;
+  std::map<std::string, std::deque<Sockets>> open;
+  for (auto& [spec, sockets] : by_spec) open[plan.options.listen[spec].address()].push_back(std::move(sockets));
+  return open;
+}
+
+void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherited, const Plan* serving) {
+  for (const auto& listener : inherited) plan.sockets.push_back({listener, listener->name(), {}});
+
+  auto open = serving ? open_by_address(*serving) : std::map<std::string, std::deque<Sockets>>{};
+  for (std::size_t i = 0; i < options.listen.size(); ++i) {
+    const ListenSpec& spec = options.listen[i];
+    auto& had = open[spec.address()];
+    Sockets sockets;
+    if (had.empty()) {
+      sockets = open_listeners(spec);
+    } else {
+      sockets = std::move(had.front());
+      had.pop_front();
+      for (const auto& listener : sockets) {
+        check_options(*listener, spec.options);
+        if (listener->spec().options != spec.options) plan.changed.push_back({listener, spec.options});
+      }
+    }
+    for (auto& listener : sockets) plan.sockets.push_back({std::move(listener), spec.name(), i});
+  }
 }
 
 std::string unknown_name(std::string_view name, const std::vector<PassedSocket>& sockets) {
@@ -80,7 +99,7 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
       }
     }
   }
-  plan.sockets = open_sockets(options, inherited, serving);
+  open_sockets(plan, options, inherited, serving);
 
   const auto number_of = [&](std::string_view name) {
     const auto found = std::ranges::find(plan.sockets, name, &PassedSocket::name);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,12 +15,20 @@ namespace graced {
 
 struct PassedSocket {
   std::shared_ptr<Listener> listener;
-  std::string name;  // in LISTEN_FDNAMES
+  std::string name;                 // in LISTEN_FDNAMES
+  std::optional<std::size_t> spec;  // which --listen it came from; none: graced was started with it
+};
+
+// An address that was open already and is to have other options from the switch on.
+struct ChangedSocket {
+  std::shared_ptr<Listener> listener;
+  ListenOptions options;
 };
 
 struct Plan {
   RunOptions options;
   std::vector<PassedSocket> sockets;     // those that graced inherited, then --listen in its order
+  std::vector<ChangedSocket> changed;
   std::vector<std::string> command;      // {fd:NAME} replaced
   std::vector<std::string> check;        // likewise; empty: none
   std::vector<std::string> environment;  // of every worker, without what differs between them

@@ -22,7 +22,9 @@ struct Policy {
   Duration ready_timeout = 30s;          // from exec to readiness; as long again for --check before
   Duration drain_timeout = 60s;          // from the drain signal to SIGKILL
   Duration stop_timeout = 30s;           // the same when graced itself stops
-  unsigned max_draining = 8;             // generations; the oldest is hammered beyond it, at least 1
+  unsigned max_draining = 8;             // generations; the oldest is hammered beyond it, at least 1…
+  Duration max_draining_grace = 1s;      // …but not before it has drained for this long: quick reloads
+                                         // in a row must not cost the requests of those just replaced
   RestartRule restart = RestartRule::always;
   Duration restart_delay = 100ms;        // before replacing a worker that exited; doubles each time…
   Duration restart_delay_limit = 30s;    // …up to this…

@@ -34,13 +34,16 @@ void Supervisor::on(const ReloadAsked& e, Instant now) {
 }
 
 // Somebody who waits for an answer gets the next reload as soon as it can be had. A SIGHUP that
-// comes during a reload may be one of many: the reload it asks for starts when they have ended,
-// though not later than ten times the quiet it takes.
+// comes during a reload starts the next one right after it; when a second one comes as well they are a
+// burst, and that reload starts when the burst has ended, though not later than ten times the quiet
+// that takes.
 void Supervisor::queue_reload(RequestId by, Instant now) {
+  const bool burst = queued_.has_value();
   if (!queued_) queued_ = QueuedReload{{}, now, now};
   if (by != nobody) queued_->askers.push_back(by);
-  queued_->not_before =
-      queued_->askers.empty() ? std::min(now + burst_quiet, queued_->first_asked + 10 * burst_quiet) : now;
+  queued_->not_before = burst && queued_->askers.empty()
+                            ? std::min(now + burst_quiet, queued_->first_asked + 10 * burst_quiet)
+                            : now;
 }
 
 void Supervisor::begin_rollout(std::vector<RequestId> askers, Instant now) {
@@ -251,7 +254,13 @@ void Supervisor::enforce_max_draining(Instant now) {
   }
   for (; draining.size() > policy_.max_draining; draining.erase(draining.begin())) {
     for (Worker& w : workers_) {
-      if (w.state == WorkerState::draining && w.generation == *draining.begin()) kill(w, now);
+      if (w.state != WorkerState::draining || w.generation != *draining.begin()) continue;
+      const Instant limit = after(w.since, policy_.max_draining_grace);
+      if (limit <= now) {
+        kill(w, now);
+      } else {
+        w.deadline = std::min(w.deadline, limit);
+      }
     }
   }
 }

@@ -90,6 +90,11 @@ Rest rest_of(pid_t pid) {
   return busy ? Rest::busy : Rest::resting;
 }
 
+Duration time_run(pid_t pid) {
+  const auto text = contents_of(fmt::format("/proc/{}/schedstat", pid));
+  return std::chrono::nanoseconds(text ? number<std::int64_t>(*text).value_or(0) : 0);
+}
+
 std::optional<WorkerMark> mark_of(pid_t pid) {
   const auto environment = contents_of(fmt::format("/proc/{}/environ", pid));
   if (!environment) return std::nullopt;

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "core/time.h"
+
 namespace graced {
 
 // The parent, nullopt if there is no such process (any more).
@@ -26,6 +28,9 @@ enum class Rest {
   exiting,  // on its way out, or gone
 };
 Rest rest_of(pid_t pid);
+
+// How long its first thread has run on a processor; zero if the kernel does not tell.
+Duration time_run(pid_t pid);
 
 // Which worker a process was started below, as its environment tells (GRACED_GENERATION and
 // GRACED_WORKER); for processes whose ancestors are gone.

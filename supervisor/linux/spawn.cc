@@ -41,8 +41,22 @@ struct Layout {
   std::vector<const char*> envp;
   char* listen_pid = nullptr;             // digits go here; the rest of the slot is already zero
   std::vector<int> pass;                  // working copy of pass_fds
+  const std::vector<int>* ignored_signals;  // exec resets handlers by itself, but not these
   int status_fd = -1;
 };
+
+// Looked at once: graced itself ignores and handles none, so these are what it was started with.
+const std::vector<int>& ignored_signals() {
+  static const std::vector<int> ignored = [] {
+    std::vector<int> found;
+    for (int signo = 1; signo < NSIG; ++signo) {
+      struct sigaction action{};
+      if (::sigaction(signo, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) found.push_back(signo);
+    }
+    return found;
+  }();
+  return ignored;
+}
 
 std::vector<std::string> programs_for(const Launch& launch) {
   const std::string& program = launch.command.front();
@@ -68,6 +82,7 @@ Layout lay_out(const Launch& launch, int status_fd) {
   l.programs = programs_for(launch);
   l.pass = launch.pass_fds;
   l.status_fd = status_fd;
+  l.ignored_signals = &ignored_signals();
   for (const std::string& word : launch.command) l.argv.push_back(word.c_str());
   l.argv.push_back(nullptr);
 
@@ -150,7 +165,7 @@ void exec(const Layout& l) noexcept {
   int which = 0;
 
   Step step = Step::signals;
-  for (int signo = 1; signo < NSIG; ++signo) ::signal(signo, SIG_DFL);
+  for (const int signo : *l.ignored_signals) ::signal(signo, SIG_DFL);
   bool ok = ::sigprocmask(SIG_SETMASK, &launch.signal_mask, nullptr) == 0;
 
   if (ok) {

@@ -37,7 +37,7 @@ class UnderLoad(Case):
         for load in loads:
             r = self.report(load)
             self.assertEqual((r["failed"], r["soft"]), (0, 0), r)
-            self.assertGreater(r["answered"], RELOADS)
+            self.assertGreater(r["answered"], 20)
         self.assertEqual(g.status()["pid"], g.pid)
         self.assertEqual(g.status()["reloads"], RELOADS)
         self.assertEqual(g.end(), 0)

@@ -193,6 +193,18 @@ TEST_CASE("a killed generation that is not gone yet does not cost an older one i
   CHECK(s.state(first) == "draining");
 }
 
+TEST_CASE("beyond max-draining nobody is killed before a second of draining") {
+  Story s = serving(Policy{.drain_timeout = 60s, .max_draining = 1, .max_draining_grace = 1500ms});
+  const WorkerId first = s.newest();
+  s.reloads();
+  s.passes(1s);
+  s.reloads();
+  CHECK(none<Kill>(s.last));
+  CHECK(s.deadline(first) == s.now + 500ms);
+  s.passes(500ms);
+  CHECK(the<Kill>(s.last).worker == first);
+}
+
 TEST_CASE("who was hammered already is not killed again by max-draining") {
   Story s = serving(Policy{.workers = 2, .max_draining = 1});
   const WorkerId hammered = s.newest(0);

@@ -139,7 +139,7 @@ TEST_CASE("a hundred SIGHUPs in 10 ms cost at most two reloads, however fast tho
   CHECK(none<Prepare>(s.last));
 }
 
-TEST_CASE("after a SIGHUP during a reload the next one waits for 20 ms of quiet") {
+TEST_CASE("after several SIGHUPs during a reload the next one waits for 20 ms of quiet") {
   Story s = serving();
   s.happens(ReloadAsked{nobody});
   s.prepared();
@@ -171,8 +171,9 @@ TEST_CASE("a SIGHUP each 10 ms for ever does not put the reload off for ever") {
   Story s = serving();
   s.happens(ReloadAsked{nobody});
   s.prepared();
-  s.happens(ReloadAsked{nobody});
   const Instant first_asked = s.now;
+  s.happens(ReloadAsked{nobody});
+  s.happens(ReloadAsked{nobody});
   s.passes(1ms);
   s.candidate_becomes_ready();
   while (s.preparing == GenerationId{2} && s.now < first_asked + 10s) {
@@ -201,6 +202,7 @@ TEST_CASE("somebody who waits for an answer does not wait for the quiet") {
   }
   SUBCASE("asking in the quiet") {
     s.happens(ReloadAsked{nobody});
+    s.happens(ReloadAsked{nobody});
     s.candidate_becomes_ready();
     CHECK(none<Prepare>(s.last));
     s.happens(ReloadAsked{RequestId{7}});
@@ -221,6 +223,15 @@ TEST_CASE("a SIGHUP that comes after a reload has ended starts the next one at o
   CHECK(the<Prepare>(s.last).generation == GenerationId{3});
 }
 
+TEST_CASE("one SIGHUP during a reload is no burst: the next one follows at once") {
+  Story s = serving();
+  s.happens(ReloadAsked{nobody});
+  s.prepared();
+  s.happens(ReloadAsked{nobody});
+  s.candidate_becomes_ready();
+  CHECK(the<Prepare>(s.last).generation == GenerationId{3});
+}
+
 TEST_CASE("a SIGHUP long before a reload ends has had its quiet by then") {
   Story s = serving();
   s.happens(ReloadAsked{nobody});
@@ -237,6 +248,7 @@ TEST_CASE("each burst has its own patience") {
     s.happens(ReloadAsked{nobody});
     REQUIRE(only<Prepare>(s.last).size() == 1);
     s.prepared();
+    s.happens(ReloadAsked{nobody});
     s.happens(ReloadAsked{nobody});
     s.candidate_becomes_ready();
     CHECK(s.supervisor.next_deadline() == s.now + 20ms);

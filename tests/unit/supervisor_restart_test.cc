@@ -244,7 +244,8 @@ TEST_CASE("graced does not give up while a reload is queued, which may be the cu
   Story s = serving(Policy{.start_limit = 0});
   const WorkerId first = s.newest();
   s.happens(ReloadAsked{nobody});
-  s.happens(ReloadAsked{nobody});  // one of a burst: it waits for the quiet
+  s.happens(ReloadAsked{nobody});
+  s.happens(ReloadAsked{nobody});  // a burst: it waits for the quiet
   s.prepared();
   s.happens(WorkerReady{s.newest()});
   s.exits(first);
@@ -282,6 +283,7 @@ TEST_CASE("restart never: with a reload queued graced waits for that") {
   const WorkerId old = s.newest();
   s.happens(ReloadAsked{nobody});
   s.prepared();
+  s.happens(ReloadAsked{nobody});
   s.happens(ReloadAsked{nobody});
   s.exits(old, 3);
   s.exits(s.newest(), 1);

@@ -128,6 +128,7 @@ TEST_CASE("status tells of the reload that waits") {
   s.happens(ReloadAsked{nobody});
   CHECK_FALSE(s.supervisor.status().reload_queued);
   s.happens(ReloadAsked{nobody});
+  s.happens(ReloadAsked{nobody});
   CHECK(s.supervisor.status().reload_queued);
   s.happens(PreparationFailed{s.preparing, "no"});
   CHECK(s.phase() == "serving");

@@ -78,7 +78,13 @@ std::string describe(const Action& action) {
   return std::visit(Words{}, action);
 }
 
-Story::Story(const Policy& first) : supervisor(first), policy(first) {}
+// Stories about max-draining tell of its limit; the grace has a story of its own.
+Policy without_grace(Policy p) {
+  if (p.max_draining_grace == Policy{}.max_draining_grace) p.max_draining_grace = 0s;
+  return p;
+}
+
+Story::Story(const Policy& first) : supervisor(without_grace(first)), policy(without_grace(first)) {}
 
 void Story::happens(const Event& event) {
   last = supervisor.handle(event, now);
@@ -104,8 +110,8 @@ void Story::prepared() {
 }
 
 void Story::prepared(const Policy& with) {
-  policy = with;
-  happens(Prepared{preparing, with});
+  policy = without_grace(with);
+  happens(Prepared{preparing, policy});
 }
 
 void Story::candidate_becomes_ready() {

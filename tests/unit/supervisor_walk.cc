@@ -28,6 +28,7 @@ Policy Walk::any_policy() {
   p.drain_timeout = any<Duration>({0s, 5ms, 1s, 60s, 60s, infinity});
   p.stop_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, infinity});
   p.max_draining = any({1u, 2u, 3u, 8u});
+  p.max_draining_grace = 0s;  // the witness knows limits, not who is near one
   p.restart = any({RestartRule::always, RestartRule::always, RestartRule::on_failure, RestartRule::never});
   p.restart_delay = any<Duration>({0s, 1ms, 100ms, 1s});
   p.restart_delay_limit = any<Duration>({0s, 200ms, 30s, infinity});
