@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 
@@ -12,6 +11,7 @@
 #include "core/story.h"
 #include "environment.h"
 #include "linux/control_places.h"
+#include "linux/footprint.h"
 #include "linux/inherited_sockets.h"
 #include "linux/journal.h"
 #include "linux/sys_error.h"
@@ -85,6 +85,7 @@ void Daemon::listen_to_signals() {
     signals_.push_back(loop_.on_signal(signo, Turn::signal, std::move(handler)));
   };
   on(SIGHUP, [this] {
+    const StderrWatch::Later later(stderr_);
     log_.info("reload asked by SIGHUP");
     happens(ReloadAsked{nobody});
   });
@@ -133,6 +134,7 @@ void Daemon::happens(Event event) {
   inbox_.push_back(std::move(event));
   if (handling_) return;
   handling_ = true;
+  const StderrWatch::Later later(stderr_);
   while (!inbox_.empty()) {
     const Event next = std::move(inbox_.front());
     inbox_.pop_front();
@@ -189,7 +191,7 @@ void Daemon::perform(const Switch& a) {
   // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
   std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
   candidate_last_words_.clear();
-  ::malloc_trim(0);  // what reading the options took is not needed while serving
+  if (!status.last_reload) give_back_memory();  // the start is over
   if (status.last_reload && status.last_reload->generation == a.to) {
     control_->reload_finished(a.to.value, true, "");
     log_.info({.generation = a.to.value}, "serves, the reload took {}", to_rough_text(status.last_reload->took));

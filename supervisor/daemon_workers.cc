@@ -125,7 +125,6 @@ void Daemon::heard(const Notification& said) {
   if (text.ready && !worker->said_ready) {
     worker->said_ready = monotonic_now();
     worker->ready_sender = said.sender;
-    worker->run_when_ready = time_run(worker->pid);
     look_at(*worker, *worker->said_ready);
   }
   if (text.extend_timeout) happens(WorkerAsksTime{id, *text.extend_timeout});
@@ -164,6 +163,7 @@ WorkerProcess* Daemon::speaker(const Notification& said) {
     }
     pid = *parent;
   }
+  if (found && found->pid == said.sender) return found;  // not reaped yet, so still the same
   if (found && said.sender_pidfd && pid_of(said.sender_pidfd.get()) != said.sender) return nullptr;
   return found;
 }
@@ -204,9 +204,11 @@ void Daemon::look_at(WorkerProcess& worker, Instant now) {
     const Rest rest = rest_of(worker.pid);
     const bool sender_rests = worker.ready_sender == worker.pid || rest_of(worker.ready_sender) == Rest::resting;
     if (rest == Rest::exiting) return;  // reap() will tell
-    const bool ran_on = worker.ready_sender == worker.pid &&
-                        time_run(worker.pid) - worker.run_when_ready >= believe_after_running;
-    if ((rest == Rest::resting && sender_rests) || ran_on || waited >= believe_after) {
+    const bool rests = rest == Rest::resting && sender_rests;
+    if (!rests && !worker.run_when_ready) worker.run_when_ready = time_run(worker.pid);
+    const bool ran_on = !rests && worker.ready_sender == worker.pid &&
+                        time_run(worker.pid) - *worker.run_when_ready >= believe_after_running;
+    if (rests || ran_on || waited >= believe_after) {
       worker.reported_ready = true;
       happens(WorkerReady{id});
       return;

@@ -20,7 +20,7 @@ StderrWatch::StderrWatch(Loop& loop) : loop_(loop) {}
 StderrWatch::~StderrWatch() {
   for (WatchedStderr& s : streams_) {
     drain(&s);
-    output_.write(s.lines.finish());
+    pass_on(s.lines.finish());
   }
   constexpr int patience = 1000;  // milliseconds
   pollfd p{output_.fd(), POLLOUT, 0};
@@ -37,9 +37,9 @@ WatchedStderr* StderrWatch::watch(Fd pipe) {
 
 void StderrWatch::pump(WatchedStderr& stream) {
   const std::string bytes = read_available(stream.pipe.get(), stream.ended);
-  output_.write(stream.lines.feed(bytes));
+  pass_on(stream.lines.feed(bytes));
   if (stream.ended) {
-    output_.write(stream.lines.finish());
+    pass_on(stream.lines.finish());
     stream.source.enable(false);
   }
   pause_if_full();
@@ -54,27 +54,40 @@ void StderrWatch::drain(WatchedStderr* stream) {
   for (int i = 0; i < most_reads && !stream->ended; ++i) {
     const std::string bytes = read_available(stream->pipe.get(), stream->ended);
     if (bytes.empty()) break;
-    output_.write(stream->lines.feed(bytes));
+    pass_on(stream->lines.feed(bytes));
   }
-  if (stream->ended) output_.write(stream->lines.finish());
+  if (stream->ended) pass_on(stream->lines.finish());
   pause_if_full();
 }
 
 void StderrWatch::release(WatchedStderr* stream) {
   stream->released = true;
   if (!stream->ended) return;
-  output_.write(stream->lines.finish());
+  pass_on(stream->lines.finish());
   pause_if_full();
   streams_.remove_if([&](const WatchedStderr& s) { return &s == stream; });
 }
 
+// In the order in which things were said: what graced has collected came before.
+void StderrWatch::pass_on(std::string_view bytes) {
+  if (bytes.empty()) return;
+  tell_collected();
+  output_.write(bytes);
+}
+
+void StderrWatch::tell_collected() {
+  if (collected_.empty()) return;
+  output_.write(std::exchange(collected_, {}));
+  pause_if_full();
+}
+
 void StderrWatch::log_line(std::string_view line) {
-  if (output_.waiting() > most_waiting_log) {
+  if (output_.waiting() + collected_.size() > most_waiting_log) {
     ++dropped_lines_;
     return;
   }
-  output_.write(line);
-  pause_if_full();
+  collected_ += line;
+  if (later_ == 0) tell_collected();
 }
 
 void StderrWatch::pause_if_full() {

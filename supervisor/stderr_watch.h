@@ -42,8 +42,25 @@ class StderrWatch {
   // A line of graced's own log. Dropped, and counted, when far too much is waiting already.
   void log_line(std::string_view line);
 
+  // While one of these lives, graced's own lines are collected and go out together at its end:
+  // first what must be done is done, then it is told.
+  class Later {
+   public:
+    explicit Later(StderrWatch& watch) : watch_(watch) { ++watch_.later_; }
+    ~Later() {
+      if (--watch_.later_ == 0) watch_.tell_collected();
+    }
+    Later(const Later&) = delete;
+    Later& operator=(const Later&) = delete;
+
+   private:
+    StderrWatch& watch_;
+  };
+
  private:
   void pump(WatchedStderr& stream);
+  void pass_on(std::string_view bytes);
+  void tell_collected();
   void pause_if_full();
   void resume();
 
@@ -51,6 +68,8 @@ class StderrWatch {
   Output output_;
   Source writable_;  // while output_ is full
   unsigned long dropped_lines_ = 0;
+  int later_ = 0;
+  std::string collected_;
   std::list<WatchedStderr> streams_;
 };
 

@@ -24,7 +24,7 @@ struct WorkerProcess {
 
   std::string status;               // its last STATUS=
   std::optional<Instant> said_ready;
-  Duration run_when_ready{};        // how long it had run on a processor by then
+  std::optional<Duration> run_when_ready;  // how long it had run on a processor by then
   pid_t ready_sender = 0;           // itself, or a process below it
   bool reported_ready = false;      // to the core
   bool watch_listening = false;     // until it is reported

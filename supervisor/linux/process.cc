@@ -17,18 +17,19 @@ struct Stat {
   char state;
   pid_t parent;
   unsigned flags;  // PF_*
+  long threads;
 };
 
-// proc(5): "PID (comm) state ppid pgrp session tty_nr tpgid flags …"; comm may hold anything.
+// proc(5): "PID (comm) state ppid pgrp session tty_nr tpgid flags …", threads are field 20; comm may
+// hold anything.
 std::optional<Stat> stat_of(const std::string& directory) {
   const auto text = contents_of(directory + "/stat");
   if (!text) return std::nullopt;
   const std::size_t paren = text->rfind(')');
   if (paren == std::string::npos) return std::nullopt;
   Stat s{};
-  int pgrp, session, tty, tpgid;
-  if (std::sscanf(text->c_str() + paren + 1, " %c %d %d %d %d %d %u", &s.state, &s.parent, &pgrp, &session, &tty,
-                  &tpgid, &s.flags) != 7) {
+  if (std::sscanf(text->c_str() + paren + 1, " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld",
+                  &s.state, &s.parent, &s.flags, &s.threads) != 4) {
     return std::nullopt;
   }
   return s;
@@ -73,18 +74,32 @@ std::vector<pid_t> descendants_of(pid_t pid) {
   return found;
 }
 
+namespace {
+
+constexpr unsigned pf_exiting = 0x4;
+
+bool ends(const std::optional<Stat>& s) {
+  return !s || (s->flags & pf_exiting) != 0 || s->state == 'Z' || s->state == 'X';
+}
+
+}  // namespace
+
 Rest rest_of(pid_t pid) {
-  constexpr unsigned pf_exiting = 0x4;
+  const auto first = stat_of(fmt::format("/proc/{}", pid));
+  if (!first) return Rest::exiting;
+  if (first->threads == 1) {
+    if (ends(first)) return Rest::exiting;
+    return first->state == 'S' ? Rest::resting : Rest::busy;
+  }
+
   const std::string tasks = fmt::format("/proc/{}/task", pid);
-  const std::vector<std::string> threads = entries_of(tasks);
   bool busy = false;
   bool alive = false;
-  for (const std::string& thread : threads) {
+  for (const std::string& thread : entries_of(tasks)) {
     const auto s = stat_of(tasks + "/" + thread);
     // One thread that ends, even the first, is not yet the end of the process.
-    const bool ends = !s || (s->flags & pf_exiting) != 0 || s->state == 'Z' || s->state == 'X';
-    alive |= !ends;
-    busy |= ends || s->state != 'S';
+    alive |= !ends(s);
+    busy |= ends(s) || s->state != 'S';
   }
   if (!alive) return Rest::exiting;
   return busy ? Rest::busy : Rest::resting;
