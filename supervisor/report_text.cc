@@ -203,12 +203,12 @@ std::string report_text(const InstanceReport& r, bool colour) {
   page.entry("command", one_cell(r.command));
   if (!r.config.empty()) page.entry("config", one_cell(r.config));
   show_addresses(page, r.addresses);
-  page.entry("reloads", fmt::format("{} done, {} failed; {} by itself", r.reloads, r.failed_reloads,
-                                    counted(r.restarts, "worker restarted", "workers restarted")));
+  page.entry("reloads", fmt::format("{} done, {} failed; {} after an exit", r.reloads, r.failed_reloads,
+                                    counted(r.restarts, "worker replaced", "workers replaced")));
   if (r.last_reload) show_last_reload(page, *r.last_reload);
   if (r.next_restart)
     page.entry("next restart", fmt::format("in {}: {}", to_rough_text(*r.next_restart),
-                                           page.painted("a worker keeps exiting by itself", Paint::red)));
+                                           page.painted("a worker exited by itself", Paint::red)));
   if (!r.workers.empty()) show_workers(page, r.workers);
   return std::move(page).text();
 }
