@@ -216,7 +216,7 @@ void Daemon::perform(const Abandon& a) {
   failure_ = {a.why, ""};
   if (!stranger_.empty()) failure_.details += " (" + stranger_ + ")";
   const std::string why = a.why + failure_.details;
-  for (const std::string& line : candidate_last_words_) failure_.details += "\n  " + line;
+  for (const std::string& line : candidate_last_words_) failure_.details += "\n" + line;
   candidate_last_words_.clear();
 
   const auto serving = core_.status().serving;
