@@ -72,8 +72,8 @@ class Daemon : private ControlHandler {
   void ignore_ready(pid_t sender);
   WorkerProcess* speaker(const Notification& said);
   void reap();
-  void worker_gone(const siginfo_t& how);
-  void check_ended(const siginfo_t& how);
+  void worker_gone(const siginfo_t& info);
+  void check_ended(const siginfo_t& info);
   void look();  // at workers that are not ready yet
   void look_at(WorkerProcess& worker, Instant now);
   void look_soon(Instant when);

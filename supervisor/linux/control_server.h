@@ -39,7 +39,7 @@ class ControlHandler {
   ~ControlHandler() = default;
 };
 
-class ControlServer : private ControlConnection::Owner {
+class ControlServer final : private ControlConnection::Owner {
  public:
   // priority: as of sd_event_source_set_priority(3). greeting_limit: for clients that connect and say
   // nothing. The handler must outlive the server.

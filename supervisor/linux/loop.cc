@@ -34,7 +34,7 @@ int on_time(sd_event_source*, std::uint64_t, void* userdata) { return dispatch(u
 Source own(sd_event_source* source, std::unique_ptr<Handler> handler, Turn turn) {
   Source owned(source);
   sd_event_source_set_destroy_callback(source, [](void* userdata) { delete static_cast<Handler*>(userdata); });
-  handler.release();
+  static_cast<void>(handler.release());  // the source's from here on
   if (const int r = sd_event_source_set_priority(source, static_cast<std::int64_t>(turn)); r < 0) {
     throw sys_error_of(r, "set priority of an event source");
   }
