@@ -52,8 +52,10 @@ Daemon::Daemon(StartedWith started_with, RunOptions options)
     : started_with_(std::move(started_with)),
       first_options_(std::move(options)),
       stderr_(loop_),
-      log_(effective_log_format(first_options_.log_format, find_variable(started_with_.environment, "JOURNAL_STREAM").value_or("")),
-           first_options_.log_level, first_options_.name, [this](std::string_view line) { stderr_.log_line(line); }),
+      log_(effective_log_format(first_options_.log_format,
+                                find_variable(started_with_.environment, "JOURNAL_STREAM").value_or("")),
+           first_options_.log_level, first_options_.name,
+           [this](std::string_view line) { stderr_.log_line(line); }),
       inherited_(inherited_sockets(listen_variables(started_with_.environment))),
       instance_(first_options_.name, control_path(first_options_)),
       notify_(instance_.notify_path()),
@@ -125,7 +127,9 @@ unsigned Daemon::hammer() {
   return killed_;
 }
 
-void Daemon::control_failed(std::exception_ptr what) noexcept { loop_.fail(std::move(what)); }
+void Daemon::control_failed(std::exception_ptr what) noexcept {
+  loop_.fail(std::move(what));
+}
 
 // ---- from event to action --------------------------------------------------------------------
 
@@ -172,9 +176,7 @@ void Daemon::perform(const Prepare& a) {
     } else {
       post(Prepared{a.generation, plan.options.policy});
     }
-  } catch (const std::exception& e) {
-    post(PreparationFailed{a.generation, e.what()});
-  }
+  } catch (const std::exception& e) { post(PreparationFailed{a.generation, e.what()}); }
 }
 
 void Daemon::perform(const Switch& a) {
@@ -184,9 +186,7 @@ void Daemon::perform(const Switch& a) {
   for (const ChangedSocket& s : plan.changed) {
     try {
       apply_options(*s.listener, s.options);
-    } catch (const std::exception& e) {
-      log_.warning("{}", e.what());
-    }
+    } catch (const std::exception& e) { log_.warning("{}", e.what()); }
   }
   // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
   std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
@@ -194,7 +194,8 @@ void Daemon::perform(const Switch& a) {
   if (!status.last_reload) give_back_memory();  // the start is over
   if (status.last_reload && status.last_reload->generation == a.to) {
     control_->reload_finished(a.to.value, true, "");
-    log_.info({.generation = a.to.value}, "serves, the reload took {}", to_rough_text(status.last_reload->took));
+    log_.info({.generation = a.to.value}, "serves, the reload took {}",
+              to_rough_text(status.last_reload->took));
   } else {
     log_.info({.generation = a.to.value}, "serves");
   }
@@ -222,7 +223,8 @@ void Daemon::perform(const Abandon& a) {
   const auto serving = core_.status().serving;
   if (serving) {
     control_->reload_finished(a.generation.value, false, in_full(a.why));
-    log_.error({.generation = a.generation.value}, "failed: {}; generation {} still serves", why, serving->value);
+    log_.error({.generation = a.generation.value}, "failed: {}; generation {} still serves", why,
+               serving->value);
   } else {
     log_.error({.generation = a.generation.value}, "could not start: {}", why);
   }

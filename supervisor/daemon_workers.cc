@@ -27,9 +27,12 @@ constexpr Duration listening_for = 20ms;
 
 Exit exit_of(const siginfo_t& info) {
   switch (info.si_code) {
-    case CLD_EXITED: return {fmt::format("exited with status {}", info.si_status), info.si_status};
-    case CLD_DUMPED: return {fmt::format("killed by SIG{} (core dumped)", signal_name(info.si_status)), 128 + info.si_status};
-    default: return {fmt::format("killed by SIG{}", signal_name(info.si_status)), 128 + info.si_status};
+    case CLD_EXITED:
+      return {fmt::format("exited with status {}", info.si_status), info.si_status};
+    case CLD_DUMPED:
+      return {fmt::format("killed by SIG{} (core dumped)", signal_name(info.si_status)), 128 + info.si_status};
+    default:
+      return {fmt::format("killed by SIG{}", signal_name(info.si_status)), 128 + info.si_status};
   }
 }
 
@@ -78,11 +81,10 @@ void Daemon::perform(const Spawn& a) {
     worker.watch_listening = a.watch_listening;
     if (pipe) worker.output = stderr_.watch(std::move(pipe->read_end));
     if (a.watch_listening) look_soon(worker.started + 5ms);
-    control_->worker_changed(a.generation.value, a.slot, worker.pid, std::string(to_text(WorkerState::starting)));
+    control_->worker_changed(a.generation.value, a.slot, worker.pid,
+                             std::string(to_text(WorkerState::starting)));
     log_.info(about(worker), "started: {}", fmt::join(plan.command, " "));
-  } catch (const std::exception& e) {
-    post(WorkerGone{a.worker, {e.what(), 1}});
-  }
+  } catch (const std::exception& e) { post(WorkerGone{a.worker, {e.what(), 1}}); }
 }
 
 void Daemon::start_check(GenerationId generation) {
@@ -134,11 +136,12 @@ void Daemon::heard(const Notification& said) {
 void Daemon::ignore_ready(pid_t sender) {
   if (!core_.status().candidate) return;
   const std::string remark =
-      parent_of(sender) ? fmt::format("READY=1 came from PID {} ({}), which is no process of the worker's", sender,
-                                      name_of(sender))
-                        : fmt::format("READY=1 came from PID {}, which was gone before it could be told whose it was; "
-                                      "let it wait, as systemd-notify does",
-                                      sender);
+      parent_of(sender) ? fmt::format("READY=1 came from PID {} ({}), which is no process of the worker's",
+                                      sender, name_of(sender))
+                        : fmt::format(
+                              "READY=1 came from PID {}, which was gone before it could be told whose it was; "
+                              "let it wait, as systemd-notify does",
+                              sender);
   if (remark == stranger_) return;
   stranger_ = remark;
   log_.warning("ignored: {}", remark);
@@ -202,7 +205,8 @@ void Daemon::look_at(WorkerProcess& worker, Instant now) {
   if (worker.said_ready) {
     const Duration waited = now - *worker.said_ready;
     const Rest rest = rest_of(worker.pid);
-    const bool sender_rests = worker.ready_sender == worker.pid || rest_of(worker.ready_sender) == Rest::resting;
+    const bool sender_rests =
+        worker.ready_sender == worker.pid || rest_of(worker.ready_sender) == Rest::resting;
     if (rest == Rest::exiting) return;  // reap() will tell
     const bool rests = rest == Rest::resting && sender_rests;
     if (!rests && !worker.run_when_ready) worker.run_when_ready = time_run(worker.pid);
@@ -220,7 +224,8 @@ void Daemon::look_at(WorkerProcess& worker, Instant now) {
     std::vector<int> sockets;
     for (const PassedSocket& s : plan->second.sockets) sockets.push_back(s.listener->fd());
     // Without an address there is nothing to be seen waiting on: then it must have come to rest.
-    const bool waits = sockets.empty() ? rest_of(worker.pid) == Rest::resting : waits_on_all(worker.pid, sockets);
+    const bool waits =
+        sockets.empty() ? rest_of(worker.pid) == Rest::resting : waits_on_all(worker.pid, sockets);
     if (!waits) {
       worker.seen_listening.reset();
     } else if (!worker.seen_listening) {
@@ -252,8 +257,9 @@ void Daemon::perform(const Drain& a) {
   w->reported_ready = true;  // whether it is ready is of no interest any more
   for (const WorkerStatus& s : core_.status().workers) {
     if (s.worker != a.worker) continue;
-    log_.info(about(*w), "is draining, {}",
-              s.deadline == no_deadline ? "as long as it takes" : "at most " + to_rough_text(s.deadline - s.since));
+    log_.info(
+        about(*w), "is draining, {}",
+        s.deadline == no_deadline ? "as long as it takes" : "at most " + to_rough_text(s.deadline - s.since));
   }
 }
 

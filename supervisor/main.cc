@@ -50,8 +50,12 @@ struct Execute {
     fmt::print("{}", check_text(load_run_options(c.args, environment)));
     return 0;
   }
-  int operator()(const ReloadCommand& c) const { return client_reload(c.target, limit_of(c.patience), this_terminal()); }
-  int operator()(const StopCommand& c) const { return client_stop(c.target, limit_of(c.patience), this_terminal()); }
+  int operator()(const ReloadCommand& c) const {
+    return client_reload(c.target, limit_of(c.patience), this_terminal());
+  }
+  int operator()(const StopCommand& c) const {
+    return client_stop(c.target, limit_of(c.patience), this_terminal());
+  }
   int operator()(const HammerCommand& c) const { return client_hammer(c.target, this_terminal()); }
   int operator()(const StatusCommand& c) const { return client_status(c.target, c.json, this_terminal()); }
   int operator()(const ListCommand& c) const { return client_list(c.json, this_terminal()); }
@@ -81,4 +85,6 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace graced
 
-int main(int argc, char** argv) { return graced::main(argc, argv); }
+int main(int argc, char** argv) {
+  return graced::main(argc, argv);
+}

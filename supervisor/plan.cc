@@ -24,8 +24,8 @@ bool begins_with_any(std::string_view text, std::initializer_list<std::string_vi
 std::vector<std::string> inheritable(const std::vector<std::string>& own, bool watch_stderr) {
   std::vector<std::string> kept;
   for (const std::string& e : own) {
-    if (begins_with_any(e, {"GRACED_", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=", "NOTIFY_SOCKET=", "WATCHDOG_PID=",
-                            "WATCHDOG_USEC=", "MAINPID="})) {
+    if (begins_with_any(e, {"GRACED_", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=", "NOTIFY_SOCKET=",
+                            "WATCHDOG_PID=", "WATCHDOG_USEC=", "MAINPID="})) {
       continue;
     }
     if (watch_stderr && e.starts_with("JOURNAL_STREAM=")) continue;

@@ -27,7 +27,7 @@ struct ChangedSocket {
 
 struct Plan {
   RunOptions options;
-  std::vector<PassedSocket> sockets;     // those that graced inherited, then --listen in its order
+  std::vector<PassedSocket> sockets;  // those that graced inherited, then --listen in its order
   std::vector<ChangedSocket> changed;
   std::vector<std::string> command;      // {fd:NAME} replaced
   std::vector<std::string> check;        // likewise; empty: none

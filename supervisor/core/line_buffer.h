@@ -12,8 +12,8 @@ namespace graced {
 class LineBuffer {
  public:
   static constexpr std::size_t kept_lines = 20;
-  static constexpr std::size_t kept_line_length = 1024;   // bytes; the rest of a longer line is not remembered
-  static constexpr std::size_t longest_line = 1 << 20;    // bytes; a longer one comes out in pieces
+  static constexpr std::size_t kept_line_length = 1024;  // bytes; the rest of a longer line is not remembered
+  static constexpr std::size_t longest_line = 1 << 20;   // bytes; a longer one comes out in pieces
 
   // What can be passed on now: all whole lines, in order.
   std::string feed(std::string_view bytes);

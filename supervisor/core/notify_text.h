@@ -10,10 +10,10 @@
 namespace graced {
 
 struct NotifyText {
-  bool ready = false;                     // READY=1
-  bool stopping = false;                  // STOPPING=1
-  std::optional<std::string> status;      // STATUS=, control characters replaced, at most 512 bytes
-  std::optional<Duration> extend_timeout; // EXTEND_TIMEOUT_USEC=
+  bool ready = false;                      // READY=1
+  bool stopping = false;                   // STOPPING=1
+  std::optional<std::string> status;       // STATUS=, control characters replaced, at most 512 bytes
+  std::optional<Duration> extend_timeout;  // EXTEND_TIMEOUT_USEC=
 };
 
 // Never fails: lines that make no sense are as good as not said.

@@ -16,21 +16,21 @@ enum class ReadyRule {
 
 // Zero for a timeout means: do not wait at all. `infinity` means: for ever.
 struct Policy {
-  unsigned workers = 1;                  // per generation, at least 1
+  unsigned workers = 1;  // per generation, at least 1
   ReadyRule ready = ReadyRule::automatic;
-  Duration ready_after = 0s;             // with ReadyRule::after
-  Duration ready_timeout = 30s;          // from exec to readiness; as long again for --check before
-  Duration drain_timeout = 60s;          // from the drain signal to SIGKILL
-  Duration stop_timeout = 30s;           // the same when graced itself stops
-  unsigned max_draining = 8;             // generations; the oldest is hammered beyond it, at least 1…
-  Duration max_draining_grace = 1s;      // …but not before it has drained for this long: quick reloads
-                                         // in a row must not cost the requests of those just replaced
+  Duration ready_after = 0s;         // with ReadyRule::after
+  Duration ready_timeout = 30s;      // from exec to readiness; as long again for --check before
+  Duration drain_timeout = 60s;      // from the drain signal to SIGKILL
+  Duration stop_timeout = 30s;       // the same when graced itself stops
+  unsigned max_draining = 8;         // generations; the oldest is hammered beyond it, at least 1…
+  Duration max_draining_grace = 1s;  // …but not before it has drained for this long: quick reloads
+                                     // in a row must not cost the requests of those just replaced
   RestartRule restart = RestartRule::always;
-  Duration restart_delay = 100ms;        // before replacing a worker that exited; doubles each time…
-  Duration restart_delay_limit = 30s;    // …up to this…
-  Duration restart_delay_reset = 10s;    // …and starts over once a worker has served for this long
-  unsigned start_limit = 10;             // unexpected exits within start_limit_window that are
-  Duration start_limit_window = 60s;     // survived; one more and graced gives up
+  Duration restart_delay = 100ms;      // before replacing a worker that exited; doubles each time…
+  Duration restart_delay_limit = 30s;  // …up to this…
+  Duration restart_delay_reset = 10s;  // …and starts over once a worker has served for this long
+  unsigned start_limit = 10;           // unexpected exits within start_limit_window that are
+  Duration start_limit_window = 60s;   // survived; one more and graced gives up
 
   friend bool operator==(const Policy&, const Policy&) = default;
 };

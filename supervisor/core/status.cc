@@ -5,21 +5,30 @@ namespace graced {
 
 std::string_view to_text(Phase phase) {
   switch (phase) {
-    case Phase::starting: return "starting";
-    case Phase::serving: return "serving";
-    case Phase::reloading: return "reloading";
-    case Phase::stopping: return "stopping";
-    case Phase::finished: return "finished";
+    case Phase::starting:
+      return "starting";
+    case Phase::serving:
+      return "serving";
+    case Phase::reloading:
+      return "reloading";
+    case Phase::stopping:
+      return "stopping";
+    case Phase::finished:
+      return "finished";
   }
   return "";
 }
 
 std::string_view to_text(WorkerState state) {
   switch (state) {
-    case WorkerState::starting: return "starting";
-    case WorkerState::ready: return "ready";
-    case WorkerState::draining: return "draining";
-    case WorkerState::killed: return "killed";
+    case WorkerState::starting:
+      return "starting";
+    case WorkerState::ready:
+      return "ready";
+    case WorkerState::draining:
+      return "draining";
+    case WorkerState::killed:
+      return "killed";
   }
   return "";
 }

@@ -45,11 +45,11 @@ struct Status {
   Phase phase = Phase::starting;
   std::optional<GenerationId> serving;
   std::optional<GenerationId> candidate;
-  std::vector<WorkerStatus> workers;  // oldest first
+  std::vector<WorkerStatus> workers;        // oldest first
   std::optional<ReloadStatus> last_reload;  // the first start is not a reload
-  std::uint64_t reloads = 0;         // done
+  std::uint64_t reloads = 0;                // done
   std::uint64_t failed_reloads = 0;
-  std::uint64_t restarts = 0;        // workers replaced after they exited by themselves
+  std::uint64_t restarts = 0;  // workers replaced after they exited by themselves
   bool reload_queued = false;
   std::optional<Instant> next_restart;  // of a worker that exited
 };

@@ -9,7 +9,9 @@ namespace graced {
 
 namespace {
 
-std::string count_of(std::ptrdiff_t n, const char* noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+std::string count_of(std::ptrdiff_t n, const char* noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
 
 std::ptrdiff_t leaving(const Status& s) {
   return std::ranges::count_if(s.workers, [](const WorkerStatus& w) {
@@ -18,8 +20,9 @@ std::ptrdiff_t leaving(const Status& s) {
 }
 
 std::string serving_part(const Status& s) {
-  const auto ready = std::ranges::count_if(
-      s.workers, [&](const WorkerStatus& w) { return w.generation == s.serving && w.state == WorkerState::ready; });
+  const auto ready = std::ranges::count_if(s.workers, [&](const WorkerStatus& w) {
+    return w.generation == s.serving && w.state == WorkerState::ready;
+  });
   return fmt::format("generation {} serves with {}", s.serving->value, count_of(ready, "worker"));
 }
 
@@ -44,7 +47,8 @@ std::string story_of(const Status& s) {
   if (const auto n = leaving(s); n > 0) story += fmt::format(", {} draining", n);
   if (s.next_restart) story += ", waiting to replace a worker that exited";
   if (s.last_reload && !s.last_reload->ok) {
-    story += fmt::format("; the reload to generation {} failed: {}", s.last_reload->generation.value, s.last_reload->why);
+    story += fmt::format("; the reload to generation {} failed: {}", s.last_reload->generation.value,
+                         s.last_reload->why);
   }
   return story;
 }

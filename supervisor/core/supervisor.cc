@@ -67,7 +67,8 @@ void Supervisor::promote(Instant now) {
   const std::optional<GenerationId> old = std::exchange(serving_, rollout_->generation);
   const Duration old_drain_timeout = policy_.drain_timeout;
   policy_ = *rollout_->policy;
-  serving_says_ready_ = std::ranges::any_of(workers_, [&](const Worker& w) { return serves(w) && w.said_ready; });
+  serving_says_ready_ =
+      std::ranges::any_of(workers_, [&](const Worker& w) { return serves(w) && w.said_ready; });
   respawns_.clear();
   restart_delays_.clear();
   unexpected_exits_.clear();
@@ -108,10 +109,11 @@ void Supervisor::spawn(GenerationId generation, unsigned slot, Instant now) {
   const Policy& policy = policy_of(generation);
   const WorkerId id{++last_worker_};
   const Duration limit = policy.ready == ReadyRule::after ? policy.ready_after : policy.ready_timeout;
-  workers_.push_back({.id = id, .generation = generation, .slot = slot, .since = now, .deadline = after(now, limit)});
+  workers_.push_back(
+      {.id = id, .generation = generation, .slot = slot, .since = now, .deadline = after(now, limit)});
 
-  const bool watch_listening = policy.ready == ReadyRule::listen ||
-                               (policy.ready == ReadyRule::automatic && !must_say_ready(policy));
+  const bool watch_listening =
+      policy.ready == ReadyRule::listen || (policy.ready == ReadyRule::automatic && !must_say_ready(policy));
   actions_.push_back(Spawn{id, generation, slot, watch_listening});
 }
 
@@ -190,7 +192,8 @@ void Supervisor::on(const WorkerGone& e, Instant now) {
   if (!gone.works()) return;
   if (on_trial(gone)) {
     const unsigned strength = rollout_->policy->workers;
-    abandon(strength == 1 ? e.exit.how : fmt::format("worker {} of {}: {}", gone.slot, strength, e.exit.how), now);
+    abandon(strength == 1 ? e.exit.how : fmt::format("worker {} of {}: {}", gone.slot, strength, e.exit.how),
+            now);
   } else {
     lost_unexpectedly(gone, e.exit, now);
   }
@@ -217,8 +220,8 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
   // A candidate on trial, or about to be, may be the cure: give up only if it fails as well.
   if (unexpected_exits_.size() > policy_.start_limit && !rollout_ && !queued_) {
     begin_stop(1,
-               fmt::format("{} unexpected exits within {}, giving up; the last worker {}", unexpected_exits_.size(),
-                           to_text(policy_.start_limit_window), exit.how),
+               fmt::format("{} unexpected exits within {}, giving up; the last worker {}",
+                           unexpected_exits_.size(), to_text(policy_.start_limit_window), exit.how),
                now);
     return;
   }
@@ -391,7 +394,9 @@ bool Supervisor::on_trial(const Worker& worker) const {
   return rollout_ && rollout_->generation == worker.generation && worker.works();
 }
 
-bool Supervisor::serves(const Worker& worker) const { return serving_ == worker.generation; }
+bool Supervisor::serves(const Worker& worker) const {
+  return serving_ == worker.generation;
+}
 
 // Whoever follows a generation that speaks must speak as well.
 bool Supervisor::must_say_ready(const Policy& policy) const {
@@ -417,7 +422,8 @@ Status Supervisor::status() const {
   s.phase = phase();
   s.serving = serving_;
   if (rollout_) s.candidate = rollout_->generation;
-  for (const Worker& w : workers_) s.workers.push_back({w.id, w.generation, w.slot, w.state, w.since, w.deadline});
+  for (const Worker& w : workers_)
+    s.workers.push_back({w.id, w.generation, w.slot, w.state, w.since, w.deadline});
   s.last_reload = last_reload_;
   s.reloads = reloads_;
   s.failed_reloads = failed_reloads_;

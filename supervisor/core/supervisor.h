@@ -96,7 +96,7 @@ class Supervisor {
   void answer(const std::vector<RequestId>& askers, bool ok, const std::string& why);
   Phase phase() const;
 
-  Policy policy_;  // of the serving generation
+  Policy policy_;                // of the serving generation
   std::vector<Worker> workers_;  // oldest first
   std::optional<GenerationId> serving_;
   bool serving_says_ready_ = false;  // some worker of the serving generation said READY=1

@@ -21,9 +21,9 @@ struct Worker {
   GenerationId generation;
   unsigned slot = 0;  // 0…N-1: which of its generation's workers it is, and whose place it took
   WorkerState state = WorkerState::starting;
-  Instant since{};           // of the state
+  Instant since{};                 // of the state
   Instant deadline = no_deadline;  // of starting (or of `--ready after`) and of draining
-  bool said_ready = false;   // READY=1, whenever it came
+  bool said_ready = false;         // READY=1, whenever it came
 
   bool works() const { return state == WorkerState::starting || state == WorkerState::ready; }
 };

@@ -80,9 +80,7 @@ std::vector<std::shared_ptr<Listener>> inherited_sockets(const ListenVariables& 
   std::vector<std::shared_ptr<Listener>> sockets;
   for (const ListenSpec& spec : specs) {
     Fd moved(::fcntl(spec.fd, F_DUPFD_CLOEXEC, first_descriptor + count));
-    if (!moved) {
-      throw listen_error(errno, fmt::format("descriptor {} of LISTEN_FDS={}", spec.fd, count));
-    }
+    if (!moved) { throw listen_error(errno, fmt::format("descriptor {} of LISTEN_FDS={}", spec.fd, count)); }
     sockets.push_back(Listener::inherited(spec, std::move(moved)));
   }
   for (const ListenSpec& spec : specs) ::close(spec.fd);

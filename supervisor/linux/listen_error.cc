@@ -23,7 +23,8 @@ std::string descriptor_limit_hint(int code) {
 ListenError listen_error(int code, std::string_view step, std::string_view hint) {
   const std::string reason = std::generic_category().message(code);
   const std::string out = hint.empty() ? descriptor_limit_hint(code) : std::string(hint);
-  return {code, out.empty() ? fmt::format("{}: {}", step, reason) : fmt::format("{}: {} ({})", step, reason, out)};
+  return {code,
+          out.empty() ? fmt::format("{}: {}", step, reason) : fmt::format("{}: {} ({})", step, reason, out)};
 }
 
 }  // namespace graced

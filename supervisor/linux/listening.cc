@@ -125,7 +125,7 @@ void look_at(pid_t pid, const Inodes& wanted, Inodes& waiting) {
 bool waits_on_all(pid_t pid, const std::vector<int>& sockets) {
   Inodes wanted;
   for (const int fd : sockets) {
-    struct stat s{};
+    struct stat s {};
     if (::fstat(fd, &s) == 0) wanted.insert(s.st_ino);
   }
   Inodes waiting;

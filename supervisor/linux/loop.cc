@@ -19,15 +19,19 @@ int dispatch(void* userdata) noexcept {
   const auto* handler = static_cast<Handler*>(userdata);
   try {
     handler->function();
-  } catch (...) {
-    handler->loop->fail(std::current_exception());
-  }
+  } catch (...) { handler->loop->fail(std::current_exception()); }
   return 0;
 }
 
-int on_io(sd_event_source*, int, std::uint32_t, void* userdata) { return dispatch(userdata); }
-int on_siginfo(sd_event_source*, const signalfd_siginfo*, void* userdata) { return dispatch(userdata); }
-int on_time(sd_event_source*, std::uint64_t, void* userdata) { return dispatch(userdata); }
+int on_io(sd_event_source*, int, std::uint32_t, void* userdata) {
+  return dispatch(userdata);
+}
+int on_siginfo(sd_event_source*, const signalfd_siginfo*, void* userdata) {
+  return dispatch(userdata);
+}
+int on_time(sd_event_source*, std::uint64_t, void* userdata) {
+  return dispatch(userdata);
+}
 
 // The handler lives as long as sd-event may still call it: a source dropped inside its own handler
 // is freed after the handler has returned.
@@ -54,7 +58,9 @@ Source::~Source() {
   sd_event_source_disable_unref(source_);
 }
 
-void Source::enable(bool on) { sd_event_source_set_enabled(source_, on ? SD_EVENT_ON : SD_EVENT_OFF); }
+void Source::enable(bool on) {
+  sd_event_source_set_enabled(source_, on ? SD_EVENT_ON : SD_EVENT_OFF);
+}
 
 void Source::limit(Duration interval, unsigned burst) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(interval).count();
@@ -74,7 +80,9 @@ Loop::Loop() {
   if (const int r = sd_event_new(&event_); r < 0) throw sys_error_of(r, "create the event loop");
 }
 
-Loop::~Loop() { sd_event_unref(event_); }
+Loop::~Loop() {
+  sd_event_unref(event_);
+}
 
 Source Loop::on_signal(int signo, Turn turn, std::function<void()> handler) {
   auto h = std::make_unique<Handler>(Handler{this, std::move(handler)});
@@ -112,13 +120,17 @@ void Loop::run() {
   if (r < 0) throw sys_error_of(r, "run the event loop");
 }
 
-void Loop::leave() { sd_event_exit(event_, 0); }
+void Loop::leave() {
+  sd_event_exit(event_, 0);
+}
 
 void Loop::fail(std::exception_ptr what) noexcept {
   if (!failure_) failure_ = std::move(what);
   sd_event_exit(event_, 0);
 }
 
-Instant monotonic_now() { return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now()); }
+Instant monotonic_now() {
+  return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
+}
 
 }  // namespace graced

@@ -14,7 +14,14 @@ namespace graced {
 
 // What is dispatched first when several things are waiting. A READY=1 that was followed at once by
 // the process's end must be seen before that end.
-enum class Turn : std::int64_t { notify = -40, child = -30, output = -20, control = -10, signal = 0, timer = 10 };
+enum class Turn : std::int64_t {
+  notify = -40,
+  child = -30,
+  output = -20,
+  control = -10,
+  signal = 0,
+  timer = 10
+};
 
 // A registration with the loop; gone when it goes. May be destroyed inside its own handler.
 class Source {

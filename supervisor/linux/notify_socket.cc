@@ -62,7 +62,8 @@ NotifySocket::~NotifySocket() {
 std::optional<Notification> NotifySocket::receive() {
   std::array<char, longest_message + 1> text;
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int)) +
-                                        CMSG_SPACE(most_descriptors * sizeof(int))> control;
+                                        CMSG_SPACE(most_descriptors * sizeof(int))>
+      control;
   iovec part{text.data(), text.size()};
   msghdr message{};
   message.msg_iov = &part;

@@ -13,7 +13,7 @@
 namespace graced {
 
 Output::Output() {
-  struct stat file{};
+  struct stat file {};
   if (::fstat(STDERR_FILENO, &file) != 0) {
     broken_ = true;
   } else if (S_ISSOCK(file.st_mode)) {

@@ -28,8 +28,9 @@ std::optional<Stat> stat_of(const std::string& directory) {
   const std::size_t paren = text->rfind(')');
   if (paren == std::string::npos) return std::nullopt;
   Stat s{};
-  if (std::sscanf(text->c_str() + paren + 1, " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld",
-                  &s.state, &s.parent, &s.flags, &s.threads) != 4) {
+  if (std::sscanf(text->c_str() + paren + 1,
+                  " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld", &s.state, &s.parent,
+                  &s.flags, &s.threads) != 4) {
     return std::nullopt;
   }
   return s;
@@ -58,7 +59,8 @@ std::vector<pid_t> children_of(pid_t pid) {
     if (!children) continue;
     for (std::size_t at = 0; at < children->size();) {
       const std::size_t end = std::min(children->find(' ', at), children->size());
-      if (const auto child = number<pid_t>(std::string_view(*children).substr(at, end - at))) found.push_back(*child);
+      if (const auto child = number<pid_t>(std::string_view(*children).substr(at, end - at)))
+        found.push_back(*child);
       at = end + 1;
     }
   }

@@ -28,19 +28,19 @@ enum class Step : int { signals, group, descriptors, limits, groups, gid, uid, d
 
 struct Failure {
   Step step;
-  int code;      // errno
-  int which;     // index of the limit
+  int code;   // errno
+  int which;  // index of the limit
 };
 
 // Everything the child needs, as pointers to memory that the parent owns.
 struct Layout {
   const Launch* launch;
-  std::vector<std::string> strings;       // backing of what follows
-  std::vector<std::string> programs;      // paths to try, in order
+  std::vector<std::string> strings;   // backing of what follows
+  std::vector<std::string> programs;  // paths to try, in order
   std::vector<const char*> argv;
   std::vector<const char*> envp;
-  char* listen_pid = nullptr;             // digits go here; the rest of the slot is already zero
-  std::vector<int> pass;                  // working copy of pass_fds
+  char* listen_pid = nullptr;               // digits go here; the rest of the slot is already zero
+  std::vector<int> pass;                    // working copy of pass_fds
   const std::vector<int>* ignored_signals;  // exec resets handlers by itself, but not these
   int status_fd = -1;
 };
@@ -50,7 +50,7 @@ const std::vector<int>& ignored_signals() {
   static const std::vector<int> ignored = [] {
     std::vector<int> found;
     for (int signo = 1; signo < NSIG; ++signo) {
-      struct sigaction action{};
+      struct sigaction action {};
       if (::sigaction(signo, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) found.push_back(signo);
     }
     return found;
@@ -276,13 +276,15 @@ long plain_fork(Layout& layout, int& pidfd) {
   return pid;
 }
 
-bool can_fall_back(long result) { return result == -ENOSYS || result == -EPERM || result == -EINVAL; }
+bool can_fall_back(long result) {
+  return result == -ENOSYS || result == -EPERM || result == -EINVAL;
+}
 
 std::string exec_hint(const Layout& l, int code) {
   const std::string& program = l.launch->command.front();
   const bool looked_up = program.find('/') == std::string::npos;
   if (code == ENOENT && looked_up) return " (not found in PATH)";
-  struct stat file{};
+  struct stat file {};
   const std::string path =
       l.launch->directory && !program.starts_with('/') ? *l.launch->directory + "/" + program : program;
   if (looked_up || ::stat(path.c_str(), &file) != 0) return "";
@@ -297,25 +299,31 @@ SpawnFailed explain(const Layout& l, const Failure& failure) {
   const Launch& launch = *l.launch;
   const char* reason = ::strerrordesc_np(failure.code);
   switch (failure.step) {
-    case Step::signals: return {fmt::format("set the worker's signal mask: {}", reason), false};
-    case Step::group: return {fmt::format("give the worker a process group: {}", reason), false};
+    case Step::signals:
+      return {fmt::format("set the worker's signal mask: {}", reason), false};
+    case Step::group:
+      return {fmt::format("give the worker a process group: {}", reason), false};
     case Step::descriptors: {
       rlimit files{};
       ::getrlimit(RLIMIT_NOFILE, &files);
-      return {fmt::format("pass {} sockets to the worker: {} (the limit is {} descriptors; raise it with ulimit -n or "
-                          "LimitNOFILE=)",
-                          launch.pass_fds.size(), reason, files.rlim_cur),
+      return {fmt::format(
+                  "pass {} sockets to the worker: {} (the limit is {} descriptors; raise it with ulimit -n or "
+                  "LimitNOFILE=)",
+                  launch.pass_fds.size(), reason, files.rlim_cur),
               false};
     }
     case Step::limits:
-      return {fmt::format("set limit {}: {}", launch.limits[static_cast<std::size_t>(failure.which)].name, reason),
-              false};
+      return {
+          fmt::format("set limit {}: {}", launch.limits[static_cast<std::size_t>(failure.which)].name, reason),
+          false};
     case Step::groups:
     case Step::gid:
     case Step::uid:
-      return {fmt::format("become user {}: {} (graced must run as root for that)", launch.identity->name, reason),
-              false};
-    case Step::directory: return {fmt::format("chdir {}: {}", *launch.directory, reason), false};
+      return {
+          fmt::format("become user {}: {} (graced must run as root for that)", launch.identity->name, reason),
+          false};
+    case Step::directory:
+      return {fmt::format("chdir {}: {}", *launch.directory, reason), false};
     case Step::exec:
       return {fmt::format("exec {}: {}{}", launch.command.front(), reason, exec_hint(l, failure.code)),
               failure.code == ENOENT};

@@ -17,11 +17,11 @@ namespace graced {
 // Descriptors are borrowed for the call. Nothing else than these and stdout (and stdin, stderr
 // where left at -1) reaches the new process.
 struct Launch {
-  std::vector<std::string> command;      // at least one word; without '/' it is looked up in the environment's PATH
+  std::vector<std::string> command;  // at least one word; without '/' it is looked up in the environment's PATH
   std::vector<std::string> environment;  // NAME=VALUE; LISTEN_FDS and its kin are added here
 
-  std::vector<int> pass_fds;             // become 3, 4, …, see sd_listen_fds(3)
-  std::vector<std::string> pass_names;   // as many; LISTEN_FDNAMES
+  std::vector<int> pass_fds;            // become 3, 4, …, see sd_listen_fds(3)
+  std::vector<std::string> pass_names;  // as many; LISTEN_FDNAMES
   int stdin_fd = -1;
   int stderr_fd = -1;
 

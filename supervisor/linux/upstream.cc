@@ -46,7 +46,8 @@ Upstream::Upstream(const std::string& notify_socket) {
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + notify_socket.size());
 
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket && ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) == 0) socket_ = std::move(socket);
+  if (socket && ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) == 0)
+    socket_ = std::move(socket);
 }
 
 void Upstream::tell(Phase phase, const std::string& story) {
@@ -65,7 +66,8 @@ void Upstream::tell(Phase phase, const std::string& story) {
 void Upstream::flush() {
   while (!waiting_.empty()) {
     const std::string& next = waiting_.front();
-    if (::send(socket_.get(), next.data(), next.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN) return;
+    if (::send(socket_.get(), next.data(), next.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+      return;
     waiting_.pop_front();  // sent, or nobody there to send it to
   }
 }

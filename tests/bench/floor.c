@@ -62,8 +62,9 @@ static void open_notify_socket(void) {
   memcpy(address.sun_path, notify_path + strlen("NOTIFY_SOCKET="), name);
   address.sun_path[0] = '\0';
   notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  must(bind(notify, (struct sockaddr*)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + name)) == 0,
-       "floor: notify socket");
+  must(
+      bind(notify, (struct sockaddr*)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + name)) == 0,
+      "floor: notify socket");
   notify = moved_up(notify);
 }
 
@@ -132,9 +133,12 @@ int main(int argc, char** argv) {
   sigprocmask(SIG_BLOCK, &mine, &worker_mask);
 
   for (int option; (option = getopt(argc, argv, "+l:w:")) != -1;) {
-    if (option == 'l' && socket_count < most_sockets) listen_on(atoi(optarg));
-    else if (option == 'w' && atoi(optarg) >= 1 && atoi(optarg) <= most_workers) worker_count = atoi(optarg);
-    else return 2;
+    if (option == 'l' && socket_count < most_sockets)
+      listen_on(atoi(optarg));
+    else if (option == 'w' && atoi(optarg) >= 1 && atoi(optarg) <= most_workers)
+      worker_count = atoi(optarg);
+    else
+      return 2;
   }
   if (optind == argc) {
     fputs("usage: floor [-l PORT]... [-w WORKERS] COMMAND [ARG...]\n", stderr);

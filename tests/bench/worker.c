@@ -62,7 +62,8 @@ static void serve(int fd) {
   const int last = draining || memmem(request, (size_t)n, "Connection: close", 17) != NULL;
   const char* generation = getenv("GRACED_GENERATION");
   char body[64], answer[256];
-  const int length = snprintf(body, sizeof body, "pid %d generation %s\n", getpid(), generation ? generation : "0");
+  const int length =
+      snprintf(body, sizeof body, "pid %d generation %s\n", getpid(), generation ? generation : "0");
   const int total = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s", length,
                              last ? "Connection: close\r\n" : "", body);
   if (send(fd, answer, (size_t)total, MSG_NOSIGNAL) != total || last) hang_up(fd);

@@ -13,12 +13,12 @@
 
 static int failures = 0;
 
-#define CHECK(what)                                            \
-  do {                                                         \
-    if (!(what)) {                                             \
+#define CHECK(what)                                              \
+  do {                                                           \
+    if (!(what)) {                                               \
       fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what); \
-      ++failures;                                              \
-    }                                                          \
+      ++failures;                                                \
+    }                                                            \
   } while (0)
 
 static int readable(int fd) {
@@ -71,9 +71,9 @@ static void words(void) {
 
   char heard[256] = "";
   ssize_t n = 0;
-#define SAYS(call, text)                                          \
-  CHECK((call) == 1);                                             \
-  n = recv(supervisor, heard, sizeof heard - 1, MSG_DONTWAIT);    \
+#define SAYS(call, text)                                       \
+  CHECK((call) == 1);                                          \
+  n = recv(supervisor, heard, sizeof heard - 1, MSG_DONTWAIT); \
   CHECK(n > 0 && (size_t)n == strlen(text) && memcmp(heard, text, (size_t)n) == 0)
   SAYS(graced_ready(), "READY=1");
   SAYS(graced_stopping(), "STOPPING=1");

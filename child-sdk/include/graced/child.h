@@ -48,10 +48,10 @@ int graced_notify(const char* assignments);
 int graced_drain_start(const int* signals, size_t count);
 
 /* All of these need graced_drain_start() first; -EINVAL otherwise. */
-int graced_drain_requested(void);        /* 1 yes, 0 no */
-int graced_drain_signal(void);           /* the first one that came, 0: none */
-int graced_drain_request(void);          /* as if one had come; 0 */
-int graced_drain_wait(int limit_ms);     /* 1 requested, 0 the limit passed; negative limit: for ever */
+int graced_drain_requested(void);    /* 1 yes, 0 no */
+int graced_drain_signal(void);       /* the first one that came, 0: none */
+int graced_drain_request(void);      /* as if one had come; 0 */
+int graced_drain_wait(int limit_ms); /* 1 requested, 0 the limit passed; negative limit: for ever */
 
 /* ---- leaving without dropping anything ---- */
 
@@ -71,9 +71,9 @@ int graced_in_flight_idle_fd(graced_in_flight* requests); /* borrowed */
 
 /* ---- who am I ---- */
 
-uint64_t graced_generation(void);   /* from 1; 0: not a worker of graced */
+uint64_t graced_generation(void); /* from 1; 0: not a worker of graced */
 unsigned graced_worker_number(void);
-const char* graced_name(void);      /* "" without graced; as long-lived as getenv(3)'s */
+const char* graced_name(void); /* "" without graced; as long-lived as getenv(3)'s */
 
 #ifdef __cplusplus
 }
