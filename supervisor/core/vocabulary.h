@@ -10,49 +10,30 @@
 
 namespace graced {
 
-// ---- events ------------------------------------------------------------------------------------
-
 // How a process ended, in words and as a shell would count it.
 struct Exit {
   std::string how;  // "exited with status 1", "killed by SIGSEGV", "exec ./app: No such file…"
   int status = 1;   // exit status, or 128 + signal number; 0 is the only success
 };
 
+// One thing a line, so that all of it is on a page.
+// clang-format off
+
+// ---- events ------------------------------------------------------------------------------------
+
 // What a reload needs besides a process is there: options read, addresses bound, --check passed.
-struct Prepared {
-  GenerationId generation;
-  Policy policy;
-};
-struct PreparationFailed {
-  GenerationId generation;
-  std::string why;
-};
+struct Prepared { GenerationId generation; Policy policy; };
+struct PreparationFailed { GenerationId generation; std::string why; };
 
-struct WorkerReady {
-  WorkerId worker;
-};  // it said READY=1
-struct WorkerListening {
-  WorkerId worker;
-};  // it is seen waiting for connections on every address
-struct WorkerStopping {
-  WorkerId worker;
-};  // it said STOPPING=1
-struct WorkerAsksTime {
-  WorkerId worker;
-  Duration from_now;
-};  // EXTEND_TIMEOUT_USEC=
-struct WorkerGone {
-  WorkerId worker;
-  Exit exit;
-};
+struct WorkerReady { WorkerId worker; };      // it said READY=1
+struct WorkerListening { WorkerId worker; };  // it is seen waiting for connections on every address
+struct WorkerStopping { WorkerId worker; };   // it said STOPPING=1
+struct WorkerAsksTime { WorkerId worker; Duration from_now; };  // EXTEND_TIMEOUT_USEC=
+struct WorkerGone { WorkerId worker; Exit exit; };
 
-struct ReloadAsked {
-  RequestId by;
-};  // the first start, SIGHUP (nobody), `graced reload`
-struct StopAsked {
-  RequestId by;
-};                      // the second one does not wait
-struct HammerAsked {};  // SIGKILL for all that drains now
+struct ReloadAsked { RequestId by; };  // the first start, SIGHUP (nobody), `graced reload`
+struct StopAsked { RequestId by; };    // the second one does not wait
+struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerStopping,
@@ -61,42 +42,20 @@ using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListe
 // ---- actions -----------------------------------------------------------------------------------
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
-struct Prepare {
-  GenerationId generation;
-};
+struct Prepare { GenerationId generation; };
 
 // Start worker number `slot` (0…N-1) of `generation`; a failure comes back as WorkerGone.
 // watch_listening: tell WorkerListening when it is seen waiting for connections.
-struct Spawn {
-  WorkerId worker;
-  GenerationId generation;
-  unsigned slot;
-  bool watch_listening;
-};
+struct Spawn { WorkerId worker; GenerationId generation; unsigned slot; bool watch_listening; };
 
-struct Switch {
-  GenerationId to;
-};  // new connections go there from now on
-struct Abandon {
-  GenerationId generation;
-  std::string why;
-};  // the candidate failed; forget what was prepared
-struct Drain {
-  WorkerId worker;
-};  // tell it to finish what it has and leave
-struct Kill {
-  WorkerId worker;
-};  // the hammer
-struct Answer {
-  RequestId to;
-  bool ok;
-  GenerationId generation;
-  std::string why;
-};
-struct Finished {
-  int exit_status;
-  std::string why;
-};  // the last action there is
+struct Switch { GenerationId to; };                            // new connections go there from now on
+struct Abandon { GenerationId generation; std::string why; };  // the candidate failed; forget what was prepared
+struct Drain { WorkerId worker; };                             // tell it to finish what it has and leave
+struct Kill { WorkerId worker; };                              // the hammer
+struct Answer { RequestId to; bool ok; GenerationId generation; std::string why; };
+struct Finished { int exit_status; std::string why; };         // the last action there is
+
+// clang-format on
 
 using Action = std::variant<Prepare, Spawn, Switch, Abandon, Drain, Kill, Answer, Finished>;
 
