@@ -74,10 +74,10 @@ int main(int argc, char** argv) {
     const std::vector<std::string> environment = own_environment();
     return std::visit(Execute{environment}, parse_command_line({argv + 1, argv + argc}, environment));
   } catch (const UsageError& e) {
-    fmt::print(stderr, "graced: {}\n", e.what());
+    std::fprintf(stderr, "graced: %s\n", e.what());
     return exit_status::usage;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "graced: {}\n", e.what());
+    std::fprintf(stderr, "graced: %s\n", e.what());
     return exit_status::failed;
   }
 }

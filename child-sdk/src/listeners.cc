@@ -167,19 +167,19 @@ std::optional<Listener> take_inherited(std::string_view name, std::optional<Kind
   return inheritance().take([&](const Passed& p) { return p.name == name && (!kind || p.kind == *kind); });
 }
 
-Listener listen(std::string_view name, std::string_view text) {
-  const Address address = parse_address(text);
+Listener listen(std::string_view name, std::string_view address) {
+  const Address where = parse_address(address);
   const std::lock_guard lock(inheritance_mutex);
   Inheritance& all = inheritance();
-  if (all.size() == 0) return {bind_address(address).release(), std::string(name), address.kind, false};
+  if (all.size() == 0) return {bind_address(where).release(), std::string(name), where.kind, false};
 
-  auto found = all.take([&](const Passed& p) { return p.name == name && p.kind == address.kind; });
-  if (!found && all.size() == 1) found = all.take([&](const Passed& p) { return p.kind == address.kind; });
+  auto found = all.take([&](const Passed& p) { return p.name == name && p.kind == where.kind; });
+  if (!found && all.size() == 1) found = all.take([&](const Passed& p) { return p.kind == where.kind; });
   if (!found) {
     throw sys_error_of(ENOENT, "no inherited socket is left for '" + std::string(name) + "' (" +
-                                   std::string(text) + "), passed were " + all.names());
+                                   std::string(address) + "), passed were " + all.names());
   }
-  if (address.kind != Kind::datagram && !listens(found->fd())) {
+  if (where.kind != Kind::datagram && !listens(found->fd())) {
     throw sys_error_of(EINVAL, "inherited socket '" + found->name() + "' does not listen");
   }
   return std::move(*found);

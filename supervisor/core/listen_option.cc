@@ -23,7 +23,7 @@ std::invalid_argument bad(fmt::format_string<Args...> what, Args&&... args) {
 }
 
 // What to tell of an option that cannot be had: where it can.
-constexpr Text anywhere = "";
+constexpr Text anywhere;
 constexpr Text ip = "tcp and udp";
 constexpr Text tcp = "tcp";
 constexpr Text connections = "tcp, unix and unix-seqpacket";
