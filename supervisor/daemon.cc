@@ -13,7 +13,6 @@
 #include "linux/control_places.h"
 #include "linux/footprint.h"
 #include "linux/inherited_sockets.h"
-#include "linux/journal.h"
 #include "linux/sys_error.h"
 #include "option_values.h"
 
