@@ -49,16 +49,20 @@ bool came_through_exec(int fd) {
 
 }  // namespace
 
-std::vector<std::shared_ptr<Listener>> inherited_sockets(const ListenVariables& variables) {
+AnnouncedSockets announced_sockets(const ListenVariables& variables, pid_t self) {
   if (!variables.pid || !variables.fds) return {};
-  if (number("LISTEN_PID", *variables.pid) != ::getpid()) return {};
-  const int count = number("LISTEN_FDS", *variables.fds);
-  const auto names = split_names(variables.names);
-  if (names.size() > static_cast<std::size_t>(count)) {
+  if (number("LISTEN_PID", *variables.pid) != self) return {};
+  AnnouncedSockets announced{number("LISTEN_FDS", *variables.fds), split_names(variables.names)};
+  if (announced.names.size() > static_cast<std::size_t>(announced.count)) {
     throw std::runtime_error(
         fmt::format("LISTEN_FDNAMES={} has {} names, but LISTEN_FDS={} announces fewer sockets",
-                    printable(*variables.names), names.size(), count));
+                    printable(*variables.names), announced.names.size(), announced.count));
   }
+  return announced;
+}
+
+std::vector<std::shared_ptr<Listener>> inherited_sockets(const ListenVariables& variables) {
+  const auto [count, names] = announced_sockets(variables, ::getpid());
 
   std::vector<ListenSpec> specs;
   for (int i = 0; i < count; ++i) {

@@ -1,6 +1,8 @@
 // Sockets that whoever started graced hands over as sd_listen_fds(3) describes.
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,9 +19,17 @@ struct ListenVariables {
   std::optional<std::string> names;
 };
 
+// What they announce to the process `self`, without a look at any descriptor.
+struct AnnouncedSockets {
+  int count = 0;                   // from descriptor 3 on
+  std::vector<std::string> names;  // at most `count`; an empty one is no name
+};
+AnnouncedSockets announced_sockets(const ListenVariables& variables, pid_t self);
+
 // Takes descriptors 3, 4, … and moves them to other numbers. None if LISTEN_PID is not ours. The name
 // is the one in LISTEN_FDNAMES, else ListenSpec's for `fd:N`. Throws std::runtime_error with one line
-// ("LISTEN_FDS=3 announces descriptor 5, but it is not open"), and then nothing was moved.
+// ("LISTEN_FDS=3 announces descriptor 5, but it is not open"), and then nothing was moved. So does
+// the above.
 std::vector<std::shared_ptr<Listener>> inherited_sockets(const ListenVariables& variables);
 
 }  // namespace graced

@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <set>
@@ -20,6 +19,7 @@
 #include <string_view>
 
 #include "linux/proc_file.h"
+#include "linux/proc_text.h"
 #include "linux/process.h"
 
 namespace graced {
@@ -29,14 +29,8 @@ namespace {
 using Inodes = std::set<ino_t>;
 using Descriptors = std::map<int, ino_t>;  // of the process looked at: those of our sockets
 
-// A tfd line of an epoll instance tells the inode itself, which stays true when the number was
-// closed and given away since.
 void add_epoll_targets(const std::string& fdinfo, const Inodes& wanted, Inodes& waiting) {
-  const std::string text = contents_of(fdinfo).value_or("");
-  for (std::size_t at = text.find("tfd:"); at != std::string::npos; at = text.find("tfd:", at + 1)) {
-    const std::size_t ino = text.find("ino:", at);
-    if (ino == std::string::npos) return;
-    const ino_t inode = std::strtoul(text.c_str() + ino + 4, nullptr, 16);
+  for (const ino_t inode : parse_epoll_info(contents_of(fdinfo).value_or(""))) {
     if (wanted.contains(inode)) waiting.insert(inode);
   }
 }
@@ -52,14 +46,12 @@ void add_descriptor(int fd, const Descriptors& ours, Inodes& waiting) {
   if (const auto found = ours.find(fd); found != ours.end()) waiting.insert(found->second);
 }
 
-// proc(5): "number arg0 … arg5 sp pc" of a blocked thread, "running" else.
 void add_blocked_on(pid_t pid, const std::string& syscall_path, const Descriptors& ours, Inodes& waiting) {
-  const std::string text = contents_of(syscall_path).value_or("");
-  long number = -1;
-  std::array<unsigned long, 3> args{};
-  if (std::sscanf(text.c_str(), "%ld %lx %lx %lx", &number, &args[0], &args[1], &args[2]) != 4) return;
+  const auto call = parse_syscall(contents_of(syscall_path).value_or(""));
+  if (!call) return;
+  const auto& args = call->arguments;
 
-  switch (number) {
+  switch (call->number) {
     case SYS_accept:
     case SYS_accept4:
     case SYS_recvfrom:

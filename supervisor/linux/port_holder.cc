@@ -8,13 +8,15 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <vector>
 
+#include "core/number.h"
 #include "core/printable.h"
 #include "linux/fd.h"
+#include "linux/net_table.h"
 #include "linux/proc_file.h"
 #include "linux/process.h"
 
@@ -60,47 +62,6 @@ std::optional<Endpoint> endpoint(const sockaddr* address) {
   return std::nullopt;
 }
 
-template <class Number>
-bool read_number(std::string_view text, Number& number, int base) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
-// "0100007F:1F90": the address in 32-bit words as they lie in memory.
-std::optional<Endpoint> parse_endpoint(std::string_view text) {
-  const auto colon = text.find(':');
-  if (colon != 8 && colon != 32) return std::nullopt;
-  Endpoint found{any_v4, 0};
-  std::size_t at = colon == 8 ? 12 : 0;
-  for (std::size_t digits = 0; digits < colon; digits += 8, at += 4) {
-    std::uint32_t word = 0;
-    if (!read_number(text.substr(digits, 8), word, 16)) return std::nullopt;
-    std::memcpy(&found.ip[at], &word, 4);
-  }
-  if (!read_number(text.substr(colon + 1), found.port, 16)) return std::nullopt;
-  return found;
-}
-
-// The next word of a line of /proc/net, which is cut off; empty at the end.
-std::string_view next_word(std::string_view& line) {
-  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-  const auto word = line.substr(0, line.find(' '));
-  line.remove_prefix(word.size());
-  return word;
-}
-
-// The lines of a table of /proc/net without its heading; `text` must outlive them.
-std::vector<std::string_view> rows_of(std::string_view text) {
-  std::vector<std::string_view> rows;
-  while (!text.empty()) {
-    const auto row = text.substr(0, text.find('\n'));
-    rows.push_back(row);
-    text.remove_prefix(std::min(row.size() + 1, text.size()));
-  }
-  if (!rows.empty()) rows.erase(rows.begin());
-  return rows;
-}
-
 // The socket in /proc/net/{tcp,udp}{,6} that is most in our way: one that listens before a mere
 // connection, the very same address before one that covers it.
 std::optional<Inode> find_in_our_way(const std::vector<const char*>& tables, const Endpoint& wanted) {
@@ -108,21 +69,12 @@ std::optional<Inode> find_in_our_way(const std::vector<const char*>& tables, con
   int best_rank = -1;
   for (const char* const table : tables) {
     const std::string text = contents_of(table).value_or("");
-    for (std::string_view row : rows_of(text)) {
-      // "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …"
-      next_word(row);
-      const auto there = parse_endpoint(next_word(row));
-      next_word(row);
-      const auto state = next_word(row);
-      for (int i = 0; i < 5; ++i) next_word(row);
-      Inode inode = 0;
-      if (!there || there->port != wanted.port || !overlap(there->ip, wanted.ip)) continue;
-      if (!read_number(next_word(row), inode, 10) || inode == 0) continue;
-      const bool listens = state == "0A" || state == "07";  // TCP_LISTEN; unconnected UDP
-      const int rank = (listens ? 2 : 0) + (there->ip == wanted.ip ? 1 : 0);
+    for (const InternetRow& row : parse_internet_table(text)) {
+      if (row.inode == 0 || row.port != wanted.port || !overlap(row.ip, wanted.ip)) continue;
+      const int rank = (row.listens ? 2 : 0) + (row.ip == wanted.ip ? 1 : 0);
       if (rank <= best_rank) continue;
       best_rank = rank;
-      best = inode;
+      best = row.inode;
     }
   }
   return best;
@@ -141,8 +93,8 @@ std::optional<PortHolder> holder_of(Inode inode) {
   const std::string wanted = fmt::format("socket:[{}]", inode);
   std::vector<pid_t> holders;
   for (const std::string& entry : entries_of("/proc")) {
-    pid_t pid = 0;
-    if (read_number(entry, pid, 10) && has_open(pid, wanted)) holders.push_back(pid);
+    const auto pid = parse_number<pid_t>(entry, 1, std::numeric_limits<pid_t>::max());
+    if (pid && has_open(*pid, wanted)) holders.push_back(*pid);
   }
   std::ranges::sort(holders);
   for (const pid_t pid : holders) {
@@ -177,15 +129,9 @@ std::optional<PortHolder> holder_of_udp(const sockaddr* address) {
 
 std::optional<PortHolder> holder_of_unix(std::string_view path) {
   const std::string text = contents_of("/proc/self/net/unix").value_or("");
-  for (std::string_view row : rows_of(text)) {
-    // "Num RefCount Protocol Flags Type St Inode Path", where accepted connections have their listener's path.
-    for (int i = 0; i < 4; ++i) next_word(row);
-    const bool datagrams = next_word(row) == "0002";
-    const bool connected = next_word(row) == "03";
-    Inode inode = 0;
-    if (!read_number(next_word(row), inode, 10) || (connected && !datagrams)) continue;
-    if (row.empty() || row.substr(1) != path) continue;
-    if (auto holder = holder_of(inode)) return holder;
+  for (const UnixRow& row : parse_unix_table(text)) {
+    if ((row.connected && !row.datagrams) || row.path.empty() || row.path != path) continue;
+    if (auto holder = holder_of(row.inode)) return holder;
   }
   return std::nullopt;
 }

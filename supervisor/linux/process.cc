@@ -4,44 +4,18 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstdio>
-#include <string_view>
+#include <string>
 
 #include "linux/proc_file.h"
+#include "linux/proc_text.h"
 
 namespace graced {
 
 namespace {
 
-struct Stat {
-  char state;
-  pid_t parent;
-  unsigned flags;  // PF_*
-  long threads;
-};
-
-// proc(5): "PID (comm) state ppid pgrp session tty_nr tpgid flags …", threads are field 20; comm may
-// hold anything.
-std::optional<Stat> stat_of(const std::string& directory) {
+std::optional<ProcessStat> stat_of(const std::string& directory) {
   const auto text = contents_of(directory + "/stat");
-  if (!text) return std::nullopt;
-  const std::size_t paren = text->rfind(')');
-  if (paren == std::string::npos) return std::nullopt;
-  Stat s{};
-  if (std::sscanf(text->c_str() + paren + 1,
-                  " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld", &s.state, &s.parent,
-                  &s.flags, &s.threads) != 4) {
-    return std::nullopt;
-  }
-  return s;
-}
-
-template <class Number>
-std::optional<Number> number(std::string_view text) {
-  Number n{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error != std::errc{} || end == text.data()) return std::nullopt;
-  return n;
+  return text ? parse_stat(*text) : std::nullopt;
 }
 
 }  // namespace
@@ -57,12 +31,8 @@ std::vector<pid_t> children_of(pid_t pid) {
   for (const std::string& task : entries_of(tasks)) {
     const auto children = contents_of(tasks + "/" + task + "/children");
     if (!children) continue;
-    for (std::size_t at = 0; at < children->size();) {
-      const std::size_t end = std::min(children->find(' ', at), children->size());
-      if (const auto child = number<pid_t>(std::string_view(*children).substr(at, end - at)))
-        found.push_back(*child);
-      at = end + 1;
-    }
+    const std::vector<pid_t> direct = parse_children(*children);
+    found.insert(found.end(), direct.begin(), direct.end());
   }
   return found;
 }
@@ -80,7 +50,7 @@ namespace {
 
 constexpr unsigned pf_exiting = 0x4;
 
-bool ends(const std::optional<Stat>& s) {
+bool ends(const std::optional<ProcessStat>& s) {
   return !s || (s->flags & pf_exiting) != 0 || s->state == 'Z' || s->state == 'X';
 }
 
@@ -108,34 +78,19 @@ Rest rest_of(pid_t pid) {
 }
 
 Duration time_run(pid_t pid) {
-  const auto text = contents_of(fmt::format("/proc/{}/schedstat", pid));
-  return std::chrono::nanoseconds(text ? number<std::int64_t>(*text).value_or(0) : 0);
+  const std::string text = contents_of(fmt::format("/proc/{}/schedstat", pid)).value_or("");
+  std::int64_t nanoseconds = 0;
+  std::from_chars(text.data(), text.data() + text.size(), nanoseconds);
+  return std::chrono::nanoseconds(nanoseconds);
 }
 
 std::optional<WorkerMark> mark_of(pid_t pid) {
   const auto environment = contents_of(fmt::format("/proc/{}/environ", pid));
-  if (!environment) return std::nullopt;
-  std::optional<std::uint64_t> generation;
-  std::optional<unsigned> slot;
-  for (std::string_view rest = *environment; !rest.empty();) {
-    const std::size_t end = std::min(rest.find('\0'), rest.size());
-    const std::string_view e = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    constexpr std::string_view generation_key = "GRACED_GENERATION=";
-    constexpr std::string_view slot_key = "GRACED_WORKER=";
-    if (e.starts_with(generation_key)) generation = number<std::uint64_t>(e.substr(generation_key.size()));
-    if (e.starts_with(slot_key)) slot = number<unsigned>(e.substr(slot_key.size()));
-  }
-  if (!generation || !slot) return std::nullopt;
-  return WorkerMark{*generation, *slot};
+  return environment ? parse_mark(*environment) : std::nullopt;
 }
 
 pid_t pid_of(int pidfd) {
-  const auto info = contents_of(fmt::format("/proc/self/fdinfo/{}", pidfd));
-  if (!info) return -1;
-  const std::size_t at = info->find("Pid:\t");
-  if (at == std::string::npos) return -1;
-  return number<pid_t>(std::string_view(*info).substr(at + 5)).value_or(-1);
+  return parse_pidfd_info(contents_of(fmt::format("/proc/self/fdinfo/{}", pidfd)).value_or(""));
 }
 
 std::string name_of(pid_t pid) {

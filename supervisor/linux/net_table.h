@@ -1,0 +1,28 @@
+// The tables of /proc/net taken apart: which socket, by its inode, is bound where. Nothing here reads a
+// file; a row that makes no sense is left out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace graced {
+
+struct InternetRow {                // of tcp, tcp6, udp, udp6
+  std::array<std::uint8_t, 16> ip;  // IPv4 as ::ffff:a.b.c.d
+  std::uint16_t port;
+  bool listens;  // or, for UDP, takes datagrams from everybody
+  std::uint64_t inode;
+};
+std::vector<InternetRow> parse_internet_table(std::string_view text);
+
+struct UnixRow {
+  bool datagrams;
+  bool connected;
+  std::uint64_t inode;
+  std::string_view path;  // within the text; empty if it is unnamed
+};
+std::vector<UnixRow> parse_unix_table(std::string_view text);
+
+}  // namespace graced

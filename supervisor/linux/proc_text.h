@@ -1,0 +1,45 @@
+// The texts of /proc/PID taken apart. The kernel writes them, but what stands in them, names and
+// environments, is any process's choice. Nothing here reads a file, nothing fails: what makes no sense is no
+// answer.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "linux/process.h"
+
+namespace graced {
+
+struct ProcessStat {
+  char state;
+  pid_t parent;
+  unsigned flags;  // PF_*
+  long threads;
+};
+std::optional<ProcessStat> parse_stat(const std::string& text);
+
+std::vector<pid_t> parse_children(std::string_view text);  // of task/TID/children
+
+// Of environ: the last of each kind counts.
+std::optional<WorkerMark> parse_mark(std::string_view environment);
+
+// The process of a pidfd, from its fdinfo; -1 if that tells none.
+pid_t parse_pidfd_info(std::string_view text);
+
+// The inodes that an epoll instance watches, from its fdinfo.
+std::vector<ino_t> parse_epoll_info(const std::string& text);
+
+// What a thread is blocked in; nullopt if it runs.
+struct BlockedCall {
+  long number;  // SYS_*
+  std::array<unsigned long, 3> arguments;
+};
+std::optional<BlockedCall> parse_syscall(const std::string& text);
+
+}  // namespace graced
