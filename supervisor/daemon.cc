@@ -9,12 +9,12 @@
 #include <algorithm>
 
 #include "core/story.h"
-#include "environment.h"
 #include "linux/control_places.h"
 #include "linux/footprint.h"
 #include "linux/inherited_sockets.h"
 #include "linux/sys_error.h"
-#include "option_values.h"
+#include "options/environment.h"
+#include "options/option_values.h"
 
 namespace graced {
 

@@ -24,7 +24,7 @@
 #include "linux/stderr_pipe.h"
 #include "linux/upstream.h"
 #include "log.h"
-#include "options.h"
+#include "options/options.h"
 #include "plan.h"
 #include "stderr_watch.h"
 #include "worker_process.h"

@@ -11,7 +11,7 @@
 #include "daemon.h"
 #include "linux/listening.h"
 #include "linux/process.h"
-#include "option_values.h"
+#include "options/option_values.h"
 
 namespace graced {
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "options.h"
+#include "options/options.h"
 
 namespace graced {
 

@@ -6,11 +6,11 @@
 #include <cstdio>
 #include <exception>
 
-#include "check_view.h"
-#include "client.h"
-#include "command_line.h"
+#include "client/client.h"
 #include "daemon.h"
-#include "options.h"
+#include "options/check_view.h"
+#include "options/command_line.h"
+#include "options/options.h"
 
 namespace graced {
 namespace {

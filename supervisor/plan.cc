@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "linux/account.h"
-#include "option_fd_names.h"
+#include "options/option_fd_names.h"
 
 namespace graced {
 

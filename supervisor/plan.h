@@ -9,7 +9,7 @@
 
 #include "linux/listener.h"
 #include "linux/spawn.h"
-#include "options.h"
+#include "options/options.h"
 
 namespace graced {
 

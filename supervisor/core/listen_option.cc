@@ -1,3 +1,4 @@
+// Options by name, one reader for each kind of value.
 #include "core/listen_option.h"
 
 #include <fmt/format.h>

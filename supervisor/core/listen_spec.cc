@@ -1,3 +1,4 @@
+// From the left: the kind, the host or path, the port, then the options.
 #include "core/listen_spec.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The fewest slips between two words: a letter too many, too few or wrong, or two of them swapped.
 #include "core/nearest.h"
 
 #include <fmt/format.h>

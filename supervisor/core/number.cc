@@ -1,3 +1,4 @@
+// Sizes with a suffix, and yes or no.
 #include "core/number.h"
 
 #include <limits>

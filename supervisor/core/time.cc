@@ -1,3 +1,4 @@
+// TIME, read from and written as `250ms`, `5s`, `2min`, `1h`, `infinity`.
 #include "core/time.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// sched_getaffinity(2): what this process may use, not what the machine has.
 #include "linux/cpus.h"
 
 #include <sched.h>

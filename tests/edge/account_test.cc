@@ -1,3 +1,4 @@
+// Users and groups by name and number, against this machine's own.
 #include "linux/account.h"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,6 @@
 // `graced reload`, `stop`, `hammer`, `status` and `list` against instances: what they say, where, and the
 // exit status.
-#include "client.h"
+#include "client/client.h"
 
 #include <doctest/doctest.h>
 

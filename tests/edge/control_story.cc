@@ -1,3 +1,4 @@
+// The other process, its two pipes, and the words that go through them.
 #include "control_story.h"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// LISTEN_FDS and its relatives, right and wrong, in a process of its own each.
 #include "linux/inherited_sockets.h"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// Addresses bound for real: what the kernel says of the sockets, and what is said when it refuses.
 #include "linux/listener.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// The pid file: whole at every moment, and removed by nobody but its writer.
 #include "linux/pid_file.h"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// Who holds a port, told by /proc while somebody does.
 #include "linux/port_holder.h"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// Socket files: stale ones replaced, live ones and others' left alone.
 #include "linux/unix_path.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Clients that connect, ask, wait and ask again, and the one loop that serves them.
 #include "generator.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The text of --help, and arguments as it promises to read them.
 #include "options.h"
 
 #include <fmt/format.h>

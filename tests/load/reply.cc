@@ -1,3 +1,4 @@
+// Status line, headers, then a body by length, in chunks, or until the end.
 #include "reply.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Counters, times in buckets that widen with what falls into them, and the line of JSON they end as.
 #include "tally.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// HOST:PORT or unix:PATH, from many loopback addresses where one would run out of ports.
 #include "target.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
-#include "check_view.h"
+// What `graced check` prints, to the letter.
+#include "options/check_view.h"
 
 #include <doctest/doctest.h>
 

@@ -1,13 +1,14 @@
-#include "command_line.h"
+// Commands and their words: what is taken, and what is said when it is not.
+#include "options/command_line.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <sstream>
 
-#include "command_table.h"
-#include "option_table.h"
-#include "options.h"
+#include "options/command_table.h"
+#include "options/option_table.h"
+#include "options/options.h"
 
 using namespace graced;
 

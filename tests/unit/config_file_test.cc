@@ -1,8 +1,9 @@
-#include "config_file.h"
+// Configuration files: lines, comments, and where a mistake is.
+#include "options/config_file.h"
 
 #include <doctest/doctest.h>
 
-#include "options.h"
+#include "options/options.h"
 
 using namespace graced;
 

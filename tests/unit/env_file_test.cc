@@ -1,11 +1,12 @@
-#include "env_file.h"
+// Environment files: quoting as systemd has it, and where a mistake is.
+#include "options/env_file.h"
 
 #include <doctest/doctest.h>
 
 #include <stdexcept>
 #include <system_error>
 
-#include "options.h"
+#include "options/options.h"
 #include "written_files.h"
 
 using namespace graced;

@@ -1,3 +1,4 @@
+// Every form of an address, and what is said of those that are none.
 #include "core/listen_spec.h"
 
 #include <doctest/doctest.h>

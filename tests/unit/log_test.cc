@@ -1,3 +1,4 @@
+// Log lines as text, JSON and journal fields.
 #include "log.h"
 
 #include <doctest/doctest.h>

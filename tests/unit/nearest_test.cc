@@ -1,3 +1,4 @@
+// Which word is taken for the one that was meant.
 #include "core/nearest.h"
 
 #include <doctest/doctest.h>

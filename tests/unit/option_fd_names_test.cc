@@ -1,4 +1,5 @@
-#include "option_fd_names.h"
+// {fd:NAME} becomes a number, or is refused.
+#include "options/option_fd_names.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
-#include "options.h"
+// Options in their layers: who wins, what the values become, what does not go together.
+#include "options/options.h"
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>

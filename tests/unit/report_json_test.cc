@@ -1,5 +1,5 @@
 // What programs read of an instance: names and units that stay.
-#include "report_json.h"
+#include "client/report_json.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // What people see of an instance, to the letter.
-#include "report_text.h"
+#include "client/report_text.h"
 
 #include <doctest/doctest.h>
 

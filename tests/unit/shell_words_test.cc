@@ -1,4 +1,5 @@
-#include "shell_words.h"
+// Words split and joined as a shell would.
+#include "options/shell_words.h"
 
 #include <doctest/doctest.h>
 

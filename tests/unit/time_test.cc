@@ -1,3 +1,4 @@
+// TIME, read and written.
 #include "core/time.h"
 
 #include <doctest/doctest.h>

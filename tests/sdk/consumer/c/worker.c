@@ -1,3 +1,4 @@
+/* The least that uses the C form: it is built against an installed tree. */
 #include <graced/child.h>
 #include <stddef.h>
 

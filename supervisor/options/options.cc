@@ -1,4 +1,5 @@
-#include "options.h"
+// From layers of text to values, and what only the whole of them can tell.
+#include "options/options.h"
 
 #include <fmt/format.h>
 
@@ -8,11 +9,11 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "env_file.h"
-#include "one_line.h"
-#include "option_layers.h"
-#include "option_table.h"
-#include "option_values.h"
+#include "options/env_file.h"
+#include "options/one_line.h"
+#include "options/option_layers.h"
+#include "options/option_table.h"
+#include "options/option_values.h"
 
 namespace graced {
 

@@ -1,4 +1,5 @@
-#include "text_file.h"
+// Read to its end; what is far too long or no text is refused.
+#include "options/text_file.h"
 
 #include <array>
 #include <cerrno>

@@ -1,4 +1,5 @@
-#include "option_fd_names.h"
+// One pass from brace to brace.
+#include "options/option_fd_names.h"
 
 #include <fmt/format.h>
 

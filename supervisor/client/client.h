@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <optional>
 
-#include "command_line.h"
 #include "core/time.h"
 #include "linux/control_places.h"
+#include "options/command_line.h"
 
 namespace graced {
 

@@ -1,8 +1,9 @@
-#include "command_table.h"
+// The table, and where `run` takes its words from.
+#include "options/command_table.h"
 
 #include <algorithm>
 
-#include "option_table.h"
+#include "options/option_table.h"
 
 namespace graced {
 

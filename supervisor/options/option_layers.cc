@@ -1,4 +1,5 @@
-#include "option_layers.h"
+// File, environment and command line, read in this order, each over what is there.
+#include "options/option_layers.h"
 
 #include <fmt/format.h>
 
@@ -6,14 +7,14 @@
 #include <cctype>
 #include <stdexcept>
 
-#include "config_file.h"
 #include "core/nearest.h"
-#include "environment.h"
-#include "one_line.h"
-#include "option_table.h"
-#include "options.h"
-#include "shell_words.h"
-#include "text_file.h"
+#include "options/config_file.h"
+#include "options/environment.h"
+#include "options/one_line.h"
+#include "options/option_table.h"
+#include "options/options.h"
+#include "options/shell_words.h"
+#include "options/text_file.h"
 
 namespace graced {
 

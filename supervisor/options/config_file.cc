@@ -1,4 +1,5 @@
-#include "config_file.h"
+// Boost.Program_options reads the file; what it complains of becomes file:line.
+#include "options/config_file.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +7,8 @@
 #include <boost/program_options.hpp>
 #include <sstream>
 
-#include "one_line.h"
-#include "options.h"
+#include "options/one_line.h"
+#include "options/options.h"
 
 namespace graced {
 

@@ -1,4 +1,5 @@
-#include "shell_words.h"
+// One letter at a time, with what quotes and backslashes make of it.
+#include "options/shell_words.h"
 
 #include <stdexcept>
 

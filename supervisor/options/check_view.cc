@@ -1,4 +1,5 @@
-#include "check_view.h"
+// What was said and where, in columns, then what is left at its default.
+#include "options/check_view.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "one_line.h"
+#include "options/one_line.h"
 
 namespace graced {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "options.h"
+#include "options/options.h"
 
 namespace graced {
 

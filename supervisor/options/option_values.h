@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/time.h"
-#include "options.h"
+#include "options/options.h"
 
 namespace graced {
 

@@ -1,11 +1,12 @@
-#include "help.h"
+// Columns, and sentences broken where they would be too wide.
+#include "options/help.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <string_view>
 
-#include "option_table.h"
+#include "options/option_table.h"
 
 namespace graced {
 

@@ -1,4 +1,5 @@
-#include "one_line.h"
+// What would break a line or a terminal is escaped, and what is too long is cut.
+#include "options/one_line.h"
 
 #include <fmt/format.h>
 

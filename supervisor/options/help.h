@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "command_table.h"
+#include "options/command_table.h"
 
 namespace graced {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "option_words.h"
-#include "options.h"
+#include "options/option_words.h"
+#include "options/options.h"
 
 namespace graced {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "option_words.h"
+#include "options/option_words.h"
 
 namespace graced {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "options.h"
+#include "options/options.h"
 
 namespace graced {
 

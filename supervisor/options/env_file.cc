@@ -1,13 +1,14 @@
-#include "env_file.h"
+// One pass over the text, as systemd makes it.
+#include "options/env_file.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <system_error>
 
-#include "one_line.h"
-#include "options.h"
-#include "text_file.h"
+#include "options/one_line.h"
+#include "options/options.h"
+#include "options/text_file.h"
 
 namespace graced {
 

@@ -1,4 +1,5 @@
-#include "option_table.h"
+// The table: name, argument, words for the help, and how it is read and shown.
+#include "options/option_table.h"
 
 #include <fmt/format.h>
 
@@ -7,9 +8,9 @@
 #include <stdexcept>
 #include <vector>
 
-#include "env_file.h"
-#include "option_values.h"
-#include "shell_words.h"
+#include "options/env_file.h"
+#include "options/option_values.h"
+#include "options/shell_words.h"
 
 namespace graced {
 

@@ -1,4 +1,5 @@
-#include "option_words.h"
+// Boost.Program_options takes the words apart; where the options end is found before it looks.
+#include "options/option_words.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +8,8 @@
 #include <iterator>
 
 #include "core/nearest.h"
-#include "one_line.h"
-#include "options.h"
+#include "options/one_line.h"
+#include "options/options.h"
 
 namespace graced {
 

@@ -1,4 +1,5 @@
-#include "option_values.h"
+// One reader and one writer for each kind of value.
+#include "options/option_values.h"
 
 #include <fmt/format.h>
 #include <string.h>  // NOLINT(modernize-deprecated-headers): sigabbrev_np is not in <cstring>
@@ -12,7 +13,7 @@
 #include "core/nearest.h"
 #include "core/number.h"
 #include "linux/cpus.h"
-#include "shell_words.h"
+#include "options/shell_words.h"
 
 namespace graced {
 

@@ -1,5 +1,5 @@
 // Entries and one table, aligned by characters; what workers say is made printable first.
-#include "report_text.h"
+#include "client/report_text.h"
 
 #include <fmt/format.h>
 

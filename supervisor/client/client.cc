@@ -1,5 +1,5 @@
 // From a target to an instance, from an answer to words and an exit status.
-#include "client.h"
+#include "client/client.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,10 +9,10 @@
 #include <system_error>
 #include <vector>
 
+#include "client/report_json.h"
+#include "client/report_text.h"
 #include "core/printable.h"
 #include "linux/control_client.h"
-#include "report_json.h"
-#include "report_text.h"
 
 namespace graced {
 namespace {

@@ -1,5 +1,5 @@
 // Each plain struct as an object, in the order of the documentation.
-#include "report_json.h"
+#include "client/report_json.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,17 +1,18 @@
-#include "command_line.h"
+// The first word is the command; what follows is read by that command's table.
+#include "options/command_line.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <stdexcept>
 
-#include "command_table.h"
 #include "core/nearest.h"
-#include "environment.h"
-#include "help.h"
-#include "one_line.h"
-#include "option_values.h"
-#include "options.h"
+#include "options/command_table.h"
+#include "options/environment.h"
+#include "options/help.h"
+#include "options/one_line.h"
+#include "options/option_values.h"
+#include "options/options.h"
 
 namespace graced {
 
