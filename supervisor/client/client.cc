@@ -9,6 +9,7 @@
 #include <system_error>
 #include <vector>
 
+#include "client/readiness.h"
 #include "client/report_json.h"
 #include "client/report_text.h"
 #include "core/printable.h"
@@ -146,6 +147,31 @@ int not_done(const char* verb, const std::string& name, const ControlReply& repl
   return exit_status::failed;
 }
 
+int show(const InstanceReport& report, StatusView view, const Terminal& terminal) {
+  const std::string who = printable(report.name);
+  switch (view) {
+    case StatusView::text:
+      fmt::print(terminal.out, "{}", report_text(report, terminal.colour));
+      return exit_status::done;
+    case StatusView::json:
+      fmt::print(terminal.out, "{}", report_json(report));
+      return exit_status::done;
+    case StatusView::alive:  // it has answered
+      fmt::print(terminal.out, "{}: alive, {}\n", who, printable(report.phase));
+      return exit_status::done;
+    case StatusView::ready: {
+      const Readiness readiness = readiness_of(report);
+      if (!readiness.ready) {
+        fmt::print(terminal.err, "graced: '{}' is not ready: {}\n", who, readiness.why);
+        return exit_status::failed;
+      }
+      fmt::print(terminal.out, "{}: ready, {}\n", who, readiness.why);
+      return exit_status::done;
+    }
+  }
+  return exit_status::failed;
+}
+
 }  // namespace
 
 Terminal this_terminal() {
@@ -196,14 +222,13 @@ int client_hammer(const Target& target, const Terminal& terminal) {
   });
 }
 
-int client_status(const Target& target, bool json, const Terminal& terminal) {
+int client_status(const Target& target, StatusView view, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);
     InstanceReport report;
     const ControlReply reply = reach(chosen).report(report);
     if (reply.outcome != ControlOutcome::ok) return not_done("status", chosen.name, reply, terminal);
-    fmt::print(terminal.out, "{}", json ? report_json(report) : report_text(report, terminal.colour));
-    return exit_status::done;
+    return show(report, view, terminal);
   });
 }
 

@@ -34,7 +34,7 @@ Terminal this_terminal();
 int client_reload(const Target&, std::optional<Duration> limit, const Terminal&);
 int client_stop(const Target&, std::optional<Duration> limit, const Terminal&);
 int client_hammer(const Target&, const Terminal&);
-int client_status(const Target&, bool json, const Terminal&);
+int client_status(const Target&, StatusView, const Terminal&);
 int client_list(bool json, const Terminal&);
 
 }  // namespace graced

@@ -74,6 +74,21 @@ Patience patience_of(const ParsedWords& parsed) {
   return patience;
 }
 
+StatusView view_of(const ParsedWords& parsed) {
+  StatusView view = StatusView::text;
+  std::string_view chosen;
+  for (const auto& [option, asked] :
+       {std::pair{"json", StatusView::json}, std::pair{"ready", StatusView::ready},
+        std::pair{"alive", StatusView::alive}}) {
+    if (!given(parsed, option)) continue;
+    if (!chosen.empty())
+      throw UsageError{fmt::format("--{} and --{} cannot both be told at once", chosen, option)};
+    chosen = option;
+    view = asked;
+  }
+  return view;
+}
+
 [[noreturn]] void unknown_command(const std::string& word) {
   const auto shown = one_line(word);
   if (word.starts_with('-')) {
@@ -126,7 +141,7 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment) {
     case CommandKind::hammer:
       return HammerCommand{target_of(*command, parsed, environment)};
     case CommandKind::status:
-      return StatusCommand{target_of(*command, parsed, environment), given(parsed, "json")};
+      return StatusCommand{target_of(*command, parsed, environment), view_of(parsed)};
     case CommandKind::list:
       if (!parsed.rest.empty()) {
         throw UsageError{fmt::format("list takes no NAME; for one instance: graced status {}",

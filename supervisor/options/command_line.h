@@ -44,9 +44,12 @@ struct StopCommand {
 struct HammerCommand {
   Target target;
 };
+// What `status` is to tell: all of it, for people or for programs, or yes or no.
+enum class StatusView { text, json, ready, alive };
+
 struct StatusCommand {
   Target target;
-  bool json = false;
+  StatusView view = StatusView::text;
 };
 struct ListCommand {
   bool json = false;

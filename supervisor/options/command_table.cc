@@ -12,6 +12,9 @@ namespace {
 constexpr WordOption help{"help", 'h', "", "this help"};
 constexpr WordOption control{"control", 0, "PATH", "the instance's control socket, instead of its NAME"};
 constexpr WordOption json{"json", 0, "", "for programs"};
+constexpr WordOption ready{"ready", 0, "", "exit status 0 if workers serve, 1 if not: for probes"};
+constexpr WordOption alive{"alive", 0, "",
+                           "exit status 0 if graced answers, whatever its workers do: for probes"};
 constexpr WordOption wait{"wait", 0, "TIME", "wait no longer than this: exit status 4"};
 constexpr WordOption no_wait{"no-wait", 0, "", "ask and do not wait for the outcome"};
 
@@ -82,12 +85,15 @@ std::span<const CommandRow> command_table() {
        {control, help}},
       {CommandKind::status,
        "status",
-       "[NAME] [--json]",
+       "[NAME] [--json | --ready | --alive]",
        "who serves, who drains, what happened last",
-       "NAME may be left out where one instance runs.\n"
-       "Exit status: 0 told, 1 failed, 2 wrong usage, 3 no such instance.",
-       {{"graced status", "for people"}, {"graced status app --json", "for programs"}},
-       {control, json, help}},
+       "NAME may be left out where one instance runs. With --ready and --alive a line tells why.\n"
+       "Exit status: 0 told, or yes; 1 failed, or not ready; 2 wrong usage, 3 no such instance, 4 it does not "
+       "answer.",
+       {{"graced status", "for people"},
+        {"graced status app --json", "for programs"},
+        {"graced status app --ready", "for a readiness probe"}},
+       {control, json, ready, alive, help}},
       {CommandKind::list,
        "list",
        "[--json]",

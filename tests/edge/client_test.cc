@@ -69,8 +69,8 @@ struct Machine {
   Said hammer(const Target& which) const {
     return says([&](const Terminal& t) { return client_hammer(which, t); });
   }
-  Said status(const Target& which, bool json = false) const {
-    return says([&](const Terminal& t) { return client_status(which, json, t); });
+  Said status(const Target& which, StatusView view = StatusView::text) const {
+    return says([&](const Terminal& t) { return client_status(which, view, t); });
   }
   Said list(bool json = false) const {
     return says([&](const Terminal& t) { return client_list(json, t); });
@@ -161,8 +161,34 @@ TEST_CASE("graced status shows it, for people and for programs") {
   Machine machine;
   ControlStory shop{"shop", machine.control("shop"), report_of("shop", 6)};
   CHECK(machine.status(the_only_one).out.starts_with("shop  serving generation 6\n"));
-  CHECK(contains(machine.status(the_only_one, true).out, "\"serving\": 6"));
+  CHECK(contains(machine.status(the_only_one, StatusView::json).out, "\"serving\": 6"));
   CHECK(machine.status({std::nullopt, machine.control("shop")}).status == 0);
+}
+
+TEST_CASE("graced status --ready and --alive answer a probe by their exit status") {
+  Machine machine;
+  InstanceReport report = report_of("shop", 6);
+  WorkerReport& worker = report.workers.emplace_back();
+  worker.generation = 6;
+  worker.state = "ready";
+  report.phase = "reloading";
+  ControlStory shop{"shop", machine.control("shop"), report};
+  Said s = machine.status(the_only_one, StatusView::ready);
+  CHECK(s.status == 0);
+  CHECK(s.out == "shop: ready, generation 6 serves\n");
+  s = machine.status(named("shop"), StatusView::alive);
+  CHECK(s.status == 0);
+  CHECK(s.out == "shop: alive, reloading\n");
+
+  ControlStory mail{"mail", machine.control("mail"), report_of("mail", 2)};
+  s = machine.status(named("mail"), StatusView::ready);
+  CHECK(s.status == 1);
+  CHECK(s.out == "");
+  CHECK(s.err == "graced: 'mail' is not ready: no worker of generation 2 is ready\n");
+  CHECK(machine.status(named("mail"), StatusView::alive).status == 0);
+
+  CHECK(machine.status(named("shpo"), StatusView::ready).status == 3);
+  CHECK(machine.status(named("shpo"), StatusView::alive).status == 3);
 }
 
 TEST_CASE("with nothing running they say so and where they looked") {

@@ -62,9 +62,11 @@ TEST_CASE("the other commands say which instance and how patiently") {
   CHECK(parsed<StopCommand>({"stop", "--wait", "0"}).patience == Patience{0s, false});
   CHECK(parsed<StopCommand>({"stop", "--", "app"}).target == named("app"));
   CHECK(parsed<HammerCommand>({"hammer", "app"}).target == named("app"));
-  CHECK(parsed<StatusCommand>({"status", "--json", "app"}).json);
+  CHECK(parsed<StatusCommand>({"status", "--json", "app"}).view == StatusView::json);
   CHECK(parsed<StatusCommand>({"status", "--json", "app"}).target == named("app"));
-  CHECK_FALSE(parsed<StatusCommand>({"status"}).json);
+  CHECK(parsed<StatusCommand>({"status"}).view == StatusView::text);
+  CHECK(parsed<StatusCommand>({"status", "app", "--ready"}).view == StatusView::ready);
+  CHECK(parsed<StatusCommand>({"status", "--alive"}).view == StatusView::alive);
   CHECK(parsed<ListCommand>({"list", "--json"}).json);
   CHECK_FALSE(parsed<ListCommand>({"list"}).json);
 }
@@ -96,6 +98,7 @@ TEST_CASE("wrong words after a command are named") {
   CHECK(complaint({"stop"}, {"GRACED_NAME=a/b"}) == "GRACED_NAME a/b: a name cannot have a '/' in it");
   CHECK(complaint({"stop", "--control", ""}) == "--control : the path is empty");
   CHECK(complaint({"stop", "--json"}) == "unknown option '--json'; see graced stop --help");
+  CHECK(complaint({"status", "--alive", "--ready"}) == "--ready and --alive cannot both be told at once");
   CHECK(complaint({"status", "--jsn"}) == "unknown option '--jsn'; did you mean '--json'?");
   CHECK(complaint({"reload", "--wait"}) == "--wait needs a value: --wait TIME");
   CHECK(complaint({"reload", "--wait", "soon"}) ==

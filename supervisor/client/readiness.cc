@@ -1,0 +1,31 @@
+// A probe wants yes or no; whoever reads its output wants the reason.
+#include "client/readiness.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/time.h"
+
+namespace graced {
+
+Readiness readiness_of(const InstanceReport& report) {
+  // Before anything else: whoever sends connections here should stop to do so while there is time.
+  if (report.phase == "stopping") return {false, "it is stopping"};
+  if (report.serving == 0) {
+    return {false, report.candidate == 0 ? "nothing serves"
+                                         : fmt::format("generation {} is not ready yet", report.candidate)};
+  }
+  const auto serves = [&](const WorkerReport& w) {
+    return w.generation == report.serving && w.state == "ready";
+  };
+  if (std::ranges::any_of(report.workers, serves)) {
+    return {true, fmt::format("generation {} serves", report.serving)};
+  }
+  return {
+      false,
+      fmt::format("no worker of generation {} is ready{}", report.serving,
+                  report.next_restart ? ", the next start is in " + to_rough_text(*report.next_restart) : "")};
+}
+
+}  // namespace graced
