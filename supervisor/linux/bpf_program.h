@@ -1,0 +1,41 @@
+// Programs for the kernel that choose among the sockets of a SO_REUSEPORT group. The instructions are
+// here, so no loader and no compiler is needed. Everything throws std::system_error naming the step.
+#pragma once
+
+#include <span>
+
+#include "linux/fd.h"
+
+namespace graced {
+
+// What becomes of the connections in the accept queue of a socket that is closed.
+enum class Queued {
+  migrate,  // to one that the program chooses (Linux 5.14)
+  reset,
+};
+
+// A REUSEPORT_SOCKARRAY: the sockets that eBPF can choose, by slot. The kernel takes a socket out when
+// it is closed, and does not let it into a second array.
+Fd make_socket_array(unsigned slots);
+void put_into(int array, unsigned slot, int socket);
+
+// eBPF: one of these slots by the hash of the connection; if that socket is gone, another one of them;
+// if all of them are gone, the kernel's own choice. 1 to 1024 slots.
+Fd load_choice(int array, std::span<const unsigned> slots, Queued queued);
+
+// eBPF: nobody. A client is refused at once.
+Fd load_refusal(Queued queued);
+
+// For the whole group of this socket, in the place of what was attached before, atomically. The group
+// keeps the program, the program the array.
+void attach_program(int socket, int program);
+
+// Classic BPF, which needs no privilege: one of these sockets at random, by where they stand in the
+// kernel's list of the group. A place that does not exist means the kernel's own choice. 1 to 1024.
+void attach_places(int socket, std::span<const unsigned> places);
+
+// A filter on one listening socket: attempts to connect are not heard; what is half open completes.
+void attach_deafness(int socket);
+void detach_deafness(int socket);
+
+}  // namespace graced
