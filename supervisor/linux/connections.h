@@ -1,0 +1,71 @@
+// What a worker still has to do for its clients, counted from outside: for one that gets no new
+// connections any more, and is to be told to leave when it has finished.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/time.h"
+
+namespace graced {
+
+// Connections that the worker made itself, to a database for example, do not count.
+struct Connections {
+  // TCP. Idle: all that came was read, all that was sent has arrived, and the last thing was sent after
+  // (or, if nothing was ever said, when) the last one came. What cannot be told apart counts as busy:
+  // an answer and the next request within the same tick of the kernel's clock.
+  unsigned busy = 0;
+  unsigned idle = 0;
+  unsigned unix_connections = 0;  // whether they are idle cannot be told
+  unsigned queued = 0;            // in accept queues
+  unsigned half_open = 0;         // handshakes begun before the watch, and not yet complete
+  // For how long nothing has come or gone on the TCP connection that was active last.
+  std::optional<Duration> quiet;
+
+  bool done() const { return busy + idle + unix_connections + queued + half_open == 0; }
+};
+
+// Of one worker with all of its process tree, from the moment at which it gets no new connections.
+// Not copyable; no descriptor is kept between calls but one netlink socket.
+class ConnectionWatch {
+ public:
+  struct Socket {
+    int fd;  // our duplicate of a listening socket of the worker, TCP or unix; borrowed
+  };
+
+  // `cgroup`: the directory of the worker's own cgroup in the v2 hierarchy, if it has one and has made
+  // its sockets inside: then no descriptors of processes need be read to count.
+  ConnectionWatch(pid_t worker, std::vector<Socket> listening, std::optional<std::string> cgroup);
+  ~ConnectionWatch();
+  ConnectionWatch(const ConnectionWatch&) = delete;
+  ConnectionWatch& operator=(const ConnectionWatch&) = delete;
+
+  // As the kernel has it now. done() is never said without having read all descriptors anew. A worker
+  // that is gone has no connections. Throws std::system_error, "read /proc/812/fd: Permission denied",
+  // where another user's processes are not shown (CAP_SYS_PTRACE): nothing can be told then.
+  Connections look();
+
+  // Ends the reading side of each connection that is idle for so long, so that the worker sees its
+  // client leave and closes; the client then sees an orderly end. Where it cannot be told apart whether
+  // a connection is idle, ten times as long. Looks anew, and at each one again at the last moment.
+  // Returns how many. Throws as look() does, and where pidfd_getfd is refused.
+  unsigned close_idle(Duration at_least);
+
+  // When to look again: 20 ms after the first look, then twice as long each time up to 1 s; longer where
+  // a look takes so long that more than 1 % of a processor would go into looking.
+  Duration pause() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// How many connections wait in the accept queue of a listening socket, TCP or unix. nullopt if the
+// kernel does not tell.
+std::optional<unsigned> accept_queue(int listening_fd);
+
+}  // namespace graced
