@@ -1,0 +1,122 @@
+# shellcheck shell=bash
+# bash completion for graced, written by packaging/completions/generate from the help of graced; do not edit.
+
+# One instance a line.
+_graced_instances() {
+  graced list --json 2>/dev/null | sed -n 's/^    "name": "\(.*\)",$/\1/p'
+}
+
+_graced_words() {
+  mapfile -t COMPREPLY < <(compgen -W "$1" -- "$current")
+  [[ ${COMPREPLY-} != *[:=] ]] || compopt -o nospace 2>/dev/null
+}
+
+_graced_of() {
+  mapfile -t COMPREPLY < <(compgen "$1" -- "$current")
+  case $1 in -d | -f) compopt -o filenames 2>/dev/null ;; esac
+}
+
+_graced_names() {
+  local IFS=$'\n'
+  mapfile -t COMPREPLY < <(compgen -W "$(_graced_instances)" -- "$current")
+}
+
+_graced_value() {
+  case "$command $previous" in
+    "run -w" | "run --workers" | "check -w" | "check --workers") _graced_words "auto" ;;
+    "run --restart" | "check --restart") _graced_words "always on-failure never" ;;
+    "run --stderr" | "check --stderr") _graced_words "watch inherit" ;;
+    "run --ready" | "check --ready") _graced_words "auto notify listen after:" ;;
+    "run --check" | "check --check") _graced_of -c ;;
+    "run --drain-signal" | "check --drain-signal") _graced_words "TERM INT QUIT HUP USR1 USR2 WINCH" ;;
+    "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "stop --control" | "hammer --control" | "status --control") _graced_of -f ;;
+    "run --chdir" | "check --chdir") _graced_of -d ;;
+    "run --user" | "check --user") _graced_of -u ;;
+    "run --group" | "check --group") _graced_of -g ;;
+    "run --rlimit" | "check --rlimit") _graced_words "as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack=" ;;
+    "run --log-format" | "check --log-format") _graced_words "auto text json journal" ;;
+    "run --log-level" | "check --log-level") _graced_words "error warning info debug" ;;
+    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --drain-timeout" | "run --stop-timeout" | "run --max-draining" | "run --env" | "run --umask" | "run --name" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --drain-timeout" | "check --stop-timeout" | "check --max-draining" | "check --env" | "check --umask" | "check --name" | "reload --wait" | "stop --wait") ;;
+    *) return 1 ;;
+  esac
+  return 0
+}
+
+# Where COMMAND stands among the words, 0 if it has not begun.
+_graced_command_at() {
+  local at=2
+  while ((at < COMP_CWORD)); do
+    case ${COMP_WORDS[at]} in
+      --)
+        echo $((at + 1))
+        return
+        ;;
+      -l | --listen | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --ready | --ready-timeout | --check | --drain-signal | --drain-timeout | --stop-timeout | --max-draining | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --name | --config | --control | --pid-file | --log-format | --log-level)
+        [[ ${COMP_WORDS[at + 1]-} != = ]] || at=$((at + 1))
+        at=$((at + 2))
+        ;;
+      -*) at=$((at + 1)) ;;
+      *)
+        echo "$at"
+        return
+        ;;
+    esac
+  done
+  echo 0
+}
+
+_graced() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} options=''
+  COMPREPLY=()
+  if ((COMP_CWORD == 1)); then
+    _graced_words "run check reload stop hammer status list help --help --version"
+    return
+  fi
+
+  case $command in
+    run|check)
+      local at
+      at=$(_graced_command_at)
+      if ((at > 0)); then
+        if declare -F _command_offset >/dev/null; then
+          _command_offset "$at"
+        elif ((COMP_CWORD == at)); then
+          _graced_of -c
+        else
+          compopt -o default 2>/dev/null
+        fi
+        return
+      fi
+      ;;
+  esac
+
+  # --option=value is three words.
+  if [[ $current == = ]]; then
+    current=''
+  elif [[ $previous == = ]] && ((COMP_CWORD > 3)); then
+    previous=${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+  if _graced_value; then return; fi
+
+  case $command in
+    run) options="-l --listen -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --log-format --log-level -h --help --version" ;;
+    check) options="-l --listen -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --log-format --log-level -h --help --version" ;;
+    reload) options="--control --wait --no-wait -h --help" ;;
+    stop) options="--control --wait --no-wait -h --help" ;;
+    hammer) options="--control -h --help" ;;
+    status) options="--control --json --ready --alive -h --help" ;;
+    list) options="--json -h --help" ;;
+    help) options="" ;;
+  esac
+  if [[ $current == -* ]]; then
+    _graced_words "$options"
+    return
+  fi
+  case $command in
+    run|check) _graced_of -c ;;
+    reload|stop|hammer|status) _graced_names ;;
+    help) _graced_words "run check reload stop hammer status list help" ;;
+  esac
+}
+
+complete -F _graced graced

@@ -1,0 +1,150 @@
+# fish completion for graced, written by packaging/completions/generate from the help of graced; do not edit.
+
+function __graced_instances
+    graced list --json 2>/dev/null | string replace -rf '^    "name": "(.*)",$' '$1'
+end
+
+# How many words come before COMMAND; fails where it has not begun.
+function __graced_command_at
+    set -l words (commandline -opc)
+    set -l i 3
+    while test $i -le (count $words)
+        switch $words[$i]
+            case --
+                echo $i
+                return
+            case -l --listen -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --log-format --log-level
+                set i (math $i + 2)
+            case '-*'
+                set i (math $i + 1)
+            case '*'
+                math $i - 1
+                return
+        end
+    end
+    return 1
+end
+
+# Whether this command's own words are being typed; without an argument, whether the command is.
+function __graced_at
+    set -l words (commandline -opc)
+    if not set -q argv[1]
+        test (count $words) -eq 1
+        return
+    end
+    test "$words[2]" = "$argv[1]"; and not __graced_command_at >/dev/null
+    or begin
+        test "$words[2]" = "$argv[1]"; and not contains -- "$argv[1]" run check
+    end
+end
+
+function __graced_in_command
+    set -l words (commandline -opc)
+    test "$words[2]" = "$argv[1]"; and __graced_command_at >/dev/null
+end
+
+function __graced_command
+    __fish_complete_subcommand --fcs-skip=(__graced_command_at)
+end
+
+complete -c graced -f
+complete -c graced -n __graced_at -a run -d 'run COMMAND under a PID that never changes'
+complete -c graced -n __graced_at -a check -d 'say what run would do with these options'
+complete -c graced -n __graced_at -a reload -d 'start the next generation, let the old one finish'
+complete -c graced -n __graced_at -a stop -d 'let everything finish, then end'
+complete -c graced -n __graced_at -a hammer -d 'kill what is still draining'
+complete -c graced -n __graced_at -a status -d 'who serves, who drains, what happened last'
+complete -c graced -n __graced_at -a list -d 'instances that run here'
+complete -c graced -n __graced_at -a help -d 'all about one of them'
+complete -c graced -n __graced_at -s h -l help -d 'all commands'
+complete -c graced -n __graced_at -l version -d 'print the version'
+
+complete -c graced -n '__graced_at run' -l listen -s l -x -d 'listen here and pass the socket to every worker'
+complete -c graced -n '__graced_at run' -l workers -s w -x -a 'auto' -d 'workers in a generation'
+complete -c graced -n '__graced_at run' -l restart -x -a 'always on-failure never' -d 'whether to replace a serving worker that exits by itself'
+complete -c graced -n '__graced_at run' -l restart-delay -x -d 'wait this long before replacing it'
+complete -c graced -n '__graced_at run' -l start-limit -x -d 'give up after more than N unexpected exits within TIME'
+complete -c graced -n '__graced_at run' -l stderr -x -a 'watch inherit' -d 'watch keeps a worker\'s last 20 lines for status and failed reloads'
+complete -c graced -n '__graced_at run' -l ready -x -a 'auto notify listen after:' -d 'when a worker is ready'
+complete -c graced -n '__graced_at run' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
+complete -c graced -n '__graced_at run' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
+complete -c graced -n '__graced_at run' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'
+complete -c graced -n '__graced_at run' -l drain-timeout -x -d 'then it is killed, and all it started'
+complete -c graced -n '__graced_at run' -l stop-timeout -x -d 'the same limit when graced itself stops'
+complete -c graced -n '__graced_at run' -l max-draining -x -d 'generations that may drain at once'
+complete -c graced -n '__graced_at run' -l env-file -r -F -d 'NAME=VALUE lines, read again at every reload'
+complete -c graced -n '__graced_at run' -l env -x -d 'a variable'
+complete -c graced -n '__graced_at run' -l chdir -x -a '(__fish_complete_directories)' -d 'directory to start in'
+complete -c graced -n '__graced_at run' -l user -x -a '(__fish_complete_users)' -d 'user to run as, with that user\'s groups'
+complete -c graced -n '__graced_at run' -l group -x -a '(__fish_complete_groups)' -d 'group to run as'
+complete -c graced -n '__graced_at run' -l umask -x -d 'file mode creation mask, octal'
+complete -c graced -n '__graced_at run' -l rlimit -x -a 'as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack=' -d 'resource limit by its name in setrlimit(2), as in nofile=65536'
+complete -c graced -n '__graced_at run' -l name -x -d 'what graced reload, stop and status call it'
+complete -c graced -n '__graced_at run' -l config -r -F -d 'options, one NAME = VALUE a line, read again at every reload'
+complete -c graced -n '__graced_at run' -l control -r -F -d 'socket that graced reload, stop and status talk to'
+complete -c graced -n '__graced_at run' -l pid-file -r -F -d 'file with graced\'s PID, removed at exit'
+complete -c graced -n '__graced_at run' -l log-format -x -a 'auto text json journal' -d 'auto is journal where stderr is the journal, else text'
+complete -c graced -n '__graced_at run' -l log-level -x -a 'error warning info debug' -d 'how much to say'
+complete -c graced -n '__graced_at run' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at run' -l version -d 'print the version'
+complete -c graced -n '__graced_at run' -xa '(__fish_complete_command)'
+complete -c graced -n '__graced_in_command run' -xa '(__graced_command)'
+
+complete -c graced -n '__graced_at check' -l listen -s l -x -d 'listen here and pass the socket to every worker'
+complete -c graced -n '__graced_at check' -l workers -s w -x -a 'auto' -d 'workers in a generation'
+complete -c graced -n '__graced_at check' -l restart -x -a 'always on-failure never' -d 'whether to replace a serving worker that exits by itself'
+complete -c graced -n '__graced_at check' -l restart-delay -x -d 'wait this long before replacing it'
+complete -c graced -n '__graced_at check' -l start-limit -x -d 'give up after more than N unexpected exits within TIME'
+complete -c graced -n '__graced_at check' -l stderr -x -a 'watch inherit' -d 'watch keeps a worker\'s last 20 lines for status and failed reloads'
+complete -c graced -n '__graced_at check' -l ready -x -a 'auto notify listen after:' -d 'when a worker is ready'
+complete -c graced -n '__graced_at check' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
+complete -c graced -n '__graced_at check' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
+complete -c graced -n '__graced_at check' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'
+complete -c graced -n '__graced_at check' -l drain-timeout -x -d 'then it is killed, and all it started'
+complete -c graced -n '__graced_at check' -l stop-timeout -x -d 'the same limit when graced itself stops'
+complete -c graced -n '__graced_at check' -l max-draining -x -d 'generations that may drain at once'
+complete -c graced -n '__graced_at check' -l env-file -r -F -d 'NAME=VALUE lines, read again at every reload'
+complete -c graced -n '__graced_at check' -l env -x -d 'a variable'
+complete -c graced -n '__graced_at check' -l chdir -x -a '(__fish_complete_directories)' -d 'directory to start in'
+complete -c graced -n '__graced_at check' -l user -x -a '(__fish_complete_users)' -d 'user to run as, with that user\'s groups'
+complete -c graced -n '__graced_at check' -l group -x -a '(__fish_complete_groups)' -d 'group to run as'
+complete -c graced -n '__graced_at check' -l umask -x -d 'file mode creation mask, octal'
+complete -c graced -n '__graced_at check' -l rlimit -x -a 'as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack=' -d 'resource limit by its name in setrlimit(2), as in nofile=65536'
+complete -c graced -n '__graced_at check' -l name -x -d 'what graced reload, stop and status call it'
+complete -c graced -n '__graced_at check' -l config -r -F -d 'options, one NAME = VALUE a line, read again at every reload'
+complete -c graced -n '__graced_at check' -l control -r -F -d 'socket that graced reload, stop and status talk to'
+complete -c graced -n '__graced_at check' -l pid-file -r -F -d 'file with graced\'s PID, removed at exit'
+complete -c graced -n '__graced_at check' -l log-format -x -a 'auto text json journal' -d 'auto is journal where stderr is the journal, else text'
+complete -c graced -n '__graced_at check' -l log-level -x -a 'error warning info debug' -d 'how much to say'
+complete -c graced -n '__graced_at check' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at check' -l version -d 'print the version'
+complete -c graced -n '__graced_at check' -xa '(__fish_complete_command)'
+complete -c graced -n '__graced_in_command check' -xa '(__graced_command)'
+
+complete -c graced -n '__graced_at reload' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at reload' -l wait -x -d 'wait no longer than this'
+complete -c graced -n '__graced_at reload' -l no-wait -d 'ask and do not wait for the outcome'
+complete -c graced -n '__graced_at reload' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at reload' -xa '(__graced_instances)'
+
+complete -c graced -n '__graced_at stop' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at stop' -l wait -x -d 'wait no longer than this'
+complete -c graced -n '__graced_at stop' -l no-wait -d 'ask and do not wait for the outcome'
+complete -c graced -n '__graced_at stop' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at stop' -xa '(__graced_instances)'
+
+complete -c graced -n '__graced_at hammer' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at hammer' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at hammer' -xa '(__graced_instances)'
+
+complete -c graced -n '__graced_at status' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at status' -l json -d 'for programs'
+complete -c graced -n '__graced_at status' -l ready -d 'exit status 0 if workers serve, 1 if not'
+complete -c graced -n '__graced_at status' -l alive -d 'exit status 0 if graced answers, whatever its workers do'
+complete -c graced -n '__graced_at status' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at status' -xa '(__graced_instances)'
+
+complete -c graced -n '__graced_at list' -l json -d 'for programs'
+complete -c graced -n '__graced_at list' -l help -s h -d 'this help'
+
+complete -c graced -n '__graced_at help' -xa 'run check reload stop hammer status list help'
