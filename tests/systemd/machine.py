@@ -1,0 +1,159 @@
+"""What tests do inside the sandbox: install graced on a machine that is theirs, and run it as a unit."""
+import json, os, shutil, signal, socket, subprocess, sys, time, unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.environ["GRACED_BUILD"]
+LOAD = os.environ["GRACED_LOAD"]
+PATIENCE = 60  # seconds; how long anything may take on a slow, crowded machine
+
+if not os.path.exists("/run/sandbox/command"):
+    sys.exit("this installs things and starts units: run it by tests/systemd/sandbox")
+
+
+def run(*command, ok=True, **more):
+    r = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **more)
+    if ok and r.returncode != 0:
+        raise AssertionError("%s: %d\n%s%s" % (" ".join(command), r.returncode, r.stdout, r.stderr))
+    return r
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        f.write(text)
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+def wait_until(what, said="it never happened"):
+    end = time.monotonic() + PATIENCE
+    while True:
+        value = what()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(said() if callable(said) else said)
+        time.sleep(0.01)
+
+
+def systemd_version():
+    return int(run("systemctl", "--version").stdout.split()[1])
+
+
+def systemctl(*arguments, ok=True):
+    return run("systemctl", *arguments, ok=ok)
+
+
+def install():
+    run("cmake", "--install", BUILD, "--prefix", "/usr")
+    systemctl("daemon-reload")
+
+
+def ask(address):
+    """One request; the body of the answer."""
+    with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as s:
+        s.settimeout(PATIENCE)
+        s.connect(address)
+        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while part := s.recv(65536):
+            answer += part
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+class Load:
+    """Requests by the clock, each on a connection of its own, until it is told to report."""
+
+    def __init__(self, *options):
+        self.process = subprocess.Popen([LOAD, "--time", "300s", "--timeout", "30s", "--rate", "200", "--follow", *options],
+                                        stdout=subprocess.PIPE, text=True)
+        self.process.stdout.readline()  # the first answer
+
+    def next_pid(self):
+        """Waits for an answer of a process that has not answered before."""
+        return json.loads(self.process.stdout.readline())["new_pid"]
+
+    def report(self):
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        return json.loads(out.strip().splitlines()[-1])
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Case(unittest.TestCase):
+    """graced@demo with server.py behind it."""
+    maxDiff = None
+    unit = "graced@demo.service"
+    systemctl_options = ()
+    config = "/etc/graced/demo.conf"
+    address = ("127.0.0.1", 8080)
+    where = "127.0.0.1:8080"
+
+    @classmethod
+    def setUpClass(cls):
+        install()
+
+    def setUp(self):
+        self.addCleanup(self.clean)
+
+    def clean(self):
+        self.systemctl("stop", self.unit, ok=False)
+        shutil.rmtree("/etc/systemd/system/%s.d" % self.unit, ignore_errors=True)
+
+    def systemctl(self, *arguments, ok=True):
+        return systemctl(*self.systemctl_options, *arguments, ok=ok)
+
+    def drop_in(self, text):
+        write("/etc/systemd/system/%s.d/test.conf" % self.unit, text)
+        self.systemctl("daemon-reload")
+
+    def configure(self, *lines, build="a"):
+        self.build(build)
+        write(self.config, "\n".join(["command = %s/server.py /run/build" % HERE, *(lines or ["listen = " + self.where])]) + "\n")
+
+    def build(self, text):
+        write("/run/build", text)
+
+    def start(self, *lines):
+        self.configure(*lines)
+        r = self.systemctl("start", self.unit, ok=False)
+        if r.returncode != 0:
+            raise AssertionError(r.stderr + self.journal())
+        return self.main_pid()
+
+    def show(self, name):
+        return self.systemctl("show", "--property", name, "--value", self.unit).stdout.strip()
+
+    def main_pid(self):
+        return int(self.show("MainPID"))
+
+    def journal(self):
+        run("journalctl", "--sync")
+        return run("journalctl", "--unit", self.unit, "--output", "cat").stdout
+
+    def wait_for(self, name, value):
+        wait_until(lambda: self.show(name) == value,
+                   lambda: "%s is %s, not %s\n%s" % (name, self.show(name), value, self.journal()))
+
+    def load(self, *options):
+        load = Load(*(options or (self.where,)))
+        self.addCleanup(load.close)
+        return load
+
+    def status(self):
+        return json.loads(run("graced", "status", "demo", "--json").stdout)
+
+    def assert_well(self, report):
+        self.assertEqual((report["failed"], report["soft"]), (0, 0), report)
+        self.assertGreater(report["answered"], 10)
+
+
+def main():
+    unittest.main(verbosity=2)
