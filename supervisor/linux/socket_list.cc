@@ -1,0 +1,193 @@
+// See socket_list.h.
+#include "linux/socket_list.h"
+
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+#include <linux/unix_diag.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "linux/sys_error.h"
+
+namespace graced {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr std::uint32_t established = 1 << 1;  // in the states of unix sockets
+
+void append(Bytes& bytes, const void* object, std::size_t size) {
+  const auto* const begin = static_cast<const std::uint8_t*>(object);
+  bytes.insert(bytes.end(), begin, begin + size);
+}
+
+void append_condition(Bytes& filter, int code, std::size_t if_true, std::size_t if_false) {
+  const inet_diag_bc_op op{static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(if_true),
+                           static_cast<std::uint16_t>(if_false)};
+  append(filter, &op, sizeof op);
+}
+
+// The filter is bytecode: each condition says how many bytes to go on. The end of it is yes, four bytes
+// behind the end is no.
+Bytes filter_for(const TcpQuestion& question) {
+  constexpr std::size_t op = sizeof(inet_diag_bc_op);
+  constexpr std::size_t cgroup_size = op + sizeof(std::uint64_t);
+  constexpr std::size_t port_size = 3 * op;  // compare, the port, jump
+  const std::size_t ports_size = question.ports.size() * port_size + op;
+  Bytes filter;
+  if (question.cgroup) {
+    append_condition(filter, INET_DIAG_BC_CGROUP_COND, cgroup_size, cgroup_size + ports_size + 4);
+    append(filter, &*question.cgroup, sizeof *question.cgroup);
+  }
+  std::size_t left = ports_size;
+  for (const std::uint16_t port : question.ports) {
+    append_condition(filter, INET_DIAG_BC_S_EQ, 2 * op, port_size);
+    append_condition(filter, 0, 0, port);
+    append_condition(filter, INET_DIAG_BC_JMP, op, left - 2 * op);
+    left -= port_size;
+  }
+  append_condition(filter, INET_DIAG_BC_JMP, op, op + 4);  // none of them
+  return filter;
+}
+
+Endpoint endpoint(int family, const __be32* address, __be16 port) {
+  Endpoint e;
+  e.port = ntohs(port);
+  if (family == AF_INET) {
+    e.ip[10] = e.ip[11] = 0xff;
+    std::memcpy(&e.ip[12], address, 4);
+  } else {
+    std::memcpy(e.ip.data(), address, 16);
+  }
+  return e;
+}
+
+template <class Message, class Each>
+void each_attribute(const nlmsghdr* header, const Each& each) {
+  const auto* const message = static_cast<const Message*>(NLMSG_DATA(header));
+  const auto* attribute = reinterpret_cast<const rtattr*>(message + 1);
+  for (auto left = static_cast<int>(header->nlmsg_len - NLMSG_SPACE(sizeof(Message))); RTA_OK(attribute, left);
+       attribute = RTA_NEXT(attribute, left)) {
+    each(attribute->rta_type, static_cast<const char*>(RTA_DATA(attribute)), RTA_PAYLOAD(attribute));
+  }
+}
+
+}  // namespace
+
+SocketList::SocketList()
+    : socket_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)), buffer_(64 * 1024) {
+  if (!socket_) throw sys_error("a netlink socket for sock_diag");
+}
+
+// Until the kernel says done. Whatever else comes is an answer to an earlier question that was given up.
+template <class Message, class Seen>
+void SocketList::ask(std::span<const std::uint8_t> request, bool all, const Seen& seen) {
+  nlmsghdr header{};
+  header.nlmsg_len = static_cast<std::uint32_t>(NLMSG_HDRLEN + request.size());
+  header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  header.nlmsg_flags = NLM_F_REQUEST;
+  if (all) header.nlmsg_flags |= NLM_F_DUMP;
+  header.nlmsg_seq = ++sequence_;
+  Bytes bytes;
+  append(bytes, &header, sizeof header);
+  append(bytes, request.data(), request.size());
+  if (::send(socket_.get(), bytes.data(), bytes.size(), 0) < 0) throw sys_error("ask sock_diag");
+
+  for (;;) {
+    const ssize_t length = ::recv(socket_.get(), buffer_.data(), buffer_.size(), 0);
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) throw sys_error("hear from sock_diag");
+    auto left = static_cast<std::uint32_t>(length);
+    for (const auto* m = reinterpret_cast<const nlmsghdr*>(buffer_.data()); NLMSG_OK(m, left);
+         m = NLMSG_NEXT(m, left)) {
+      if (m->nlmsg_seq != sequence_) continue;
+      if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
+        int code = 0;
+        if (m->nlmsg_len >= NLMSG_SPACE(sizeof code)) std::memcpy(&code, NLMSG_DATA(m), sizeof code);
+        if (code < 0) throw sys_error_of(code, "sock_diag");
+        return;
+      }
+      if (m->nlmsg_len >= NLMSG_SPACE(sizeof(Message))) seen(m, *static_cast<const Message*>(NLMSG_DATA(m)));
+      if (!all) return;
+    }
+  }
+}
+
+void SocketList::each_tcp(const TcpQuestion& question, const std::function<void(const TcpSeen&)>& seen) {
+  inet_diag_req_v2 request{};
+  request.sdiag_family = static_cast<std::uint8_t>(question.family);
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_states = question.states;
+  if (question.with_info) request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
+  const Bytes filter = filter_for(question);
+  const rtattr attribute{static_cast<std::uint16_t>(RTA_LENGTH(filter.size())), INET_DIAG_REQ_BYTECODE};
+  Bytes bytes;
+  append(bytes, &request, sizeof request);
+  append(bytes, &attribute, sizeof attribute);
+  append(bytes, filter.data(), filter.size());
+
+  ask<inet_diag_msg>(bytes, true, [&](const nlmsghdr* header, const inet_diag_msg& m) {
+    TcpSeen s{m.idiag_state,
+              m.idiag_inode,
+              endpoint(m.idiag_family, m.id.idiag_src, m.id.idiag_sport),
+              endpoint(m.idiag_family, m.id.idiag_dst, m.id.idiag_dport),
+              m.idiag_rqueue,
+              m.idiag_wqueue,
+              nullptr};
+    tcp_info info{};  // an older kernel knows less: the rest is zero
+    if (question.with_info) {
+      each_attribute<inet_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
+        if (type != INET_DIAG_INFO) return;
+        std::memcpy(&info, data, std::min(size, sizeof info));
+        s.info = &info;
+      });
+    }
+    seen(s);
+  });
+}
+
+void SocketList::each_unix_connection(const std::function<void(const UnixSeen&)>& seen) {
+  unix_diag_req request{};
+  request.sdiag_family = AF_UNIX;
+  request.udiag_states = established;
+  request.udiag_show = UDIAG_SHOW_NAME;
+  Bytes bytes;
+  append(bytes, &request, sizeof request);
+  ask<unix_diag_msg>(bytes, true, [&](const nlmsghdr* header, const unix_diag_msg& m) {
+    UnixSeen s{m.udiag_ino, {}};
+    each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
+      if (type == UNIX_DIAG_NAME) s.name.assign(data, size);
+    });
+    seen(s);
+  });
+}
+
+std::optional<unsigned> SocketList::unix_queue(ino_t listening) {
+  unix_diag_req request{};
+  request.sdiag_family = AF_UNIX;
+  request.udiag_states = ~0U;
+  request.udiag_ino = static_cast<std::uint32_t>(listening);
+  request.udiag_show = UDIAG_SHOW_RQLEN;
+  request.udiag_cookie[0] = request.udiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  Bytes bytes;
+  append(bytes, &request, sizeof request);
+  std::optional<unsigned> queue;
+  ask<unix_diag_msg>(bytes, false, [&](const nlmsghdr* header, const unix_diag_msg&) {
+    each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
+      unix_diag_rqlen length{};
+      if (type != UNIX_DIAG_RQLEN || size < sizeof length) return;
+      std::memcpy(&length, data, sizeof length);
+      queue = length.udiag_rqueue;
+    });
+  });
+  return queue;
+}
+
+}  // namespace graced
