@@ -64,7 +64,8 @@ class Manager:
 
 class Graced:
     def __init__(self, directory, *arguments, env=None, options=("-l", "127.0.0.1:0"), command=(), name="t",
-                 pass_fds=(), preexec=None, wait=True, stderr=None):
+                 pass_fds=(), preexec=None, wait=True, stderr=None, within=()):
+        """within: a command that runs graced as its only child."""
         self.directory = directory
         self.name = name
         self.control = os.path.join(directory, name + ".control")
@@ -76,12 +77,14 @@ class Graced:
         self.command = [GRACED, "run", "--name", name, "--control", self.control, *options, *arguments]
         if command:
             self.command += ["--", *command]
-        self.process = subprocess.Popen(self.command, env=environment, stdin=subprocess.DEVNULL, stderr=self.log,
+        self.process = subprocess.Popen([*within, *self.command], env=environment, stdin=subprocess.DEVNULL, stderr=self.log,
                                         stdout=subprocess.DEVNULL if stderr is None else None, cwd=directory,
                                         pass_fds=pass_fds, preexec_fn=preexec)
         self.pid = self.process.pid
         if wait:
             self.wait("READY=1")
+        if within:
+            self.pid = wait_until(lambda: children(self.process.pid), self.said)[0]
 
     def wait(self, pattern):
         try:
@@ -162,6 +165,14 @@ def ask(address):
         while part := s.recv(65536):
             answer += part
     return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+def children(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(child) for child in f.read().split()]
+    except OSError:
+        return []
 
 
 def descriptors(pid):
