@@ -256,25 +256,29 @@ AddressKind socket_kind(int fd, const std::string& address) {
   return AddressKind::inherited;
 }
 
+std::string address_text(const SocketAddress& address, AddressKind kind) {
+  switch (kind) {
+    case AddressKind::tcp:
+      return "tcp " + ip_text(address);
+    case AddressKind::udp:
+      return "udp " + ip_text(address);
+    case AddressKind::unix_stream:
+      return "unix " + unix_text(address);
+    case AddressKind::unix_dgram:
+      return "unix-dgram " + unix_text(address);
+    case AddressKind::unix_seqpacket:
+      return "unix-seqpacket " + unix_text(address);
+    case AddressKind::inherited:
+      break;
+  }
+  return fmt::format("socket of address family {}", address.storage.ss_family);
+}
+
 std::string bound_address(int fd, AddressKind kind) {
   SocketAddress local;
   if (::getsockname(fd, local.get(), &local.length) < 0)
     throw listen_error(errno, fmt::format("descriptor {}", fd));
-  switch (kind) {
-    case AddressKind::tcp:
-      return "tcp " + ip_text(local);
-    case AddressKind::udp:
-      return "udp " + ip_text(local);
-    case AddressKind::unix_stream:
-      return "unix " + unix_text(local);
-    case AddressKind::unix_dgram:
-      return "unix-dgram " + unix_text(local);
-    case AddressKind::unix_seqpacket:
-      return "unix-seqpacket " + unix_text(local);
-    case AddressKind::inherited:
-      break;
-  }
-  return fmt::format("socket of address family {}", local.storage.ss_family);
+  return address_text(local, kind);
 }
 
 }  // namespace graced

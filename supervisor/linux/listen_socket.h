@@ -43,7 +43,10 @@ void start_listening(int fd, const ListenOptions& options, const std::string& ad
 // Throws if it is no socket: "fd:5: descriptor 5 is not a socket".
 AddressKind socket_kind(int fd, const std::string& address);
 
-// As really bound: "tcp [::]:8080", "udp 127.0.0.1:53", "unix /run/a.sock", "unix-dgram @abstract".
+// "tcp [::]:8080", "udp 127.0.0.1:53", "unix /run/a.sock", "unix-dgram @abstract".
+std::string address_text(const SocketAddress& address, AddressKind kind);
+
+// The same as really bound.
 std::string bound_address(int fd, AddressKind kind);
 
 }  // namespace graced

@@ -7,6 +7,8 @@
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +18,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "linux/adoption_filter.h"
 #include "linux/sys_error.h"
 
 namespace graced {
@@ -24,7 +27,7 @@ namespace {
 
 constexpr int first_passed_fd = 3;
 
-enum class Step : int { signals, group, descriptors, limits, groups, gid, uid, directory, exec };
+enum class Step : int { signals, group, descriptors, limits, adoption, groups, gid, uid, directory, exec };
 
 struct Failure {
   Step step;
@@ -43,6 +46,7 @@ struct Layout {
   std::vector<int> pass;                    // working copy of pass_fds
   const std::vector<int>* ignored_signals;  // exec resets handlers by itself, but not these
   int status_fd = -1;
+  int listener_socket = -1;  // where the filter's descriptor is sent, if there is one
 };
 
 // Looked at once: graced itself ignores and handles none, so these are what it was started with.
@@ -76,12 +80,13 @@ std::vector<std::string> programs_for(const Launch& launch) {
   return programs;
 }
 
-Layout lay_out(const Launch& launch, int status_fd) {
+Layout lay_out(const Launch& launch, int status_fd, int listener_socket) {
   Layout l;
   l.launch = &launch;
   l.programs = programs_for(launch);
   l.pass = launch.pass_fds;
   l.status_fd = status_fd;
+  l.listener_socket = listener_socket;
   l.ignored_signals = &ignored_signals();
   for (const std::string& word : launch.command) l.argv.push_back(word.c_str());
   l.argv.push_back(nullptr);
@@ -120,10 +125,10 @@ bool place_descriptors(Layout& l) noexcept {
   }
   int in = launch.stdin_fd;
   int err = launch.stderr_fd;
-  for (int* fd : {&in, &err, &l.status_fd}) {
+  for (int* fd : {&in, &err, &l.status_fd, &l.listener_socket}) {
     if (*fd >= 0 && *fd < first_free) *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, first_free);
   }
-  if (l.status_fd < 0) return false;
+  if (l.status_fd < 0 || (launch.adoption && l.listener_socket < 0)) return false;
   if (in >= 0 && ::dup2(in, STDIN_FILENO) < 0) return false;
   if (err >= 0 && ::dup2(err, STDERR_FILENO) < 0) return false;
   int target = first_passed_fd;
@@ -133,6 +138,31 @@ bool place_descriptors(Layout& l) noexcept {
   // Strays that graced was started with are nobody's business.
   ::syscall(SYS_close_range, static_cast<unsigned>(first_free), ~0U, CLOSE_RANGE_CLOEXEC);
   return true;
+}
+
+// The parent sleeps until exec, so the descriptor has to wait for it in a socket. From here on nothing that
+// the filter asks about may be called before exec: nobody would answer.
+bool load_filter(const Launch::Adoption& adoption, int socket) noexcept {
+  if (adoption.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
+  const int listener = load_adoption_filter(*adoption.filter, adoption.wait_killable);
+  if (listener < 0) return false;
+
+  char byte = 0;
+  iovec content{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof listener)] = {};
+  msghdr message{};
+  message.msg_iov = &content;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof listener);
+  std::memcpy(CMSG_DATA(header), &listener, sizeof listener);
+  const bool sent = ::sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
+  ::close(listener);
+  return sent;
 }
 
 // Raw calls: glibc's wrappers would go round all threads of a process that is not ours alone.
@@ -184,6 +214,11 @@ void exec(const Layout& l) noexcept {
       if (!ok) break;
       ++which;
     }
+  }
+  if (ok && launch.adoption) {
+    // Before the user changes: with CAP_SYS_ADMIN the filter needs no no_new_privs.
+    step = Step::adoption;
+    ok = load_filter(*launch.adoption, l.listener_socket);
   }
   if (ok && launch.identity) ok = become(*launch.identity, step);
   if (ok && launch.directory) {
@@ -316,6 +351,9 @@ SpawnFailed explain(const Layout& l, const Failure& failure) {
       return {
           fmt::format("set limit {}: {}", launch.limits[static_cast<std::size_t>(failure.which)].name, reason),
           false};
+    case Step::adoption:
+      return {fmt::format("load the seccomp filter for adoption: {}", adoption_filter_refused(failure.code)),
+              false};
     case Step::groups:
     case Step::gid:
     case Step::uid:
@@ -331,6 +369,24 @@ SpawnFailed explain(const Layout& l, const Failure& failure) {
   return {reason, false};
 }
 
+// What load_filter sent; none if the process died on the way to it.
+Fd received_listener(int socket) {
+  char byte = 0;
+  iovec content{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &content;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1) return Fd();
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return Fd();
+  int listener = -1;
+  std::memcpy(&listener, CMSG_DATA(header), sizeof listener);
+  return Fd(listener);
+}
+
 }  // namespace
 
 std::variant<Spawned, SpawnFailed> spawn(const Launch& launch) {
@@ -338,7 +394,17 @@ std::variant<Spawned, SpawnFailed> spawn(const Launch& launch) {
   if (::pipe2(ends, O_CLOEXEC) != 0) throw sys_error("create a pipe for the new process");
   Fd read_end(ends[0]);
   Fd write_end(ends[1]);
-  Layout layout = lay_out(launch, write_end.get());
+  Fd our_socket;
+  Fd its_socket;
+  if (launch.adoption) {
+    int sockets[2];
+    if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sockets) != 0) {
+      throw sys_error("create a socket pair for the new process");
+    }
+    our_socket.reset(sockets[0]);
+    its_socket.reset(sockets[1]);
+  }
+  Layout layout = lay_out(launch, write_end.get(), its_socket.get());
 
   int pidfd_number = -1;
   long pid = clone_like_vfork(layout, pidfd_number);
@@ -349,7 +415,10 @@ std::variant<Spawned, SpawnFailed> spawn(const Launch& launch) {
 
   Failure failure{};
   const ssize_t n = ::read(read_end.get(), &failure, sizeof failure);
-  if (n == 0) return Spawned{static_cast<pid_t>(pid), std::move(pidfd)};
+  if (n == 0) {
+    Fd notifications = launch.adoption ? received_listener(our_socket.get()) : Fd();
+    return Spawned{static_cast<pid_t>(pid), std::move(pidfd), std::move(notifications)};
+  }
 
   ::waitpid(static_cast<pid_t>(pid), nullptr, 0);
   if (n != sizeof failure) return SpawnFailed{"the new process vanished before exec", false};

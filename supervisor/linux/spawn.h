@@ -1,6 +1,7 @@
 // From a plan to a running process: clone3 like vfork, everything laid out before, errors by a pipe.
 #pragma once
 
+#include <linux/filter.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -36,16 +37,24 @@ struct Launch {
     rlimit value;
     std::string name;  // for messages
   };
+  // Where its bind and listen are to be answered by graced, see adoption.h.
+  struct Adoption {
+    const std::vector<sock_filter>* filter;
+    bool no_new_privs;   // AdoptionMeans::needs_no_new_privs
+    bool wait_killable;  // AdoptionMeans::wait_killable
+  };
   std::optional<Identity> identity;
   std::vector<Limit> limits;
   std::optional<mode_t> umask;
   std::optional<std::string> directory;
+  std::optional<Adoption> adoption;
   sigset_t signal_mask;  // what graced itself was started with
 };
 
 struct Spawned {
   pid_t pid;  // leads a process group of its own
   Fd pidfd;
+  Fd notifications;  // of its seccomp filter; none without Launch::adoption
 };
 
 struct SpawnFailed {

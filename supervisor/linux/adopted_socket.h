@@ -1,0 +1,45 @@
+// A worker's socket that graced has bound for it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "linux/fd.h"
+#include "linux/socket_holders.h"
+
+namespace graced {
+
+class AdoptedName;
+struct SocketAddress;
+
+struct AdoptedSocket {
+  // Of its SO_REUSEPORT group: equal for two sockets exactly if they share an address: family, v6only,
+  // interface, address and port; or the unix path.
+  std::string key;
+  std::string address;  // to show: "tcp [::]:8080", "unix /run/a.sock", "unix @abstract"
+  ino_t inode = 0;
+
+  // Our duplicate, the same open file description as the worker's. Only once it listens: before, the
+  // worker may as well connect with it, and then a close must be the last one.
+  Fd fd;
+  bool listening = false;
+
+  // One socket for several workers, by a unix name of which there can be one only: abstract names
+  // between generations, paths within one. Nothing to switch and no queue of its own.
+  bool shared = false;
+  bool predeclared = false;  // graced's own, put in place of the worker's
+
+  bool steerable() const { return !name; }  // tcp: has a group
+  std::shared_ptr<AdoptedName> name;        // unix; its file goes with the last AdoptedSocket of it
+
+  SocketHolder holder{};  // who was last seen to have it
+};
+
+// What AdoptedSocket::key would be for this bound socket, if a worker's were bound to the same address.
+// Empty for what is not handed off (other types, unbound).
+std::string group_key(int fd);
+std::string group_key(int fd, const SocketAddress& about_to_be_bound);
+
+}  // namespace graced

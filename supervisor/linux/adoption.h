@@ -1,0 +1,87 @@
+// Answers a worker, with all its processes and threads, when it binds and listens: graced does both for it,
+// on a duplicate of the worker's own socket that it has put into a SO_REUSEPORT group, so that two
+// generations can have one address.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "linux/adopted_names.h"
+#include "linux/adopted_socket.h"
+#include "linux/adoption_request.h"
+#include "linux/fd.h"
+#include "linux/seccomp_notifications.h"
+
+namespace graced {
+
+class Adoption {
+ public:
+  // A socket that graced has bound and listens on itself. A worker that binds the same address (group_key)
+  // gets it in place of its own. Borrowed: stays open for as long as the Adoption lives.
+  struct Predeclared {
+    std::string key;
+    int fd;
+  };
+
+  // `notifications` comes from Spawned. `names` is one for all generations and outlives them.
+  Adoption(Fd notifications, std::uint64_t generation, AdoptedNames& names,
+           std::vector<Predeclared> predeclared = {});
+  Adoption(const Adoption&) = delete;
+  Adoption& operator=(const Adoption&) = delete;
+  ~Adoption();  // lets go of all sockets, and removes the unix paths that nobody else has
+
+  // Readable: call answer(). EPOLLHUP: no process of the worker is left, stop watching it; the sockets stay
+  // until forgotten.
+  int fd() const { return notifications_.get(); }
+
+  // Answers what waits now (of a flood some; the rest stays readable). A worker's nonsense gets the errno
+  // that the kernel has for it; nothing is thrown for it and nothing waited for.
+  void answer();
+
+  // What is bound or listening now, oldest first. "Bound" may be out of date: see forget_closed().
+  const std::vector<AdoptedSocket>& sockets() const { return sockets_; }
+
+  // Grows whenever sockets() has changed: the worker has been quiet since it last did.
+  std::uint64_t changes() const { return changes_; }
+
+  // Listened on or bound without graced: "udp 0.0.0.0:53", "tcp 127.0.0.1:40123" (it had asked for port 0).
+  const std::vector<std::string>& passed_through() const { return passed_through_; }
+
+  // Drops the sockets that no process below graced has any more, and those that were bound only to
+  // connect. Reads /proc, so: before a reload compares addresses, and where a socket that is bound and does
+  // not listen keeps a candidate from being ready.
+  void forget_closed();
+
+  // Things a person should know, each once: "tcp [::]:8080: …". Empty the second time.
+  std::vector<std::string> take_notes();
+
+ private:
+  // What the worker's call returns: 0 or an errno; nullopt: what the kernel says when it does it.
+  using Verdict = std::optional<int>;
+  Verdict on_bind(const AdoptionRequest& request);
+  Verdict on_listen(const AdoptionRequest& request);
+  Verdict bind_tcp(const AdoptionRequest& request, const SocketAddress& where, Fd socket);
+  Verdict put_in_place(const AdoptionRequest& request, int ours, int flags);
+
+  std::vector<AdoptedSocket>::iterator find(ino_t inode);
+  void pass(const std::string& address);
+  void note(const std::string& text);
+  void note_refused(const AdoptionRequest& request);
+
+  SeccompNotifications notifications_;
+  std::uint64_t generation_;
+  AdoptedNames& names_;
+  std::vector<Predeclared> predeclared_;
+  std::vector<AdoptedSocket> sockets_;
+  std::size_t look_again_at_ = 64;  // sockets: then those that were closed are forgotten
+  ino_t unanswered_ = 0;            // bound, but the worker was interrupted: it will ask again
+  std::vector<std::string> passed_through_;
+  std::vector<std::string> notes_;  // not taken yet
+  std::set<std::string> noted_;     // ever
+  std::uint64_t changes_ = 0;
+};
+
+}  // namespace graced

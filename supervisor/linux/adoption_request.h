@@ -1,0 +1,44 @@
+// What a worker's filter asked about, in plain terms, and how to look at whoever asks. Valid only while
+// SeccompNotifications::still_asked: check that after looking, before acting.
+#pragma once
+
+#include <linux/seccomp.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "linux/fd.h"
+#include "linux/listen_socket.h"
+
+namespace graced {
+
+struct AdoptionRequest {
+  enum class Call { bind, listen, unlink, other };
+
+  std::uint64_t id = 0;
+  pid_t thread = 0;  // 0: not visible from graced's PID namespace
+  Call call = Call::other;
+  int fd = -1;                // bind, listen; unlinkat: the directory, else AT_FDCWD
+  std::uint64_t pointer = 0;  // bind: the address; unlink: the path
+  std::uint32_t length = 0;   // bind: of the address
+  int number = 0;             // listen: the backlog; unlinkat: flags
+};
+
+// Native calls and 32-bit ones.
+AdoptionRequest request_of(const seccomp_notif& asked);
+
+// The address that a bind is about, nullopt with errno if it cannot be read or is none.
+std::optional<SocketAddress> address_of(const AdoptionRequest& request);
+
+// The path that an unlink is about, nullopt if it cannot be read.
+std::optional<std::string> path_of(const AdoptionRequest& request);
+
+// A duplicate of a descriptor of a thread's, or none, with errno.
+Fd copy_descriptor(pid_t thread, int number);
+
+// Whether descriptor `number` of the thread's goes away when it calls exec.
+bool closes_on_exec(pid_t thread, int number);
+
+}  // namespace graced

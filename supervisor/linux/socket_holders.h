@@ -1,0 +1,25 @@
+// Which process still has a socket, as /proc tells by inode.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <set>
+
+namespace graced {
+
+struct SocketHolder {
+  pid_t thread;  // or process
+  int number;    // its descriptor
+};
+
+// Looks through all processes below graced, with whatever parent they have now. Those of the sockets that
+// nobody has are missing in the result; nullopt if some process could not be looked into, so that nothing
+// is known.
+std::optional<std::map<ino_t, SocketHolder>> holders_of(const std::set<ino_t>& sockets);
+
+// Whether that descriptor of that thread still is that socket.
+bool holds(const SocketHolder& holder, ino_t socket);
+
+}  // namespace graced

@@ -1,0 +1,196 @@
+// See adoption_story.h.
+#include "adoption_story.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "linux/adoption_filter.h"
+
+namespace graced {
+
+namespace {
+
+constexpr int patience = 60'000;  // ms; a test that comes near it has failed
+
+[[noreturn]] void be_worker(int in, int out, const AdoptedWorker::Body& body, const WorkerTraits& traits) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::signal(SIGPIPE, SIG_DFL);
+  if (traits.no_new_privs) ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  const int listener = load_adoption_filter(adoption_filter(), traits.wait_killable);
+  const WorkerSide side(in, out);
+  side.say(listener >= 0 ? std::to_string(listener) : "refused");
+  side.wait();
+  ::close(listener);
+  if (traits.user != 0 &&
+      (::setgroups(0, nullptr) != 0 || ::setgid(traits.user) != 0 || ::setuid(traits.user) != 0)) {
+    side.say("cannot change the user");
+  }
+  body(side);
+  ::_exit(0);
+}
+
+}  // namespace
+
+void WorkerSide::say(const std::string& line) const {
+  const std::string text = line + "\n";
+  if (::write(out_, text.data(), text.size()) < 0) ::_exit(1);
+}
+
+void WorkerSide::wait() const {
+  char word;
+  if (::read(in_, &word, 1) != 1) ::_exit(1);
+}
+
+AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, const Body& body,
+                             WorkerTraits traits) {
+  adoption_filter();  // built before the fork
+  int to_worker[2];
+  int from_worker[2];
+  REQUIRE(::pipe2(to_worker, O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(from_worker, O_CLOEXEC) == 0);
+  Fd its_in(to_worker[0]);
+  in_.reset(to_worker[1]);
+  out_.reset(from_worker[0]);
+  Fd its_out(from_worker[1]);
+  pid_ = ::fork();
+  REQUIRE(pid_ >= 0);
+  if (pid_ == 0) {
+    in_.reset();
+    out_.reset();
+    be_worker(its_in.get(), its_out.get(), body, traits);
+  }
+  its_in.reset();
+  its_out.reset();
+  const std::string number = hears();
+  REQUIRE(number != "refused");
+  REQUIRE(number != "gone");
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  Fd listener(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), std::stoi(number), 0)));
+  REQUIRE(listener);
+  adoption_ = std::make_unique<Adoption>(std::move(listener), generation, names, std::move(traits.predeclared));
+  go();
+}
+
+AdoptedWorker::~AdoptedWorker() {
+  if (pid_ > 0) kill();
+}
+
+std::string AdoptedWorker::hears() {
+  while (true) {
+    if (const std::size_t end = heard_.find('\n'); end != std::string::npos) {
+      std::string line = heard_.substr(0, end);
+      heard_.erase(0, end + 1);
+      return line;
+    }
+    std::array<pollfd, 2> ready{pollfd{out_.get(), POLLIN, 0},
+                                pollfd{adoption_ ? adoption_->fd() : -1, POLLIN, 0}};
+    REQUIRE(::poll(ready.data(), ready.size(), patience) > 0);
+    if ((ready[1].revents & POLLIN) != 0) adoption_->answer();
+    if (ready[0].revents == 0) {
+      if ((ready[1].revents & POLLHUP) != 0 && (ready[1].revents & POLLIN) == 0) {
+        // Its last words may still be on their way.
+        REQUIRE(::poll(ready.data(), 1, patience) > 0);
+      } else {
+        continue;
+      }
+    }
+    std::array<char, 512> part;
+    const ssize_t n = ::read(out_.get(), part.data(), part.size());
+    if (n <= 0) return "gone";
+    heard_.append(part.data(), static_cast<std::size_t>(n));
+  }
+}
+
+void AdoptedWorker::go() const {
+  REQUIRE(::write(in_.get(), "x", 1) == 1);
+}
+
+void AdoptedWorker::kill() {
+  ::kill(pid_, SIGKILL);
+  end();
+}
+
+void AdoptedWorker::end() {
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+void AdoptedWorker::run_dry() {
+  pollfd ready{adoption_->fd(), POLLIN, 0};
+  while (true) {
+    REQUIRE(::poll(&ready, 1, patience) > 0);
+    if ((ready.revents & POLLIN) == 0) return;
+    adoption_->answer();
+  }
+}
+
+const AdoptedSocket& AdoptedWorker::only_socket() {
+  REQUIRE(adoption_->sockets().size() == 1);
+  return adoption_->sockets().front();
+}
+
+std::string outcome(long result) {
+  return result >= 0 ? "ok" : ::strerrorname_np(errno);
+}
+
+Ip v4(in_port_t port, in_addr_t address) {
+  Ip ip;
+  auto* where = reinterpret_cast<sockaddr_in*>(&ip.storage);
+  where->sin_family = AF_INET;
+  where->sin_port = htons(port);
+  where->sin_addr.s_addr = htonl(address);
+  ip.length = sizeof *where;
+  return ip;
+}
+
+Ip v6(in_port_t port, const in6_addr& address) {
+  Ip ip;
+  auto* where = reinterpret_cast<sockaddr_in6*>(&ip.storage);
+  where->sin6_family = AF_INET6;
+  where->sin6_port = htons(port);
+  where->sin6_addr = address;
+  ip.length = sizeof *where;
+  return ip;
+}
+
+Ip unix_name(const std::string& name) {
+  Ip ip;
+  auto* where = reinterpret_cast<sockaddr_un*>(&ip.storage);
+  where->sun_family = AF_UNIX;
+  const bool abstract = name.starts_with('@');
+  std::memcpy(where->sun_path, name.data(), name.size());
+  if (abstract) where->sun_path[0] = '\0';
+  ip.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + (abstract ? 0 : 1));
+  return ip;
+}
+
+// The kernel gives out 32768 and up; the tests that run beside this one each take others.
+in_port_t free_port() {
+  static in_port_t next = static_cast<in_port_t>(10'000 + ::getpid() % 20'000);
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    next = static_cast<in_port_t>(next >= 31'000 ? 10'000 : next + 1);
+    const Fd probe(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const Ip where = v6(next, in6addr_any);
+    if (::bind(probe.get(), where.get(), where.length) == 0) return next;
+  }
+  return 0;
+}
+
+int connecting(const Ip& where) {
+  const Fd client(::socket(where.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return ::connect(client.get(), where.get(), where.length) == 0 ? 0 : errno;
+}
+
+}  // namespace graced

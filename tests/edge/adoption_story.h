@@ -1,0 +1,87 @@
+// A worker of a test's own: a forked process below the adoption filter, that says lines and waits for a
+// word, while the test answers its questions as graced does.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "linux/adoption.h"
+
+namespace graced {
+
+// What the worker's side of the test uses. Nothing of doctest works there.
+class WorkerSide {
+ public:
+  WorkerSide(int in, int out) : in_(in), out_(out) {}
+  void say(const std::string& line) const;
+  void wait() const;  // until the test says go(); ends the process if the test is gone
+
+ private:
+  int in_;
+  int out_;
+};
+
+struct WorkerTraits {
+  uid_t user = 0;  // becomes this one after the filter is loaded
+  bool no_new_privs = false;
+  bool wait_killable = true;
+  std::vector<Adoption::Predeclared> predeclared = {};
+};
+
+class AdoptedWorker {
+ public:
+  using Body = std::function<void(const WorkerSide&)>;
+  AdoptedWorker(AdoptedNames& names, std::uint64_t generation, const Body& body, WorkerTraits traits = {});
+  AdoptedWorker(const AdoptedWorker&) = delete;
+  AdoptedWorker& operator=(const AdoptedWorker&) = delete;
+  ~AdoptedWorker();
+
+  // The worker's next line, "gone" once it has ended; its questions are answered meanwhile.
+  std::string hears();
+  void go() const;
+  void kill();     // SIGKILL, reaped
+  void end();      // after its body has returned: reaped
+  void run_dry();  // answers until nobody is left to ask
+  std::string goes_and_says() {
+    go();
+    return hears();
+  }
+
+  pid_t pid() const { return pid_; }
+  Adoption& adoption() { return *adoption_; }
+  const AdoptedSocket& only_socket();   // REQUIREs that there is one
+  void let_go() { adoption_.reset(); }  // what the daemon does at the end of a generation
+
+ private:
+  pid_t pid_ = -1;
+  Fd in_;
+  Fd out_;
+  std::string heard_;
+  std::unique_ptr<Adoption> adoption_;
+};
+
+// 0 is told as "ok", else the errno's name: "EADDRINUSE".
+std::string outcome(long result);
+
+struct Ip {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+Ip v4(in_port_t port, in_addr_t address = INADDR_LOOPBACK);
+Ip v6(in_port_t port, const in6_addr& address = in6addr_loopback);
+Ip unix_name(const std::string& name);  // '@' at its beginning: abstract
+
+// A port that nobody had a moment ago, above those the kernel gives out itself.
+in_port_t free_port();
+// 0 or the errno of connecting; the connection is closed at once.
+int connecting(const Ip& where);
+
+}  // namespace graced
