@@ -64,7 +64,7 @@ struct Execute {
     return 0;
   }
   int operator()(const VersionCommand&) const {
-    fmt::print("graced {}\n", GRACED_VERSION);
+    fmt::print("graced {}\nfeatures: {}\nlibraries: {}\n", GRACED_VERSION, GRACED_FEATURES, GRACED_LIBRARIES);
     return 0;
   }
 };

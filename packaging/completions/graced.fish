@@ -57,7 +57,7 @@ complete -c graced -n __graced_at -a status -d 'who serves, who drains, what hap
 complete -c graced -n __graced_at -a list -d 'instances that run here'
 complete -c graced -n __graced_at -a help -d 'all about one of them'
 complete -c graced -n __graced_at -s h -l help -d 'all commands'
-complete -c graced -n __graced_at -l version -d 'print the version'
+complete -c graced -n __graced_at -l version -d 'print version and features'
 
 complete -c graced -n '__graced_at run' -l listen -s l -x -d 'listen here and pass the socket to every worker'
 complete -c graced -n '__graced_at run' -l workers -s w -x -a 'auto' -d 'workers in a generation'
@@ -86,7 +86,7 @@ complete -c graced -n '__graced_at run' -l pid-file -r -F -d 'file with graced\'
 complete -c graced -n '__graced_at run' -l log-format -x -a 'auto text json journal' -d 'auto is journal where stderr is the journal, else text'
 complete -c graced -n '__graced_at run' -l log-level -x -a 'error warning info debug' -d 'how much to say'
 complete -c graced -n '__graced_at run' -l help -s h -d 'this help'
-complete -c graced -n '__graced_at run' -l version -d 'print the version'
+complete -c graced -n '__graced_at run' -l version -d 'print version and features'
 complete -c graced -n '__graced_at run' -xa '(__fish_complete_command)'
 complete -c graced -n '__graced_in_command run' -xa '(__graced_command)'
 
@@ -117,7 +117,7 @@ complete -c graced -n '__graced_at check' -l pid-file -r -F -d 'file with graced
 complete -c graced -n '__graced_at check' -l log-format -x -a 'auto text json journal' -d 'auto is journal where stderr is the journal, else text'
 complete -c graced -n '__graced_at check' -l log-level -x -a 'error warning info debug' -d 'how much to say'
 complete -c graced -n '__graced_at check' -l help -s h -d 'this help'
-complete -c graced -n '__graced_at check' -l version -d 'print the version'
+complete -c graced -n '__graced_at check' -l version -d 'print version and features'
 complete -c graced -n '__graced_at check' -xa '(__fish_complete_command)'
 complete -c graced -n '__graced_in_command check' -xa '(__graced_command)'
 

@@ -114,7 +114,7 @@ std::string help_text() {
     entry(text, fmt::format("  {} {}", command.name, command.usage), command.summary, 44);
   }
   entry(text, "  help [COMMAND], COMMAND --help", "all about one of them", 44);
-  entry(text, "  --version", "print the version", 44);
+  entry(text, "  --version", "print version and features", 44);
   return text;
 }
 

@@ -209,7 +209,7 @@ std::span<const WordOption> run_words() {
       if (row.word.name != command_option) all.push_back(row.word);
     }
     all.push_back({"help", 'h', "", "this help"});
-    all.push_back({"version", 0, "", "print the version"});
+    all.push_back({"version", 0, "", "print version and features"});
     return all;
   }();
   return words;

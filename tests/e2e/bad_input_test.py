@@ -1,6 +1,6 @@
 """Bad input: one clear line that names the thing and the way out, exit status 2 for usage, nothing changed."""
-import os, resource, signal, socket, subprocess, unittest
-from harness import Case, GRACED, WORKER, main
+import os, re, resource, signal, socket, subprocess, unittest
+from harness import Case, GRACED, HERE, WORKER, main
 
 
 class Usage(Case):
@@ -157,6 +157,15 @@ class Help(Case):
                 r = self.run_graced(*arguments)
                 self.assertEqual((r.returncode, r.stderr), (0, ""))
                 self.assertTrue(all(len(line) <= 100 for line in r.stdout.splitlines()))
+
+    def test_the_version_names_version_and_features(self):
+        with open(os.path.join(HERE, "..", "..", "CMakeLists.txt")) as f:
+            version = re.search(r"project\(graced VERSION (\S+)", f.read()).group(1)
+        lines = self.run_graced("--version").stdout.splitlines()
+        self.assertEqual(lines[0], "graced " + version)
+        for feature in ("adoption", "BPF", "seccomp"):
+            self.assertRegex(lines[1], r"^features: .*\b%s\b" % feature)
+        self.assertRegex(lines[2], r"^libraries: libseccomp \d+[\d.]*, libsystemd \d+, fmt \d+[\d.]*$")
 
     def test_check_tells_values_and_where_they_come_from_and_opens_nothing(self):
         conf = self.write("a.conf", "listen = unix:%s\ndrain-timeout = 5s\n" % self.path("x"))
