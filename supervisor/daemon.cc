@@ -60,7 +60,9 @@ Daemon::Daemon(StartedWith started_with, RunOptions options)
       notify_(instance_.notify_path()),
       upstream_(find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or("")),
       dev_null_(open_dev_null()),
-      core_(first_options_.policy) {
+      core_(first_options_.policy),
+      listener_watch_(loop_, [this](const Listener& listener, ListenerWatch::Outcome outcome,
+                                    const std::string& why) { listener_shut(listener, outcome, why); }) {
   if (first_options_.pid_file) pid_file_.emplace(*first_options_.pid_file);
   // Orphans of our workers come to us, so that none is left behind.
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw sys_error("become the reaper of orphaned processes");
@@ -165,6 +167,7 @@ void Daemon::perform(const Prepare& a) {
     const Plan* current = serving ? &plans_.at(*serving) : nullptr;
     plans_.insert_or_assign(a.generation,
                             make_plan(std::move(options), inherited_, current, started_with_.environment));
+    watch_listeners();
     const Plan& plan = plans_.at(a.generation);
     if (!serving) {
       log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION, first_options_.name,
@@ -189,6 +192,7 @@ void Daemon::perform(const Switch& a) {
   }
   // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
   std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
+  watch_listeners();
   candidate_last_words_.clear();
   if (!status.last_reload) give_back_memory();  // the start is over
   if (status.last_reload && status.last_reload->generation == a.to) {
@@ -212,6 +216,7 @@ void Daemon::perform(const Abandon& a) {
     }
   }
   plans_.erase(a.generation);
+  watch_listeners();
 
   failure_ = {a.why, ""};
   if (!stranger_.empty()) failure_.details += " (" + stranger_ + ")";
@@ -246,6 +251,45 @@ void Daemon::perform(const Finished& a) {
 // A failure's details belong to its reason, wherever that is shown.
 std::string Daemon::in_full(const std::string& why) const {
   return why == failure_.why ? why + failure_.details : why;
+}
+
+// ---- a worker that shuts a shared socket down ------------------------------------------------
+
+void Daemon::watch_listeners() {
+  std::vector<std::shared_ptr<Listener>> open;
+  for (const auto& [generation, plan] : plans_) {
+    for (const PassedSocket& s : plan.sockets) open.push_back(s.listener);
+  }
+  listener_watch_.watch(open);
+}
+
+void Daemon::listener_shut(const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why) {
+  const StderrWatch::Later later(stderr_);
+  const std::string& address = listener.address();
+  switch (outcome) {
+    case ListenerWatch::Outcome::listens_again:
+      log_.warning(
+          "{}: a worker shut the socket down for everybody; it listens again, but what waited in its "
+          "queue was reset",
+          address);
+      return;
+    case ListenerWatch::Outcome::trying:
+      log_.error("{}: a worker shut the socket down for everybody: {}, retrying every second", address, why);
+      return;
+    case ListenerWatch::Outcome::lost:
+      if (!listener.can_be_replaced()) {
+        log_.error(
+            "{}: a worker shut the socket down for everybody, and nothing can listen there before graced "
+            "is stopped and started again",
+            address);
+        return;
+      }
+      log_.error(
+          "{}: a worker shut the socket down for everybody; reloading, so that another one listens there",
+          address);
+      happens(ReloadAsked{nobody});
+      return;
+  }
 }
 
 // ---- what others are told --------------------------------------------------------------------

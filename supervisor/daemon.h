@@ -23,6 +23,7 @@
 #include "linux/pid_file.h"
 #include "linux/stderr_pipe.h"
 #include "linux/upstream.h"
+#include "listener_watch.h"
 #include "log.h"
 #include "options/options.h"
 #include "plan.h"
@@ -74,6 +75,8 @@ class Daemon : private ControlHandler {
   void reap();
   void worker_gone(const siginfo_t& info);
   void check_ended(const siginfo_t& info);
+  void watch_listeners();
+  void listener_shut(const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why);
   void look();  // at workers that are not ready yet
   void look_at(WorkerProcess& worker, Instant now);
   void look_soon(Instant when);
@@ -122,7 +125,8 @@ class Daemon : private ControlHandler {
   unsigned killed_ = 0;  // by the event being handled
 
   std::map<GenerationId, Plan> plans_;  // of the serving generation and of the candidate
-  std::list<WorkerProcess> workers_;    // oldest first
+  ListenerWatch listener_watch_;
+  std::list<WorkerProcess> workers_;  // oldest first
   std::optional<Check> check_;
   std::string stranger_;  // who said READY=1 in this rollout without being known for a worker's
   std::vector<std::string> candidate_last_words_;  // of the one that went first

@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "linux/account.h"
+#include "linux/listen_socket.h"
+#include "linux/shut_listener.h"
 #include "options/option_fd_names.h"
 
 namespace graced {
@@ -53,6 +55,18 @@ std::map<std::string, std::deque<Sockets>> open_by_address(const Plan& plan) {
   return open;
 }
 
+// A unix socket that a worker has shut down listens never again, and its file is in the way of the next.
+bool give_up_if_shut(const Sockets& sockets) {
+  bool gone = false;
+  for (const auto& listener : sockets) {
+    if (!listener->can_be_replaced() || !takes_connections(listener->kind()) || !is_shut(listener->fd()))
+      continue;
+    listener->remove_file();
+    gone = true;
+  }
+  return gone;
+}
+
 void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherited, const Plan* serving) {
   for (const auto& listener : inherited) plan.sockets.push_back({listener, listener->name(), {}});
 
@@ -60,6 +74,7 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
   for (std::size_t i = 0; i < options.listen.size(); ++i) {
     const ListenSpec& spec = options.listen[i];
     auto& had = open[spec.address()];
+    if (!had.empty() && give_up_if_shut(had.front())) had.pop_front();
     Sockets sockets;
     if (had.empty()) {
       sockets = open_listeners(spec);

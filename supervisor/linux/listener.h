@@ -31,6 +31,10 @@ class Listener {
   AddressKind kind() const { return kind_; }               // as the kernel says; inherited: none we know
   bool made_by_graced() const { return made_by_graced_; }
 
+  // Whether another socket can be bound where this one is, while workers still have it: it has a file.
+  bool can_be_replaced() const { return static_cast<bool>(path_); }
+  void remove_file() { path_ = UnixPath{}; }
+
  private:
   friend void apply_options(Listener& listener, const ListenOptions& options);
 

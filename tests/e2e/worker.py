@@ -13,6 +13,7 @@ HTTP answer. How it behaves is said by words on its command line, in the order i
   deaf                         ignore SIGTERM
   child=deaf                   have a child that ignores SIGTERM (in our process group)
   child=daemon                 have one that has left the process group and the session
+  shut-on-usr1                 at SIGUSR1 call shutdown(2) on every socket it was passed
   say=TEXT mutter=TEXT         a line to stderr; TEXT without a newline
   write=FILE:TEXT              append a line to a file ({pid}, {generation}, {env:X} and {self:Sig} are replaced)
   serve                        the usual: answer until SIGTERM, then finish and exit 0
@@ -57,6 +58,12 @@ def passed():
     return [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
 
 
+def shut(*_):
+    for s in passed():
+        s.shutdown(socket.SHUT_RDWR)
+        s.detach()
+
+
 def spawn_child(leave):
     reader, writer = os.pipe()
     if os.fork() == 0:
@@ -96,7 +103,7 @@ def serve(late):
                 sys.exit(0)
             try:
                 connection = key.fileobj.accept()[0]
-            except BlockingIOError:
+            except OSError:  # another worker was faster, or it was shut down
                 continue
             connection.settimeout(5)
             if connection.recv(65536):
@@ -139,6 +146,8 @@ def main():
             pid = spawn_child(leave=value == "daemon")
             with open(os.environ["CHILD_FILE"], "a") as f:
                 f.write("%d\n" % pid)
+        elif habit == "shut-on-usr1":
+            signal.signal(signal.SIGUSR1, shut)
         elif habit == "say":
             os.write(2, (expand(value) + "\n").encode())
         elif habit == "mutter":
