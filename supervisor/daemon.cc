@@ -66,21 +66,34 @@ Daemon::Daemon(StartedWith started_with, RunOptions options)
   if (first_options_.pid_file) pid_file_.emplace(*first_options_.pid_file);
   // Orphans of our workers come to us, so that none is left behind.
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw sys_error("become the reaper of orphaned processes");
-  control_.emplace(loop_.event(), instance_.take_control_socket(), static_cast<ControlHandler&>(*this),
-                   static_cast<std::int64_t>(Turn::control));
+  control_.emplace(instance_.take_control_socket(), static_cast<ControlHandler&>(*this));
+}
 
+// The first workers are started before anything is listened to: they need some time for themselves, and
+// so does the loop, which must be loaded. What could keep an instance from living has been tried by then.
+int Daemon::run() {
+  for (const std::string& note : first_options_.notes) log_.warning("{}", note);
+  try {
+    happens(ReloadAsked{nobody});
+    if (core_.status().phase == Phase::finished) return exit_status_;
+    attend();
+    loop_.run();
+  } catch (...) {
+    for (const WorkerProcess& w : workers_) end_all_below(w.pid);  // nobody would look after them
+    throw;
+  }
+  return exit_status_;
+}
+
+void Daemon::attend() {
+  control_->attend(loop_.event(), static_cast<std::int64_t>(Turn::control));
   notifications_ = loop_.on_fd(notify_.fd(), EPOLLIN, Turn::notify, [this] { read_notifications(); });
   notifications_.limit(10ms, 100);  // a flood must not keep the others from their turn
   deadline_ = loop_.timer([this] { happens(TimePassed{}); });
+  deadline_.fire_at(core_.next_deadline());
   look_ = loop_.timer([this] { look(); });
+  look_.fire_at(next_look_);
   listen_to_signals();
-}
-
-int Daemon::run() {
-  for (const std::string& note : first_options_.notes) log_.warning("{}", note);
-  happens(ReloadAsked{nobody});
-  loop_.run();
-  return exit_status_;
 }
 
 void Daemon::listen_to_signals() {
@@ -151,7 +164,7 @@ void Daemon::happens(Event event) {
     tell_of_phase();
   }
   handling_ = false;
-  deadline_.fire_at(core_.next_deadline());
+  if (deadline_) deadline_.fire_at(core_.next_deadline());
 }
 
 void Daemon::perform(const Prepare& a) {

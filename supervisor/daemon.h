@@ -64,6 +64,7 @@ class Daemon : private ControlHandler {
   void control_failed(std::exception_ptr what) noexcept override;
 
   // events in
+  void attend();
   void listen_to_signals();
   void pass_on(int signo);
   void happens(Event event);

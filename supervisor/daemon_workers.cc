@@ -245,7 +245,7 @@ void Daemon::look_at(WorkerProcess& worker, Instant now) {
 void Daemon::look_soon(Instant when) {
   if (when >= next_look_) return;
   next_look_ = when;
-  look_.fire_at(when);
+  if (look_) look_.fire_at(when);
 }
 
 // ---- ending ----------------------------------------------------------------------------------

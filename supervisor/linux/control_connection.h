@@ -7,7 +7,6 @@
 #pragma once
 
 #include <sys/types.h>
-#include <systemd/sd-event.h>
 
 #include <cstdint>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "core/time.h"
 #include "linux/control_wire.h"
 #include "linux/fd.h"
+#include "linux/systemd.h"
 
 namespace graced {
 

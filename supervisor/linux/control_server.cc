@@ -30,6 +30,12 @@ int deny(const ControlConnection& connection, sd_bus_error* error) {
   return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED, text.c_str());
 }
 
+int reply_error(sd_bus_message* call, const char* name, const std::string& why) {
+  const std::string text = control::to_utf8(why);
+  const sd_bus_error error = SD_BUS_ERROR_MAKE_CONST(name, text.c_str());
+  return sd_bus_reply_method_error(call, &error);
+}
+
 }  // namespace
 
 // The door between C and us: the handler's exceptions are handed to it, and the client is told no more
@@ -83,6 +89,9 @@ struct ControlServer::Calls {
 
   static const sd_bus_vtable* vtable() {
     static const std::vector<sd_bus_vtable> table = [] {
+      // By this name SD_BUS_VTABLE_START looks for it.
+      const auto& sd_bus_object_vtable_format =
+          *static_cast<const unsigned*>(systemd_symbol("sd_bus_object_vtable_format"));
       // Unprivileged for sd-bus, which would ask for capabilities; who may is asked in the methods.
       std::vector<sd_bus_vtable> t{
           SD_BUS_VTABLE_START(0),
@@ -109,14 +118,15 @@ struct ControlServer::Calls {
   }
 };
 
-ControlServer::ControlServer(sd_event* event, Fd listening_socket, ControlHandler& handler,
-                             std::int64_t priority, Duration greeting_limit)
-    : event_(event),
-      listening_(std::move(listening_socket)),
+ControlServer::ControlServer(Fd listening_socket, ControlHandler& handler, Duration greeting_limit)
+    : listening_(std::move(listening_socket)),
       spare_(make_spare()),
       handler_(handler),
-      priority_(priority),
-      greeting_limit_(greeting_limit) {
+      greeting_limit_(greeting_limit) {}
+
+void ControlServer::attend(sd_event* event, std::int64_t priority) {
+  event_ = event;
+  priority_ = priority;
   sd_event_source* source = nullptr;
   int r = sd_event_add_io(event, &source, listening_.get(), EPOLLIN, &Calls::on_accept, this);
   if (r < 0) throw sys_error_of(r, "watch the control socket");
@@ -198,11 +208,10 @@ void ControlServer::answer(RequestId to, bool ok, std::uint64_t generation, cons
   switch (pending.wish) {
     case Wish::reload:
       sent = ok ? sd_bus_reply_method_return(call, "t", generation)
-                : sd_bus_reply_method_errorf(call, control::reload_failed, "%s", control::to_utf8(why).c_str());
+                : reply_error(call, control::reload_failed, why);
       break;
     case Wish::stop:
-      sent = ok ? sd_bus_reply_method_return(call, "")
-                : sd_bus_reply_method_errorf(call, control::stop_failed, "%s", control::to_utf8(why).c_str());
+      sent = ok ? sd_bus_reply_method_return(call, "") : reply_error(call, control::stop_failed, why);
       break;
   }
   static_cast<void>(sent);  // whether it could be is the connection's to see

@@ -7,8 +7,6 @@
 //   properties: all of InstanceReport; signals: PhaseChanged, WorkerChanged, ReloadFinished
 #pragma once
 
-#include <systemd/sd-event.h>
-
 #include <cstdint>
 #include <exception>
 #include <list>
@@ -21,6 +19,7 @@
 #include "linux/control_connection.h"
 #include "linux/control_report.h"
 #include "linux/fd.h"
+#include "linux/systemd.h"
 
 namespace graced {
 
@@ -41,11 +40,12 @@ class ControlHandler {
 
 class ControlServer final : private ControlConnection::Owner {
  public:
-  // priority: as of sd_event_source_set_priority(3). greeting_limit: for clients that connect and say
-  // nothing. The handler must outlive the server.
-  ControlServer(sd_event*, Fd listening_socket, ControlHandler&,
-                std::int64_t priority = SD_EVENT_PRIORITY_NORMAL, Duration greeting_limit = 25s);
+  // greeting_limit: for clients that connect and say nothing. The handler must outlive the server.
+  ControlServer(Fd listening_socket, ControlHandler&, Duration greeting_limit = 25s);
   ~ControlServer();
+
+  // From now on clients are let in; before, they wait. Once. priority: as of sd_event_source_set_priority(3).
+  void attend(sd_event*, std::int64_t priority = SD_EVENT_PRIORITY_NORMAL);
 
   // To a Reload or a Stop that waits. An id whose asker has gone, or was answered, is ignored.
   // why: may have several lines; not used if ok.
@@ -73,11 +73,11 @@ class ControlServer final : private ControlConnection::Owner {
   template <class... Values>
   void tell_all(const char* signal, const char* types, Values... values);
 
-  sd_event* event_;
+  sd_event* event_ = nullptr;
   Fd listening_;
   Fd spare_;  // given up for a moment when there are no descriptors left, to turn a client away
   ControlHandler& handler_;
-  std::int64_t priority_;
+  std::int64_t priority_ = SD_EVENT_PRIORITY_NORMAL;
   Duration greeting_limit_;
   EventSource accepting_;
   std::uint64_t last_request_ = 0;

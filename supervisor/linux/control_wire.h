@@ -2,14 +2,13 @@
 // InstanceReport, so that they cannot disagree.
 #pragma once
 
-#include <systemd/sd-bus.h>
-
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "linux/control_report.h"
+#include "linux/systemd.h"
 
 namespace graced::control {
 

@@ -1,14 +1,14 @@
-// sd_journal_sendv(3), without the place in the source: it would be the same line always.
-#define SD_JOURNAL_SUPPRESS_LOCATION
+// sd_journal_sendv(3).
 #include "linux/journal.h"
 
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <systemd/sd-journal.h>
 
 #include <charconv>
 #include <cstdint>
 #include <optional>
+
+#include "linux/systemd.h"
 
 namespace graced {
 namespace {
@@ -41,7 +41,7 @@ bool send_to_journal(const std::vector<std::string>& fields) {
   parts.reserve(fields.size());
   // The type knows no const, but sd_journal_sendv only reads.
   for (const auto& field : fields) parts.push_back({const_cast<char*>(field.data()), field.size()});
-  return ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) >= 0;
+  return sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) >= 0;
 }
 
 }  // namespace graced

@@ -76,18 +76,20 @@ void Source::fire_at(Instant when) {
   sd_event_source_set_enabled(source_, SD_EVENT_ONESHOT);
 }
 
-Loop::Loop() {
-  if (const int r = sd_event_new(&event_); r < 0) throw sys_error_of(r, "create the event loop");
+Loop::~Loop() {
+  if (event_) sd_event_unref(event_);
 }
 
-Loop::~Loop() {
-  sd_event_unref(event_);
+sd_event* Loop::event() {
+  if (event_) return event_;
+  if (const int r = sd_event_new(&event_); r < 0) throw sys_error_of(r, "create the event loop");
+  return event_;
 }
 
 Source Loop::on_signal(int signo, Turn turn, std::function<void()> handler) {
   auto h = std::make_unique<Handler>(Handler{this, std::move(handler)});
   sd_event_source* source = nullptr;
-  if (const int r = sd_event_add_signal(event_, &source, signo, on_siginfo, h.get()); r < 0) {
+  if (const int r = sd_event_add_signal(event(), &source, signo, on_siginfo, h.get()); r < 0) {
     throw sys_error_of(r, "watch signal {}", signo);
   }
   return own(source, std::move(h), turn);
@@ -96,7 +98,7 @@ Source Loop::on_signal(int signo, Turn turn, std::function<void()> handler) {
 Source Loop::on_fd(int fd, std::uint32_t events, Turn turn, std::function<void()> handler) {
   auto h = std::make_unique<Handler>(Handler{this, std::move(handler)});
   sd_event_source* source = nullptr;
-  if (const int r = sd_event_add_io(event_, &source, fd, events, on_io, h.get()); r < 0) {
+  if (const int r = sd_event_add_io(event(), &source, fd, events, on_io, h.get()); r < 0) {
     throw sys_error_of(r, "watch descriptor {}", fd);
   }
   return own(source, std::move(h), turn);
@@ -106,7 +108,8 @@ Source Loop::timer(std::function<void()> handler) {
   auto h = std::make_unique<Handler>(Handler{this, std::move(handler)});
   sd_event_source* source = nullptr;
   constexpr std::uint64_t accuracy = 1;  // microseconds; 0 would mean 250 ms
-  if (const int r = sd_event_add_time(event_, &source, CLOCK_MONOTONIC, 0, accuracy, on_time, h.get()); r < 0) {
+  if (const int r = sd_event_add_time(event(), &source, CLOCK_MONOTONIC, 0, accuracy, on_time, h.get());
+      r < 0) {
     throw sys_error_of(r, "create a timer");
   }
   Source timer = own(source, std::move(h), Turn::timer);
@@ -115,18 +118,18 @@ Source Loop::timer(std::function<void()> handler) {
 }
 
 void Loop::run() {
-  const int r = sd_event_loop(event_);
+  const int r = sd_event_loop(event());
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   if (r < 0) throw sys_error_of(r, "run the event loop");
 }
 
 void Loop::leave() {
-  sd_event_exit(event_, 0);
+  if (event_) sd_event_exit(event_, 0);
 }
 
 void Loop::fail(std::exception_ptr what) noexcept {
   if (!failure_) failure_ = std::move(what);
-  sd_event_exit(event_, 0);
+  leave();
 }
 
 Instant monotonic_now() {

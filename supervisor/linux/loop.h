@@ -1,14 +1,13 @@
 // The event loop: sd-event behind owned sources and plain functions. One thread.
 #pragma once
 
-#include <systemd/sd-event.h>
-
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <utility>
 
 #include "core/time.h"
+#include "linux/systemd.h"
 
 namespace graced {
 
@@ -50,14 +49,15 @@ class Source {
   sd_event_source* source_ = nullptr;
 };
 
+// Made when something is first asked of it, which is when libsystemd is loaded.
 class Loop {
  public:
-  Loop();  // throws std::system_error
+  Loop() = default;
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   ~Loop();
 
-  sd_event* event() const { return event_; }
+  sd_event* event();  // throws std::exception if there can be none
 
   // The signal must be blocked.
   Source on_signal(int signo, Turn turn, std::function<void()> handler);

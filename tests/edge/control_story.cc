@@ -35,10 +35,10 @@ class Storyteller : public ControlHandler {
         commands_(commands),
         words_(words),
         instance_(name, control),
-        server_(loop_.event(), instance_.take_control_socket(), *this, static_cast<std::int64_t>(Turn::control),
-                greeting_limit),
+        server_(instance_.take_control_socket(), *this, greeting_limit),
         source_(loop_.on_fd(commands, EPOLLIN, Turn::signal, [this] { obey(); })) {
     report_.pid = ::getpid();
+    server_.attend(loop_.event(), static_cast<std::int64_t>(Turn::control));
     say(words_, "there");
   }
 

@@ -38,14 +38,15 @@ class Asked : public ControlHandler {
 class Server {
  public:
   Server() {
-    fuzz::promise(sd_event_new(&event_) >= 0, "an event loop");
+    fuzz::promise(graced::sd_event_new(&event_) >= 0, "an event loop");
     Fd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     address_.sun_family = AF_UNIX;  // no name given: the kernel finds an abstract one
     fuzz::promise(::bind(listening.get(), address(), sizeof(sa_family_t)) == 0, "bind");
     length_ = sizeof address_;
     fuzz::promise(::getsockname(listening.get(), address(), &length_) == 0, "getsockname");
     fuzz::promise(::listen(listening.get(), 64) == 0, "listen");
-    server_ = std::make_unique<ControlServer>(event_, std::move(listening), asked_);
+    server_ = std::make_unique<ControlServer>(std::move(listening), asked_);
+    server_->attend(event_);
     asked_.server = server_.get();
   }
 
@@ -56,7 +57,7 @@ class Server {
   }
 
   void work() {
-    while (sd_event_run(event_, 0) > 0) {}
+    while (graced::sd_event_run(event_, 0) > 0) {}
   }
 
  private:
