@@ -1,4 +1,4 @@
-// See adopted_names.h.
+// rename(2) is what makes a hand-over of a path: one file takes the other's place in one step.
 #include "linux/adopted_names.h"
 
 #include <fcntl.h>
@@ -8,23 +8,138 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <optional>
 #include <system_error>
+
+#include "core/printable.h"
 
 namespace graced {
 
+namespace {
+
+std::optional<struct stat> stat_at(const Fd& directory, const std::string& file) {
+  struct stat found {};
+  if (::fstatat(directory.get(), file.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  return found;
+}
+
+bool same_file(const Fd& a, const Fd& b) {
+  struct stat one {};
+  struct stat other {};
+  return ::fstat(a.get(), &one) == 0 && ::fstat(b.get(), &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
+const std::string& file_now(const AdoptedName& name) {
+  return name.beside.empty() ? name.file : name.beside;
+}
+
+bool is_file_of(const AdoptedName& name, const struct stat& found) {
+  return found.st_dev == name.device && found.st_ino == name.file_inode;
+}
+
+bool still_there(const AdoptedName& name) {
+  const auto found = stat_at(name.directory, file_now(name));
+  return found && is_file_of(name, *found);
+}
+
+}  // namespace
+
 AdoptedName::~AdoptedName() {
-  if (names_ != nullptr) std::erase(names_->held_, this);
-  if (!directory_) return;
-  const std::string& file = beside_.empty() ? file_ : beside_;
-  struct stat now {};
-  const bool ours = ::fstatat(directory_.get(), file.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-                    now.st_dev == device_ && now.st_ino == file_inode_;
-  if (ours) ::unlinkat(directory_.get(), file.c_str(), 0);
+  if (directory && still_there(*this)) ::unlinkat(directory.get(), file_now(*this).c_str(), 0);
 }
 
 std::vector<std::string> AdoptedNames::promote(std::uint64_t generation) {
   promoted_ = generation;
-  return {};
+  std::vector<std::string> failed;
+  for (const auto& name : all()) {
+    if (name->generation != generation || name->beside.empty() || !name->listening) continue;
+    if (std::string why = put_in_place(*name); !why.empty()) failed.push_back(std::move(why));
+  }
+  return failed;
+}
+
+void AdoptedNames::add(const std::shared_ptr<AdoptedName>& name) {
+  std::erase_if(names_, [](const auto& n) { return n.expired(); });
+  names_.push_back(name);
+}
+
+std::shared_ptr<AdoptedName> AdoptedNames::in_place(const Fd& directory, const std::string& file) const {
+  for (const auto& name : all()) {
+    if (name->beside.empty() && name->file == file && name->directory &&
+        same_file(name->directory, directory) && still_there(*name)) {
+      return name;
+    }
+  }
+  return nullptr;
+}
+
+std::shared_ptr<AdoptedName> AdoptedNames::of_generation(std::uint64_t generation, const Fd& directory,
+                                                         const std::string& file) const {
+  for (const auto& name : all()) {
+    if (name->generation == generation && name->file == file && name->directory &&
+        same_file(name->directory, directory) && still_there(*name)) {
+      return name;
+    }
+  }
+  return nullptr;
+}
+
+std::shared_ptr<AdoptedName> AdoptedNames::abstract(const std::string& text) const {
+  for (const auto& name : all()) {
+    if (!name->directory && name->text == text) return name;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<AdoptedName> AdoptedNames::file_of(const Fd& directory, const std::string& file) const {
+  for (const auto& name : all()) {
+    if (name->directory && file_now(*name) == file && same_file(name->directory, directory) &&
+        still_there(*name)) {
+      return name;
+    }
+  }
+  return nullptr;
+}
+
+bool AdoptedNames::may_know(const std::string& file) const {
+  return std::ranges::any_of(names_, [&](const auto& weak) {
+    const auto name = weak.lock();
+    return name && name->directory && file_now(*name) == file;
+  });
+}
+
+// The program may have changed mode and owner of what it believes to be its file: that was the old one's.
+std::string AdoptedNames::put_in_place(AdoptedName& name) const {
+  const auto before = stat_at(name.directory, name.file);
+  const auto ours = stat_at(name.directory, name.beside);
+  if (before && !in_place(name.directory, name.file)) {
+    return fmt::format("{}: another file has taken its place; generation {} is reached as {} only",
+                       printable(name.text), name.generation, printable(name.beside));
+  }
+  if (before && ours && (before->st_uid != ours->st_uid || before->st_gid != ours->st_gid)) {
+    (void)::fchownat(name.directory.get(), name.beside.c_str(), before->st_uid, before->st_gid,
+                     AT_SYMLINK_NOFOLLOW);
+  }
+  if (before && ours && before->st_mode != ours->st_mode) {
+    ::fchmodat(name.directory.get(), name.beside.c_str(), before->st_mode & 07777, 0);
+  }
+  if (::renameat(name.directory.get(), name.beside.c_str(), name.directory.get(), name.file.c_str()) != 0) {
+    return fmt::format("{}: rename {} to it: {}", printable(name.text), printable(name.beside),
+                       std::generic_category().message(errno));
+  }
+  name.beside.clear();
+  name.unlinked = false;
+  return "";
+}
+
+std::vector<std::shared_ptr<AdoptedName>> AdoptedNames::all() const {
+  std::vector<std::shared_ptr<AdoptedName>> alive;
+  for (const auto& weak : names_) {
+    if (auto name = weak.lock()) alive.push_back(std::move(name));
+  }
+  return alive;
 }
 
 }  // namespace graced

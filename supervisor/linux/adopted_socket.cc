@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cstddef>
@@ -61,6 +62,11 @@ std::string group_key(int fd) {
   SocketAddress address;
   if (::getsockname(fd, address.get(), &address.length) != 0) return "";
   return group_key(fd, address);
+}
+
+ino_t inode_of(int fd) {
+  struct stat s {};
+  return ::fstat(fd, &s) == 0 ? s.st_ino : 0;
 }
 
 }  // namespace graced

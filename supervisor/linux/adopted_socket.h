@@ -26,20 +26,23 @@ struct AdoptedSocket {
   Fd fd;
   bool listening = false;
 
-  // One socket for several workers, by a unix name of which there can be one only: abstract names
-  // between generations, paths within one. Nothing to switch and no queue of its own.
-  bool shared = false;
   bool predeclared = false;  // graced's own, put in place of the worker's
 
-  bool steerable() const { return !name; }  // tcp: has a group
-  std::shared_ptr<AdoptedName> name;        // unix; its file goes with the last AdoptedSocket of it
+  std::shared_ptr<AdoptedName> name;  // unix; its file goes with the last AdoptedSocket that has it
 
   SocketHolder holder{};  // who was last seen to have it
+
+  bool steerable() const { return !name; }  // tcp: there is a group
+  // One socket for several workers, by a unix name that only one can have: abstract names between
+  // generations, paths within one. There is nothing to switch, and no queue that is a generation's own.
+  bool shared() const { return name.use_count() > 1; }
 };
 
 // What AdoptedSocket::key would be for this bound socket, if a worker's were bound to the same address.
 // Empty for what is not handed off (other types, unbound).
 std::string group_key(int fd);
 std::string group_key(int fd, const SocketAddress& about_to_be_bound);
+
+ino_t inode_of(int fd);  // 0: no descriptor
 
 }  // namespace graced

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,11 +37,6 @@ bool set_option(int fd, int name, int value) {
   return ::setsockopt(fd, SOL_SOCKET, name, &value, sizeof value) == 0;
 }
 
-ino_t inode_of(int fd) {
-  struct stat s {};
-  return ::fstat(fd, &s) == 0 ? s.st_ino : 0;
-}
-
 AddressKind kind_of(int fd) {
   try {
     return socket_kind(fd, "");
@@ -59,9 +55,15 @@ in_port_t port_of(const SocketAddress& address) {
   return 0;
 }
 
-bool is_bound(int fd) {
+in_port_t port_of_bound(int fd) {
   SocketAddress local;
-  return ::getsockname(fd, local.get(), &local.length) == 0 && port_of(local) != 0;
+  return ::getsockname(fd, local.get(), &local.length) == 0 ? port_of(local) : 0;
+}
+
+// Else the kernel chooses a name.
+bool is_named(const SocketAddress& address) {
+  return address.storage.ss_family == AF_UNIX && address.length > offsetof(sockaddr_un, sun_path) &&
+         address.length <= sizeof(sockaddr_un);
 }
 
 bool is_connected(int fd) {
@@ -76,6 +78,7 @@ Adoption::Adoption(Fd notifications, std::uint64_t generation, AdoptedNames& nam
     : notifications_(std::move(notifications)),
       generation_(generation),
       names_(names),
+      worker_(names.new_worker()),
       predeclared_(std::move(predeclared)) {}
 
 Adoption::~Adoption() = default;
@@ -85,6 +88,7 @@ void Adoption::answer() {
     const auto asked = notifications_.next();
     if (!asked) return;
     const AdoptionRequest request = request_of(*asked);
+    bound_ = 0;
     Verdict verdict;
     switch (request.call) {
       case AdoptionRequest::Call::bind:
@@ -94,13 +98,15 @@ void Adoption::answer() {
         verdict = on_listen(request);
         break;
       case AdoptionRequest::Call::unlink:
+        verdict = on_unlink(request);
+        break;
       case AdoptionRequest::Call::other:
         break;
     }
     if (!verdict) {
       notifications_.pass(request.id);
-    } else if (notifications_.answer(request.id, *verdict)) {
-      unanswered_ = 0;
+    } else if (!notifications_.answer(request.id, *verdict) && bound_ != 0) {
+      unanswered_ = bound_;
     }
   }
 }
@@ -108,51 +114,41 @@ void Adoption::answer() {
 Adoption::Verdict Adoption::on_bind(const AdoptionRequest& request) {
   const auto where = address_of(request);
   if (!where) {
-    if (errno == EPERM) note_refused(request);
+    if (errno == EPERM) note_refused(request, errno);
     return std::nullopt;
   }
-  if (port_of(*where) == 0) return std::nullopt;
+  if (port_of(*where) == 0 && !is_named(*where)) return std::nullopt;
 
   Fd socket = copy_descriptor(request.thread, request.fd);
   if (!socket) {
-    if (errno != EBADF && errno != ESRCH) note_refused(request);
+    if (errno != EBADF && errno != ESRCH) note_refused(request, errno);
     return std::nullopt;
   }
   if (!notifications_.still_asked(request.id)) return 0;
   if (option_of(socket.get(), SO_DOMAIN) != where->storage.ss_family) return std::nullopt;
 
   const AddressKind kind = kind_of(socket.get());
-  if (kind == AddressKind::tcp) return bind_tcp(request, *where, std::move(socket));
-  if (kind == AddressKind::udp) pass(address_text(*where, kind));
+  switch (kind) {
+    case AddressKind::tcp:
+      return bind_tcp(request, *where, std::move(socket));
+    case AddressKind::unix_stream:
+      return bind_unix(request, *where, std::move(socket));
+    case AddressKind::udp:
+    case AddressKind::unix_dgram:
+      pass(address_text(*where, kind));  // others, when they listen
+      break;
+    case AddressKind::unix_seqpacket:
+    case AddressKind::inherited:
+      break;
+  }
   return std::nullopt;
 }
 
 Adoption::Verdict Adoption::bind_tcp(const AdoptionRequest& request, const SocketAddress& where, Fd socket) {
   const std::string key = group_key(socket.get(), where);
   if (key.empty()) return std::nullopt;  // another protocol
-  ino_t inode = inode_of(socket.get());
-  if (is_bound(socket.get())) {
-    // Done already, when the worker was interrupted before it heard so.
-    const auto known = find(inode);
-    return known != sockets_.end() && unanswered_ == inode && known->key == key ? Verdict(0) : std::nullopt;
-  }
-
-  const auto ours = std::ranges::find(predeclared_, key, &Predeclared::key);
-  if (ours != predeclared_.end()) {
-    if (const auto failed = put_in_place(request, ours->fd, ::fcntl(socket.get(), F_GETFL)); failed != 0)
-      return failed;
-    inode = inode_of(ours->fd);
-    if (find(inode) != sockets_.end()) return 0;
-    AdoptedSocket adopted;
-    adopted.predeclared = true;
-    adopted.key = key;
-    adopted.address = address_text(where, AddressKind::tcp);
-    adopted.inode = inode;
-    adopted.holder = {request.thread, request.fd};
-    sockets_.push_back(std::move(adopted));
-    ++changes_;
-    return 0;
-  }
+  if (port_of_bound(socket.get()) != 0) { return bind_again(inode_of(socket.get())); }
+  if (const Predeclared* ours = predeclared(key)) return take_predeclared(request, *ours, socket);
 
   const bool had_group = option_of(socket.get(), SO_REUSEPORT) == 1;
   const bool reuses = option_of(socket.get(), SO_REUSEADDR) == 1;
@@ -162,25 +158,7 @@ Adoption::Verdict Adoption::bind_tcp(const AdoptionRequest& request, const Socke
     forget_closed();
     if (std::ranges::any_of(sockets_, in_the_way)) return EADDRINUSE;
   }
-
-  if (is_mptcp(socket.get())) {
-    const int flags = ::fcntl(socket.get(), F_GETFL);
-    Fd plain = plain_tcp_like(socket.get());
-    const int failed = plain ? put_in_place(request, plain.get(), flags).value_or(0) : errno;
-    if (failed == 0) {
-      socket = std::move(plain);
-      inode = inode_of(socket.get());
-      note(
-          "the worker's MPTCP listeners become plain TCP ones, since the kernel steers only those (a Go "
-          "program "
-          "says the same with GODEBUG=multipathtcp=0)");
-    } else {
-      note(
-          fmt::format("{} is an MPTCP listener and could not be made a plain TCP one ({}): new connections are "
-                      "not steered to the newest generation",
-                      address_text(where, AddressKind::tcp), std::generic_category().message(failed)));
-    }
-  }
+  if (is_mptcp(socket.get())) socket = made_plain(request, where, std::move(socket));
 
   if (!had_group) set_option(socket.get(), SO_REUSEPORT, 1);
   struct stat owner {};
@@ -197,26 +175,43 @@ Adoption::Verdict Adoption::bind_tcp(const AdoptionRequest& request, const Socke
     if (!had_group) set_option(socket.get(), SO_REUSEPORT, 0);
     return code;
   }
-
-  AdoptedSocket adopted;
-  adopted.key = key;
-  adopted.address = address_text(where, AddressKind::tcp);
-  adopted.inode = inode;
-  adopted.holder = {request.thread, request.fd};
-  sockets_.push_back(std::move(adopted));
-  unanswered_ = inode;
-  ++changes_;
-  if (sockets_.size() >= look_again_at_) {
-    forget_closed();
-    look_again_at_ = std::max<std::size_t>(64, 2 * sockets_.size());
-  }
+  add(request, key, address_text(where, AddressKind::tcp), inode_of(socket.get()));
   return 0;
+}
+
+// Of a bound socket: done already where the worker was interrupted before it heard so.
+Adoption::Verdict Adoption::bind_again(ino_t inode) {
+  if (unanswered_ != inode) return std::nullopt;
+  bound_ = std::exchange(unanswered_, 0);
+  return 0;
+}
+
+// The socket that is the worker's from now on; the same if it could not be replaced.
+Fd Adoption::made_plain(const AdoptionRequest& request, const SocketAddress& where, Fd mptcp) {
+  Fd plain = plain_tcp_like(mptcp.get());
+  int failed = plain ? 0 : errno;
+  if (plain) {
+    ::fcntl(plain.get(), F_SETFL, ::fcntl(mptcp.get(), F_GETFL));
+    failed = replace(request, plain.get());
+  }
+  if (failed == 0) {
+    note(
+        "MPTCP listeners become plain TCP ones, since the kernel steers only those (a Go program says the same "
+        "with "
+        "GODEBUG=multipathtcp=0)");
+    return plain;
+  }
+  note(fmt::format(
+      "{} is an MPTCP listener and could not be made a plain TCP one ({}): its connections cannot be "
+      "steered to the newest generation (in Go: GODEBUG=multipathtcp=0)",
+      address_text(where, AddressKind::tcp), std::generic_category().message(failed)));
+  return mptcp;
 }
 
 Adoption::Verdict Adoption::on_listen(const AdoptionRequest& request) {
   Fd socket = copy_descriptor(request.thread, request.fd);
   if (!socket) {
-    if (errno != EBADF && errno != ESRCH) note_refused(request);
+    if (errno != EBADF && errno != ESRCH) note_refused(request, errno);
     return std::nullopt;
   }
   if (!notifications_.still_asked(request.id)) return 0;
@@ -226,22 +221,61 @@ Adoption::Verdict Adoption::on_listen(const AdoptionRequest& request) {
   if (adopted == sockets_.end()) {
     const bool ours = std::ranges::any_of(predeclared_, [&](const auto& p) { return inode_of(p.fd) == inode; });
     const AddressKind kind = kind_of(socket.get());
-    if (!ours && takes_connections(kind)) pass(bound_address(socket.get(), kind));
+    const int type = option_of(socket.get(), SO_TYPE);
+    if (!ours && (type == SOCK_STREAM || type == SOCK_SEQPACKET)) pass(bound_address(socket.get(), kind));
     return std::nullopt;
   }
+  // Of ours, the queue is as long as we have said.
   if (!adopted->predeclared && ::listen(socket.get(), request.number) != 0) return errno;
   adopted->holder = {request.thread, request.fd};
   if (adopted->listening) return 0;
   adopted->listening = true;
-  if (!adopted->fd) adopted->fd = std::move(socket);
   ++changes_;
+  if (AdoptedName* name = adopted->name.get()) {
+    if (!name->listening) name->listening = Fd(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
+    if (!name->beside.empty() && name->generation == names_.promoted()) {
+      if (const std::string why = names_.put_in_place(*name); !why.empty()) note(why);
+    }
+  }
+  adopted->fd = std::move(socket);
   return 0;
 }
 
-// File status flags belong to the open file, so the worker's go along.
-Adoption::Verdict Adoption::put_in_place(const AdoptionRequest& request, int ours, int flags) {
-  if (flags >= 0) ::fcntl(ours, F_SETFL, flags);
+const Adoption::Predeclared* Adoption::predeclared(const std::string& key) const {
+  const auto found = std::ranges::find(predeclared_, key, &Predeclared::key);
+  return found != predeclared_.end() ? &*found : nullptr;
+}
+
+// File status flags belong to the open file, so the worker's own go along.
+Adoption::Verdict Adoption::take_predeclared(const AdoptionRequest& request, const Predeclared& ours,
+                                             const Fd& socket) {
+  ::fcntl(ours.fd, F_SETFL, ::fcntl(socket.get(), F_GETFL));
+  if (const int failed = replace(request, ours.fd); failed != 0) return failed;
+  const ino_t inode = inode_of(ours.fd);
+  if (find(inode) != sockets_.end()) return 0;
+  add(request, ours.key, bound_address(ours.fd, kind_of(ours.fd)), inode).predeclared = true;
+  return 0;
+}
+
+int Adoption::replace(const AdoptionRequest& request, int ours) {
   return notifications_.replace(request.id, ours, request.fd, closes_on_exec(request.thread, request.fd));
+}
+
+AdoptedSocket& Adoption::add(const AdoptionRequest& request, const std::string& key, const std::string& address,
+                             ino_t inode, std::shared_ptr<AdoptedName> name) {
+  if (sockets_.size() >= look_again_at_) {
+    forget_closed();
+    look_again_at_ = std::max<std::size_t>(64, 2 * sockets_.size());
+  }
+  AdoptedSocket& added = sockets_.emplace_back();
+  added.key = key;
+  added.address = address;
+  added.inode = inode;
+  added.name = std::move(name);
+  added.holder = {request.thread, request.fd};
+  bound_ = inode;
+  ++changes_;
+  return added;
 }
 
 void Adoption::forget_closed() {
@@ -281,8 +315,7 @@ void Adoption::note(const std::string& text) {
   if (noted_.size() < most_listed && noted_.insert(text).second) notes_.push_back(text);
 }
 
-void Adoption::note_refused(const AdoptionRequest& request) {
-  const int code = errno;
+void Adoption::note_refused(const AdoptionRequest& request, int code) {
   note(fmt::format("what process {} ({}) binds is not handed off: {}", request.thread,
                    printable(name_of(request.thread)),
                    code == EPERM ? "graced may not look into it (it needs CAP_SYS_PTRACE)"

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -63,20 +64,38 @@ class Adoption {
   using Verdict = std::optional<int>;
   Verdict on_bind(const AdoptionRequest& request);
   Verdict on_listen(const AdoptionRequest& request);
-  Verdict bind_tcp(const AdoptionRequest& request, const SocketAddress& where, Fd socket);
-  Verdict put_in_place(const AdoptionRequest& request, int ours, int flags);
+  Verdict on_unlink(const AdoptionRequest& request);
 
+  Verdict bind_tcp(const AdoptionRequest& request, const SocketAddress& where, Fd socket);
+  Verdict bind_again(ino_t inode);
+  Fd made_plain(const AdoptionRequest& request, const SocketAddress& where, Fd mptcp);
+  Verdict bind_unix(const AdoptionRequest& request, const SocketAddress& where, Fd socket);
+  Verdict bind_abstract(const AdoptionRequest& request, const SocketAddress& where, Fd socket,
+                        const std::string& name);
+  int bind_as_worker(const AdoptionRequest& request, const SocketAddress& where, const Fd& socket,
+                     const Fd& directory, const std::string& beside);
+  Verdict share(const AdoptionRequest& request, const std::shared_ptr<AdoptedName>& name);
+
+  const Predeclared* predeclared(const std::string& key) const;
+  Verdict take_predeclared(const AdoptionRequest& request, const Predeclared& ours, const Fd& socket);
+  // Puts our socket in place of the worker's. 0 or an errno.
+  int replace(const AdoptionRequest& request, int ours);
+
+  AdoptedSocket& add(const AdoptionRequest& request, const std::string& key, const std::string& address,
+                     ino_t inode, std::shared_ptr<AdoptedName> name = nullptr);
   std::vector<AdoptedSocket>::iterator find(ino_t inode);
   void pass(const std::string& address);
   void note(const std::string& text);
-  void note_refused(const AdoptionRequest& request);
+  void note_refused(const AdoptionRequest& request, int code);
 
   SeccompNotifications notifications_;
   std::uint64_t generation_;
   AdoptedNames& names_;
+  std::uint64_t worker_;
   std::vector<Predeclared> predeclared_;
   std::vector<AdoptedSocket> sockets_;
   std::size_t look_again_at_ = 64;  // sockets: then those that were closed are forgotten
+  ino_t bound_ = 0;                 // by the request that is being answered
   ino_t unanswered_ = 0;            // bound, but the worker was interrupted: it will ask again
   std::vector<std::string> passed_through_;
   std::vector<std::string> notes_;  // not taken yet

@@ -145,8 +145,8 @@ std::string outcome(long result) {
   return result >= 0 ? "ok" : ::strerrorname_np(errno);
 }
 
-Ip v4(in_port_t port, in_addr_t address) {
-  Ip ip;
+Where v4(in_port_t port, in_addr_t address) {
+  Where ip;
   auto* where = reinterpret_cast<sockaddr_in*>(&ip.storage);
   where->sin_family = AF_INET;
   where->sin_port = htons(port);
@@ -155,8 +155,8 @@ Ip v4(in_port_t port, in_addr_t address) {
   return ip;
 }
 
-Ip v6(in_port_t port, const in6_addr& address) {
-  Ip ip;
+Where v6(in_port_t port, const in6_addr& address) {
+  Where ip;
   auto* where = reinterpret_cast<sockaddr_in6*>(&ip.storage);
   where->sin6_family = AF_INET6;
   where->sin6_port = htons(port);
@@ -165,8 +165,8 @@ Ip v6(in_port_t port, const in6_addr& address) {
   return ip;
 }
 
-Ip unix_name(const std::string& name) {
-  Ip ip;
+Where at_path(const std::string& name) {
+  Where ip;
   auto* where = reinterpret_cast<sockaddr_un*>(&ip.storage);
   where->sun_family = AF_UNIX;
   const bool abstract = name.starts_with('@');
@@ -182,13 +182,13 @@ in_port_t free_port() {
   for (int attempt = 0; attempt < 1000; ++attempt) {
     next = static_cast<in_port_t>(next >= 31'000 ? 10'000 : next + 1);
     const Fd probe(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const Ip where = v6(next, in6addr_any);
+    const Where where = v6(next, in6addr_any);
     if (::bind(probe.get(), where.get(), where.length) == 0) return next;
   }
   return 0;
 }
 
-int connecting(const Ip& where) {
+int connecting(const Where& where) {
   const Fd client(::socket(where.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   return ::connect(client.get(), where.get(), where.length) == 0 ? 0 : errno;
 }

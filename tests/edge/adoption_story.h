@@ -70,18 +70,18 @@ class AdoptedWorker {
 // 0 is told as "ok", else the errno's name: "EADDRINUSE".
 std::string outcome(long result);
 
-struct Ip {
+struct Where {
   sockaddr_storage storage{};
   socklen_t length = 0;
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
-Ip v4(in_port_t port, in_addr_t address = INADDR_LOOPBACK);
-Ip v6(in_port_t port, const in6_addr& address = in6addr_loopback);
-Ip unix_name(const std::string& name);  // '@' at its beginning: abstract
+Where v4(in_port_t port, in_addr_t address = INADDR_LOOPBACK);
+Where v6(in_port_t port, const in6_addr& address = in6addr_loopback);
+Where at_path(const std::string& name);  // '@' at its beginning: abstract
 
 // A port that nobody had a moment ago, above those the kernel gives out itself.
 in_port_t free_port();
 // 0 or the errno of connecting; the connection is closed at once.
-int connecting(const Ip& where);
+int connecting(const Where& where);
 
 }  // namespace graced

@@ -14,7 +14,7 @@ using namespace graced;
 namespace {
 
 // socket, bind, listen: a word for each that went wrong, or "listens".
-std::string serve(const Ip& where, int extra = 0) {
+std::string serve(const Where& where, int extra = 0) {
   const int s = ::socket(where.storage.ss_family, SOCK_STREAM | extra, 0);
   const int one = 1;
   ::setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -23,7 +23,7 @@ std::string serve(const Ip& where, int extra = 0) {
   return "listens";
 }
 
-AdoptedWorker::Body server(const Ip& where) {
+AdoptedWorker::Body server(const Where& where) {
   return [where](const WorkerSide& test) {
     test.say(serve(where));
     test.wait();
@@ -34,7 +34,7 @@ AdoptedWorker::Body server(const Ip& where) {
 
 TEST_CASE("two generations listen on one port at once") {
   AdoptedNames names;
-  const Ip where = v4(free_port());
+  const Where where = v4(free_port());
   AdoptedWorker first(names, 1, server(where));
   CHECK(first.hears() == "listens");
   AdoptedWorker second(names, 2, server(where));
