@@ -26,7 +26,7 @@ class Trial {
   bool directs() {
     group_.direct_to(std::array{next_.get()});
     const Fd client = connect();
-    return !client || accepted_by(next_);
+    return !client || (readable(next_) && accept_from(next_));
   }
 
   bool migrates() {
@@ -36,9 +36,9 @@ class Trial {
     if (!readable(old_)) return false;
     group_.direct_to(std::array{next_.get()});
     const ino_t inode = inode_of(old_);
-    old_.reset();
+    old_.reset();  // and by the time this returns the queue has gone wherever it goes
     group_.left(inode);
-    return accepted_by(next_);
+    return accept_from(next_);
   }
 
  private:
@@ -72,8 +72,8 @@ class Trial {
     return ::poll(&p, 1, patience_ms) == 1;
   }
 
-  static bool accepted_by(const Fd& listener) {
-    return readable(listener) && Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  static bool accept_from(const Fd& listener) {
+    return static_cast<bool>(Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)));
   }
 
   const sockaddr* name() const { return reinterpret_cast<const sockaddr*>(&where_); }
@@ -105,7 +105,7 @@ Result result_of(SteeringMeans means) {
   } catch (const std::system_error& error) {
     result.refusal = error.what();
     if (error.code() == std::errc::operation_not_permitted || error.code() == std::errc::permission_denied)
-      result.refusal += ": needs CAP_BPF and CAP_NET_ADMIN";
+      result.refusal += ": needs CAP_BPF";
     if (error.code() == std::errc::function_not_supported)
       result.refusal += ": the kernel has no CONFIG_BPF_SYSCALL";
   }

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -57,6 +58,12 @@ class Loopback {
     const Name name = there();
     REQUIRE(::connect(fd.get(), name.get(), name.length) == 0);
     return fd;
+  }
+
+  // A handshake with this listener stays half open until the client has sent something.
+  static void wait_for_data(const Fd& listener) {
+    const int seconds = 60;
+    REQUIRE(::setsockopt(listener.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds) == 0);
   }
 
   // 0 or an errno; EINPROGRESS if nobody has answered after so long.

@@ -8,12 +8,15 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
+#include <string>
 #include <vector>
 
 #include "in_child.h"
+#include "linux/connections.h"
 #include "linux/fd.h"
 #include "loopback.h"
+#include "opening.h"
+#include "wait_until.h"
 
 using namespace graced;
 
@@ -61,6 +64,17 @@ struct Address {
     return got;
   }
 
+  std::vector<Fd> connect(int clients) const {
+    std::vector<Fd> connected;
+    for (int i = 0; i < clients; ++i) connected.push_back(where.connect());
+    return connected;
+  }
+
+  // connect() returns before the listener has seen the end of the handshake.
+  bool comes_to_queue(std::size_t i, unsigned connections) const {
+    return wait_until([&] { return accept_queue(listeners[i].get()) == connections; });
+  }
+
   Loopback where;
   ReuseportGroup group;
   std::vector<Fd> listeners;
@@ -87,6 +101,240 @@ TEST_CASE("new connections reach the chosen sockets and no other, in every famil
       }
     }
   }
+}
+
+TEST_CASE("a switch leaves what is queued where it is, and refuses nobody") {
+  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+    CAPTURE(static_cast<int>(means));
+    Address address(Family::dual, means, 2);
+    address.direct_to({0});
+    const auto before = address.connect(20);
+    address.direct_to({1});
+    const auto after = address.connect(20);
+    CHECK(address.comes_to_queue(0, 20));
+    CHECK(address.comes_to_queue(1, 20));
+  }
+}
+
+TEST_CASE("what is queued at a socket that is closed is accepted by the chosen one") {
+  for (const Family family : all_families) {
+    CAPTURE(static_cast<int>(family));
+    Address address(family, SteeringMeans::ebpf, 3);
+    address.direct_to({0});
+    const auto clients = address.connect(20);
+    REQUIRE(address.comes_to_queue(0, 20));
+    address.direct_to({2});
+    address.close(0);
+    CHECK(accept_queue(address.listeners[1].get()) == 0U);
+    CHECK(accept_queue(address.listeners[2].get()) == 20U);
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      const Fd accepted = accept_from(address.listeners[2]);
+      REQUIRE(accepted);
+      CHECK(::send(accepted.get(), "late", 4, MSG_NOSIGNAL) == 4);
+    }
+    for (const Fd& client : clients) {
+      std::array<char, 8> text{};
+      CHECK(::recv(client.get(), text.data(), text.size(), 0) == 4);
+    }
+  }
+}
+
+TEST_CASE("generations come and go, and each gets all of its connections") {
+  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+    CAPTURE(static_cast<int>(means));
+    Address address(Family::ipv4, means, 1);
+    address.direct_to({0});
+    for (std::size_t generation = 1; generation < 12; ++generation) {
+      address.listen();
+      CHECK(address.spread(10)[generation - 1] == 10);
+      address.direct_to({generation});
+      CHECK(address.spread(10)[generation] == 10);
+      address.close(generation - 1);
+      CHECK(address.spread(10)[generation] == 10);
+    }
+  }
+}
+
+TEST_CASE("with one generation draining, its socket may be closed at any moment without eBPF, too") {
+  Address address(Family::ipv4, SteeringMeans::cbpf, 2);
+  address.direct_to({1});
+  address.listeners[0].reset();  // left() has not been told yet
+  CHECK(address.spread(60)[1] == 60);
+}
+
+TEST_CASE("a choice may return to earlier sockets, shrink and grow") {
+  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+    CAPTURE(static_cast<int>(means));
+    Address address(Family::ipv4, means, 4);
+    address.direct_to({0, 1});
+    address.direct_to({2, 3});
+    address.direct_to({0, 1});
+    CHECK(address.spread(40)[2] == 0);
+    address.direct_to({1});
+    CHECK(address.spread(40)[1] == 40);
+    address.direct_to({0, 1, 2, 3});
+    for (const int got : address.spread(400)) CHECK(got > 40);
+  }
+}
+
+TEST_CASE("as long as one of the chosen sockets is open, no other gets anything") {
+  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+    CAPTURE(static_cast<int>(means));
+    Address address(Family::ipv4, means, 5);
+    address.direct_to({0, 1, 4});
+    address.close(0);
+    address.close(4);
+    CHECK(address.spread(60)[1] == 60);
+  }
+  Address address(Family::ipv4, SteeringMeans::ebpf, 5);
+  address.direct_to({0, 1, 4});
+  address.listeners[0].reset();  // even before left() is told
+  address.listeners[4].reset();
+  CHECK(address.spread(60)[1] == 60);
+}
+
+TEST_CASE("if all of the chosen sockets are closed the others get what comes") {
+  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+    CAPTURE(static_cast<int>(means));
+    Address address(Family::ipv4, means, 3);
+    address.direct_to({1});
+    address.close(1);
+    const auto got = address.spread(60);
+    CHECK(got[0] + got[2] == 60);
+  }
+}
+
+TEST_CASE("nobody gets new connections once they are refused, and somebody does again") {
+  for (const Family family : all_families) {
+    CAPTURE(static_cast<int>(family));
+    Address address(family, SteeringMeans::ebpf, 2);
+    address.direct_to({1});
+    const Fd early = address.where.connect();
+    REQUIRE(address.comes_to_queue(1, 1));
+    CHECK(address.group.refuse());
+    CHECK(address.where.error_of_connecting(patience_ms) == ECONNREFUSED);
+    CHECK(accept_from(address.listeners[1]));  // which was there before
+    address.direct_to({0});
+    CHECK(address.spread(20)[0] == 20);
+  }
+}
+
+TEST_CASE("without eBPF a client is not heard until somebody is chosen again") {
+  for (const Family family : all_families) {
+    for (const SteeringMeans means : {SteeringMeans::cbpf, SteeringMeans::none}) {
+      CAPTURE(static_cast<int>(family));
+      CAPTURE(static_cast<int>(means));
+      Address address(family, means, 1);
+      const Fd early = address.where.connect();
+      CHECK(address.group.refuse());
+      CHECK(address.where.error_of_connecting(50) == EINPROGRESS);
+      CHECK(address.comes_to_queue(0, 1));
+      address.listen();
+      CHECK(address.where.error_of_connecting(50) == EINPROGRESS);
+      if (means == SteeringMeans::none) continue;
+      address.direct_to({1});
+      CHECK(address.spread(20)[1] == 20);
+    }
+  }
+}
+
+TEST_CASE("connections accepted before and after a refusal go on as ever") {
+  Address address(Family::ipv4, SteeringMeans::cbpf, 1);
+  const Fd client = address.where.connect();
+  REQUIRE(address.group.refuse());
+  REQUIRE(address.comes_to_queue(0, 1));
+  const Fd accepted = accept_from(address.listeners[0]);
+  REQUIRE(accepted);
+  std::array<char, 8> text{};
+  CHECK(::send(client.get(), "question", 8, 0) == 8);
+  CHECK(::recv(accepted.get(), text.data(), text.size(), 0) == 8);
+  address.close(0);
+  CHECK(::send(accepted.get(), "answer", 6, 0) == 6);
+  CHECK(::recv(client.get(), text.data(), text.size(), 0) == 6);
+}
+
+TEST_CASE("a handshake that had begun completes after a switch and after a refusal") {
+  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+    for (const bool refused : {false, true}) {
+      CAPTURE(static_cast<int>(means));
+      CAPTURE(refused);
+      Address address(Family::ipv4, means, 2);
+      address.where.wait_for_data(address.listeners[0]);
+      address.direct_to({0});
+      const Fd client = address.where.connect();
+      if (refused) {
+        CHECK(address.group.refuse());
+      } else {
+        address.direct_to({1});
+      }
+      CHECK(accept_queue(address.listeners[0].get()) == 0U);
+      CHECK(::send(client.get(), "data", 4, MSG_NOSIGNAL) == 4);
+      CHECK(address.comes_to_queue(0, 1));
+    }
+  }
+}
+
+TEST_CASE("what cannot be directed is told with the step") {
+  Loopback where(Family::ipv4);
+  const Fd listener = where.listen();
+  ReuseportGroup none(SteeringMeans::none);
+  none.joined(listener.get(), inode_of(listener));
+  CHECK(error_of([&] { none.direct_to(std::array{listener.get()}); }) ==
+        "direct new connections: Operation not supported");
+
+  ReuseportGroup places(SteeringMeans::cbpf);
+  CHECK(error_of([&] {
+          places.direct_to(std::array{listener.get()});
+        }).starts_with("the place of listening socket"));
+
+  const Fd alone(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));  // neither SO_REUSEPORT nor listening
+  ReuseportGroup slots(SteeringMeans::ebpf);
+  CHECK(error_of([&] { slots.direct_to(std::array{alone.get()}); }).starts_with("BPF_MAP_UPDATE_ELEM: "));
+  slots.direct_to(std::array{listener.get()});  // and the group is as before
+}
+
+TEST_CASE("an MPTCP socket is told apart from what is not permitted") {
+  constexpr int mptcp = 262;
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, mptcp));
+  if (!listener) {
+    MESSAGE("skipped: no MPTCP in this kernel");
+    return;
+  }
+  const int on = 1;
+  REQUIRE(::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0);
+  REQUIRE(::listen(listener.get(), 4) == 0);
+  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+    ReuseportGroup group(means);
+    group.joined(listener.get(), inode_of(listener));
+    CHECK(
+        error_of([&] { group.direct_to(std::array{listener.get()}); }).ends_with(": Operation not supported"));
+  }
+}
+
+TEST_CASE("the probe finds eBPF here, and says what an unprivileged user has instead") {
+  const SteeringProbe probe = probe_steering();
+  CHECK(probe.means == SteeringMeans::ebpf);
+  CHECK(probe.migrates);
+  CHECK(probe.why.empty());
+
+  constexpr unsigned nobody = 65534;
+  const std::string without = in_child([] {
+    if (::setresuid(nobody, nobody, nobody) < 0) return std::string("cannot become nobody");
+    const SteeringProbe p = probe_steering();
+    return (p.means == SteeringMeans::cbpf ? "cbpf: " : "not cbpf: ") + p.why;
+  });
+  CHECK(
+      without.starts_with("cbpf: BPF_MAP_CREATE: Operation not permitted: needs CAP_BPF; "
+                          "only one generation can drain at a time"));
+}
+
+TEST_CASE("without the privilege the group directs by classic BPF all the same") {
+  CHECK(in_child([] {
+          if (::setresuid(65534, 65534, 65534) < 0) return std::string("cannot become nobody");
+          Address address(Family::ipv4, probe_steering().means, 3);
+          address.direct_to({1});
+          return std::to_string(address.spread(50)[1]);
+        }) == "50");
 }
 
 TEST_CASE("several chosen sockets share what comes, and what joins later gets nothing") {
