@@ -50,8 +50,9 @@ class ConnectionWatch {
   Connections look();
 
   // Ends the reading side of each connection that is idle for so long, so that the worker sees its
-  // client leave and closes; the client then sees an orderly end. Where it cannot be told apart whether
-  // a connection is idle, ten times as long. Looks anew, and at each one again at the last moment.
+  // client leave and closes; the client then sees an orderly end. Where it cannot be told whether a
+  // connection is idle, after ten times as long, and 10 s at least. Starts from the last look, and looks
+  // at each connection again at the last moment.
   // Returns how many. Throws as look() does, and where pidfd_getfd is refused.
   unsigned close_idle(Duration at_least);
 
@@ -63,9 +64,5 @@ class ConnectionWatch {
   struct State;
   std::unique_ptr<State> state_;
 };
-
-// How many connections wait in the accept queue of a listening socket, TCP or unix. nullopt if the
-// kernel does not tell.
-std::optional<unsigned> accept_queue(int listening_fd);
 
 }  // namespace graced

@@ -36,18 +36,18 @@ void append_condition(Bytes& filter, int code, std::size_t if_true, std::size_t 
 
 // The filter is bytecode: each condition says how many bytes to go on. The end of it is yes, four bytes
 // behind the end is no.
-Bytes filter_for(const TcpQuestion& question) {
+Bytes filter_for(const std::set<std::uint16_t>& ports, const std::optional<std::uint64_t>& cgroup) {
   constexpr std::size_t op = sizeof(inet_diag_bc_op);
   constexpr std::size_t cgroup_size = op + sizeof(std::uint64_t);
   constexpr std::size_t port_size = 3 * op;  // compare, the port, jump
-  const std::size_t ports_size = question.ports.size() * port_size + op;
+  const std::size_t ports_size = ports.size() * port_size + op;
   Bytes filter;
-  if (question.cgroup) {
+  if (cgroup) {
     append_condition(filter, INET_DIAG_BC_CGROUP_COND, cgroup_size, cgroup_size + ports_size + 4);
-    append(filter, &*question.cgroup, sizeof *question.cgroup);
+    append(filter, &*cgroup, sizeof *cgroup);
   }
   std::size_t left = ports_size;
-  for (const std::uint16_t port : question.ports) {
+  for (const std::uint16_t port : ports) {
     append_condition(filter, INET_DIAG_BC_S_EQ, 2 * op, port_size);
     append_condition(filter, 0, 0, port);
     append_condition(filter, INET_DIAG_BC_JMP, op, left - 2 * op);
@@ -57,16 +57,10 @@ Bytes filter_for(const TcpQuestion& question) {
   return filter;
 }
 
-Endpoint endpoint(int family, const __be32* address, __be16 port) {
-  Endpoint e;
-  e.port = ntohs(port);
-  if (family == AF_INET) {
-    e.ip[10] = e.ip[11] = 0xff;
-    std::memcpy(&e.ip[12], address, 4);
-  } else {
-    std::memcpy(e.ip.data(), address, 16);
-  }
-  return e;
+void append_attribute(Bytes& bytes, unsigned short type, const void* data, std::size_t size) {
+  const rtattr attribute{static_cast<std::uint16_t>(RTA_LENGTH(size)), type};
+  append(bytes, &attribute, sizeof attribute);
+  append(bytes, data, size);
 }
 
 template <class Message, class Each>
@@ -120,29 +114,38 @@ void SocketList::ask(std::span<const std::uint8_t> request, bool all, const Seen
   }
 }
 
-void SocketList::each_tcp(const TcpQuestion& question, const std::function<void(const TcpSeen&)>& seen) {
+void SocketList::each_tcp(const TcpPlaces& places, const TcpQuestion& question,
+                          const std::function<void(const TcpSeen&)>& seen) {
+  for (const int protocol : places.protocols) {
+    for (const int family : places.families) each_tcp_of(protocol, family, places.ports, question, seen);
+  }
+}
+
+void SocketList::each_tcp_of(int protocol, int family, const std::set<std::uint16_t>& ports,
+                             const TcpQuestion& question, const std::function<void(const TcpSeen&)>& seen) {
+  const bool plain = protocol == IPPROTO_TCP;
   inet_diag_req_v2 request{};
-  request.sdiag_family = static_cast<std::uint8_t>(question.family);
-  request.sdiag_protocol = IPPROTO_TCP;
+  request.sdiag_family = static_cast<std::uint8_t>(family);
+  request.sdiag_protocol = plain ? IPPROTO_TCP : 0xff;
   request.idiag_states = question.states;
-  if (question.with_info) request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
-  const Bytes filter = filter_for(question);
-  const rtattr attribute{static_cast<std::uint16_t>(RTA_LENGTH(filter.size())), INET_DIAG_REQ_BYTECODE};
+  if (question.with_info && plain) request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
+  const Bytes filter = filter_for(ports, question.cgroup);
   Bytes bytes;
   append(bytes, &request, sizeof request);
-  append(bytes, &attribute, sizeof attribute);
-  append(bytes, filter.data(), filter.size());
+  append_attribute(bytes, INET_DIAG_REQ_BYTECODE, filter.data(), filter.size());
+  if (!plain) {  // a number that has no room in the structure
+    const auto number = static_cast<std::uint32_t>(protocol);
+    append_attribute(bytes, INET_DIAG_REQ_PROTOCOL, &number, sizeof number);
+  }
 
   ask<inet_diag_msg>(bytes, true, [&](const nlmsghdr* header, const inet_diag_msg& m) {
-    TcpSeen s{m.idiag_state,
+    TcpSeen s{{m.idiag_state, m.idiag_rqueue, m.idiag_wqueue},
               m.idiag_inode,
-              endpoint(m.idiag_family, m.id.idiag_src, m.id.idiag_sport),
-              endpoint(m.idiag_family, m.id.idiag_dst, m.id.idiag_dport),
-              m.idiag_rqueue,
-              m.idiag_wqueue,
+              endpoint_of(m.idiag_family, m.id.idiag_src, ntohs(m.id.idiag_sport)),
+              endpoint_of(m.idiag_family, m.id.idiag_dst, ntohs(m.id.idiag_dport)),
               nullptr};
     tcp_info info{};  // an older kernel knows less: the rest is zero
-    if (question.with_info) {
+    if (request.idiag_ext != 0) {
       each_attribute<inet_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
         if (type != INET_DIAG_INFO) return;
         std::memcpy(&info, data, std::min(size, sizeof info));

@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -13,35 +12,34 @@
 #include <vector>
 
 #include "linux/fd.h"
+#include "linux/socket_name.h"
+#include "linux/tcp_activity.h"
 
 struct tcp_info;  // <linux/tcp.h>: the kernel's, which has more than <netinet/tcp.h>
 
 namespace graced {
 
-struct Endpoint {
-  std::array<std::uint8_t, 16> ip{};  // IPv4 as ::ffff:a.b.c.d
-  std::uint16_t port = 0;             // 1 to 65535
+// What is asked for: sockets bound to one of these local ports.
+struct TcpPlaces {
+  std::set<int> protocols;  // IPPROTO_TCP; IPPROTO_MPTCP, of which there is no tcp_info
+  std::set<int> families;   // AF_INET; AF_INET6, where IPv4 connections of dual-stack sockets are as well
+  std::set<std::uint16_t> ports;
 
-  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+  bool empty() const { return ports.empty(); }
 };
 
-// States as a set of bits: 1 << TCP_ESTABLISHED and so on.
 struct TcpQuestion {
-  int family;  // AF_INET, or AF_INET6 where IPv4 connections of dual-stack sockets are as well
-  unsigned states;
-  std::set<std::uint16_t> ports;        // local ones
+  unsigned states;                      // a set of bits: 1 << TCP_ESTABLISHED and so on
   std::optional<std::uint64_t> cgroup;  // made in this one of the v2 hierarchy, or below it
   bool with_info;
 };
 
 struct TcpSeen {
-  unsigned state;
+  TcpCounts counts;
   ino_t inode;  // 0: nobody has accepted it yet
   Endpoint local;
   Endpoint peer;
-  unsigned unread;          // bytes that the process has not read; of a listening socket: its queue
-  unsigned unacknowledged;  // bytes that have not arrived at the peer
-  const tcp_info* info;     // nullptr unless asked for; valid during the call only
+  const tcp_info* info;  // nullptr unless asked for; valid during the call only
 };
 
 struct UnixSeen {
@@ -55,13 +53,16 @@ class SocketList {
   SocketList();
 
   // Both throw std::system_error, ENOENT or EOPNOTSUPP where the kernel has no such list.
-  void each_tcp(const TcpQuestion& question, const std::function<void(const TcpSeen&)>& seen);
+  void each_tcp(const TcpPlaces& places, const TcpQuestion& question,
+                const std::function<void(const TcpSeen&)>& seen);
   void each_unix_connection(const std::function<void(const UnixSeen&)>& seen);
 
   // How many wait in the accept queue of this listening unix socket.
   std::optional<unsigned> unix_queue(ino_t listening);
 
  private:
+  void each_tcp_of(int protocol, int family, const std::set<std::uint16_t>& ports, const TcpQuestion& question,
+                   const std::function<void(const TcpSeen&)>& seen);
   template <class Message, class Seen>
   void ask(std::span<const std::uint8_t> request, bool all, const Seen& seen);
 

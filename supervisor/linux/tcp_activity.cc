@@ -1,9 +1,10 @@
 // See tcp_activity.h.
 //
-// Times are in ticks, 4 ms as a rule. A fast worker answers within the tick of the request; so does a
-// client that has the next request at hand, and then the worker may be at it for seconds. By the times
-// these two look alike. What tells them apart is the acknowledgement of the answer: a client that has
-// nothing else to say sends it on its own, one that has sends it along with the request.
+// Who had the last word? Times are in ticks, 4 ms as a rule. A fast worker answers within the tick of the
+// request; so does a client that has its next request at hand, and the worker may be at that for
+// seconds. By the times these two look alike. What tells them apart are the acknowledgements: words
+// that are answered at once are acknowledged by the answer, words that wait for their answer by a segment
+// of its own, after 200 ms at the latest. The first words of a client always get one of their own.
 #include "linux/tcp_activity.h"
 
 #include <linux/sockios.h>
@@ -18,41 +19,48 @@
 namespace graced {
 namespace {
 
-constexpr unsigned established = 1;  // TCP_ESTABLISHED, which is in neither of the kernel's headers
+constexpr unsigned established = 1;  // TCP_ESTABLISHED; <netinet/tcp.h>, which has it, has another tcp_info
 
-// Later than this it is the answer to a keep-alive probe and says nothing of what came before.
+// TCP_DELACK_MAX of the kernel, and some ticks.
+constexpr std::uint32_t all_acknowledged_ms = 300;
+
+// A client's acknowledgement that is later than this was of a keep-alive probe, and says nothing of what
+// came before.
 constexpr std::uint32_t latest_acknowledgement_ms = 900;
 
-Activity activity_by_words(const tcp_info& info) {
+Activity last_word(const tcp_info& info, bool quick_acks) {
   const std::uint32_t sent_ago = info.tcpi_last_data_sent;
   const std::uint32_t came_ago = info.tcpi_last_data_recv;
-  const bool something_came = info.tcpi_bytes_received > 0;
-  const bool something_sent = info.tcpi_bytes_sent > 0;
+  const std::uint32_t acknowledged_ago = info.tcpi_last_ack_recv;
 
   // A new connection: both times are that of the handshake.
-  if (!something_came) return Activity::idle;
-  if (!something_sent) return Activity::busy;
+  if (info.tcpi_bytes_received == 0) return Activity::idle;
+  if (info.tcpi_bytes_sent == 0) return Activity::busy;
   if (sent_ago != came_ago) return sent_ago < came_ago ? Activity::idle : Activity::busy;
 
-  // An acknowledgement on its own, a tick or more after the last request.
-  const std::uint32_t acknowledged_ago = info.tcpi_last_ack_recv;
+  // The client has acknowledged something after its last words.
   if (acknowledged_ago < came_ago && came_ago - acknowledged_ago <= latest_acknowledgement_ms)
     return Activity::idle;
 
-  // So many on their own that the last segment of the answer must have had one; the handshake's is none.
-  const std::uint32_t on_their_own = info.tcpi_segs_in - info.tcpi_data_segs_in;
-  return on_their_own > info.tcpi_data_segs_out ? Activity::idle : Activity::unsure;
+  // We have acknowledged on their own no words but the first. Those of a fast open came with the handshake.
+  // (Where the worker speaks first, the first words of a client may still wait for their answer. They are
+  // a greeting then, which nobody thinks about for long.)
+  const std::uint32_t on_their_own = info.tcpi_segs_out - info.tcpi_data_segs_out;
+  const std::uint32_t for_the_first = quick_acks && (info.tcpi_options & TCPI_OPT_SYN_DATA) == 0 ? 1 : 0;
+  if (came_ago >= all_acknowledged_ms && on_their_own <= for_the_first) return Activity::idle;
+  return Activity::unsure;
 }
 
 }  // namespace
 
-TcpActivity activity_of(unsigned state, unsigned unread, unsigned unacknowledged, const tcp_info& info) {
+TcpActivity activity_of(const TcpCounts& counts, const tcp_info& info, bool quick_acks) {
   const auto quiet = std::chrono::milliseconds(std::min(info.tcpi_last_data_sent, info.tcpi_last_data_recv));
-  if (state != established || unread > 0 || unacknowledged > 0) return {Activity::busy, quiet};
-  return {activity_by_words(info), quiet};
+  if (counts.state != established || counts.unread > 0 || counts.unacknowledged > 0)
+    return {Activity::busy, quiet};
+  return {last_word(info, quick_acks), quiet};
 }
 
-TcpActivity activity_of(int fd) {
+TcpActivity activity_of(int fd, bool quick_acks) {
   tcp_info info{};
   socklen_t size = sizeof info;
   int unread = 0;
@@ -62,8 +70,14 @@ TcpActivity activity_of(int fd) {
       ::ioctl(fd, SIOCINQ, &unread) < 0) {
     return {Activity::busy, Duration::zero()};
   }
-  return activity_of(info.tcpi_state, static_cast<unsigned>(unread), static_cast<unsigned>(unacknowledged),
-                     info);
+  return activity_of({info.tcpi_state, static_cast<unsigned>(unread), static_cast<unsigned>(unacknowledged)},
+                     info, quick_acks);
+}
+
+bool acknowledges_at_once(int listening_fd) {
+  int at_once = 0;
+  socklen_t size = sizeof at_once;
+  return ::getsockopt(listening_fd, IPPROTO_TCP, TCP_QUICKACK, &at_once, &size) == 0 && at_once != 0;
 }
 
 }  // namespace graced

@@ -9,7 +9,7 @@ namespace graced {
 
 enum class Activity {
   busy,    // something is on its way, or the last word was the client's
-  idle,    // the last word was the worker's, and has arrived
+  idle,    // the last word was the worker's, and has arrived; or nothing was ever said
   unsure,  // the last word of both was within the same tick of the kernel's clock
 };
 
@@ -18,10 +18,19 @@ struct TcpActivity {
   Duration quiet;  // since anything came or went; to a tick of the kernel, 1 to 10 ms
 };
 
-// `state` is TCP_ESTABLISHED or another; `unread` and `unacknowledged` are bytes.
-TcpActivity activity_of(unsigned state, unsigned unread, unsigned unacknowledged, const tcp_info& info);
+struct TcpCounts {
+  unsigned state;           // TCP_ESTABLISHED or another
+  unsigned unread;          // bytes that the process has not read
+  unsigned unacknowledged;  // bytes that have not arrived at the peer
+};
 
-// The same of a socket that we have a descriptor of.
-TcpActivity activity_of(int fd);
+// `quick_acks`: the listener it comes from acknowledges first words at once, as is the default, see
+// acknowledges_at_once().
+TcpActivity activity_of(const TcpCounts& counts, const tcp_info& info, bool quick_acks);
+
+// The same of a connection that we have a descriptor of.
+TcpActivity activity_of(int fd, bool quick_acks);
+
+bool acknowledges_at_once(int listening_fd);
 
 }  // namespace graced

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "in_child.h"
-#include "linux/connections.h"
+#include "linux/accept_queue.h"
 #include "linux/fd.h"
 #include "loopback.h"
 #include "opening.h"

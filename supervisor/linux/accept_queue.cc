@@ -1,0 +1,67 @@
+// See accept_queue.h.
+#include "linux/accept_queue.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <system_error>
+
+namespace graced {
+namespace {
+
+constexpr unsigned syn_received = 1U << 3;  // TCP_SYN_RECV
+
+bool is_unix(int fd) {
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
+std::optional<unsigned> tcp_queue(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return std::nullopt;
+  return info.tcpi_unacked;  // of a listening socket: its queue
+}
+
+}  // namespace
+
+std::optional<unsigned> accept_queue(int listening_fd, SocketList& list) {
+  if (!is_unix(listening_fd)) return tcp_queue(listening_fd);
+  struct stat s {};
+  if (::fstat(listening_fd, &s) < 0) return std::nullopt;
+  try {
+    return list.unix_queue(s.st_ino);
+  } catch (const std::system_error&) { return std::nullopt; }
+}
+
+std::optional<unsigned> accept_queue(int listening_fd) {
+  if (!is_unix(listening_fd)) return tcp_queue(listening_fd);
+  try {
+    SocketList list;
+    return accept_queue(listening_fd, list);
+  } catch (const std::system_error&) { return std::nullopt; }
+}
+
+std::set<Handshakes::Handshake> Handshakes::half_open(SocketList& list, const TcpPlaces& places) {
+  std::set<Handshake> found;
+  list.each_tcp(places, {syn_received, std::nullopt, false}, [&](const TcpSeen& s) {
+    found.insert({s.local, s.peer});
+  });
+  return found;
+}
+
+void Handshakes::remember(SocketList& list, const TcpPlaces& places) {
+  begun_before_ = half_open(list, places);
+}
+
+unsigned Handshakes::left(SocketList& list, const TcpPlaces& places) {
+  if (begun_before_.empty()) return 0;
+  const std::set<Handshake> now = half_open(list, places);
+  std::erase_if(begun_before_, [&](const Handshake& h) { return !now.contains(h); });
+  return static_cast<unsigned>(begun_before_.size());
+}
+
+}  // namespace graced
