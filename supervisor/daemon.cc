@@ -93,6 +93,7 @@ void Daemon::attend() {
   deadline_.fire_at(core_.next_deadline());
   look_ = loop_.timer([this] { look(); });
   look_.fire_at(next_look_);
+  watch_listeners();
   listen_to_signals();
 }
 
@@ -174,7 +175,7 @@ void Daemon::perform(const Prepare& a) {
     RunOptions options = first_options_;
     // The command line and the environment stay as they were; only files can have changed.
     if (serving && (options.config || !options.env_files.empty())) {
-      options = load_run_options(started_with_.args, started_with_.environment);
+      options = load_run_options(started_with_.words, started_with_.environment);
       refuse_changes(first_options_, options);
     }
     const Plan* current = serving ? &plans_.at(*serving) : nullptr;
@@ -269,6 +270,7 @@ std::string Daemon::in_full(const std::string& why) const {
 // ---- a worker that shuts a shared socket down ------------------------------------------------
 
 void Daemon::watch_listeners() {
+  if (!deadline_) return;  // not before attend()
   std::vector<std::shared_ptr<Listener>> open;
   for (const auto& [generation, plan] : plans_) {
     for (const PassedSocket& s : plan.sockets) open.push_back(s.listener);

@@ -34,7 +34,7 @@ namespace graced {
 
 // As graced was started: what a reload reads its options from again.
 struct StartedWith {
-  std::vector<std::string> args;         // what follows `graced run`
+  ParsedWords words;                     // what follows `graced run`
   std::vector<std::string> environment;  // NAME=VALUE
   sigset_t signal_mask;                  // before graced blocked anything; workers get it back
 };

@@ -60,7 +60,7 @@ std::string timestamp(WallTime time) {
 std::string subject(const LogFields& about) {
   std::string text;
   const auto add = [&](std::string_view what, auto value) {
-    if (value) fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ", what, *value);
+    if (value) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, *value);
   };
   add("generation", about.generation);
   add("worker", about.worker);

@@ -43,11 +43,11 @@ struct Execute {
 
   int operator()(const RunCommand& c) const {
     const sigset_t before = block_signals();
-    RunOptions options = load_run_options(c.args, environment);
-    return Daemon(StartedWith{c.args, environment, before}, std::move(options)).run();
+    RunOptions options = load_run_options(c.words, environment);
+    return Daemon(StartedWith{c.words, environment, before}, std::move(options)).run();
   }
   int operator()(const CheckCommand& c) const {
-    fmt::print("{}", check_text(load_run_options(c.args, environment)));
+    fmt::print("{}", check_text(load_run_options(c.words, environment)));
     return 0;
   }
   int operator()(const ReloadCommand& c) const {

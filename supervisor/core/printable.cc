@@ -46,12 +46,11 @@ bool harmless(char32_t c) {
 std::string printable(std::string_view text) {
   std::string shown;
   shown.reserve(text.size());
-  const auto out = std::back_inserter(shown);
   while (!text.empty()) {
     const Decoded next = decode(text);
     const std::size_t length = next.length == 0 ? 1 : next.length;
     if (next.length == 0) {
-      fmt::format_to(out, "\\x{:02x}", static_cast<unsigned char>(text[0]));
+      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
     } else if (harmless(next.character)) {
       shown += text.substr(0, length);
     } else if (next.character == '\n') {
@@ -59,9 +58,9 @@ std::string printable(std::string_view text) {
     } else if (next.character == '\r') {
       shown += "\\r";
     } else if (next.character < 0x80) {
-      fmt::format_to(out, "\\x{:02x}", static_cast<unsigned>(next.character));
+      shown += fmt::format("\\x{:02x}", static_cast<unsigned>(next.character));
     } else {
-      fmt::format_to(out, "\\u{:04x}", static_cast<unsigned>(next.character));
+      shown += fmt::format("\\u{:04x}", static_cast<unsigned>(next.character));
     }
     text.remove_prefix(length);
   }

@@ -124,16 +124,16 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment) {
   if (command == nullptr) unknown_command(first);
 
   const bool runs = command->kind == CommandKind::run || command->kind == CommandKind::check;
-  const auto parsed =
+  auto parsed =
       parse_words(words, words_of(*command), runs ? RestRule::ends_options : RestRule::anywhere, command->name);
   if (given(parsed, "help")) return HelpCommand{help_text(*command)};
   if (given(parsed, "version")) return VersionCommand{};
 
   switch (command->kind) {
     case CommandKind::run:
-      return RunCommand{words};
+      return RunCommand{std::move(parsed)};
     case CommandKind::check:
-      return CheckCommand{words};
+      return CheckCommand{std::move(parsed)};
     case CommandKind::reload:
       return ReloadCommand{target_of(*command, parsed, environment), patience_of(parsed)};
     case CommandKind::stop:

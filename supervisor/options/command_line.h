@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/time.h"
+#include "options/option_words.h"
 
 namespace graced {
 
@@ -26,12 +27,12 @@ struct Patience {
   friend bool operator==(const Patience&, const Patience&) = default;
 };
 
-// One of these, by what was asked for. The args of the first two are for load_run_options().
+// One of these, by what was asked for. The words of the first two are for load_run_options().
 struct RunCommand {
-  std::vector<std::string> args;
+  ParsedWords words;
 };
 struct CheckCommand {
-  std::vector<std::string> args;
+  ParsedWords words;
 };
 struct ReloadCommand {
   Target target;

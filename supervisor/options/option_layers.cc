@@ -59,19 +59,17 @@ const OptionRow& known_in_file(const ConfigLine& line, const std::string& path) 
 
 }  // namespace
 
-Layer command_line_layer(const std::vector<std::string>& args) {
-  const auto parsed = parse_words(args, run_words(), RestRule::ends_options, "run");
-
+Layer command_line_layer(const ParsedWords& words) {
   Layer layer;
-  for (const auto& given : parsed.options) {
+  for (const auto& given : words.options) {
     const auto row = find_run_option(given.name);
     if (row == nullptr) continue;  // --help and --version are no values
     auto& values = layer[row->word.name];
     if (!values.empty() && !row->repeatable) throw UsageError{fmt::format("--{} is given twice", given.name)};
     values.push_back({given.value, "command line", fmt::format("--{} {}", given.name, one_line(given.value))});
   }
-  if (!parsed.rest.empty()) {
-    const auto line = join_shell_words(parsed.rest);
+  if (!words.rest.empty()) {
+    const auto line = join_shell_words(words.rest);
     layer[command_option].push_back({line, "command line", one_line(line)});
   }
   return layer;

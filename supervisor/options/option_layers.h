@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "options/option_words.h"
+
 namespace graced {
 
 struct GivenValue {
@@ -19,7 +21,7 @@ struct GivenValue {
 using Layer = std::map<std::string_view, std::vector<GivenValue>>;
 
 // All three throw UsageError. `notes` takes what is odd but no error.
-Layer command_line_layer(const std::vector<std::string>& args);
+Layer command_line_layer(const ParsedWords& words);
 Layer environment_layer(const std::vector<std::string>& environment, std::vector<std::string>& notes);
 Layer config_layer(const GivenValue& config);
 

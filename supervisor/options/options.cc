@@ -20,9 +20,9 @@ namespace graced {
 namespace {
 
 // Of each option the values of the highest layer that has any.
-Layer merge(const std::vector<std::string>& args, const std::vector<std::string>& environment,
+Layer merge(const ParsedWords& words, const std::vector<std::string>& environment,
             std::vector<std::string>& notes) {
-  Layer merged = command_line_layer(args);
+  Layer merged = command_line_layer(words);
   merged.merge(environment_layer(environment, notes));
   if (const auto config = merged.find(config_option); config != merged.end()) {
     merged.merge(config_layer(config->second.front()));
@@ -112,8 +112,12 @@ void record_settings(RunOptions& options, const Layer& given) {
 }  // namespace
 
 RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment) {
+  return load_run_options(parse_words(args, run_words(), RestRule::ends_options, "run"), environment);
+}
+
+RunOptions load_run_options(const ParsedWords& words, const std::vector<std::string>& environment) {
   RunOptions options;
-  const auto given = merge(args, environment, options.notes);
+  const auto given = merge(words, environment, options.notes);
 
   for (const auto& row : run_options()) {
     if (const auto values = given.find(row.word.name); values != given.end()) {

@@ -12,6 +12,7 @@
 #include "core/listen_spec.h"
 #include "core/policy.h"
 #include "core/time.h"
+#include "options/option_words.h"
 
 namespace graced {
 
@@ -67,8 +68,10 @@ struct RunOptions {
 };
 
 // Reads all layers, with the config file and the env files as they are on disk now, so calling it
-// again with the same arguments is what a reload does.
-// args: what follows `graced run`. environment: "NAME=VALUE" each. Throws UsageError.
+// again with the same words is what a reload does.
+// words, args: what follows `graced run`, taken apart or not yet. environment: "NAME=VALUE" each. Throws
+// UsageError.
+RunOptions load_run_options(const ParsedWords& words, const std::vector<std::string>& environment);
 RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment);
 
 }  // namespace graced

@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 #include "options/option_layers.h"
+#include "options/option_table.h"
 #include "options/options.h"
 #include "options/shell_words.h"
 
@@ -15,7 +16,8 @@ void words(std::string_view text) {
   std::vector<std::string> args;
   for (const auto word : fuzz::cut(text, '\0')) args.emplace_back(word);
   try {
-    static_cast<void>(graced::command_line_layer(args));
+    static_cast<void>(graced::command_line_layer(
+        graced::parse_words(args, graced::run_words(), graced::RestRule::ends_options, "run")));
   } catch (const graced::UsageError& why) {
     fuzz::promise(fuzz::is_one_line(why.what()), "a complaint is one line");
   }

@@ -46,9 +46,15 @@ std::size_t letters(std::string_view text) {
 }  // namespace
 
 TEST_CASE("run and check keep their words for later") {
-  CHECK(parsed<RunCommand>({"run", "-l", "80", "./app", "--help"}).args ==
-        Words{"-l", "80", "./app", "--help"});
-  CHECK(parsed<CheckCommand>({"check", "--config", "x"}).args == Words{"--config", "x"});
+  const auto run = parsed<RunCommand>({"run", "-l", "80", "./app", "--help"}).words;
+  REQUIRE(run.options.size() == 1);
+  CHECK(run.options[0].name == "listen");
+  CHECK(run.options[0].value == "80");
+  CHECK(run.rest == Words{"./app", "--help"});
+  const auto check = parsed<CheckCommand>({"check", "--config", "x"}).words;
+  REQUIRE(check.options.size() == 1);
+  CHECK(check.options[0].name == "config");
+  CHECK(check.options[0].value == "x");
 }
 
 TEST_CASE("the other commands say which instance and how patiently") {
