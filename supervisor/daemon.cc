@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "core/phase_limit.h"
 #include "core/story.h"
 #include "linux/control_places.h"
 #include "linux/footprint.h"
@@ -23,6 +24,12 @@ namespace {
 ListenVariables listen_variables(const std::vector<std::string>& environment) {
   return {find_variable(environment, "LISTEN_PID"), find_variable(environment, "LISTEN_FDS"),
           find_variable(environment, "LISTEN_FDNAMES")};
+}
+
+UpstreamVariables upstream_variables(const std::vector<std::string>& environment) {
+  return {find_variable(environment, "NOTIFY_SOCKET").value_or(""),
+          find_variable(environment, "WATCHDOG_USEC").value_or(""),
+          find_variable(environment, "WATCHDOG_PID").value_or("")};
 }
 
 Fd open_dev_null() {
@@ -58,7 +65,7 @@ Daemon::Daemon(StartedWith started_with, RunOptions options)
       inherited_(inherited_sockets(listen_variables(started_with_.environment))),
       instance_(first_options_.name, control_path(first_options_)),
       notify_(instance_.notify_path()),
-      upstream_(find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or("")),
+      upstream_(upstream_variables(started_with_.environment)),
       dev_null_(open_dev_null()),
       core_(first_options_.policy),
       listener_watch_(loop_, [this](const Listener& listener, ListenerWatch::Outcome outcome,
@@ -95,6 +102,7 @@ void Daemon::attend() {
   look_.fire_at(next_look_);
   watch_listeners();
   listen_to_signals();
+  keep_watchdog_quiet();
 }
 
 void Daemon::listen_to_signals() {
@@ -121,6 +129,18 @@ void Daemon::listen_to_signals() {
     on(signo, [this, signo] { pass_on(signo); });
   }
   signals_.push_back(loop_.on_signal(SIGCHLD, Turn::child, [this] { reap(); }));
+}
+
+// The only thing that wakes an idle graced, and only where the manager asks for it.
+void Daemon::keep_watchdog_quiet() {
+  const auto interval = upstream_.watchdog();
+  if (!interval) return;
+  watchdog_ = loop_.timer([this, interval] {
+    upstream_.tell_alive();
+    watch_upstream();
+    watchdog_.fire_at(after(monotonic_now(), *interval));
+  });
+  watchdog_.fire_at(after(monotonic_now(), *interval));
 }
 
 // ---- the control socket ----------------------------------------------------------------------
@@ -170,6 +190,7 @@ void Daemon::happens(Event event) {
 
 void Daemon::perform(const Prepare& a) {
   stranger_.clear();
+  failure_code_ = 0;
   const auto serving = core_.status().serving;
   try {
     RunOptions options = first_options_;
@@ -192,7 +213,10 @@ void Daemon::perform(const Prepare& a) {
     } else {
       post(Prepared{a.generation, plan.options.policy});
     }
-  } catch (const std::exception& e) { post(PreparationFailed{a.generation, e.what()}); }
+  } catch (const std::exception& e) {
+    if (const auto* known = dynamic_cast<const std::system_error*>(&e)) failure_code_ = known->code().value();
+    post(PreparationFailed{a.generation, e.what()});
+  }
 }
 
 void Daemon::perform(const Switch& a) {
@@ -254,6 +278,7 @@ void Daemon::perform(const Answer& a) {
 
 void Daemon::perform(const Finished& a) {
   exit_status_ = a.exit_status;
+  if (a.exit_status != 0) ended_because_ = a.why;
   if (a.exit_status == 0) {
     log_.info("{}", a.why);
   } else if (a.why != failure_.why) {  // a failed start was told already
@@ -332,16 +357,24 @@ void Daemon::tell_of_workers() {
 
 void Daemon::tell_of_phase() {
   const Status status = core_.status();
-  upstream_.tell(status.phase, story_of(status));
-  if (upstream_.behind() && !upstream_writable_) {
-    upstream_writable_ = loop_.on_fd(upstream_.fd(), EPOLLOUT, Turn::output, [this] {
-      upstream_.flush();
-      if (!upstream_.behind()) upstream_writable_ = Source();
-    });
-  }
+  upstream_.tell({.phase = status.phase,
+                  .story = ended_because_.empty() ? story_of(status) : ended_because_,
+                  .limit = phase_limit(status, core_.next_deadline()),
+                  .error = failure_code_,
+                  .exit_status = exit_status_},
+                 monotonic_now());
+  watch_upstream();
   if (status.phase == told_phase_) return;
   told_phase_ = status.phase;
   control_->phase_changed(std::string(to_text(status.phase)));
+}
+
+void Daemon::watch_upstream() {
+  if (!upstream_.behind() || upstream_writable_) return;
+  upstream_writable_ = loop_.on_fd(upstream_.fd(), EPOLLOUT, Turn::output, [this] {
+    upstream_.flush();
+    if (!upstream_.behind()) upstream_writable_ = Source();
+  });
 }
 
 InstanceReport Daemon::report() {

@@ -66,6 +66,7 @@ class Daemon : private ControlHandler {
   // events in
   void attend();
   void listen_to_signals();
+  void keep_watchdog_quiet();
   void pass_on(int signo);
   void happens(Event event);
   void post(Event event) { inbox_.push_back(std::move(event)); }  // from within an action
@@ -98,6 +99,7 @@ class Daemon : private ControlHandler {
   void hammer_leftovers(const WorkerProcess& worker);
   void tell_of_workers();
   void tell_of_phase();
+  void watch_upstream();
 
   WorkerProcess* find(WorkerId id);
   WorkerProcess* find_pid(pid_t pid);
@@ -123,7 +125,9 @@ class Daemon : private ControlHandler {
   std::deque<Event> inbox_;
   bool handling_ = false;
   int exit_status_ = 0;
-  unsigned killed_ = 0;  // by the event being handled
+  std::string ended_because_;  // empty if all went well
+  int failure_code_ = 0;       // errno of the last reload, or of the start, if that is why it failed
+  unsigned killed_ = 0;        // by the event being handled
 
   std::map<GenerationId, Plan> plans_;  // of the serving generation and of the candidate
   ListenerWatch listener_watch_;
@@ -145,6 +149,7 @@ class Daemon : private ControlHandler {
   Source upstream_writable_;  // while it is behind
   std::vector<Source> signals_;
   Source deadline_;
+  Source watchdog_;
   Source look_;
   Instant next_look_ = no_deadline;
 };

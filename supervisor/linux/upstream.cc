@@ -4,15 +4,28 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstring>
 
+#include "core/number.h"
+
 namespace graced {
 
 namespace {
+
+// An end that is this much later than the one told before is worth a message.
+constexpr Duration worth_telling = 5s;
+
+// On top of what graced allows itself: a killed process must be gone, and graced may be late.
+constexpr Duration allowance = 10s;
+
+// For what may take for ever; the manager's arithmetic ends before ours.
+constexpr Duration for_ever = std::chrono::years(1);
 
 std::string news_of(Phase phase) {
   switch (phase) {
@@ -35,9 +48,19 @@ std::string news_of(Phase phase) {
 
 constexpr std::size_t most_waiting = 64;
 
+// Half of the time after which the manager takes graced for hung.
+std::optional<Duration> watchdog_interval(const UpstreamVariables& variables) {
+  constexpr std::uint64_t most = std::chrono::microseconds(std::chrono::years(1)).count();
+  const auto limit = parse_number<std::uint64_t>(variables.watchdog_usec, 2, most);
+  const bool ours = variables.watchdog_pid.empty() || variables.watchdog_pid == std::to_string(::getpid());
+  if (!limit || !ours) return std::nullopt;
+  return std::chrono::microseconds(*limit / 2);
+}
+
 }  // namespace
 
-Upstream::Upstream(const std::string& notify_socket) {
+Upstream::Upstream(const UpstreamVariables& variables) : watchdog_(watchdog_interval(variables)) {
+  const std::string& notify_socket = variables.notify_socket;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (notify_socket.empty() || notify_socket.size() >= sizeof address.sun_path) return;
@@ -50,13 +73,35 @@ Upstream::Upstream(const std::string& notify_socket) {
     socket_ = std::move(socket);
 }
 
-void Upstream::tell(Phase phase, const std::string& story) {
+void Upstream::tell(const UpstreamNews& news, Instant now) {
   std::string message;
-  if (phase != told_phase_) message += news_of(phase);
-  if (story != told_story_) message += "STATUS=" + story + "\n";
-  if (message.empty()) return;
-  told_phase_ = phase;
-  told_story_ = story;
+  if (news.phase != told_phase_) {
+    message += news_of(news.phase);
+    // What was asked for the phase before was given to the watchdog, too: this takes it back.
+    if (news.phase == Phase::serving && watchdog_) message += "WATCHDOG=1\n";
+    if (news.phase == Phase::finished) message += fmt::format("EXIT_STATUS={}\n", news.exit_status);
+    told_phase_ = news.phase;
+    told_limit_.reset();
+  }
+  if (news.story != told_story_) message += "STATUS=" + news.story + "\n";
+  if (news.error != told_error_) message += fmt::format("ERRNO={}\n", news.error);
+  if (news.limit && (!told_limit_ || *news.limit > after(*told_limit_, worth_telling))) {
+    const Duration left =
+        *news.limit == no_deadline ? for_ever : std::max<Duration>(*news.limit - now, 0s) + allowance;
+    message += fmt::format("EXTEND_TIMEOUT_USEC={}\n",
+                           std::chrono::duration_cast<std::chrono::microseconds>(left).count());
+    told_limit_ = news.limit;
+  }
+  told_story_ = news.story;
+  told_error_ = news.error;
+  if (!message.empty()) send(std::move(message));
+}
+
+void Upstream::tell_alive() {
+  if (!behind()) send("WATCHDOG=1\n");
+}
+
+void Upstream::send(std::string message) {
   if (!socket_) return;
   if (waiting_.size() == most_waiting) waiting_.pop_front();
   waiting_.push_back(std::move(message));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
 
 #include "core/status.h"
@@ -10,16 +11,40 @@
 
 namespace graced {
 
+// How things stand.
+struct UpstreamNews {
+  Phase phase;
+  std::string story;             // STATUS=
+  std::optional<Instant> limit;  // when the phase ends at the latest, see core/phase_limit.h
+  int error = 0;                 // errno of the last reload, or of the start, if it failed for one
+  int exit_status = 0;           // told once the phase is `finished`
+};
+
+// As graced was started; empty: not set.
+struct UpstreamVariables {
+  std::string notify_socket;  // NOTIFY_SOCKET
+  std::string watchdog_usec;  // WATCHDOG_USEC
+  std::string watchdog_pid;   // WATCHDOG_PID
+};
+
 class Upstream {
  public:
-  // notify_socket: the value of NOTIFY_SOCKET, empty if there is none. A manager that cannot be
-  // reached is none.
-  explicit Upstream(const std::string& notify_socket);
+  // A manager that cannot be reached is none.
+  explicit Upstream(const UpstreamVariables& variables);
+
+  bool anybody() const { return static_cast<bool>(socket_); }
+
+  // How often tell_alive() is to be called, if there is a watchdog for graced.
+  std::optional<Duration> watchdog() const { return anybody() ? watchdog_ : std::nullopt; }
 
   // Sends what has changed since the last time: READY=1, RELOADING=1 with MONOTONIC_USEC= (from
-  // systemd 253 on they must come in one message), STOPPING=1, STATUS=. Messages that cannot go out
-  // now wait in their order.
-  void tell(Phase phase, const std::string& story);
+  // systemd 253 on they must come in one message), STOPPING=1, STATUS=, ERRNO=, EXIT_STATUS=, and
+  // EXTEND_TIMEOUT_USEC= where the limit is later than what the manager was told before. Messages that
+  // cannot go out now wait in their order.
+  void tell(const UpstreamNews& news, Instant now);
+
+  // WATCHDOG=1. Left out while messages wait: the manager cannot miss what it does not read.
+  void tell_alive();
 
   // True while messages wait: then watch fd() for EPOLLOUT and call flush().
   bool behind() const { return !waiting_.empty(); }
@@ -27,9 +52,14 @@ class Upstream {
   void flush();
 
  private:
+  void send(std::string message);
+
   Fd socket_;
+  std::optional<Duration> watchdog_;
   Phase told_phase_ = Phase::starting;
   std::string told_story_;
+  int told_error_ = 0;
+  std::optional<Instant> told_limit_;
   std::deque<std::string> waiting_;
 };
 

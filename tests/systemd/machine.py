@@ -102,6 +102,13 @@ class Case(unittest.TestCase):
 
     def setUp(self):
         self.addCleanup(self.clean)
+        self.cursor = run("journalctl", "--lines", "0", "--show-cursor").stdout.rpartition("-- cursor: ")[2].strip()
+
+    def run(self, result=None):
+        failed = len(result.failures + result.errors)
+        super().run(result)
+        if len(result.failures + result.errors) > failed:
+            print(self.journal("short-precise"), file=sys.stderr)
 
     def clean(self):
         self.systemctl("stop", self.unit, ok=False)
@@ -134,9 +141,10 @@ class Case(unittest.TestCase):
     def main_pid(self):
         return int(self.show("MainPID"))
 
-    def journal(self):
+    def journal(self, output="cat"):
+        """What the unit, and systemd of it, said in this test."""
         run("journalctl", "--sync")
-        return run("journalctl", "--unit", self.unit, "--output", "cat").stdout
+        return run("journalctl", "--unit", self.unit, "--output", output, *(self.cursor and ["--after-cursor", self.cursor])).stdout
 
     def wait_for(self, name, value):
         wait_until(lambda: self.show(name) == value,

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -SE
 """A server as somebody else would write it: Python's own HTTP server on the socket from LISTEN_FDS. It
 says READY=1 and finishes on SIGTERM. Its first argument is a file that it answers with, read once; the
-word "broken" in it makes the start fail."""
+word "broken" in it makes the start fail. "deaf" as second argument: SIGTERM does nothing."""
 import http.server, os, signal, socket, sys, threading
 
 with open(sys.argv[1]) as f:
@@ -42,7 +42,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in all threads: it
 servers = [serve(3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
     notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
-signal.sigwait([signal.SIGTERM])
+signal.sigwait([signal.SIGUSR1 if "deaf" in sys.argv else signal.SIGTERM])
 for server, thread in servers:
     server.shutdown()
     thread.join()
