@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "linux/adoption_filter.h"
+#include "linux/adoption_means.h"
 
 namespace graced {
 
@@ -56,14 +57,9 @@ void WorkerSide::wait() const {
 AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, const Body& body,
                              WorkerTraits traits) {
   adoption_filter();  // built before the fork
-  int to_worker[2];
-  int from_worker[2];
-  REQUIRE(::pipe2(to_worker, O_CLOEXEC) == 0);
-  REQUIRE(::pipe2(from_worker, O_CLOEXEC) == 0);
-  Fd its_in(to_worker[0]);
-  in_.reset(to_worker[1]);
-  out_.reset(from_worker[0]);
-  Fd its_out(from_worker[1]);
+  Fd its_in;
+  Fd its_out;
+  open_pipes(its_in, its_out);
   pid_ = ::fork();
   REQUIRE(pid_ >= 0);
   if (pid_ == 0) {
@@ -81,6 +77,32 @@ AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, cons
   REQUIRE(listener);
   adoption_ = std::make_unique<Adoption>(std::move(listener), generation, names, std::move(traits.predeclared));
   go();
+}
+
+AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, Launch launch) {
+  Fd its_in;
+  Fd its_out;
+  open_pipes(its_in, its_out);
+  launch.stdin_fd = its_in.get();
+  launch.stderr_fd = its_out.get();
+  auto result = spawn(launch);
+  const auto* failed = std::get_if<SpawnFailed>(&result);
+  REQUIRE_MESSAGE(failed == nullptr, (failed != nullptr ? failed->why : ""));
+  auto& spawned = std::get<Spawned>(result);
+  pid_ = spawned.pid;
+  REQUIRE(spawned.notifications);
+  adoption_ = std::make_unique<Adoption>(std::move(spawned.notifications), generation, names);
+}
+
+void AdoptedWorker::open_pipes(Fd& its_in, Fd& its_out) {
+  int to_worker[2];
+  int from_worker[2];
+  REQUIRE(::pipe2(to_worker, O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(from_worker, O_CLOEXEC) == 0);
+  its_in.reset(to_worker[0]);
+  in_.reset(to_worker[1]);
+  out_.reset(from_worker[0]);
+  its_out.reset(from_worker[1]);
 }
 
 AdoptedWorker::~AdoptedWorker() {
@@ -127,18 +149,19 @@ void AdoptedWorker::end() {
   pid_ = -1;
 }
 
-void AdoptedWorker::run_dry() {
-  pollfd ready{adoption_->fd(), POLLIN, 0};
-  while (true) {
-    REQUIRE(::poll(&ready, 1, patience) > 0);
-    if ((ready.revents & POLLIN) == 0) return;
-    adoption_->answer();
-  }
-}
-
 const AdoptedSocket& AdoptedWorker::only_socket() {
   REQUIRE(adoption_->sockets().size() == 1);
   return adoption_->sockets().front();
+}
+
+Launch launch_of(std::vector<std::string> command) {
+  const AdoptionMeans means = probe_adoption();
+  Launch launch;
+  launch.command = std::move(command);
+  launch.environment = {"PATH=/usr/bin:/bin"};
+  launch.adoption = Launch::Adoption{&adoption_filter(), means.needs_no_new_privs, means.wait_killable};
+  ::sigemptyset(&launch.signal_mask);
+  return launch;
 }
 
 std::string outcome(long result) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "linux/adoption.h"
+#include "linux/spawn.h"
 
 namespace graced {
 
@@ -39,6 +40,8 @@ class AdoptedWorker {
  public:
   using Body = std::function<void(const WorkerSide&)>;
   AdoptedWorker(AdoptedNames& names, std::uint64_t generation, const Body& body, WorkerTraits traits = {});
+  // A program, spawned as the daemon does it: its words come from stderr, go() writes to its stdin.
+  AdoptedWorker(AdoptedNames& names, std::uint64_t generation, Launch launch);
   AdoptedWorker(const AdoptedWorker&) = delete;
   AdoptedWorker& operator=(const AdoptedWorker&) = delete;
   ~AdoptedWorker();
@@ -60,12 +63,17 @@ class AdoptedWorker {
   void let_go() { adoption_.reset(); }  // what the daemon does at the end of a generation
 
  private:
+  void open_pipes(Fd& its_in, Fd& its_out);
+
   pid_t pid_ = -1;
   Fd in_;
   Fd out_;
   std::string heard_;
   std::unique_ptr<Adoption> adoption_;
 };
+
+// A program for AdoptedWorker, with what the machine allows.
+Launch launch_of(std::vector<std::string> command);
 
 // 0 is told as "ok", else the errno's name: "EADDRINUSE".
 std::string outcome(long result);

@@ -28,7 +28,9 @@ std::string in_child(const Body& body) {
     std::string said;
     try {
       said = body();
-    } catch (const std::exception& error) { said = error.what(); }
+    } catch (const std::exception& error) { said = error.what(); } catch (...) {
+      said = "a REQUIRE failed";
+    }
     said = "+" + said;
     ::_exit(::write(report, said.data(), said.size()) == static_cast<ssize_t>(said.size()) ? 0 : 1);
   }
