@@ -1,0 +1,164 @@
+"""What an administrator does to the packages, in a throw-away root: install, upgrade, remove, purge. And
+what that does to an instance that runs. PACKAGES and OLDER are directories with packages of graced."""
+import glob, json, os, signal, socket, subprocess, sys, tempfile, unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PATIENCE = 120
+if not os.environ.get("THROW_AWAY_ROOT"):
+    sys.exit("this installs and removes packages: it is run by CTest, in a root that tests/packages/root makes")
+
+
+def run(*command, ok=True, **more):
+    r = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE,
+                       stdin=subprocess.DEVNULL, **more)
+    if ok and r.returncode != 0:
+        raise AssertionError("%s: %d\n%s" % (" ".join(command), r.returncode, r.stdout))
+    return r.stdout
+
+
+def package(name, where):
+    found = glob.glob("%s/%s_*.deb" % (os.environ[where], name))
+    assert len(found) == 1, found
+    return found[0]
+
+
+def files_of(name):
+    paths = run("dpkg", "-L", name).split("\n")
+    return [p for p in paths if p and not os.path.isdir(p)]
+
+
+class Instance:
+    """graced run by hand, as anything but systemd would run it."""
+
+    def __init__(self, directory):
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        manager.bind(directory + "/manager")
+        manager.settimeout(PATIENCE)
+        server = os.path.join(HERE, "..", "e2e", "worker.py")
+        self.process = subprocess.Popen(["graced", "run", "--name", "demo", "-l", "127.0.0.1:0", "--", server, "ready", "serve"],
+                                        env={**os.environ, "NOTIFY_SOCKET": directory + "/manager"}, stdin=subprocess.DEVNULL)
+        while b"READY=1" not in manager.recv(4096):
+            pass
+        manager.close()
+        status = self.status()
+        self.port = int(status["addresses"][0]["address"].rpartition(":")[2])
+        self.worker = self.workers(status)
+
+    def status(self):
+        return json.loads(run("graced", "status", "demo", "--json"))
+
+    def workers(self, status):
+        return [w["pid"] for w in status["workers"] if w["state"] == "ready"]
+
+    def answers(self):
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as s:
+            s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while part := s.recv(4096):
+                answer += part
+        return b" 200 OK" in answer
+
+
+class Life(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+        # Whatever this machine has of it; and no index of all its manuals after each step.
+        run("dpkg", "--purge", "graced", "libgraced-child-dev", ok=False)
+        run("rm", "-f", "/var/lib/man-db/auto-update")
+
+    def test_installed_it_works(self):
+        run("dpkg", "--install", package("graced", "PACKAGES"))
+        self.assertIn("adoption", run("/usr/bin/graced", "--version"))
+        files = files_of("graced")
+        for path in ("/etc/graced/example.conf", "/usr/share/man/man1/graced.1.gz", "/usr/share/man/man5/graced.conf.5.gz",
+                     "/lib/systemd/system/graced@.service", "/usr/share/bash-completion/completions/graced",
+                     "/usr/share/zsh/vendor-completions/_graced", "/usr/share/fish/vendor_completions.d/graced.fish",
+                     "/usr/share/doc/graced/copyright", "/usr/share/doc/graced/changelog.gz"):
+            self.assertIn(path, files)
+        self.assertIn("/etc/graced/example.conf", run("dpkg-query", "--show", "--showformat=${Conffiles}", "graced"))
+        depends = run("dpkg-query", "--show", "--showformat=${Depends}", "graced")
+        self.assertIn("libc6 (>= ", depends)
+        self.assertIn("libsystemd0 (>= ", depends)
+        self.assertEqual(run("dpkg", "--verify", "graced"), "")
+
+    def test_a_worker_is_built_with_the_library_as_installed(self):
+        run("dpkg", "--install", package("libgraced-child-dev", "PACKAGES"))
+        self.assertIn("/usr/share/man/man3/graced-child.3.gz", files_of("libgraced-child-dev"))
+        for language in ("c", "cpp"):
+            source = os.path.join(HERE, "..", "sdk", "consumer", language)
+            build = os.path.join(self.directory, language)
+            run("cmake", "-S", source, "-B", build)
+            run("cmake", "--build", build)
+            run(build + "/worker")
+        flags = run("pkg-config", "--cflags", "--libs", "graced-child").split()
+        run("c++", "-std=c++20", os.path.join(HERE, "..", "sdk", "consumer", "cpp", "worker.cc"), *flags, "-o", self.directory + "/worker")
+        run(self.directory + "/worker")
+
+    def test_an_upgrade_leaves_instances_and_changed_files_alone_and_says_what_to_do(self):
+        run("dpkg", "--install", package("graced", "OLDER"))
+        older = run("dpkg-query", "--show", "--showformat=${Version}", "graced")
+        with open("/etc/graced/example.conf", "a") as f:
+            f.write("# mine\n")
+        instance = Instance(self.directory)
+        said = run("dpkg", "--force-confold", "--install", package("graced", "PACKAGES"))
+        self.assertNotEqual(run("dpkg-query", "--show", "--showformat=${Version}", "graced"), older)
+        self.assertIn("go on undisturbed", said)
+        self.assertIn("demo", said)
+        self.assertIn("systemctl restart graced@NAME", said)
+
+        self.assertIsNone(instance.process.poll())
+        status = instance.status()
+        self.assertEqual(status["pid"], instance.process.pid)
+        self.assertEqual(instance.workers(status), instance.worker)
+        self.assertTrue(instance.answers())
+        run("graced", "reload", "demo")
+        self.assertNotEqual(instance.workers(instance.status()), instance.worker)
+        self.assertTrue(instance.answers())
+        with open("/etc/graced/example.conf") as f:
+            self.assertIn("# mine", f.read())
+        run("graced", "stop", "demo")
+        self.assertEqual(instance.process.wait(PATIENCE), 0)
+
+    def test_nothing_is_said_where_nothing_runs(self):
+        run("dpkg", "--install", package("graced", "OLDER"))
+        said = run("dpkg", "--install", package("graced", "PACKAGES"))
+        self.assertNotIn("graced:", said)
+        self.assertNotIn("graced:", run("dpkg", "--remove", "graced"))
+
+    def test_without_the_package_an_instance_goes_on_and_can_be_stopped(self):
+        run("dpkg", "--install", package("graced", "PACKAGES"))
+        instance = Instance(self.directory)
+        said = run("dpkg", "--remove", "graced")
+        self.assertIn("demo", said)
+        self.assertTrue(instance.answers())
+        instance.process.send_signal(signal.SIGTERM)
+        self.assertEqual(instance.process.wait(PATIENCE), 0)
+        self.assertTrue(os.path.exists("/etc/graced/example.conf"))
+
+    def test_purged_there_is_nothing_left_but_what_the_administrator_wrote(self):
+        for own in (False, True):
+            with self.subTest(own=own):
+                run("dpkg", "--install", package("graced", "PACKAGES"), package("libgraced-child-dev", "PACKAGES"))
+                files = files_of("graced") + files_of("libgraced-child-dev")
+                self.assertGreater(len(files), 20)
+                if own:
+                    with open("/etc/graced/shop.conf", "w") as f:
+                        f.write("command = /srv/shop\n")
+                    wants = "/etc/systemd/system/multi-user.target.wants"
+                    os.makedirs(wants, exist_ok=True)
+                    os.symlink("/lib/systemd/system/graced@.service", wants + "/graced@shop.service")
+                run("dpkg", "--purge", "graced", "libgraced-child-dev")
+                self.assertEqual([p for p in files if os.path.lexists(p)], [])
+                self.assertEqual(run("dpkg-query", "--show", "--showformat=${Package}", "graced*", "libgraced*", ok=False).count("graced_"), 0)
+                self.assertFalse(os.path.exists("/run/graced"))
+                self.assertEqual(os.path.exists("/etc/graced"), own)
+                if own:
+                    self.assertEqual(os.listdir("/etc/graced"), ["shop.conf"])
+                    self.assertFalse(os.path.lexists(wants + "/graced@shop.service"))
+        self.assertEqual(run("dpkg", "--audit"), "")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
