@@ -149,6 +149,7 @@ Adoption::Verdict Adoption::bind_tcp(const AdoptionRequest& request, const Socke
   if (key.empty()) return std::nullopt;  // another protocol
   if (port_of_bound(socket.get()) != 0) { return bind_again(inode_of(socket.get())); }
   if (const Predeclared* ours = predeclared(key)) return take_predeclared(request, *ours, socket);
+  note_near_miss(where);
 
   const bool had_group = option_of(socket.get(), SO_REUSEPORT) == 1;
   const bool reuses = option_of(socket.get(), SO_REUSEADDR) == 1;
@@ -238,6 +239,8 @@ Adoption::Verdict Adoption::on_listen(const AdoptionRequest& request) {
     }
   }
   adopted->fd = std::move(socket);
+  // A worker that opens a second one has perhaps closed the first, which would go on queueing for nobody.
+  if (std::ranges::count(sockets_, adopted->key, &AdoptedSocket::key) > 1) forget_closed();
   return 0;
 }
 
@@ -246,12 +249,24 @@ const Adoption::Predeclared* Adoption::predeclared(const std::string& key) const
   return found != predeclared_.end() ? &*found : nullptr;
 }
 
+// 0.0.0.0 and [::] look alike to people, but a server of one does not expect the other's connections.
+void Adoption::note_near_miss(const SocketAddress& where) {
+  for (const Predeclared& ours : predeclared_) {
+    if (port_of_bound(ours.fd) != port_of(where)) continue;
+    const std::string wanted = address_text(where, AddressKind::tcp);
+    note(fmt::format(
+        "the worker binds {}, but {} is what --listen has: it gets that socket only with --listen {}", wanted,
+        bound_address(ours.fd, AddressKind::tcp), wanted.substr(wanted.find(' ') + 1)));
+  }
+}
+
 // File status flags belong to the open file, so the worker's own go along.
 Adoption::Verdict Adoption::take_predeclared(const AdoptionRequest& request, const Predeclared& ours,
                                              const Fd& socket) {
   ::fcntl(ours.fd, F_SETFL, ::fcntl(socket.get(), F_GETFL));
   if (const int failed = replace(request, ours.fd); failed != 0) return failed;
   const ino_t inode = inode_of(ours.fd);
+  bound_ = inode;
   if (find(inode) != sockets_.end()) return 0;
   add(request, ours.key, bound_address(ours.fd, kind_of(ours.fd)), inode).predeclared = true;
   return 0;

@@ -77,6 +77,7 @@ class Adoption {
   Verdict share(const AdoptionRequest& request, const std::shared_ptr<AdoptedName>& name);
 
   const Predeclared* predeclared(const std::string& key) const;
+  void note_near_miss(const SocketAddress& where);
   Verdict take_predeclared(const AdoptionRequest& request, const Predeclared& ours, const Fd& socket);
   // Puts our socket in place of the worker's. 0 or an errno.
   int replace(const AdoptionRequest& request, int ours);

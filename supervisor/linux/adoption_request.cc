@@ -24,7 +24,7 @@ namespace {
 constexpr int none = -1;
 
 struct CallNumbers {
-  std::uint32_t architecture;
+  std::uint32_t architecture;  // AUDIT_ARCH_*
   int bind, listen, unlink, unlinkat, socketcall;
 };
 
@@ -36,7 +36,7 @@ constexpr std::array known_calls = {
     CallNumbers{AUDIT_ARCH_AARCH64, SYS_bind, SYS_listen, none, SYS_unlinkat, none},
     CallNumbers{AUDIT_ARCH_ARM, 282, 284, 10, 328, none},
 #else
-#error "the numbers of this processor's system calls are not known here"
+    CallNumbers{0, SYS_bind, SYS_listen, none, SYS_unlinkat, none},  // its filter knows native calls only
 #endif
 };
 
@@ -98,7 +98,9 @@ AdoptionRequest request_of(const seccomp_notif& asked) {
   AdoptionRequest request;
   request.id = asked.id;
   request.thread = static_cast<pid_t>(asked.pid);
-  const auto calls = std::ranges::find(known_calls, asked.data.arch, &CallNumbers::architecture);
+  const auto calls = known_calls.size() == 1
+                         ? known_calls.begin()
+                         : std::ranges::find(known_calls, asked.data.arch, &CallNumbers::architecture);
   if (calls == known_calls.end() || request.thread == 0) return request;
 
   const auto& args = asked.data.args;

@@ -179,6 +179,22 @@ TEST_CASE(
   CHECK(second.only_socket().listening);
 }
 
+TEST_CASE("a program spawned without privileges is adopted") {
+  if (!root("to become another user")) return;
+  const OwnNetwork network;
+  CHECK(in_child([] {
+          become_user(65534);
+          AdoptedNames names;
+          const std::string address = "('127.0.0.1', " + std::to_string(free_port()) + ")";
+          AdoptedWorker worker(names, 1,
+                               launch_of({"/usr/bin/python3", "-c",
+                                          "import socket, sys; s = socket.create_server(" + address +
+                                              "); print('serves', file=sys.stderr); sys.stdin.read(1)"}));
+          const std::string said = worker.hears();
+          return said + (worker.only_socket().listening ? " and is held" : "");
+        }) == "serves and is held");
+}
+
 TEST_CASE("a spawned program that uses no socket runs as ever") {
   AdoptedNames names;
   AdoptedWorker worker(names, 1, launch_of({"/bin/sh", "-c", "echo hello >&2"}));

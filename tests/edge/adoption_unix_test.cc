@@ -322,3 +322,35 @@ TEST_CASE("a path too long for a name beside it is handed over all the same") {
   { const Fd client = send_to(path, "to the second"); }
   CHECK(second.goes_and_says() == "to the second");
 }
+
+TEST_CASE("a worker that binds a pre-declared path or abstract name gets graced's own socket") {
+  const TempDirectory directory;
+  const std::string path = directory / "a.sock";
+  const std::string name = "@graced-test-declared-" + std::to_string(::getpid());
+  std::vector<Fd> ours;
+  std::vector<Adoption::Predeclared> declared;
+  for (const std::string& where : {path, name}) {
+    ours.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::bind(ours.back().get(), at_path(where).get(), at_path(where).length) == 0);
+    REQUIRE(::listen(ours.back().get(), 8) == 0);
+    declared.push_back({group_key(ours.back().get()), ours.back().get()});
+    CHECK(connecting(at_path(where)) == 0);
+  }
+  AdoptedNames names;
+  AdoptedWorker worker(names, 1,
+                       [&](const WorkerSide& test) {
+                         for (const std::string& where : {path, name}) {
+                           const int s = serve(at_path(where), nullptr);
+                           test.say(outcome(s));
+                           test.say(outcome(::accept(s, nullptr, nullptr)));
+                         }
+                         test.wait();
+                       },
+                       {.predeclared = declared});
+  for (int i = 0; i < 4; ++i) CHECK(worker.hears() == "ok");
+  REQUIRE(worker.adoption().sockets().size() == 2);
+  CHECK(worker.adoption().sockets()[0].address == "unix " + path);
+  CHECK(worker.adoption().sockets()[1].address == "unix " + name);
+  CHECK(worker.adoption().sockets()[0].predeclared);
+  CHECK(worker.adoption().sockets()[1].predeclared);
+}
