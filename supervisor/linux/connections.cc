@@ -3,6 +3,10 @@
 // Nothing may go unseen on its way from a handshake to a descriptor of the worker. So whatever is to prove
 // that nothing is left looks in the order in which a connection moves: half-open handshakes, accept
 // queues, descriptors, and then what the kernel says of these.
+//
+// The kernel's list takes it a walk through a table of all connections of the machine, 20 ms where
+// there is much memory; a descriptor takes some microseconds. So a few are asked one by one, and many
+// are looked up in the list.
 #include "linux/connections.h"
 
 #include <linux/tcp.h>
@@ -13,9 +17,11 @@
 
 #include <algorithm>
 #include <ctime>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "linux/accept_queue.h"
+#include "linux/end_reading.h"
 #include "linux/open_sockets.h"
 #include "linux/socket_list.h"
 #include "linux/socket_name.h"
@@ -32,11 +38,15 @@ constexpr unsigned listens = 1U << 10;
 
 constexpr Duration first_pause = 20ms;
 constexpr Duration longest_pause = 1s;
-constexpr int share_of_processor = 100;  // one in so many
+constexpr int share_of_processor = 64;  // one in so many: 1.6 %
+
+constexpr Duration longest_closing = 50ms;  // at a stretch: who calls has others to look after
+
+constexpr unsigned few = 500;  // sockets
 
 // How long a connection of which it cannot be told whether it is idle has to be quiet.
 Duration patience_if_unsure(Duration at_least) {
-  return std::max<Duration>(at_least < infinity / 10 ? at_least * 10 : infinity, 10s);
+  return std::max<Duration>(at_least < infinity / 30 ? at_least * 30 : infinity, 30s);
 }
 
 int number_option(int fd, int option) {
@@ -89,18 +99,28 @@ struct ConnectionWatch::State {
     TcpActivity activity;
   };
 
-  State(pid_t top, const std::vector<Socket>& sockets, const std::optional<std::string>& cgroup_directory);
+  // How connections are found to be the worker's.
+  enum class By {
+    descriptor,  // by asking at each one
+    inode,       // by the kernel's list, of those that were among the descriptors when these were last read
+    cgroup,      // by the kernel's list
+  };
+
+  State(pid_t top, const std::vector<Socket>& sockets, const std::optional<std::string>& cgroup_directory,
+        bool handshakes_move);
 
   Connections look();
   unsigned close_idle(Duration at_least);
   Fd taken(ino_t inode, SocketTaker& taker, bool& descriptors_are_new);
 
   Connections on_the_way();
-  void count(Connections& c);
-  void count_tcp_from_list(Connections& c);
+  By best_way() const;
+  By read_descriptors_for(By way);
+  void count(By way, Connections& c);
+  void count_tcp_from_list(By way, Connections& c);
   void count_unix_from_list(Connections& c);
-  void count_by_taking(Connections& c, bool tcp, bool unix_too);
-  void add(Connections& c, ino_t inode, const TcpActivity& activity);
+  void count_by_asking(Connections& c, bool tcp, bool unix_too);
+  void add(Connections& c, ino_t inode, const TcpActivity& seen);
   void read_descriptors() { open = sockets_of_tree(worker); }
 
   bool any_unix() const { return std::ranges::any_of(listening, &Listening::is_unix); }
@@ -119,15 +139,19 @@ struct ConnectionWatch::State {
 
   OpenSockets open;           // as last read
   bool more_may_come = true;  // what was on its way at the last look may have become a descriptor
+  bool many = false;          // there were at the last look
+  bool forbidden = false;     // to read or to take descriptors
   std::vector<Quiet> quiet;   // at the last look
   Instant looked_at;
+  std::unordered_map<ino_t, Hindsight> hindsights;
+  bool more_to_close = false;
   std::unordered_set<ino_t> ended;  // by close_idle(), and perhaps not yet by the worker
   unsigned looks = 0;
   Duration cost = Duration::zero();  // of the last look
 };
 
 ConnectionWatch::State::State(pid_t top, const std::vector<Socket>& sockets,
-                              const std::optional<std::string>& cgroup_directory)
+                              const std::optional<std::string>& cgroup_directory, bool handshakes_move)
     : worker(top) {
   for (const Socket& s : sockets) {
     if (number_option(s.fd, SO_ACCEPTCONN) != 1) continue;  // a datagram socket has no connections
@@ -142,7 +166,7 @@ ConnectionWatch::State::State(pid_t top, const std::vector<Socket>& sockets,
     quick_acks = quick_acks && acknowledges_at_once(s.fd);
   }
   try {
-    if (tcp_list && !places.empty()) handshakes.remember(*list, places);
+    if (tcp_list && !places.empty() && !handshakes_move) handshakes.remember(*list, places);
   } catch (const std::system_error&) { tcp_list = false; }
   try {
     if (unix_list && any_unix()) list->each_unix_connection([](const UnixSeen&) {});
@@ -180,7 +204,9 @@ Connections ConnectionWatch::State::on_the_way() {
   return c;
 }
 
-void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity& activity) {
+void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity& seen) {
+  Hindsight& hindsight = hindsights.try_emplace(inode, seen).first->second;
+  const TcpActivity activity = hindsight.judge(seen);
   c.quiet = std::min(c.quiet.value_or(infinity), activity.quiet);
   if (activity.activity == Activity::idle) {
     ++c.idle;
@@ -190,9 +216,10 @@ void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity&
   if (activity.activity != Activity::busy) quiet.push_back({inode, activity});
 }
 
-void ConnectionWatch::State::count_tcp_from_list(Connections& c) {
-  list->each_tcp(places, {established | left_by_client, cgroup, true}, [&](const TcpSeen& s) {
-    if (s.inode == 0 || (!cgroup && !open.contains(s.inode)) || !is_ours({AF_INET, s.local, {}})) return;
+void ConnectionWatch::State::count_tcp_from_list(By way, Connections& c) {
+  const auto within = way == By::cgroup ? cgroup : std::nullopt;
+  list->each_tcp(places, {established | left_by_client, within, true}, [&](const TcpSeen& s) {
+    if (s.inode == 0 || (!within && !open.contains(s.inode)) || !is_ours({AF_INET, s.local, {}})) return;
     const TcpActivity untold{Activity::busy, Duration::zero()};
     add(c, s.inode, s.info ? activity_of(s.counts, *s.info, quick_acks) : untold);
   });
@@ -204,8 +231,7 @@ void ConnectionWatch::State::count_unix_from_list(Connections& c) {
   });
 }
 
-// Where the kernel has no list for us: each one by a descriptor.
-void ConnectionWatch::State::count_by_taking(Connections& c, bool tcp, bool unix_too) {
+void ConnectionWatch::State::count_by_asking(Connections& c, bool tcp, bool unix_too) {
   SocketTaker taker;
   for (const auto& [inode, place] : open) {
     const Fd fd = taker.take(inode, place);
@@ -224,28 +250,54 @@ void ConnectionWatch::State::count_by_taking(Connections& c, bool tcp, bool unix
   }
 }
 
-void ConnectionWatch::State::count(Connections& c) {
+void ConnectionWatch::State::count(By way, Connections& c) {
   quiet.clear();
   looked_at = std::chrono::steady_clock::now();
-  const bool tcp = !places.empty();
-  if (tcp && tcp_list) count_tcp_from_list(c);
+  const bool from_list = way != By::descriptor && tcp_list;
+  if (from_list && !places.empty()) count_tcp_from_list(way, c);
   if (any_unix() && unix_list) count_unix_from_list(c);
-  if ((tcp && !tcp_list) || (any_unix() && !unix_list)) count_by_taking(c, !tcp_list, !unix_list);
+  if (!from_list || (any_unix() && !unix_list)) count_by_asking(c, !from_list, !unix_list);
+}
+
+ConnectionWatch::State::By ConnectionWatch::State::best_way() const {
+  if (!tcp_list || !(many || forbidden)) return By::descriptor;
+  return cgroup && !any_unix() ? By::cgroup : By::inode;
+}
+
+// And the way that is best with what was found there.
+ConnectionWatch::State::By ConnectionWatch::State::read_descriptors_for(By way) {
+  try {
+    read_descriptors();
+  } catch (const std::system_error&) {
+    forbidden = true;
+    if (best_way() != By::cgroup) throw;
+    return By::cgroup;
+  }
+  many = open.size() > few;
+  return way == By::descriptor ? best_way() : way;
 }
 
 Connections ConnectionWatch::State::look() {
   const Duration before = time_used();
-  const bool by_descriptor = !cgroup || any_unix();
-  bool read_now = by_descriptor && (more_may_come || !tcp_list);
+  By way = best_way();
   Connections c = on_the_way();
-  if (read_now) read_descriptors();
-  count(c);
-  if (c.done() && by_descriptor && !read_now) {
+  bool read_now = way == By::descriptor || (way == By::inode && more_may_come);
+  if (read_now) way = read_descriptors_for(way);
+  try {
+    count(way, c);
+  } catch (const std::system_error&) {
+    if (way != By::descriptor || !tcp_list) throw;
+    forbidden = true;
+    c = on_the_way();
+    count(way = best_way(), c);
+  }
+  if (c.done() && way == By::inode && !read_now) {
     c = on_the_way();
     read_descriptors();
-    count(c);
+    count(way, c);
   }
   more_may_come = c.queued + c.half_open > 0;
+  many = c.busy + c.idle + c.unix_connections > few;
   ++looks;
   cost = time_used() - before;
   return c;
@@ -264,24 +316,31 @@ Fd ConnectionWatch::State::taken(ino_t inode, SocketTaker& taker, bool& descript
 
 unsigned ConnectionWatch::State::close_idle(Duration at_least) {
   if (looks == 0) look();
-  const Duration since = std::chrono::steady_clock::now() - looked_at;
+  const Instant begin = std::chrono::steady_clock::now();
+  const Duration since = begin - looked_at;
   SocketTaker taker;
   bool descriptors_are_new = false;
   unsigned closed = 0;
+  more_to_close = false;
   for (const Quiet& q : quiet) {
     if (ended.contains(q.inode) || !enough(q.activity, at_least, since)) continue;
-    const Fd fd = taken(q.inode, taker, descriptors_are_new);
+    if (std::chrono::steady_clock::now() - begin > longest_closing) {
+      more_to_close = true;
+      break;
+    }
+    Fd fd = taken(q.inode, taker, descriptors_are_new);
     // What has come since the look is seen here, and leaves the connection alone.
-    if (!fd || !enough(activity_of(fd.get(), quick_acks), at_least)) continue;
-    if (::shutdown(fd.get(), SHUT_RD) < 0) continue;
+    if (!fd || !enough(hindsights.at(q.inode).judge(activity_of(fd.get(), quick_acks)), at_least)) continue;
+    if (!end_reading(std::move(fd))) continue;
     ended.insert(q.inode);
     ++closed;
   }
   return closed;
 }
 
-ConnectionWatch::ConnectionWatch(pid_t worker, std::vector<Socket> listening, std::optional<std::string> cgroup)
-    : state_(std::make_unique<State>(worker, listening, cgroup)) {}
+ConnectionWatch::ConnectionWatch(pid_t worker, std::vector<Socket> listening, std::optional<std::string> cgroup,
+                                 bool handshakes_move)
+    : state_(std::make_unique<State>(worker, listening, cgroup, handshakes_move)) {}
 
 ConnectionWatch::~ConnectionWatch() = default;
 
@@ -294,6 +353,7 @@ unsigned ConnectionWatch::close_idle(Duration at_least) {
 }
 
 Duration ConnectionWatch::pause() const {
+  if (state_->more_to_close) return first_pause;
   const unsigned doublings = std::min(std::max(state_->looks, 1U) - 1, 16U);
   const Duration next = std::min(first_pause * (1U << doublings), longest_pause);
   return std::max(next, state_->cost * share_of_processor);

@@ -38,26 +38,32 @@ class ConnectionWatch {
   };
 
   // `cgroup`: the directory of the worker's own cgroup in the v2 hierarchy, if it has one and has made
-  // its sockets inside: then no descriptors of processes need be read to count.
-  ConnectionWatch(pid_t worker, std::vector<Socket> listening, std::optional<std::string> cgroup);
+  // its sockets inside: then many connections are counted without reading as many descriptors, and
+  // another user's can be counted at all.
+  // `handshakes_move`: those that are half open when a socket is closed go to a chosen one, as with
+  // SteeringProbe::migrates. So they are not waited for, which would take 20 ms to begin with.
+  ConnectionWatch(pid_t worker, std::vector<Socket> listening, std::optional<std::string> cgroup,
+                  bool handshakes_move = false);
   ~ConnectionWatch();
   ConnectionWatch(const ConnectionWatch&) = delete;
   ConnectionWatch& operator=(const ConnectionWatch&) = delete;
 
-  // As the kernel has it now. done() is never said without having read all descriptors anew. A worker
-  // that is gone has no connections. Throws std::system_error, "read /proc/812/fd: Permission denied",
-  // where another user's processes are not shown (CAP_SYS_PTRACE): nothing can be told then.
+  // As the kernel has it now. done() is never said without having read all descriptors anew, unless by
+  // cgroup. A worker that is gone has no connections. Throws std::system_error, "read /proc/812/fd:
+  // Permission denied", where another user's processes are not shown (CAP_SYS_PTRACE): nothing can be told
+  // then.
   Connections look();
 
-  // Ends the reading side of each connection that is idle for so long, so that the worker sees its
-  // client leave and closes; the client then sees an orderly end. Where it cannot be told whether a
-  // connection is idle, after ten times as long, and 10 s at least. Starts from the last look, and looks
-  // at each connection again at the last moment.
-  // Returns how many. Throws as look() does, and where pidfd_getfd is refused.
+  // Ends the reading side of each connection that is idle for so long, so that the worker sees its client
+  // leave and closes; the client then sees an orderly end. Where it cannot be told whether a connection is
+  // idle, after thirty times as long, and 30 s at least. A worker that speaks before it has finished (a
+  // stream of events, HTTP/2) is taken for idle when it pauses for longer than that.
+  // Starts from the last look, and looks at each connection again at the last moment. Stops after 50 ms,
+  // and pause() is short then. Returns how many. Throws as look() does, and where pidfd_getfd is refused.
   unsigned close_idle(Duration at_least);
 
   // When to look again: 20 ms after the first look, then twice as long each time up to 1 s; longer where
-  // a look takes so long that more than 1 % of a processor would go into looking.
+  // a look takes so long that more than 1.6 % of a processor would go into looking.
   Duration pause() const;
 
  private:

@@ -28,6 +28,10 @@ constexpr std::uint32_t all_acknowledged_ms = 300;
 // came before.
 constexpr std::uint32_t latest_acknowledgement_ms = 900;
 
+std::uint32_t bare_acks(const tcp_info& info) {
+  return info.tcpi_segs_out - info.tcpi_data_segs_out;
+}
+
 Activity last_word(const tcp_info& info, bool quick_acks) {
   const std::uint32_t sent_ago = info.tcpi_last_data_sent;
   const std::uint32_t came_ago = info.tcpi_last_data_recv;
@@ -42,12 +46,11 @@ Activity last_word(const tcp_info& info, bool quick_acks) {
   if (acknowledged_ago < came_ago && came_ago - acknowledged_ago <= latest_acknowledgement_ms)
     return Activity::idle;
 
-  // We have acknowledged on their own no words but the first. Those of a fast open came with the handshake.
-  // (Where the worker speaks first, the first words of a client may still wait for their answer. They are
-  // a greeting then, which nobody thinks about for long.)
-  const std::uint32_t on_their_own = info.tcpi_segs_out - info.tcpi_data_segs_out;
+  // We have sent no bare acknowledgement, but for the first words. Those of a fast open came with the
+  // handshake. (Where the worker speaks first, the first words of a client may still wait for their answer.
+  // They are a greeting then, which nobody thinks about for long.)
   const std::uint32_t for_the_first = quick_acks && (info.tcpi_options & TCPI_OPT_SYN_DATA) == 0 ? 1 : 0;
-  if (came_ago >= all_acknowledged_ms && on_their_own <= for_the_first) return Activity::idle;
+  if (came_ago >= all_acknowledged_ms && bare_acks(info) <= for_the_first) return Activity::idle;
   return Activity::unsure;
 }
 
@@ -56,8 +59,8 @@ Activity last_word(const tcp_info& info, bool quick_acks) {
 TcpActivity activity_of(const TcpCounts& counts, const tcp_info& info, bool quick_acks) {
   const auto quiet = std::chrono::milliseconds(std::min(info.tcpi_last_data_sent, info.tcpi_last_data_recv));
   if (counts.state != established || counts.unread > 0 || counts.unacknowledged > 0)
-    return {Activity::busy, quiet};
-  return {last_word(info, quick_acks), quiet};
+    return {Activity::busy, quiet, info.tcpi_data_segs_in, bare_acks(info)};
+  return {last_word(info, quick_acks), quiet, info.tcpi_data_segs_in, bare_acks(info)};
 }
 
 TcpActivity activity_of(int fd, bool quick_acks) {
@@ -72,6 +75,17 @@ TcpActivity activity_of(int fd, bool quick_acks) {
   }
   return activity_of({info.tcpi_state, static_cast<unsigned>(unread), static_cast<unsigned>(unacknowledged)},
                      info, quick_acks);
+}
+
+// Words have come and no bare acknowledgement went, though they have had the time: they were answered.
+TcpActivity Hindsight::judge(TcpActivity now) {
+  if (now.bare_acks != bare_acks_) {
+    *this = Hindsight(now);
+  } else if (now.activity == Activity::unsure && now.words != words_ &&
+             now.quiet >= std::chrono::milliseconds(all_acknowledged_ms)) {
+    now.activity = Activity::idle;
+  }
+  return now;
 }
 
 bool acknowledges_at_once(int listening_fd) {

@@ -1,6 +1,8 @@
 // Is anything going on on a TCP connection? Judged by what the kernel counts.
 #pragma once
 
+#include <cstdint>
+
 #include "core/time.h"
 
 struct tcp_info;  // <linux/tcp.h>
@@ -15,7 +17,21 @@ enum class Activity {
 
 struct TcpActivity {
   Activity activity;
-  Duration quiet;  // since anything came or went; to a tick of the kernel, 1 to 10 ms
+  Duration quiet;               // since anything came or went; to a tick of the kernel, 1 to 10 ms
+  std::uint32_t words = 0;      // segments with data that have come
+  std::uint32_t bare_acks = 0;  // segments we have sent with nothing but an acknowledgement
+};
+
+// What an earlier look tells of one that is unsure. Kept for each connection.
+class Hindsight {
+ public:
+  explicit Hindsight(const TcpActivity& first) : words_(first.words), bare_acks_(first.bare_acks) {}
+
+  TcpActivity judge(TcpActivity now);
+
+ private:
+  std::uint32_t words_;
+  std::uint32_t bare_acks_;
 };
 
 struct TcpCounts {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -11,9 +13,11 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "linux/fd.h"
+#include "wait_until.h"
 
 namespace graced {
 
@@ -142,6 +146,16 @@ class LineServer {
 
 inline void say(const Fd& client, std::string_view text) {
   REQUIRE(::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+}
+
+// And comes back when the worker's kernel has it. TCP only.
+inline void say_for_sure(const Fd& client, std::string_view text) {
+  say(client, text);
+  REQUIRE(wait_until([&] {
+    int on_the_way = -1;
+    REQUIRE(::ioctl(client.get(), SIOCOUTQ, &on_the_way) == 0);
+    return on_the_way == 0;
+  }));
 }
 
 // "" at an orderly end, "reset" after ECONNRESET; waits for it.

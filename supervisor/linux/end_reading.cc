@@ -1,0 +1,45 @@
+// See end_reading.h.
+//
+// The reader wakes up, sees the end and closes its descriptor. As long as ours is open, too, that does not
+// take the connection out of the reader's epoll instance, which goes on to report it, for a descriptor
+// and perhaps a pointer that mean nothing any more (epoll(7), question 6). Being woken, the reader is just
+// who would run instead of us, so for these two system calls we are not to be interrupted. Without
+// CAP_SYS_NICE we may be: there is no other way then.
+#include "linux/end_reading.h"
+
+#include <sched.h>
+#include <sys/socket.h>
+
+namespace graced {
+namespace {
+
+class Uninterrupted {
+ public:
+  Uninterrupted() : before_(::sched_getscheduler(0)) {
+    sched_param lowest{};
+    lowest.sched_priority = 1;
+    if (before_ == SCHED_OTHER || before_ == SCHED_BATCH || before_ == SCHED_IDLE)
+      changed_ = ::sched_setscheduler(0, SCHED_FIFO, &lowest) == 0;
+  }
+  ~Uninterrupted() {
+    const sched_param none{};
+    if (changed_) ::sched_setscheduler(0, before_, &none);
+  }
+  Uninterrupted(const Uninterrupted&) = delete;
+  Uninterrupted& operator=(const Uninterrupted&) = delete;
+
+ private:
+  int before_;
+  bool changed_ = false;
+};
+
+}  // namespace
+
+bool end_reading(Fd duplicate) {
+  const Uninterrupted now;
+  const bool ended = ::shutdown(duplicate.get(), SHUT_RD) == 0;
+  duplicate.reset();
+  return ended;
+}
+
+}  // namespace graced
