@@ -1,0 +1,349 @@
+"""What can happen to graced. A step is a name and numbers, so that it can be written down and done again; it
+returns the kinds of failed requests that it explains."""
+import os, resource, signal, socket, subprocess, time
+
+from world import GRACED, PATIENCE, Broken, must, wait_until
+
+ANYTHING = {"refused", "reset", "eof", "reused_reset", "partial", "timeout", "http", "body"}
+BROKEN_OFF = {"reset", "eof", "partial", "reused_reset"}  # the worker that had it died
+QUIETLY = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+STEPS = {}  # name: (weight, how many numbers, function)
+
+
+def step(weight, numbers=0):
+    def register(function):
+        STEPS[function.__name__.replace("_", "-")] = (weight, numbers, function)
+        return function
+
+    return register
+
+
+# ---- reloads ---------------------------------------------------------------------------------------
+
+
+@step(6)
+def reload_good(world):
+    world.reload(0)
+
+
+@step(3)
+def reload_slow(world):
+    world.build("slow=0.4", "ready")
+    world.reload(0)
+
+
+@step(3)
+def reload_crash(world):
+    world.build("say=out-of-luck", "exit=3")
+    world.reload(1, ["status 3", "out-of-luck"])
+
+
+@step(1)
+def reload_hang(world):
+    world.settings["ready-timeout"] = "200ms"
+    world.configure()
+    world.build("hang")
+    world.reload(1, ["not ready"])
+
+
+@step(2)
+def reload_missing(world):
+    world.build()
+    world.reload(1, ["No such file"])
+
+
+@step(2)
+def reload_liar(world):
+    """Says READY=1 and dies, again and again, until there is a better build."""
+    world.build("lie")
+    world.reload()
+    world.build("ready")
+    wait_until(lambda: world.reload() == 0, "a good build ends a crash loop")
+
+
+@step(2)
+def reload_said_ready_by_a_stranger(world):
+    world.settings["ready-timeout"] = "300ms"
+    world.configure()
+    world.build("hang")
+    asked = subprocess.Popen([GRACED, "reload", "--control", world.control], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: len(world.status()["workers"]) > int(world.settings["workers"]) or asked.poll() is not None,
+               "the candidate starts")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        for name in os.listdir(world.directory):
+            if name.startswith("control") and name.endswith("notify"):
+                s.sendto(b"READY=1", world.path(name))
+    _, said = asked.communicate(timeout=PATIENCE)
+    must(asked.returncode == 1, "nobody but a worker makes it ready", said)
+
+
+@step(3, 1)
+def hup_storm(world, n):
+    """A burst costs two reloads at most."""
+    before = world.status()["reloads"]
+    for _ in range(2 + n % 100):
+        os.kill(world.pid, signal.SIGHUP)
+    world.settle()
+    wait_until(lambda: world.status()["reloads"] > before, "SIGHUP reloads")
+    world.settle()
+    after = world.status()["reloads"]
+    must(after - before <= 2, "a burst of SIGHUPs costs two reloads at most", after - before)
+
+
+@step(2, 1)
+def many_askers(world, n):
+    askers = [subprocess.Popen([GRACED, "reload", "--control", world.control], **QUIETLY) for _ in range(2 + n % 10)]
+    for asker in askers:
+        try:
+            must(asker.wait(PATIENCE) == 0, "every asker is told how it went", asker.returncode)
+        except subprocess.TimeoutExpired:
+            asker.kill()
+            raise Broken("every asker is answered")
+
+
+# ---- workers ----------------------------------------------------------------------------------------
+
+
+@step(3, 2)
+def worker_signalled(world, which, what):
+    os.kill(world.pick(which), [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGINT][what % 4])
+    return BROKEN_OFF
+
+
+@step(2, 1)
+def worker_stopped_for_a_moment(world, which):
+    pid = world.pick(which)
+    os.kill(pid, signal.SIGSTOP)
+    world.reload(0)
+    os.kill(pid, signal.SIGCONT)
+
+
+@step(1, 1)
+def worker_stopped_for_ever(world, which):
+    """Until the drain timeout, which ends it with all that it had."""
+    world.settings["drain-timeout"] = "500ms"
+    world.configure()
+    world.reload(0)
+    os.kill(world.pick(which), signal.SIGSTOP)
+    world.reload(0)
+    return BROKEN_OFF
+
+
+@step(2)
+def worker_deaf(world):
+    """One that ignores SIGTERM goes on serving until it is killed."""
+    world.settings["drain-timeout"] = "300ms"
+    world.configure()
+    world.build("deaf", "ready")
+    world.reload(0)
+    world.build("ready")
+    world.reload(0)
+    return BROKEN_OFF
+
+
+@step(2, 1)
+def draining_killed(world, which):
+    world.build("deaf", "ready")
+    world.reload(0)
+    world.build("ready")
+    world.reload(0)
+    pid = world.pick(which, "draining")
+    if pid:
+        os.kill(pid, signal.SIGKILL)
+    os.kill(world.pid, signal.SIGUSR2)  # hammer time for the others
+    return BROKEN_OFF
+
+
+def worker_does(weight, what, explains=frozenset(), then_reload=True):
+    def does(world, which):
+        world.tell(world.pick(which), what)
+        if then_reload:
+            world.reload(0)
+        return explains
+
+    does.__name__ = "worker_does_" + what
+    step(weight, 1)(does)
+
+
+worker_does(2, "flood")
+worker_does(2, "lies")
+worker_does(2, "stderr")
+worker_does(2, "fork")
+worker_does(2, "blocking", {"timeout"})
+worker_does(1, "leak", {"timeout"})
+worker_does(2, "exit", BROKEN_OFF, then_reload=False)
+worker_does(1, "crash", BROKEN_OFF, then_reload=False)
+
+
+@step(2, 1)
+def worker_does_close(world, which):
+    """Nobody accepts any more, if it was the only one, until the next generation does."""
+    world.tell(world.pick(which), "close")
+    world.reload(0)
+
+
+@step(2, 1)
+def worker_does_shutdown(world, which):
+    before = world.stderr.text.count(b"listens again")
+    world.tell(world.pick(which), "shutdown")
+    wait_until(lambda: world.stderr.text.count(b"listens again") != before, "a socket that was shut down listens again")
+    return BROKEN_OFF | {"refused"}
+
+
+# ---- configuration ----------------------------------------------------------------------------------
+
+
+@step(3, 1)
+def workers_changed(world, n):
+    world.settings["workers"] = str(1 + n % 4)
+    world.configure()
+    world.reload(0)
+
+
+@step(3, 1)
+def addresses_changed(world, n):
+    world.extra = ["127.0.0.1:0,name=a", "unix:" + world.path("extra.sock"), "unix:@" + world.directory][: n % 4]
+    world.configure()
+    world.reload(0)
+    must(os.path.exists(world.path("extra.sock")) == (n % 4 >= 2), "an address is there while it is asked for")
+
+
+BAD = ["workers = lots", "wrkers = 2", "listen = 127.0.0.1:99999", "listen = unix:/nowhere/at/all.sock", "env-file = /nowhere",
+       "no line", "user = nobody-of-that-name", "listen = 192.0.2.1:80", "start-limit = 3", "command ="]
+
+
+@step(3, 1)
+def configuration_broken(world, n):
+    bad = BAD[n % len(BAD)]
+    world.configure(bad)
+    world.reload(1)
+    world.configure()
+
+
+@step(1)
+def configuration_gone(world):
+    os.unlink(world.path("graced.conf"))
+    world.reload(1, ["graced.conf"])
+    world.configure()
+
+
+# ---- clients of the control socket ----------------------------------------------------------------
+
+
+def connected(world):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(PATIENCE)
+    s.connect(world.control)
+    return s
+
+
+GREETING = b"\0AUTH EXTERNAL %s\r\nBEGIN\r\n" % str(os.geteuid()).encode().hex().encode()
+
+
+@step(2, 1)
+def control_garbage(world, n):
+    for i in range(1 + n % 30):
+        with connected(world) as s:
+            try:
+                s.sendall([b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 5000, GREETING + b"\xff" * 64, GREETING + b"l\1\0\1", GREETING[:9]][i % 6])
+            except OSError:
+                pass  # hung up on already
+
+
+@step(2, 1)
+def control_crowd(world, n):
+    """Some connect and say nothing, some vanish while they wait for an answer."""
+    crowd = [connected(world) for _ in range(1 + n % 50)]
+    waiting = [subprocess.Popen([GRACED, "reload", "--control", world.control], **QUIETLY) for _ in range(3)]
+    for w in waiting:
+        w.kill()
+        w.wait()
+    world.reload()
+    for s in crowd:
+        s.close()
+
+
+@step(1)
+def control_never_reads(world):
+    name, member = b"org.freedesktop.DBus.Introspectable", b"Introspect"
+    fields = b""
+    for code, kind, text in ((1, b"o", b"/org/graced/Supervisor1"), (2, b"s", name), (3, b"s", member)):
+        fields = fields.ljust((len(fields) + 7) // 8 * 8, b"\0")
+        fields += bytes([code, 1]) + kind + b"\0" + len(text).to_bytes(4, "little") + text + b"\0"
+    call = b"l\1\0\1" + (0).to_bytes(4, "little") + (1).to_bytes(4, "little") + len(fields).to_bytes(4, "little") + fields
+    call = call.ljust((len(call) + 7) // 8 * 8, b"\0")
+    with connected(world) as s:
+        s.sendall(GREETING)
+        s.setblocking(False)
+        try:
+            for _ in range(10_000):
+                s.send(call)
+        except OSError:
+            pass
+        world.reload(0)
+
+
+# ---- what the machine does --------------------------------------------------------------------------
+
+
+@step(2, 1)
+def few_descriptors(world, n):
+    """A reload may fail for want of descriptors; then it says so and changes nothing."""
+    before = resource.prlimit(world.pid, resource.RLIMIT_NOFILE)
+    used = len(os.listdir("/proc/%d/fd" % world.pid))
+    # Room for whoever asks; what a reload needs beyond that may be there or not.
+    resource.prlimit(world.pid, resource.RLIMIT_NOFILE, (used + 8 + n % 8, before[1]))
+    try:
+        world.reload()
+    finally:
+        resource.prlimit(world.pid, resource.RLIMIT_NOFILE, before)
+
+
+@step(1)
+def log_not_read(world):
+    """Whoever reads graced's stderr stops; the workers' noise fills the pipe; a reload goes on."""
+    world.stderr.reading.clear()
+    world.tell(world.pick(0), "stderr")
+    world.reload(0)
+    world.stderr.reading.set()
+
+
+@step(1)
+def graced_stopped_for_a_moment(world):
+    os.kill(world.pid, signal.SIGSTOP)
+    os.kill(world.pid, signal.SIGHUP)
+    time.sleep(0.1)  # no word is heard of a process that is stopped
+    os.kill(world.pid, signal.SIGCONT)
+
+
+@step(1, 1)
+def graced_restarted(world, full):
+    """By its manager; where that holds the sockets nobody is refused."""
+    world.stop()
+    stderr = open("/dev/full", "w") if full % 2 else None
+    world.start(stderr)
+    if stderr:
+        stderr.close()
+        world.reload(0)
+        world.stop()
+        world.start()
+    return set() if world.held else ANYTHING  # another port
+
+
+@step(1)
+def graced_killed(world):
+    """SIGKILL; the manager ends what it left, as systemd does, and starts another."""
+    workers = [w["pid"] for w in world.status()["workers"]]
+    os.kill(world.pid, signal.SIGKILL)
+    world.process.wait()
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    world.start()
+    return BROKEN_OFF if world.held else ANYTHING
+
+
+def clean(world):
+    """A step's own settings end with it."""
+    world.settings.update({"drain-timeout": "2s", "ready-timeout": "2s"})
+    world.configure()
+    world.build("ready")

@@ -1,0 +1,302 @@
+"""One graced under load, the service manager above it, and the promises that are checked after every step."""
+import json, os, resource, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+from harness import Manager, alive
+
+GRACED = os.environ["GRACED_BINARY"]
+LOAD = os.environ["GRACED_LOAD"]
+PATIENCE = 60  # seconds; for anything, on a slow and crowded machine
+SANITIZED = os.environ.get("GRACED_SANITIZED") == "1"
+
+
+class Broken(Exception):
+    """A promise was."""
+
+
+def must(kept, promise, *details):
+    if not kept:
+        raise Broken(": ".join([promise, *(str(d) for d in details)]))
+
+
+def wait_until(what, promise, details=lambda: ""):
+    end = time.monotonic() + PATIENCE
+    while not (value := what()):
+        must(time.monotonic() < end, promise, details())
+        time.sleep(0.01)
+    return value
+
+
+def stat_of(pid):
+    """(state, parent, resident pages), None if it is gone."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            fields = f.read().rpartition(")")[2].split()
+        return fields[0], int(fields[1]), int(fields[21])
+    except OSError:
+        return None
+
+
+def descriptors_of(pid):
+    """What they are; one that is closed meanwhile is left out."""
+    found = []
+    for fd in os.listdir("/proc/%d/fd" % pid):
+        try:
+            found.append(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+        except OSError:
+            pass
+    return sorted(found)
+
+
+def children_of(pid):
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and (stat := stat_of(int(entry))) and stat[1] == pid:
+            found.append((int(entry), stat[0]))
+    return found
+
+
+def marked(mark):
+    """Processes that were started below this world, wherever they are now."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open("/proc/%s/environ" % entry, "rb") as f:
+                if mark in f.read().split(b"\0") and alive(int(entry)):
+                    found.append(int(entry))
+        except (OSError, ValueError):
+            pass
+    return found
+
+
+class Stderr:
+    """graced's log, read by somebody who can stop reading."""
+
+    def __init__(self):
+        self.reader, self.writer = os.pipe()
+        self.text = b""
+        self.reading = threading.Event()
+        self.reading.set()
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        while self.reading.wait() and (part := os.read(self.reader, 65536)):
+            self.text = (self.text + part)[-200_000:]
+
+    def last(self):
+        return self.text[-3000:].decode(errors="replace")
+
+
+class World:
+    def __init__(self, workers, held, keep_alive):
+        self.directory = tempfile.mkdtemp(prefix="graced-chaos-")
+        self.mark = ("CHAOS_WORLD=" + self.directory).encode()
+        self.workers, self.held, self.keep_alive = workers, held, keep_alive
+        self.control = self.path("control")
+        self.manager = Manager(self.path("manager"))
+        self.stderr = Stderr()
+        self.load = None
+        self.baseline = {}  # descriptors of graced, by what it has to hold
+        self.resident = []
+        self.requests = self.steps = 0
+        self.socket = None
+        if held:
+            self.socket = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        os.mkdir(self.path("build"))
+        self.build("ready")
+        self.settings = {"drain-timeout": "2s", "ready-timeout": "2s", "stop-timeout": "5s", "restart-delay": "10ms",
+                         "start-limit": "1000/1min", "workers": str(workers)}
+        self.extra = []
+        self.configure()
+        self.start()
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, name, text, mode=0o644):
+        with open(self.path(name) + ".new", "w") as f:
+            f.write(text)
+        os.chmod(self.path(name) + ".new", mode)
+        os.rename(self.path(name) + ".new", self.path(name))
+
+    def build(self, *habits):
+        """What the next generation will be; no habits: no program at all."""
+        app = self.path("build/app")
+        if not habits:
+            os.unlink(app)
+            return
+        self.write("build/app", '#!/bin/sh\nexec "%s" %s\n' % (os.path.join(HERE, "worker.py"), " ".join(habits)), 0o755)
+
+    def configure(self, *bad_lines):
+        lines = ["command = " + self.path("build/app")]
+        if not self.held:
+            lines.append("listen = 127.0.0.1:0,name=main")
+        lines += ["%s = %s" % setting for setting in self.settings.items()]
+        lines += ["listen = " + extra for extra in self.extra]
+        self.write("graced.conf", "\n".join([*lines, *bad_lines]) + "\n")
+
+    # ---- graced, and what it is asked --------------------------------------------------------------
+
+    def start(self, stderr=None):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("GRACED_", "LISTEN_"))}
+        environment.update(NOTIFY_SOCKET=self.manager.path, CHAOS_DO=self.path("do"), CHAOS_WORLD=self.directory)
+        command = [GRACED, "run", "--name", "chaos", "--control", self.control, "--pid-file", self.path("pid"),
+                   "--config", self.path("graced.conf")]
+        more = {}
+        if self.held:
+            command = ["/bin/sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *command]
+            environment.update(LISTEN_FDS="1", LISTEN_FDNAMES="main")
+            held = self.socket.fileno()
+            more = {"pass_fds": (3,), "preexec_fn": lambda: os.dup2(held, 3, inheritable=True)}
+        self.manager.pending().clear()  # what the last one said
+        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, cwd=self.directory,
+                                        stdout=subprocess.DEVNULL, stderr=stderr or self.stderr.writer, **more)
+        self.pid = self.process.pid
+        self.manager_hears("READY=1", "graced starts")
+        self.status()
+
+    def manager_hears(self, words, promise):
+        wait_until(lambda: words in "\n".join(self.manager.pending()), promise, self.stderr.last)
+
+    def ask(self, command, *arguments, patience=PATIENCE):
+        return subprocess.run([GRACED, command, "--control", self.control, *arguments], capture_output=True, text=True,
+                              timeout=patience)
+
+    def status(self):
+        try:
+            answer = self.ask("status", "--json")
+        except subprocess.TimeoutExpired:
+            raise Broken("every asker is answered: status was not in %d s" % PATIENCE)
+        must(answer.returncode == 0, "status can be had", answer.stderr)
+        return json.loads(answer.stdout)
+
+    def reload(self, expect=None, because=()):
+        """Every asker gets exactly one answer, and it is the right one."""
+        before = self.status()
+        try:
+            answer = self.ask("reload")
+        except subprocess.TimeoutExpired:
+            raise Broken("every asker is answered: a reload was not in %d s" % PATIENCE)
+        if expect is None:
+            must(answer.returncode in (0, 1), "a reload is done or it failed", answer.returncode, answer.stderr)
+        else:
+            must(answer.returncode == expect, "the asker is told how the reload went", answer.returncode, answer.stderr)
+        if answer.returncode == 1:
+            for word in because:
+                must(word in answer.stderr, "the asker is told why the reload failed", word, answer.stderr)
+            after = self.status()
+            must(after["serving"] == before["serving"], "a failed reload changes nothing", before, after)
+        return answer.returncode
+
+    def serving(self):
+        return [w["pid"] for w in self.status()["workers"] if w["state"] == "ready"]
+
+    def pick(self, which, state="ready"):
+        pids = [w["pid"] for w in self.status()["workers"] if w["state"] == state]
+        return pids[which % len(pids)] if pids else None
+
+    def tell(self, pid, what):
+        """The worker's part of the fault; it may be gone already."""
+        self.write("do", what)
+        try:
+            os.kill(pid, signal.SIGUSR2)
+        except ProcessLookupError:
+            pass
+
+    # ---- load ----------------------------------------------------------------------------------------
+
+    def begin_load(self):
+        if self.socket:
+            port = self.socket.getsockname()[1]
+        else:
+            port = next(a["address"] for a in self.status()["addresses"] if a["name"] == "main").rpartition(":")[2]
+        self.load = subprocess.Popen([LOAD, "--rate", "300", "--time", "1h", "--timeout", "20s", "--expect", "pid ",
+                                      *(["--keep-alive"] if self.keep_alive else []), "127.0.0.1:%s" % port],
+                                     stdout=subprocess.PIPE)
+
+    def end_load(self, explained):
+        self.load.terminate()
+        report, _ = self.load.communicate(timeout=PATIENCE)
+        self.load = None
+        report = json.loads(report)
+        self.requests += report["requests"]
+        failed = {kind: n for kind, n in report["failures"].items() if n and kind != "reused_eof"}
+        must(not set(failed) - set(explained), "no request fails that the fault does not explain", failed, self.stderr.last())
+        must(report["answered"] > 0 or "refused" in explained or report["requests"] < 3, "requests are answered", report)
+
+    # ---- the promises ----------------------------------------------------------------------------------
+
+    def settle(self):
+        def settled():
+            must(self.process.poll() is None, "graced stays", "it ended with %s" % self.process.returncode, self.stderr.last())
+            status = self.status()
+            calm = status["phase"] == "serving" and not status["reload_queued"] and status["next_restart_s"] is None
+            states = [w["state"] for w in status["workers"]]
+            return status if calm and states == ["ready"] * int(self.settings["workers"]) else None
+
+        return wait_until(settled, "it comes to rest, with all its workers", lambda: (self.status(), self.stderr.last()))
+
+    def check(self):
+        must(self.process.poll() is None and self.process.pid == self.pid, "the PID never changes", self.process.returncode)
+        self.stderr.reading.set()
+        status = self.settle()
+        must(status["pid"] == self.pid, "status knows its PID", status["pid"])
+        told = sorted(w["pid"] for w in status["workers"])
+        # What a worker left behind is killed and reaped at once, but not in the same moment.
+        wait_until(lambda: sorted(pid for pid, _ in children_of(self.pid)) == sorted(w["pid"] for w in self.status()["workers"]),
+                   "status agrees with /proc", lambda: (told, children_of(self.pid)))
+        stragglers = lambda: [p for p in marked(self.mark) if p != self.pid and p not in self.serving()]
+        wait_until(lambda: not stragglers(), "nothing is left behind", stragglers)
+
+        # Only the last word: a manager that does not listen for a while is not told of what is over.
+        phases = lambda: [m for m in self.manager.pending() if m.startswith(("READY=1", "RELOADING=1"))]
+        wait_until(lambda: not phases() or phases()[-1].startswith("READY=1"), "the manager is told that it is ready again",
+                   lambda: phases()[-3:])
+        with open(self.path("pid")) as f:
+            must(int(f.read()) == self.pid, "the pid file is right")
+
+        key = (len(told), len(status["addresses"]))
+        count = lambda: len(descriptors_of(self.pid))
+        # The connection that asked for the status may not have been seen to end.
+        least = self.baseline.setdefault(key, count())
+        wait_until(lambda: count() <= least, "no descriptor is left open",
+                   lambda: (least, descriptors_of(self.pid)))
+        self.baseline[key] = min(least, count())
+        self.resident.append(stat_of(self.pid)[2] * resource.getpagesize() // 1024)
+        # Buffers grow once to what they had to hold; sanitizers keep what was freed.
+        if not SANITIZED and len(self.resident) > 40:
+            grown = min(self.resident[-10:]) - max(self.resident[10:30])
+            must(grown < 4096, "memory does not grow", "%d kB more than after 30 steps" % grown)
+
+    def stop(self):
+        told = self.ask("stop")
+        must(told.returncode == 0, "stop is answered", told.returncode, told.stderr, self.stderr.last())
+        code = self.process.wait(PATIENCE)
+        must(code == 0, "a stop that was asked for ends with 0", code, self.stderr.last())
+        wait_until(lambda: not marked(self.mark), "nothing is left behind", lambda: marked(self.mark))
+        left = {f for f in os.listdir(self.directory) if f.startswith(("control", "pid"))}
+        must(not left, "nothing is left behind", left)
+
+    def close(self):
+        """However it went."""
+        self.stderr.reading.set()
+        if self.load:
+            self.load.kill()
+            self.load.wait()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for pid in marked(self.mark):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        os.close(self.stderr.writer)
+        self.stderr.thread.join(PATIENCE)
+        os.close(self.stderr.reader)
+        self.manager.close()
+        if self.socket:
+            self.socket.close()
+        shutil.rmtree(self.directory, True)
