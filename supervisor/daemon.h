@@ -88,6 +88,7 @@ class Daemon : private ControlHandler {
   void perform(const Spawn&);
   void perform(const Switch&);
   void perform(const Abandon&);
+  void perform(const Retire&);
   void perform(const Drain&);
   void perform(const Kill&);
   void perform(const Answer&);

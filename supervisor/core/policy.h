@@ -14,14 +14,22 @@ enum class ReadyRule {
   after,      // alive for ready_after
 };
 
+enum class DrainRule {
+  signal,  // tell a worker at once to finish what it has and leave
+  idle,    // give it no new connections, wait until those it has are done, and only then tell it
+};
+
 // Zero for a timeout means: do not wait at all. `infinity` means: for ever.
 struct Policy {
   unsigned workers = 1;  // per generation, at least 1
   ReadyRule ready = ReadyRule::automatic;
   Duration ready_after = 0s;         // with ReadyRule::after
   Duration ready_timeout = 30s;      // from exec to readiness; as long again for --check before
-  Duration drain_timeout = 60s;      // from the drain signal to SIGKILL
-  Duration stop_timeout = 30s;       // the same when graced itself stops
+  DrainRule drain = DrainRule::signal;
+  Duration drain_timeout = 60s;      // from the drain signal to SIGKILL; with DrainRule::idle, to that signal
+  Duration drain_grace = 5s;         // with DrainRule::idle: from the signal to SIGKILL, but no longer
+                                     // than drain_timeout
+  Duration stop_timeout = 30s;       // until SIGKILL when graced itself stops
   unsigned max_draining = 8;         // generations; the oldest is hammered beyond it, at least 1…
   Duration max_draining_grace = 1s;  // …but not before it has drained for this long: quick reloads
                                      // in a row must not cost the requests of those just replaced

@@ -17,6 +17,7 @@ enum class Phase { starting, serving, reloading, stopping, finished };
 enum class WorkerState {
   starting,  // spawned, not ready yet
   ready,
+  retiring,  // gets no new connections, finishing those it has; not told to leave yet
   draining,  // told to leave (or leaving by itself), finishing what it has
   killed,    // SIGKILL sent, not reaped yet
 };

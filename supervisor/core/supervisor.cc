@@ -65,7 +65,7 @@ void Supervisor::on(const PreparationFailed& e, Instant now) {
 
 void Supervisor::promote(Instant now) {
   const std::optional<GenerationId> old = std::exchange(serving_, rollout_->generation);
-  const Duration old_drain_timeout = policy_.drain_timeout;
+  const Policy old_policy = policy_;
   policy_ = *rollout_->policy;
   serving_says_ready_ =
       std::ranges::any_of(workers_, [&](const Worker& w) { return serves(w) && w.said_ready; });
@@ -75,7 +75,9 @@ void Supervisor::promote(Instant now) {
 
   actions_.push_back(Switch{*serving_});
   for (Worker& w : workers_) {
-    if (w.generation == old && w.works()) leave(w, old_drain_timeout, now);
+    if (w.generation != old || !w.works()) continue;
+    let_go(w, old_policy.drain, old_policy.drain_timeout,
+           std::min(old_policy.drain_grace, old_policy.drain_timeout), now);
   }
   enforce_max_draining(now);
   if (old) record(*rollout_, true, "", now);
@@ -183,6 +185,15 @@ void Supervisor::on(const WorkerAsksTime& e, Instant now) {
   w->deadline = std::max(w->deadline, after(now, e.from_now));
 }
 
+void Supervisor::on(const WorkerIdle& e, Instant now) {
+  Worker* w = find(e.worker);
+  if (!w || w->state != WorkerState::retiring) return;
+  // What it did not need of its time for its connections it may have for its leaving.
+  const Instant limit = std::max(w->deadline, after(now, w->grace));
+  leave(*w, w->grace, now);
+  w->deadline = limit;
+}
+
 void Supervisor::on(const WorkerGone& e, Instant now) {
   const auto w = std::ranges::find(workers_, e.worker, &Worker::id);
   if (w == workers_.end()) return;
@@ -235,6 +246,25 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
   delay->second = delay->second > limit / 2 ? limit : delay->second * 2;
 }
 
+void Supervisor::let_go(Worker& worker, DrainRule rule, Duration limit, Duration grace, Instant now) {
+  switch (rule) {
+    case DrainRule::signal:
+      leave(worker, limit, now);
+      break;
+    case DrainRule::idle:
+      retire(worker, limit, grace, now);
+      break;
+  }
+}
+
+void Supervisor::retire(Worker& worker, Duration limit, Duration grace, Instant now) {
+  worker.state = WorkerState::retiring;
+  worker.since = now;
+  worker.deadline = after(now, limit);
+  worker.grace = grace;
+  actions_.push_back(Retire{worker.id});
+}
+
 void Supervisor::leave(Worker& worker, Duration limit, Instant now) {
   worker.state = WorkerState::draining;
   worker.since = now;
@@ -253,16 +283,18 @@ void Supervisor::kill(Worker& worker, Instant now) {
 void Supervisor::enforce_max_draining(Instant now) {
   std::set<GenerationId> draining;
   for (const Worker& w : workers_) {
-    if (w.state == WorkerState::draining && !serves(w)) draining.insert(w.generation);
+    if (w.leaves() && !serves(w)) draining.insert(w.generation);
   }
   for (; draining.size() > policy_.max_draining; draining.erase(draining.begin())) {
     for (Worker& w : workers_) {
-      if (w.state != WorkerState::draining || w.generation != *draining.begin()) continue;
+      if (!w.leaves() || w.generation != *draining.begin()) continue;
       const Instant limit = after(w.since, policy_.max_draining_grace);
-      if (limit <= now) {
-        kill(w, now);
-      } else {
+      if (limit > now) {
         w.deadline = std::min(w.deadline, limit);
+      } else if (w.state == WorkerState::retiring) {
+        leave(w, w.grace, now);  // it has not even been told
+      } else {
+        kill(w, now);
       }
     }
   }
@@ -270,7 +302,7 @@ void Supervisor::enforce_max_draining(Instant now) {
 
 void Supervisor::on(const HammerAsked&, Instant now) {
   for (Worker& w : workers_) {
-    if (w.state == WorkerState::draining) kill(w, now);
+    if (w.leaves()) kill(w, now);
   }
 }
 
@@ -291,10 +323,18 @@ void Supervisor::begin_stop(int exit_status, std::string why, Instant now) {
   if (rollout_) abandon("graced is stopping", now);
   if (queued_) answer(std::exchange(queued_, std::nullopt)->askers, false, "graced is stopping");
 
-  const Instant limit = after(now, policy_.stop_timeout);
+  // stop_timeout is the end of it, so a retiring worker's grace is part of that time.
+  const Duration limit = policy_.stop_timeout;
   for (Worker& w : workers_) {
-    if (w.works()) leave(w, policy_.stop_timeout, now);
-    if (w.state == WorkerState::draining) w.deadline = std::min(w.deadline, limit);
+    const Duration grace = std::min(w.leaves() ? w.grace : policy_.drain_grace, limit / 2);
+    const Duration untold = limit == infinity ? infinity : limit - grace;
+    if (w.works()) let_go(w, policy_.drain, policy_.drain == DrainRule::idle ? untold : limit, grace, now);
+    if (w.state == WorkerState::retiring) {
+      w.grace = grace;
+      w.deadline = std::min(w.deadline, after(now, untold));
+    } else if (w.state == WorkerState::draining) {
+      w.deadline = std::min(w.deadline, after(now, limit));
+    }
   }
 }
 
@@ -344,6 +384,9 @@ void Supervisor::deadline_passed(WorkerId id, Instant now) {
       }
       break;
     }
+    case WorkerState::retiring:
+      leave(*w, w->grace, now);
+      break;
     case WorkerState::draining:
       kill(*w, now);
       break;

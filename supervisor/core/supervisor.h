@@ -6,6 +6,9 @@
 //   asked ─► Prepare ─► Spawn × N ─► all ready ─► Switch, Drain the old ones, Answer   (promote)
 //               └───────────┴── anything else ──► Abandon, Drain the new ones, Answer  (abandon)
 //
+// With DrainRule::idle the old ones are retired first: they get no new connections from the Switch on,
+// and their Drain follows when those they have are done, or when the drain timeout is over.
+//
 // Until the Switch the serving generation is not touched in any way, so there is nothing to roll
 // back. One rollout at a time; a reload asked meanwhile waits in a queue of one, together with all
 // who ask for it. Nothing here knows a clock, a PID, a signal or a descriptor.
@@ -66,6 +69,7 @@ class Supervisor {
   void on(const WorkerListening&, Instant now);
   void on(const WorkerStopping&, Instant now);
   void on(const WorkerAsksTime&, Instant now);
+  void on(const WorkerIdle&, Instant now);
   void on(const WorkerGone&, Instant now);
   void on(const ReloadAsked&, Instant now);
   void on(const StopAsked&, Instant now);
@@ -80,6 +84,8 @@ class Supervisor {
 
   void spawn(GenerationId generation, unsigned slot, Instant now);
   void become_ready(Worker& worker, Instant now);
+  void let_go(Worker& worker, DrainRule rule, Duration limit, Duration grace, Instant now);
+  void retire(Worker& worker, Duration limit, Duration grace, Instant now);
   void leave(Worker& worker, Duration limit, Instant now);
   void kill(Worker& worker, Instant now);
   void lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now);

@@ -29,6 +29,7 @@ struct WorkerReady { WorkerId worker; };      // it said READY=1
 struct WorkerListening { WorkerId worker; };  // it is seen waiting for connections on every address
 struct WorkerStopping { WorkerId worker; };   // it said STOPPING=1
 struct WorkerAsksTime { WorkerId worker; Duration from_now; };  // EXTEND_TIMEOUT_USEC=
+struct WorkerIdle { WorkerId worker; };  // a retired one: its connections are done, or cannot be told
 struct WorkerGone { WorkerId worker; Exit exit; };
 
 struct ReloadAsked { RequestId by; };  // the first start, SIGHUP (nobody), `graced reload`
@@ -37,7 +38,7 @@ struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerStopping,
-                           WorkerAsksTime, WorkerGone, ReloadAsked, StopAsked, HammerAsked, TimePassed>;
+                           WorkerAsksTime, WorkerIdle, WorkerGone, ReloadAsked, StopAsked, HammerAsked, TimePassed>;
 
 // ---- actions -----------------------------------------------------------------------------------
 
@@ -50,6 +51,7 @@ struct Spawn { WorkerId worker; GenerationId generation; unsigned slot; bool wat
 
 struct Switch { GenerationId to; };                            // new connections go there from now on
 struct Abandon { GenerationId generation; std::string why; };  // the candidate failed; forget what was prepared
+struct Retire { WorkerId worker; };                            // no new connections for it; tell when it is idle
 struct Drain { WorkerId worker; };                             // tell it to finish what it has and leave
 struct Kill { WorkerId worker; };                              // the hammer
 struct Answer { RequestId to; bool ok; GenerationId generation; std::string why; };
@@ -57,6 +59,6 @@ struct Finished { int exit_status; std::string why; };         // the last actio
 
 // clang-format on
 
-using Action = std::variant<Prepare, Spawn, Switch, Abandon, Drain, Kill, Answer, Finished>;
+using Action = std::variant<Prepare, Spawn, Switch, Abandon, Retire, Drain, Kill, Answer, Finished>;
 
 }  // namespace graced

@@ -1,11 +1,13 @@
 // One worker as the core sees it.
 //
 //   state    | READY=1 or listening | process gone       | its deadline passes | told to leave
-//   ---------+----------------------+--------------------+---------------------+--------------
+//   ---------+----------------------+--------------------+---------------------+-------------------------
 //   starting | ready; last of the   | candidate: abandon | candidate: abandon  | draining
 //            | candidate: promote   | serving: respawn   | serving: draining,  |
 //            |                      | after a delay      | and respawn         |
-//   ready    | nothing              | as above           | has none            | draining
+//   ready    | nothing              | as above           | has none            | draining, or retiring
+//            |                      |                    |                     | first with DrainRule::idle
+//   retiring | nothing              | nothing more       | draining            | draining, once it is idle
 //   draining | nothing              | nothing more       | killed              | nothing
 //   killed   | nothing              | nothing more       | has none            | nothing
 #pragma once
@@ -22,10 +24,14 @@ struct Worker {
   unsigned slot = 0;  // 0…N-1: which of its generation's workers it is, and whose place it took
   WorkerState state = WorkerState::starting;
   Instant since{};                 // of the state
-  Instant deadline = no_deadline;  // of starting (or of `--ready after`) and of draining
+  Instant deadline = no_deadline;  // of starting (or of `--ready after`), retiring and draining
   bool said_ready = false;         // READY=1, whenever it came
 
+  // How long it may take from the drain signal on, if that comes later than the rest.
+  Duration grace = 0s;
+
   bool works() const { return state == WorkerState::starting || state == WorkerState::ready; }
+  bool leaves() const { return state == WorkerState::retiring || state == WorkerState::draining; }
 };
 
 }  // namespace graced

@@ -47,6 +47,9 @@ TEST_CASE("whatever happens, in whatever order, the promises are kept") {
   CHECK(tally.replacements > often);
   CHECK(tally.late_replacements > often);
   CHECK(tally.left_by_themselves > often);
+  CHECK(tally.idle > often);
+  CHECK(tally.told_when_late > often);
+  CHECK(tally.told_for_room > often / 10);
   CHECK(tally.kills_by_deadline > often);
   CHECK(tally.kills_by_max_draining > often);
   CHECK(tally.kills_by_request > often);

@@ -18,11 +18,11 @@ struct Words {
   std::string operator()(const Prepared& e) const {
     const Policy& p = e.policy;
     return fmt::format(
-        "Prepared generation {}: workers {}, ready {} after {}, ready timeout {}, drain timeout {}, stop "
+        "Prepared generation {}: workers {}, ready {} after {}, ready timeout {}, drain {} timeout {} grace {}, stop "
         "timeout {}, "
         "max draining {}, restart {}, delay {} to {} reset {}, start limit {}/{}",
         e.generation.value, p.workers, static_cast<int>(p.ready), ms(p.ready_after), ms(p.ready_timeout),
-        ms(p.drain_timeout), ms(p.stop_timeout), p.max_draining, static_cast<int>(p.restart),
+        static_cast<int>(p.drain), ms(p.drain_timeout), ms(p.drain_grace), ms(p.stop_timeout), p.max_draining, static_cast<int>(p.restart),
         ms(p.restart_delay), ms(p.restart_delay_limit), ms(p.restart_delay_reset), p.start_limit,
         ms(p.start_limit_window));
   }
@@ -39,6 +39,7 @@ struct Words {
   std::string operator()(const WorkerAsksTime& e) const {
     return fmt::format("WorkerAsksTime {}: {}", e.worker.value, ms(e.from_now));
   }
+  std::string operator()(const WorkerIdle& e) const { return fmt::format("WorkerIdle {}", e.worker.value); }
   std::string operator()(const WorkerGone& e) const {
     return fmt::format("WorkerGone {}: {}", e.worker.value, e.exit.status);
   }
@@ -58,6 +59,7 @@ struct Words {
   std::string operator()(const Abandon& a) const {
     return fmt::format("Abandon generation {}: {}", a.generation.value, a.why);
   }
+  std::string operator()(const Retire& a) const { return fmt::format("Retire {}", a.worker.value); }
   std::string operator()(const Drain& a) const { return fmt::format("Drain {}", a.worker.value); }
   std::string operator()(const Kill& a) const { return fmt::format("Kill {}", a.worker.value); }
   std::string operator()(const Answer& a) const {

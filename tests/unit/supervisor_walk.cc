@@ -25,6 +25,8 @@ Policy Walk::any_policy() {
       any({ReadyRule::automatic, ReadyRule::automatic, ReadyRule::notify, ReadyRule::listen, ReadyRule::after});
   p.ready_after = any<Duration>({0s, 10ms, 1s});
   p.ready_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, 30s, 30s, infinity});
+  p.drain = any({DrainRule::signal, DrainRule::idle});
+  p.drain_grace = any<Duration>({0s, 5ms, 5s});
   p.drain_timeout = any<Duration>({0s, 5ms, 1s, 60s, 60s, infinity});
   p.stop_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, infinity});
   p.max_draining = any({1u, 2u, 3u, 8u});
@@ -84,6 +86,7 @@ void Walk::step() {
   const auto anybody = [](const Witness::Process&) { return true; };
   const auto starting = [](const Witness::Process& p) { return p.works() && !p.is_ready; };
   const auto leaving = [](const Witness::Process& p) { return !p.works(); };
+  const auto retiring = [](const Witness::Process& p) { return p.retired && !p.drained; };
   const auto generation = [&] { return GenerationId{random_() % (witness_.newest_generation().value + 2)}; };
   const auto unprepared = witness_.unprepared();
 
@@ -100,13 +103,15 @@ void Walk::step() {
     tell(WorkerGone{any_worker(leaving), any_exit()});
   } else if (dice < 590) {
     tell(WorkerStopping{any_worker(anybody)});
-  } else if (dice < 610) {
+  } else if (dice < 640) {
+    tell(WorkerIdle{any_worker(retiring)});
+  } else if (dice < 660) {
     tell(WorkerAsksTime{any_worker(anybody), any<Duration>({0s, 1ms, 1s, 1min, infinity})});
-  } else if (dice < 710) {
+  } else if (dice < 760) {
     tell(ReloadAsked{any_asker()});
-  } else if (dice < 716) {
+  } else if (dice < 766) {
     tell(HammerAsked{});
-  } else if (dice < 717) {
+  } else if (dice < 767) {
     tell(StopAsked{any_asker()});
   } else {
     time_passes();
@@ -132,6 +137,10 @@ bool Walk::helps_on() {
     return true;
   }
   for (const auto& [id, p] : witness_.processes()) {
+    if (p.retired && !p.drained && !p.killed) {
+      tell(WorkerIdle{id});
+      return true;
+    }
     if (!p.works()) {
       tell(WorkerGone{id, any_exit()});
       return true;

@@ -108,6 +108,7 @@ void Witness::happened(const Event& event) {
                    lost(*p, 0);
                  },
                  [&](const WorkerAsksTime&) {},
+                 [&](const WorkerIdle&) {},
                  [&](const WorkerGone& e) {
                    const Process* p = find(e.worker);
                    if (!p) return;
@@ -218,10 +219,44 @@ void Witness::on(const Abandon& a) {
   ++tally_.abandons;
 }
 
+void Witness::on(const Retire& a) {
+  const auto it = processes_.find(a.worker);
+  promise(it != processes_.end(), "Retire for worker {}, who is not there", a.worker.value);
+  Process& p = it->second;
+  promise(p.works(), "worker {} is retired though it leaves already", a.worker.value);
+  promise(policy_of(p.generation).drain == DrainRule::idle, "worker {} is to be told at once", a.worker.value);
+  promise(stopping_ || switched_from_ == p.generation, "worker {} is retired for nothing", a.worker.value);
+  p.retired = true;
+  told_now_.insert(a.worker);
+}
+
+// It is idle, its time is over, or it must make room.
+void Witness::told_retired(WorkerId id, Process& p) {
+  promise(!p.drained, "worker {} is told to leave twice", id.value);
+  p.drained = true;
+  const auto* idle = std::get_if<WorkerIdle>(event_);
+  if (idle && idle->worker == id) {
+    ++tally_.idle;
+    return;
+  }
+  const bool too_many = draining_generations().size() > serving_policy().max_draining;
+  if ((switched_from_ || abandoned_) && too_many) {
+    p.told_for_room = true;
+    ++tally_.told_for_room;
+    return;
+  }
+  const auto was = std::ranges::find(before_->workers, id, &WorkerStatus::worker);
+  const bool no_time = policy_of(p.generation).drain_timeout == 0s || serving_policy().stop_timeout == 0s;
+  const bool late = was->state == WorkerState::retiring ? was->deadline <= now_ : no_time;
+  promise(std::holds_alternative<TimePassed>(*event_) && late, "worker {} is told to leave for nothing", id.value);
+  ++tally_.told_when_late;
+}
+
 void Witness::on(const Drain& a) {
   const auto it = processes_.find(a.worker);
   promise(it != processes_.end(), "Drain for worker {}, who is not there", a.worker.value);
   Process& p = it->second;
+  if (p.retired) return told_retired(a.worker, p);
   promise(p.works(), "worker {} is told to leave though it leaves already", a.worker.value);
   const bool late = std::holds_alternative<TimePassed>(*event_) && is_serving(p) && !p.is_ready &&
                     std::ranges::any_of(before_->workers, [&](const WorkerStatus& w) {
@@ -229,6 +264,8 @@ void Witness::on(const Drain& a) {
                     });
   promise(stopping_ || switched_from_ == p.generation || abandoned_ == p.generation || late,
           "worker {} is told to leave for nothing", a.worker.value);
+  promise(late || abandoned_ == p.generation || policy_of(p.generation).drain == DrainRule::signal,
+          "worker {} is told to leave and has connections", a.worker.value);
   if (late && switched_from_ != p.generation) {
     lost(p, 1);
     ++tally_.late_replacements;
@@ -242,7 +279,7 @@ void Witness::on(const Kill& a) {
   promise(it != processes_.end(), "Kill for worker {}, who is not there", a.worker.value);
   Process& p = it->second;
   promise(!p.killed, "worker {} is killed twice", a.worker.value);
-  promise(p.drained || p.left_by_itself, "worker {} is killed without having been told to leave",
+  promise(p.drained || p.left_by_itself || (p.retired && hammered_), "worker {} is killed without having been told to leave",
           a.worker.value);
 
   const auto was = std::ranges::find(before_->workers, a.worker, &WorkerStatus::worker);
@@ -261,7 +298,11 @@ void Witness::on(const Kill& a) {
     const std::set<GenerationId> draining = draining_generations();
     promise(draining.size() > serving_policy().max_draining, "worker {} is killed though there is room",
             a.worker.value);
-    promise(p.generation == *draining.begin(), "worker {} is killed before its elders", a.worker.value);
+    const auto elder = [&](const auto& other) {
+      return other.second.generation < p.generation && other.second.leaves() && !is_serving(other.second) &&
+             !other.second.told_for_room;
+    };
+    promise(std::ranges::none_of(processes_, elder), "worker {} is killed before its elders", a.worker.value);
     ++tally_.kills_by_max_draining;
   }
   p.killed = true;
@@ -325,8 +366,19 @@ void Witness::look_at(const Status& status) {
   promise(status.serving == serving_, "status: wrong serving generation");
   promise(status.candidate == candidate_, "status: wrong candidate");
   promise(status.reload_queued == queued_, "status: wrong about a queued reload");
-  promise(draining_generations().size() <= serving_policy().max_draining, "more than {} generations drain",
+  std::set<GenerationId> untold = draining_generations();
+  std::erase_if(untold, [&](GenerationId g) {
+    return std::ranges::all_of(processes_, [&](const auto& p) {
+      return p.second.generation != g || !p.second.leaves() || p.second.told_for_room;
+    });
+  });
+  promise(untold.size() <= serving_policy().max_draining, "more than {} generations drain",
           serving_policy().max_draining);
+  if (const auto* idle = std::get_if<WorkerIdle>(event_)) {
+    const auto it = processes_.find(idle->worker);
+    promise(it == processes_.end() || !it->second.retired || it->second.drained || it->second.killed,
+            "worker {} is idle and is not told to leave", idle->worker.value);
+  }
 }
 
 void Witness::look_at_workers(const Status& status) {
@@ -338,7 +390,8 @@ void Witness::look_at_workers(const Status& status) {
     const auto& [id, p] = *process++;
     promise(w.worker == id, "status: worker {} is out of place", w.worker.value);
     promise(w.generation == p.generation && w.slot == p.slot, "status: worker {} is somewhere else", id.value);
-    const WorkerState state = p.killed     ? WorkerState::killed
+    const WorkerState state = p.killed                  ? WorkerState::killed
+                              : p.retired && !p.drained ? WorkerState::retiring
                               : p.leaves() ? WorkerState::draining
                               : p.is_ready ? WorkerState::ready
                                            : WorkerState::starting;
@@ -366,6 +419,10 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
       const Duration patience = policy.ready == ReadyRule::after ? policy.ready_after : policy.ready_timeout;
       promise(w.deadline == after(now_, patience), "worker {} has the wrong time to become ready",
               w.worker.value);
+    } else if (p.retired && w.state != was->state && w.state != WorkerState::killed) {
+      const Instant right = time_of_retired(w, *was);
+      promise(stopping_ ? w.deadline <= right : w.deadline == right, "worker {} has the wrong time to retire",
+              w.worker.value);
     } else if (w.state == WorkerState::draining && was->state != WorkerState::draining) {
       const Instant by_drain = after(now_, policy.drain_timeout);
       const Instant by_stop = after(now_, serving_policy().stop_timeout);
@@ -374,7 +431,7 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
                                           (w.deadline == by_stop && p.drained && is_serving(p));
       promise(right, "worker {} has the wrong time to leave", w.worker.value);
     }
-    if (stopping_ && before_->phase != Phase::stopping && w.state == WorkerState::draining) {
+    if (stopping_ && before_->phase != Phase::stopping && p.leaves()) {
       promise(w.deadline <= after(now_, serving_policy().stop_timeout), "worker {} may stay too long",
               w.worker.value);
     }
@@ -384,6 +441,17 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
   if (unprepared()) {
     promise(next <= after(now_, serving_policy().ready_timeout), "a preparation may hang for ever");
   }
+}
+
+// While graced stops it may be less.
+Instant Witness::time_of_retired(const WorkerStatus& w, const WorkerStatus& was) const {
+  const Policy& policy = policy_of(w.generation);
+  if (w.state == WorkerState::retiring)
+    return after(now_, stopping_ ? serving_policy().stop_timeout : policy.drain_timeout);
+  const Instant after_grace =
+      after(now_, stopping_ ? policy.drain_grace : std::min(policy.drain_grace, policy.drain_timeout));
+  if (std::holds_alternative<WorkerIdle>(*event_) || stopping_) return std::max(was.deadline, after_grace);
+  return after_grace;
 }
 
 // What happens to the candidate is nothing to the workers that serve.

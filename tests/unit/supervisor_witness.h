@@ -5,9 +5,12 @@
 //   workers     never more than N of the serving generation work; a slot has one worker
 //   Spawn       for the candidate or the serving generation only; watched as its rule says
 //   Switch      only to a generation all of whose N workers are ready, by their own rule
+//   Retire      at most one a worker, and only where its generation drains idle ones, after a Switch or
+//               when graced stops; its Drain follows when it is idle, late, or too many drain
 //   Drain       at most one a worker; a serving one hears it only after a Switch, when graced stops,
 //               or as a replacement that was not ready in time
-//   Kill        at most one a worker, after Drain or after its own STOPPING=1, and only because its
+//   Kill        at most one a worker, after Drain or after its own STOPPING=1 (the
+//               hammer need not wait for either), and only because its
 //               deadline passed, the hammer came, a second stop, or max-draining (the oldest first)
 //   deadlines   those promised by the generation's policy; after TimePassed none is in the past, and
 //               none is ever slept through
@@ -44,6 +47,9 @@ struct Tally {
   std::uint64_t replacements = 0;
   std::uint64_t late_replacements = 0;
   std::uint64_t left_by_themselves = 0;
+  std::uint64_t idle = 0;
+  std::uint64_t told_when_late = 0;
+  std::uint64_t told_for_room = 0;
   std::uint64_t kills_by_deadline = 0;
   std::uint64_t kills_by_max_draining = 0;
   std::uint64_t kills_by_request = 0;
@@ -61,12 +67,14 @@ class Witness {
     Instant started{};
     bool said_ready = false;
     bool is_ready = false;  // by its generation's rule
+    bool retired = false;
     bool drained = false;
+    bool told_for_room = false;  // because too many generations drained
     bool left_by_itself = false;
     bool killed = false;
 
-    bool works() const { return !drained && !left_by_itself && !killed; }
-    bool leaves() const { return (drained || left_by_itself) && !killed; }
+    bool works() const { return !retired && !drained && !left_by_itself && !killed; }
+    bool leaves() const { return (retired || drained || left_by_itself) && !killed; }
   };
 
   // Throws BrokenPromise.
@@ -92,7 +100,9 @@ class Witness {
   void on(const Spawn&);
   void on(const Switch&);
   void on(const Abandon&);
+  void on(const Retire&);
   void on(const Drain&);
+  void told_retired(WorkerId id, Process& process);
   void on(const Kill&);
   void on(const Answer&);
   void on(const Finished&);
@@ -103,6 +113,7 @@ class Witness {
   void look_at_deadlines(const Supervisor& after, const Status& status);
   void look_at_the_untouched(const Status& status);
   std::set<GenerationId> draining_generations() const;
+  Instant time_of_retired(const WorkerStatus& now, const WorkerStatus& before) const;
   bool is_serving(const Process& process) const { return serving_ == process.generation; }
 
   const Policy first_;

@@ -1,0 +1,211 @@
+// DrainRule::idle: left alone until its connections are done, and only then told to leave.
+#include "supervisor_story.h"
+
+namespace graced {
+
+namespace {
+
+Policy idle(Policy p = {}) {
+  p.drain = DrainRule::idle;
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("an old worker is not told to leave while it has connections") {
+  Story s = serving(idle());
+  const WorkerId old = s.newest();
+  s.reloads();
+  CHECK(the<Retire>(s.last).worker == old);
+  CHECK(none<Drain>(s.last));
+  CHECK(s.state(old) == "retiring");
+  CHECK(s.serving_generation() == GenerationId{2});
+  s.passes(59s);
+  CHECK(s.last.empty());
+}
+
+TEST_CASE("new connections go to the new generation before the old one is retired") {
+  Story s = serving(idle());
+  s.reloads();
+  REQUIRE(s.last.size() == 2);
+  CHECK(std::holds_alternative<Switch>(s.last[0]));
+  CHECK(std::holds_alternative<Retire>(s.last[1]));
+}
+
+TEST_CASE("an idle worker is told to leave, once, and keeps what is left of its time") {
+  Story s = serving(idle({.drain_timeout = 20s}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  const Instant deadline = s.deadline(old);
+  CHECK(deadline == s.now + 20s);
+  s.passes(3s);
+  s.happens(WorkerIdle{old});
+  CHECK(the<Drain>(s.last).worker == old);
+  CHECK(s.state(old) == "draining");
+  CHECK(s.deadline(old) == deadline);
+  s.happens(WorkerIdle{old});
+  CHECK(s.last.empty());
+  s.passes(17s);
+  CHECK(the<Kill>(s.last).worker == old);
+}
+
+TEST_CASE("a worker that is idle at the last moment has its grace to leave") {
+  Story s = serving(idle({.drain_timeout = 20s, .drain_grace = 5s}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  s.passes(19s);
+  s.happens(WorkerIdle{old});
+  CHECK(s.deadline(old) == s.now + 5s);
+}
+
+TEST_CASE("connections that do not end: told to leave at the drain timeout, killed after the grace") {
+  Story s = serving(idle({.drain_timeout = 20s, .drain_grace = 5s}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  s.passes(20s - 1ns);
+  CHECK(s.last.empty());
+  s.passes(1ns);
+  CHECK(the<Drain>(s.last).worker == old);
+  CHECK(none<Kill>(s.last));
+  s.passes(5s - 1ns);
+  CHECK(s.last.empty());
+  s.passes(1ns);
+  CHECK(the<Kill>(s.last).worker == old);
+}
+
+TEST_CASE("the grace is never longer than the drain timeout") {
+  Story s = serving(idle({.drain_timeout = 1s, .drain_grace = 5s}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  s.passes(1s);
+  CHECK(the<Drain>(s.last).worker == old);
+  CHECK(s.deadline(old) == s.now + 1s);
+}
+
+TEST_CASE("a drain timeout of zero: told to leave and killed at once, connections or not") {
+  Story s = serving(idle({.drain_timeout = 0s}));
+  s.reloads();
+  CHECK(only<Retire>(s.last).size() == 1);
+  s.passes(0s);
+  CHECK(only<Drain>(s.last).size() == 1);
+  CHECK(only<Kill>(s.last).size() == 1);
+}
+
+TEST_CASE("an infinite drain timeout: connections may last for ever") {
+  Story s = serving(idle({.drain_timeout = infinity}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  s.passes(24h * 365);
+  CHECK(s.last.empty());
+  CHECK(s.state(old) == "retiring");
+}
+
+TEST_CASE("the rule of the generation that leaves counts, not that of the next one") {
+  Story s = serving(idle());
+  s.reloads(Policy{});
+  CHECK(only<Retire>(s.last).size() == 1);
+  CHECK(none<Drain>(s.last));
+  s.reloads(idle());
+  CHECK(none<Retire>(s.last));
+  CHECK(only<Drain>(s.last).size() == 1);
+}
+
+TEST_CASE("a candidate that failed is told to leave at once: it has no connections") {
+  Story s = serving(idle());
+  s.happens(ReloadAsked{nobody});
+  s.prepared(idle({.workers = 2}));
+  s.exits(s.newest(1));
+  CHECK(the<Drain>(s.last).worker == s.newest(0));
+  CHECK(none<Retire>(s.last));
+}
+
+TEST_CASE("a retiring worker that exits by itself is done and is not replaced") {
+  Story s = serving(idle());
+  const WorkerId old = s.newest();
+  s.reloads();
+  s.exits(old, 0);
+  CHECK(s.last.empty());
+  CHECK(s.phase() == "serving");
+  s.passes(1h);
+  CHECK(s.last.empty());
+}
+
+TEST_CASE("each worker of a generation is told when it is idle itself") {
+  Story s = serving(idle({.workers = 2}));
+  const WorkerId a = s.newest(0);
+  const WorkerId b = s.newest(1);
+  s.reloads();
+  CHECK(only<Retire>(s.last).size() == 2);
+  s.happens(WorkerIdle{b});
+  CHECK(the<Drain>(s.last).worker == b);
+  CHECK(s.state(a) == "retiring");
+}
+
+TEST_CASE("the hammer does not wait for connections") {
+  Story s = serving(idle());
+  const WorkerId old = s.newest();
+  s.reloads();
+  s.happens(HammerAsked{});
+  CHECK(the<Kill>(s.last).worker == old);
+  CHECK(s.state(old) == "killed");
+}
+
+TEST_CASE("beyond max-draining the oldest is told to leave, connections or not") {
+  Story s = serving(idle({.max_draining = 1}));
+  const WorkerId first = s.newest();
+  s.reloads();
+  s.passes(1s);
+  s.reloads();
+  CHECK(the<Drain>(s.last).worker == first);
+  CHECK(none<Kill>(s.last));
+  CHECK(s.state(first) == "draining");
+}
+
+TEST_CASE("a stop lets connections finish and ends within its timeout") {
+  Story s = serving(idle({.drain_grace = 5s, .stop_timeout = 30s}));
+  const WorkerId w = s.newest();
+  s.happens(StopAsked{nobody});
+  CHECK(the<Retire>(s.last).worker == w);
+  s.passes(25s);
+  CHECK(the<Drain>(s.last).worker == w);
+  s.passes(5s - 1ns);
+  CHECK(s.last.empty());
+  s.passes(1ns);
+  CHECK(the<Kill>(s.last).worker == w);
+}
+
+TEST_CASE("a stop hurries those who are retiring already") {
+  Story s = serving(idle({.drain_timeout = 1h, .drain_grace = 5s, .stop_timeout = 8s}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  s.happens(StopAsked{nobody});
+  CHECK(s.deadline(old) == s.now + 4s);
+  s.passes(8s);
+  CHECK(only<Drain>(s.last).size() == 2);
+  CHECK(only<Kill>(s.last).size() == 2);
+}
+
+TEST_CASE("a second stop does not wait for connections") {
+  Story s = serving(idle());
+  s.happens(StopAsked{nobody});
+  s.happens(StopAsked{nobody});
+  CHECK(only<Kill>(s.last).size() == 1);
+}
+
+TEST_CASE("EXTEND_TIMEOUT gives a retiring worker more time") {
+  Story s = serving(idle({.drain_timeout = 5s}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  s.happens(WorkerAsksTime{old, 10s});
+  CHECK(s.deadline(old) == s.now + 10s);
+}
+
+TEST_CASE("idle is said of a worker that serves, or of nobody: nothing follows") {
+  Story s = serving(idle());
+  s.happens(WorkerIdle{s.newest()});
+  CHECK(s.last.empty());
+  s.happens(WorkerIdle{WorkerId{99}});
+  CHECK(s.last.empty());
+}
+
+}  // namespace graced
