@@ -8,8 +8,6 @@
 
 #include <algorithm>
 
-#include "core/phase_limit.h"
-#include "core/story.h"
 #include "linux/control_places.h"
 #include "linux/footprint.h"
 #include "linux/inherited_sockets.h"
@@ -68,6 +66,16 @@ Daemon::Daemon(StartedWith started_with, RunOptions options)
       upstream_(upstream_variables(started_with_.environment)),
       dev_null_(open_dev_null()),
       core_(first_options_.policy),
+      handoff_(loop_, {.idle = [this](WorkerId w) { happens(WorkerIdle{w}); },
+                       .changed =
+                           [this](WorkerId w) {
+                             if (WorkerProcess* process = find(w)) look_at(*process, monotonic_now());
+                           },
+                       .note =
+                           [this](WorkerId w, const std::string& note) {
+                             const WorkerProcess* process = find(w);
+                             log_.warning(process ? about(*process) : LogFields{}, "{}", note);
+                           }}),
       listener_watch_(loop_, [this](const Listener& listener, ListenerWatch::Outcome outcome,
                                     const std::string& why) { listener_shut(listener, outcome, why); }) {
   if (first_options_.pid_file) pid_file_.emplace(*first_options_.pid_file);
@@ -200,10 +208,12 @@ void Daemon::perform(const Prepare& a) {
       refuse_changes(first_options_, options);
     }
     const Plan* current = serving ? &plans_.at(*serving) : nullptr;
+    handoff_.forget_closed();
     plans_.insert_or_assign(a.generation,
-                            make_plan(std::move(options), inherited_, current, started_with_.environment));
+                            make_plan(std::move(options), inherited_, current, started_with_.environment, means_));
     watch_listeners();
     const Plan& plan = plans_.at(a.generation);
+    prepare_handoff(a.generation, plan);
     if (!serving) {
       log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION, first_options_.name,
                 ::getpid(), instance_.control_path());
@@ -219,7 +229,21 @@ void Daemon::perform(const Prepare& a) {
   }
 }
 
+void Daemon::prepare_handoff(GenerationId generation, const Plan& plan) {
+  for (const std::string& note : plan.handoff.notes) {
+    if (told_notes_.insert(note).second) log_.warning("{}", note);
+  }
+  if (!plan.handoff.switched) return;
+  handoff_.steer_by(means_.steering());
+  std::vector<std::shared_ptr<Listener>> own;
+  for (const PassedSocket& s : plan.sockets) {
+    if (s.switched) own.push_back(s.listener);
+  }
+  handoff_.opened(generation, std::move(own));
+}
+
 void Daemon::perform(const Switch& a) {
+  handoff_.switch_to(a.to);
   const Status status = core_.status();
   const Plan& plan = plans_.at(a.to);
   log_.set_level(plan.options.log_level);
@@ -248,15 +272,17 @@ void Daemon::perform(const Abandon& a) {
     stderr_.release(check_->output);
     check_.reset();
   }
+  std::string missing;  // what an adopted one was waited for
   for (const WorkerProcess& w : workers_) {
-    if (w.generation == a.generation && w.output && candidate_last_words_.empty()) {
-      candidate_last_words_ = w.output->lines.last_lines();
-    }
+    if (w.generation != a.generation) continue;
+    if (w.output && candidate_last_words_.empty()) candidate_last_words_ = w.output->lines.last_lines();
+    if (w.watch_listening && missing.empty()) missing = handoff_.waits_for(w.id, monotonic_now());
   }
   plans_.erase(a.generation);
+  handoff_.drop(a.generation);
   watch_listeners();
 
-  failure_ = {a.why, ""};
+  failure_ = {a.why, missing.empty() ? "" : ": " + missing};
   if (!stranger_.empty()) failure_.details += " (" + stranger_ + ")";
   const std::string why = a.why + failure_.details;
   for (const std::string& line : candidate_last_words_) failure_.details += "\n" + line;
@@ -330,94 +356,6 @@ void Daemon::listener_shut(const Listener& listener, ListenerWatch::Outcome outc
       happens(ReloadAsked{nobody});
       return;
   }
-}
-
-// ---- what others are told --------------------------------------------------------------------
-
-void Daemon::tell_of_workers() {
-  const Status status = core_.status();
-  for (const auto& [id, told] : told_workers_) {
-    if (std::ranges::find(status.workers, id, &WorkerStatus::worker) != status.workers.end()) continue;
-    control_->worker_changed(told.generation.value, told.slot, 0, "gone");
-  }
-  std::map<WorkerId, WorkerStatus> workers;
-  for (const WorkerStatus& w : status.workers) {
-    workers.emplace(w.worker, w);
-    const auto told = told_workers_.find(w.worker);
-    if (told != told_workers_.end() && told->second.state == w.state) continue;
-    const WorkerProcess* process = find(w.worker);
-    if (!process) continue;  // not started yet
-    control_->worker_changed(w.generation.value, w.slot, process->pid, std::string(to_text(w.state)));
-    if (w.state == WorkerState::ready) {
-      log_.info(about(*process), "is ready after {}", to_rough_text(monotonic_now() - process->started));
-    }
-  }
-  told_workers_ = std::move(workers);
-}
-
-void Daemon::tell_of_phase() {
-  const Status status = core_.status();
-  upstream_.tell({.phase = status.phase,
-                  .story = ended_because_.empty() ? story_of(status) : ended_because_,
-                  .limit = phase_limit(status, core_.next_deadline()),
-                  .error = failure_code_,
-                  .exit_status = exit_status_},
-                 monotonic_now());
-  watch_upstream();
-  if (status.phase == told_phase_) return;
-  told_phase_ = status.phase;
-  control_->phase_changed(std::string(to_text(status.phase)));
-}
-
-void Daemon::watch_upstream() {
-  if (!upstream_.behind() || upstream_writable_) return;
-  upstream_writable_ = loop_.on_fd(upstream_.fd(), EPOLLOUT, Turn::output, [this] {
-    upstream_.flush();
-    if (!upstream_.behind()) upstream_writable_ = Source();
-  });
-}
-
-InstanceReport Daemon::report() {
-  const Instant now = monotonic_now();
-  const Status status = core_.status();
-  InstanceReport r;
-  r.name = first_options_.name;
-  r.version = GRACED_VERSION;
-  r.pid = ::getpid();
-  r.phase = to_text(status.phase);
-  r.age = now - started_;
-  r.config = first_options_.config.value_or("");
-  r.serving = status.serving.value_or(GenerationId{}).value;
-  r.candidate = status.candidate.value_or(GenerationId{}).value;
-  r.reloads = status.reloads;
-  r.failed_reloads = status.failed_reloads;
-  r.restarts = status.restarts;
-  r.reload_queued = status.reload_queued;
-  if (status.next_restart) r.next_restart = std::max(Duration{}, *status.next_restart - now);
-  if (const auto& last = status.last_reload) {
-    r.last_reload = ReloadReport{last->generation.value, last->ok, last->ok ? "" : in_full(last->why),
-                                 now - last->at, last->took};
-  }
-
-  const auto plan = plans_.find(status.serving.value_or(status.candidate.value_or(GenerationId{})));
-  if (plan != plans_.end()) {
-    r.command = fmt::format("{}", fmt::join(plan->second.command, " "));
-    for (const PassedSocket& s : plan->second.sockets) r.addresses.push_back({s.name, s.listener->address()});
-  }
-  for (const WorkerStatus& w : status.workers) {
-    const WorkerProcess* process = find(w.worker);
-    if (!process) continue;
-    WorkerReport& worker = r.workers.emplace_back();
-    worker.generation = w.generation.value;
-    worker.slot = w.slot;
-    worker.pid = process->pid;
-    worker.state = to_text(w.state);
-    worker.age = now - process->started;
-    if (w.deadline != no_deadline) worker.left = std::max(Duration{}, w.deadline - now);
-    worker.status = process->status;
-    if (process->output) worker.last_lines = process->output->lines.last_lines();
-  }
-  return r;
 }
 
 }  // namespace graced

@@ -12,10 +12,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/supervisor.h"
+#include "handoff.h"
 #include "linux/control_server.h"
 #include "linux/instance.h"
 #include "linux/loop.h"
@@ -25,6 +27,7 @@
 #include "linux/upstream.h"
 #include "listener_watch.h"
 #include "log.h"
+#include "means.h"
 #include "options/options.h"
 #include "plan.h"
 #include "stderr_watch.h"
@@ -81,6 +84,8 @@ class Daemon : private ControlHandler {
   void listener_shut(const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why);
   void look();  // at workers that are not ready yet
   void look_at(WorkerProcess& worker, Instant now);
+  bool seen_listening(const WorkerProcess& worker, Instant now);
+  Duration must_be_seen_for(const WorkerProcess& worker) const;
   void look_soon(Instant when);
 
   // actions out
@@ -93,11 +98,13 @@ class Daemon : private ControlHandler {
   void perform(const Kill&);
   void perform(const Answer&);
   void perform(const Finished&);
+  void prepare_handoff(GenerationId generation, const Plan& plan);
   void start_check(GenerationId generation);
   Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
                    const StderrPipe* pipe);
   void end_all_below(pid_t pid);
   void hammer_leftovers(const WorkerProcess& worker);
+  void add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan) const;
   void tell_of_workers();
   void tell_of_phase();
   void watch_upstream();
@@ -131,8 +138,11 @@ class Daemon : private ControlHandler {
   unsigned killed_ = 0;        // by the event being handled
 
   std::map<GenerationId, Plan> plans_;  // of the serving generation and of the candidate
+  std::list<WorkerProcess> workers_;    // oldest first
+  Means means_;
+  Handoff handoff_;
+  std::set<std::string> told_notes_;  // of what this machine does not offer
   ListenerWatch listener_watch_;
-  std::list<WorkerProcess> workers_;  // oldest first
   std::optional<Check> check_;
   std::string stranger_;  // who said READY=1 in this rollout without being known for a worker's
   std::vector<std::string> candidate_last_words_;  // of the one that went first

@@ -9,6 +9,7 @@
 
 #include "core/notify_text.h"
 #include "daemon.h"
+#include "linux/adoption_filter.h"
 #include "linux/listening.h"
 #include "linux/process.h"
 #include "options/option_values.h"
@@ -24,6 +25,9 @@ constexpr Duration believe_after = 20ms;
 
 // How long a worker must be seen listening.
 constexpr Duration listening_for = 20ms;
+
+// How long one that binds nothing must rest until it is believed to need no address.
+constexpr Duration nothing_bound_for = 10s;
 
 Exit exit_of(const siginfo_t& info) {
   switch (info.si_code) {
@@ -64,6 +68,11 @@ void Daemon::perform(const Spawn& a) {
     Launch launch = launch_in(plan, a.generation, plan.command, pipe ? &*pipe : nullptr);
     launch.environment.push_back(fmt::format("GRACED_WORKER={}", a.slot));
 
+    if (plan.handoff.adopt) {
+      const AdoptionMeans& means = plan.handoff.adoption;
+      launch.adoption = Launch::Adoption{&adoption_filter(), means.needs_no_new_privs, means.wait_killable};
+    }
+
     auto result = spawn(launch);
     if (const auto* failed = std::get_if<SpawnFailed>(&result)) {
       post(WorkerGone{a.worker, {failed->why, failed->missing ? 127 : 126}});
@@ -78,8 +87,11 @@ void Daemon::perform(const Spawn& a) {
     worker.pidfd = std::move(process.pidfd);
     worker.started = monotonic_now();
     worker.drain_signal = plan.options.drain_signal;
+    worker.drain_idle = plan.options.drain_idle;
     worker.watch_listening = a.watch_listening;
     if (pipe) worker.output = stderr_.watch(std::move(pipe->read_end));
+    if (plan.handoff.switched)
+      handoff_.started(a.worker, a.generation, worker.pid, std::move(process.notifications));
     if (a.watch_listening) look_soon(worker.started + 5ms);
     control_->worker_changed(a.generation.value, a.slot, worker.pid,
                              std::string(to_text(WorkerState::starting)));
@@ -219,27 +231,41 @@ void Daemon::look_at(WorkerProcess& worker, Instant now) {
     }
     next = now + std::clamp<Duration>(waited, 100us, 1ms);
   } else if (worker.watch_listening) {
-    const auto plan = plans_.find(worker.generation);
-    if (plan == plans_.end()) return;
-    std::vector<int> sockets;
-    for (const PassedSocket& s : plan->second.sockets) sockets.push_back(s.listener->fd());
-    // Without an address there is nothing to be seen waiting on: then it must have come to rest.
-    const bool waits =
-        sockets.empty() ? rest_of(worker.pid) == Rest::resting : waits_on_all(worker.pid, sockets);
-    if (!waits) {
+    if (!plans_.contains(worker.generation)) return;
+    const Duration long_enough = must_be_seen_for(worker);
+    if (!seen_listening(worker, now)) {
       worker.seen_listening.reset();
     } else if (!worker.seen_listening) {
       worker.seen_listening = now;
-    } else if (now - *worker.seen_listening >= listening_for) {
+    }
+    if (worker.seen_listening && now - *worker.seen_listening >= long_enough) {
       worker.watch_listening = false;
       happens(WorkerListening{id});
       return;
     }
-    next = worker.seen_listening ? *worker.seen_listening + listening_for
+    next = worker.seen_listening ? *worker.seen_listening + long_enough
                                  : now + std::clamp<Duration>((now - worker.started) / 10, 5ms, 100ms);
     next = std::max<Instant>(next, now + 1ms);
   }
   look_soon(next);
+}
+
+bool Daemon::seen_listening(const WorkerProcess& worker, Instant now) {
+  std::vector<int> sockets;
+  for (const PassedSocket& s : plans_.at(worker.generation).sockets) sockets.push_back(s.listener->fd());
+  if (!sockets.empty() && !waits_on_all(worker.pid, sockets)) return false;
+  if (handoff_.adopted(worker.id) && !handoff_.waits_for(worker.id, now).empty()) return false;
+  // Without an address there is nothing to be seen waiting on: then it must have come to rest.
+  return !sockets.empty() || handoff_.listens(worker.id) || rest_of(worker.pid) == Rest::resting;
+}
+
+Duration Daemon::must_be_seen_for(const WorkerProcess& worker) const {
+  if (!handoff_.adopted(worker.id)) return listening_for;
+  if (handoff_.listens(worker.id)) return 0ms;  // graced has seen it happen, and was patient already
+  // The first generation shows what to expect of the next ones: that it has no address at all is believed
+  // only of one that rests for long.
+  const bool first = !core_.status().serving && plans_.at(worker.generation).sockets.empty();
+  return first && !handoff_.bound_anything(worker.id) ? nothing_bound_for : listening_for;
 }
 
 void Daemon::look_soon(Instant when) {
@@ -250,9 +276,18 @@ void Daemon::look_soon(Instant when) {
 
 // ---- ending ----------------------------------------------------------------------------------
 
+void Daemon::perform(const Retire& a) {
+  WorkerProcess* w = find(a.worker);
+  if (!w) return;
+  w->reported_ready = true;  // whether it is ready is of no interest any more
+  log_.info(about(*w), "gets no new connections; it is told to leave when it has finished those it has");
+  handoff_.retire(a.worker, w->drain_idle, {});
+}
+
 void Daemon::perform(const Drain& a) {
   WorkerProcess* w = find(a.worker);
   if (!w) return;
+  handoff_.told_to_leave(a.worker);
   signal_process(w->pidfd, w->drain_signal);
   w->reported_ready = true;  // whether it is ready is of no interest any more
   for (const WorkerStatus& s : core_.status().workers) {
@@ -319,7 +354,7 @@ void Daemon::worker_gone(const siginfo_t& info) {
   const Status status = core_.status();
   const auto known = std::ranges::find(status.workers, gone.id, &WorkerStatus::worker);
   const bool expected = known != status.workers.end() &&
-                        (known->state == WorkerState::draining || known->state == WorkerState::killed);
+                        known->state != WorkerState::starting && known->state != WorkerState::ready;
   const std::string age = to_rough_text(monotonic_now() - gone.started);
   if (expected) {
     log_.info(about(gone), "{} after {}", exit.how, age);
@@ -338,6 +373,7 @@ void Daemon::worker_gone(const siginfo_t& info) {
     if (status.candidate == gone.generation) candidate_last_words_ = gone.output->lines.last_lines();
     stderr_.release(gone.output);
   }
+  handoff_.gone(gone.id, !expected && status.phase != Phase::stopping);
   happens(WorkerGone{gone.id, std::move(exit)});
 }
 

@@ -68,6 +68,7 @@ bool give_up_if_shut(const Sockets& sockets) {
 }
 
 void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherited, const Plan* serving) {
+  const bool switched = plan.handoff.switched;
   for (const auto& listener : inherited) plan.sockets.push_back({listener, listener->name(), {}});
 
   auto open = serving ? open_by_address(*serving) : std::map<std::string, std::deque<Sockets>>{};
@@ -81,12 +82,20 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
     } else {
       sockets = std::move(had.front());
       had.pop_front();
-      for (const auto& listener : sockets) {
+      for (auto& listener : sockets) {
         check_options(*listener, spec.options);
-        if (listener->spec().options != spec.options) plan.changed.push_back({listener, spec.options});
+        if (switched && can_be_switched(*listener)) {
+          listener = open_again(*listener, spec);
+        } else if (listener->spec().options != spec.options) {
+          plan.changed.push_back({listener, spec.options});
+        }
       }
     }
-    for (auto& listener : sockets) plan.sockets.push_back({std::move(listener), spec.name(), i});
+    for (auto& listener : sockets) {
+      const bool own = switched && can_be_switched(*listener);
+      if (own) share_address(*listener);
+      plan.sockets.push_back({std::move(listener), spec.name(), i, own});
+    }
   }
 }
 
@@ -100,7 +109,7 @@ std::string unknown_name(std::string_view name, const std::vector<PassedSocket>&
 }  // namespace
 
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& own_environment) {
+               const std::vector<std::string>& own_environment, Means& means) {
   Plan plan;
   plan.environment = inheritable(own_environment, options.watch_stderr);
   if (options.user || options.group) {
@@ -114,6 +123,9 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
       }
     }
   }
+  plan.handoff = means.plan_for(options, !inherited.empty(), plan.identity ? &*plan.identity : nullptr);
+  options.policy.drain = plan.handoff.drain;
+  options.policy.max_draining = plan.handoff.max_draining;
   open_sockets(plan, options, inherited, serving);
 
   const auto number_of = [&](std::string_view name) {

@@ -9,6 +9,7 @@
 
 #include "linux/listener.h"
 #include "linux/spawn.h"
+#include "means.h"
 #include "options/options.h"
 
 namespace graced {
@@ -17,6 +18,7 @@ struct PassedSocket {
   std::shared_ptr<Listener> listener;
   std::string name;                 // in LISTEN_FDNAMES
   std::optional<std::size_t> spec;  // which --listen it came from; none: graced was started with it
+  bool switched = false;            // this generation's own: the next one gets another on the same address
 };
 
 // An address that was open already and is to have other options from the switch on.
@@ -27,6 +29,7 @@ struct ChangedSocket {
 
 struct Plan {
   RunOptions options;
+  HandoffPlan handoff;
   std::vector<PassedSocket> sockets;  // those that graced inherited, then --listen in its order
   std::vector<ChangedSocket> changed;
   std::vector<std::string> command;      // {fd:NAME} replaced
@@ -36,10 +39,10 @@ struct Plan {
 };
 
 // Opens the addresses that `serving` (may be null) does not have; those it has are taken over as they
-// are. own_environment: graced's, "NAME=VALUE" each. Throws std::exception with one line to show;
+// are, or, where new connections are switched, opened once more. own_environment: graced's, "NAME=VALUE" each. Throws std::exception with one line to show;
 // what was opened is closed again then.
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& own_environment);
+               const std::vector<std::string>& own_environment, Means& means);
 
 // The part that differs between workers is added by the caller. Borrows the sockets of the plan.
 Launch launch_of(const Plan& plan, std::vector<std::string> command);

@@ -135,14 +135,22 @@ std::string patience(const WorkerReport& w) {
   return to_rough_text(*w.left);
 }
 
+std::string waits_for(const WorkerReport& w) {
+  if (!w.quiet || w.connections == 0) return one_cell(w.waits_for);
+  return fmt::format("{}, quiet for {}", one_cell(w.waits_for), to_rough_text(*w.quiet));
+}
+
 void show_addresses(Page& page, const std::vector<AddressReport>& addresses) {
   std::size_t widest = 0;
   for (const auto& a : addresses) widest = std::max(widest, width(one_cell(a.name)));
   std::string_view label = "listening";
   for (const auto& a : addresses) {
     const std::string name = one_cell(a.name);
-    page.entry(label,
-               fmt::format("{}{}  {}", name, std::string(widest - width(name), ' '), one_cell(a.address)));
+    const std::string_view how = a.handoff == "none"       ? "  (not handed off)"
+                                 : a.handoff == "switched" ? "  (switched)"
+                                                           : "";
+    page.entry(label, fmt::format("{}{}  {}{}", name, std::string(widest - width(name), ' '),
+                                  one_cell(a.address), how));
     label = "";
   }
 }
@@ -167,12 +175,14 @@ void show_last_reload(Page& page, const ReloadReport& last) {
 void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
   const bool any_status = std::ranges::any_of(workers, [](const auto& w) { return !w.status.empty(); });
   const bool any_patience = std::ranges::any_of(workers, [](const auto& w) { return !patience(w).empty(); });
+  const bool any_wait = std::ranges::any_of(workers, [](const auto& w) { return w.connections + w.queued > 0; });
   const auto heading = [](std::string_view text, bool right = false) {
     return Cell{std::string(text), Paint::dim, right};
   };
   std::vector<std::vector<Cell>> rows{
       {heading("generation", true), heading("worker", true), heading("PID", true), heading("state"),
-       heading("age"), heading(any_patience ? "killed in" : ""), heading(any_status ? "status" : "")}};
+       heading("age"), heading(any_patience ? "killed in" : ""),
+       heading(any_wait ? "waits for" : ""), heading(any_status ? "status" : "")}};
   for (const auto& w : workers)
     rows.push_back({{fmt::to_string(w.generation), Paint::plain, true},
                     {fmt::to_string(w.slot), Paint::plain, true},
@@ -180,6 +190,7 @@ void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
                     {one_cell(w.state), paint_of_state(w.state)},
                     {to_rough_text(w.age)},
                     {patience(w)},
+                    {any_wait ? waits_for(w) : ""},
                     {one_cell(w.status)}});
   page.line("");
   page.table("  ", rows);

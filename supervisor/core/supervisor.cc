@@ -465,8 +465,12 @@ Status Supervisor::status() const {
   s.phase = phase();
   s.serving = serving_;
   if (rollout_) s.candidate = rollout_->generation;
-  for (const Worker& w : workers_)
-    s.workers.push_back({w.id, w.generation, w.slot, w.state, w.since, w.deadline});
+  for (const Worker& w : workers_) {
+    const Instant killed_at = !w.leaves()                            ? no_deadline
+                              : w.state == WorkerState::retiring ? after(w.deadline, w.grace)
+                                                                 : w.deadline;
+    s.workers.push_back({w.id, w.generation, w.slot, w.state, w.since, w.deadline, killed_at});
+  }
   s.last_reload = last_reload_;
   s.reloads = reloads_;
   s.failed_reloads = failed_reloads_;

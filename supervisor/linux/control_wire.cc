@@ -48,17 +48,17 @@ constexpr const char* signature_of<Duration> = "t";
 template <>
 constexpr const char* signature_of<std::optional<Duration>> = "t";
 template <>
-constexpr const char* signature_of<WorkerReport> = "(tuisttsas)";
+constexpr const char* signature_of<WorkerReport> = "(tuisttsassuut)";
 template <>
-constexpr const char* signature_of<AddressReport> = "(ss)";
+constexpr const char* signature_of<AddressReport> = "(sss)";
 template <>
 constexpr const char* signature_of<std::optional<ReloadReport>> = "(tbstt)";
 template <>
 constexpr const char* signature_of<std::vector<std::string>> = "as";
 template <>
-constexpr const char* signature_of<std::vector<WorkerReport>> = "a(tuisttsas)";
+constexpr const char* signature_of<std::vector<WorkerReport>> = "a(tuisttsassuut)";
 template <>
-constexpr const char* signature_of<std::vector<AddressReport>> = "a(ss)";
+constexpr const char* signature_of<std::vector<AddressReport>> = "a(sss)";
 
 // What a container holds: its signature without the brackets or the leading 'a'.
 std::string inside(std::string_view signature) {
@@ -94,9 +94,9 @@ struct Appending {
   }
   void operator()(const WorkerReport& w) const {
     structure(signature_of<WorkerReport>, w.generation, w.slot, w.pid, w.state, w.age, w.left, w.status,
-              w.last_lines);
+              w.last_lines, w.waits_for, w.connections, w.queued, w.quiet);
   }
-  void operator()(const AddressReport& a) const { structure(signature_of<AddressReport>, a.name, a.address); }
+  void operator()(const AddressReport& a) const { structure(signature_of<AddressReport>, a.name, a.address, a.handoff); }
   void operator()(const std::optional<ReloadReport>& reload) const {
     const ReloadReport r = reload.value_or(ReloadReport{});
     structure(signature_of<std::optional<ReloadReport>>, r.generation, r.ok, r.why, r.age, r.took);
@@ -148,9 +148,9 @@ struct Reading {
   }
   void operator()(WorkerReport& w) const {
     structure(signature_of<WorkerReport>, w.generation, w.slot, w.pid, w.state, w.age, w.left, w.status,
-              w.last_lines);
+              w.last_lines, w.waits_for, w.connections, w.queued, w.quiet);
   }
-  void operator()(AddressReport& a) const { structure(signature_of<AddressReport>, a.name, a.address); }
+  void operator()(AddressReport& a) const { structure(signature_of<AddressReport>, a.name, a.address, a.handoff); }
   void operator()(std::optional<ReloadReport>& reload) const {
     ReloadReport r;
     structure(signature_of<std::optional<ReloadReport>>, r.generation, r.ok, r.why, r.age, r.took);

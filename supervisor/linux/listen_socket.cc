@@ -219,15 +219,36 @@ void set_options_to_bind(int fd, const SocketAddress& where, const ListenSpec& s
   }
 }
 
+namespace {
+
+void bind_and_listen(int fd, const SocketAddress& where, const ListenSpec& spec) {
+  set_options(fd, spec.options, spec.address());
+  if (::bind(fd, where.get(), where.length) < 0) bind_failed(errno, where, spec);
+  // With SO_REUSEADDR two sockets can be bound to one address: which of them is late shows only here.
+  if (takes_connections(spec.kind) && ::listen(fd, queue_length(spec.options)) < 0)
+    bind_failed(errno, where, spec);
+}
+
+}  // namespace
+
 Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec) {
   Fd fd = make_socket(where.storage.ss_family, spec);
   set_options_to_bind(fd.get(), where, spec);
-  set_options(fd.get(), spec.options, spec.address());
-  if (::bind(fd.get(), where.get(), where.length) < 0) bind_failed(errno, where, spec);
-  // With SO_REUSEADDR two sockets can be bound to one address: which of them is late shows only here.
-  if (takes_connections(spec.kind) && ::listen(fd.get(), queue_length(spec.options)) < 0) {
-    bind_failed(errno, where, spec);
-  }
+  bind_and_listen(fd.get(), where, spec);
+  return fd;
+}
+
+Fd open_ip_socket_again(int other, const ListenSpec& spec) {
+  SocketAddress where;
+  if (::getsockname(other, where.get(), &where.length) < 0) throw listen_error(errno, spec.address());
+  Fd fd = make_socket(where.storage.ss_family, spec);
+  set_options_to_bind(fd.get(), where, spec);
+  const OptionSetter socket{fd.get(), spec.address()};
+  // The same address is the same choice: "8080" may be one socket for both families.
+  const bool v6 = where.storage.ss_family == AF_INET6;
+  if (v6) socket.set("ipv6-only", IPPROTO_IPV6, IPV6_V6ONLY, integer_option(other, IPPROTO_IPV6, IPV6_V6ONLY));
+  socket.set("shared address", SOL_SOCKET, SO_REUSEPORT, 1);
+  bind_and_listen(fd.get(), where, spec);
   return fd;
 }
 

@@ -216,6 +216,21 @@ Listeners open_listeners(const ListenSpec& spec) {
   return {};
 }
 
+bool can_be_switched(const Listener& listener) {
+  return listener.made_by_graced() && listener.kind() == AddressKind::tcp;
+}
+
+void share_address(const Listener& listener) {
+  const int yes = 1;
+  if (::setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) < 0)
+    throw listen_error(errno, listener.spec().address() + ": share the address");
+}
+
+std::shared_ptr<Listener> open_again(const Listener& listener, const ListenSpec& spec) {
+  share_address(listener);
+  return std::make_shared<Listener>(spec, open_ip_socket_again(listener.fd(), spec), UnixPath{});
+}
+
 void check_options(const Listener& listener, const ListenOptions& options) {
   const ListenOptions& before = listener.spec().options;
   if (options.ipv6_only.value_or(false) != before.ipv6_only.value_or(false))

@@ -53,6 +53,17 @@ class Listener {
 // Numbers are whatever was free: whoever passes them on at 3… must expect them there.
 std::vector<std::shared_ptr<Listener>> open_listeners(const ListenSpec& spec);
 
+// Whether each generation can have a socket of its own on this address, in one SO_REUSEPORT group: tcp that
+// graced opened.
+bool can_be_switched(const Listener& listener);
+
+// Lets further sockets of this user bind the same address (SO_REUSEPORT). Throws ListenError.
+void share_address(const Listener& listener);
+
+// Another socket on the very address that this one is bound to, listening, with the options of `spec`, which
+// check_options has passed. Shares the address first. Throws ListenError.
+std::shared_ptr<Listener> open_again(const Listener& listener, const ListenSpec& spec);
+
 // For a socket that is kept over a reload: throws ListenError if these options cannot be had without
 // binding it anew (ipv6-only, free-bind, device, nonblock, a buffer back to its default).
 void check_options(const Listener& listener, const ListenOptions& options);

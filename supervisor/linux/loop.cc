@@ -1,6 +1,8 @@
 // sd-event behind owned sources and plain functions.
 #include "linux/loop.h"
 
+#include <sys/epoll.h>
+
 #include <memory>
 
 #include "linux/sys_error.h"
@@ -12,6 +14,7 @@ namespace {
 struct Handler {
   Loop* loop;
   std::function<void()> function;
+  std::function<void(bool)> or_hangup = nullptr;
 };
 
 // sd-event calls from C: an exception stops here and comes out of Loop::run().
@@ -25,6 +28,15 @@ int dispatch(void* userdata) noexcept {
 
 int on_io(sd_event_source*, int, std::uint32_t, void* userdata) {
   return dispatch(userdata);
+}
+int on_io_or_hangup(sd_event_source*, int, std::uint32_t events, void* userdata) {
+  const auto* handler = static_cast<Handler*>(userdata);
+  // What was said before is still to be read.
+  const bool hung_up = (events & EPOLLHUP) != 0 && (events & EPOLLIN) == 0;
+  try {
+    handler->or_hangup(hung_up);
+  } catch (...) { handler->loop->fail(std::current_exception()); }
+  return 0;
 }
 int on_siginfo(sd_event_source*, const signalfd_siginfo*, void* userdata) {
   return dispatch(userdata);
@@ -87,7 +99,7 @@ sd_event* Loop::event() {
 }
 
 Source Loop::on_signal(int signo, Turn turn, std::function<void()> handler) {
-  auto h = std::make_unique<Handler>(Handler{this, std::move(handler)});
+  auto h = std::make_unique<Handler>(Handler{this, std::move(handler), {}});
   sd_event_source* source = nullptr;
   if (const int r = sd_event_add_signal(event(), &source, signo, on_siginfo, h.get()); r < 0) {
     throw sys_error_of(r, "watch signal {}", signo);
@@ -96,7 +108,7 @@ Source Loop::on_signal(int signo, Turn turn, std::function<void()> handler) {
 }
 
 Source Loop::on_fd(int fd, std::uint32_t events, Turn turn, std::function<void()> handler) {
-  auto h = std::make_unique<Handler>(Handler{this, std::move(handler)});
+  auto h = std::make_unique<Handler>(Handler{this, std::move(handler), {}});
   sd_event_source* source = nullptr;
   if (const int r = sd_event_add_io(event(), &source, fd, events, on_io, h.get()); r < 0) {
     throw sys_error_of(r, "watch descriptor {}", fd);
@@ -104,8 +116,17 @@ Source Loop::on_fd(int fd, std::uint32_t events, Turn turn, std::function<void()
   return own(source, std::move(h), turn);
 }
 
+Source Loop::on_fd_or_hangup(int fd, Turn turn, std::function<void(bool)> handler) {
+  auto h = std::make_unique<Handler>(Handler{this, {}, std::move(handler)});
+  sd_event_source* source = nullptr;
+  if (const int r = sd_event_add_io(event(), &source, fd, EPOLLIN, on_io_or_hangup, h.get()); r < 0) {
+    throw sys_error_of(r, "watch descriptor {}", fd);
+  }
+  return own(source, std::move(h), turn);
+}
+
 Source Loop::timer(std::function<void()> handler) {
-  auto h = std::make_unique<Handler>(Handler{this, std::move(handler)});
+  auto h = std::make_unique<Handler>(Handler{this, std::move(handler), {}});
   sd_event_source* source = nullptr;
   constexpr std::uint64_t accuracy = 1;  // microseconds; 0 would mean 250 ms
   if (const int r = sd_event_add_time(event(), &source, CLOCK_MONOTONIC, 0, accuracy, on_time, h.get());

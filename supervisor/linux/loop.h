@@ -66,6 +66,9 @@ class Loop {
   // std::system_error; EPERM says that this kind of file is always ready.
   Source on_fd(int fd, std::uint32_t events, Turn turn, std::function<void()> handler);
 
+  // The same for one that another side hangs up (EPOLLHUP), which is told with what made it so.
+  Source on_fd_or_hangup(int fd, Turn turn, std::function<void(bool hung_up)> handler);
+
   // Off until told when to fire.
   Source timer(std::function<void()> handler);
 

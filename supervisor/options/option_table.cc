@@ -56,6 +56,13 @@ constexpr auto rows = std::to_array<OptionRow>({
      .repeatable = true,
      .read = [](Options& o, const Text& v) { o.listen.push_back(parse_listen_spec(v)); }},
 
+    {.word = {"adopt", 0, "auto|on|off",
+              "take over the addresses that a worker binds itself; auto does so where there is no --listen "
+              "and none was inherited"},
+     .group = sockets,
+     .read = [](Options& o, const Text& v) { o.adopt = read_adopt(v); },
+     .show = [](const Options& o) { return to_text(o.adopt); }},
+
     {.word = {"workers", 'w', "N|auto", "workers in a generation; auto is one for each CPU available"},
      .group = workers,
      .read = [](Options& o, const Text& v) { o.policy.workers = read_workers(v); },
@@ -102,6 +109,16 @@ constexpr auto rows = std::to_array<OptionRow>({
      .read = [](Options& o, const Text& v) { o.check = read_command(v); },
      .show = [](const Options& o) { return join_shell_words(o.check); }},
 
+    {.word = {"drain", 0, "auto|signal|idle",
+              "signal tells an old worker to finish at once; idle lets it finish its connections first, "
+              "closes idle ones and then tells it; auto is idle where workers are adopted, else signal"},
+     .group = leaving,
+     .read = [](Options& o, const Text& v) { o.drain = read_drain(v); },
+     .show = [](const Options& o) { return to_text(o.drain); }},
+    {.word = {"drain-idle", 0, "TIME", "with idle drain: how long a connection is quiet to count as idle"},
+     .group = leaving,
+     .read = [](Options& o, const Text& v) { o.drain_idle = read_time(v); },
+     .show = [](const Options& o) { return to_text(o.drain_idle); }},
     {.word = {"drain-signal", 0, "SIG", "what tells a worker to finish"},
      .group = leaving,
      .read = [](Options& o, const Text& v) { o.drain_signal = read_signal(v); },

@@ -38,6 +38,12 @@ struct Word {
   Value value;
 };
 
+constexpr auto adopt_choices = std::to_array<Word<AdoptChoice>>(
+    {{"auto", AdoptChoice::automatic}, {"on", AdoptChoice::on}, {"off", AdoptChoice::off}});
+
+constexpr auto drain_choices = std::to_array<Word<DrainChoice>>(
+    {{"auto", DrainChoice::automatic}, {"signal", DrainChoice::signal}, {"idle", DrainChoice::idle}});
+
 constexpr auto restart_rules = std::to_array<Word<RestartRule>>({
     {"always", RestartRule::always},
     {"on-failure", RestartRule::on_failure},
@@ -255,6 +261,12 @@ ResourceLimit read_resource_limit(std::string_view text) {
   return limit;
 }
 
+AdoptChoice read_adopt(std::string_view text) {
+  return read_word(text, adopt_choices);
+}
+DrainChoice read_drain(std::string_view text) {
+  return read_word(text, drain_choices);
+}
 RestartRule read_restart(std::string_view text) {
   return read_word(text, restart_rules);
 }
@@ -268,6 +280,12 @@ bool read_watch_stderr(std::string_view text) {
   return read_word(text, stderr_rules);
 }
 
+std::string to_text(AdoptChoice choice) {
+  return text_of(choice, adopt_choices);
+}
+std::string to_text(DrainChoice choice) {
+  return text_of(choice, drain_choices);
+}
 std::string to_text(RestartRule rule) {
   return text_of(rule, restart_rules);
 }

@@ -21,6 +21,10 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// What is asked for; what this machine gives is another matter, see handoff.h.
+enum class AdoptChoice { automatic, on, off };
+enum class DrainChoice { automatic, signal, idle };
+
 enum class LogFormat { automatic, text, json, journal };
 enum class LogLevel { error, warning, info, debug };
 
@@ -43,7 +47,10 @@ struct RunOptions {
   std::string name;                  // of the instance; never empty, no '/', not "." or ".."
   std::vector<std::string> command;  // at least one word
   std::vector<ListenSpec> listen;
-  Policy policy;
+  AdoptChoice adopt = AdoptChoice::automatic;  // automatic: where there is no --listen and nothing inherited
+  Policy policy;                               // its drain rule is settled once it is known who adopts
+  DrainChoice drain = DrainChoice::automatic;  // automatic: idle where workers are adopted, else signal
+  Duration drain_idle = 1s;                    // how long a connection is quiet to count as idle
   int drain_signal = SIGTERM;
 
   std::vector<std::string> environment;  // NAME=VALUE: env files in their order, then --env; a later one wins

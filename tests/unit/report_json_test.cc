@@ -15,8 +15,8 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   r.command = "./shop \"a\"";
   r.serving = 6;
   r.workers = {{6, 0, 4250, "ready", 1500ms, std::nullopt, "12 requests", {"a", "b\xff"}},
-               {6, 1, 0, "draining", 0s, infinity, "", {}}};
-  r.addresses = {{"http", "tcp [::]:80"}};
+               {6, 1, 0, "draining", 0s, infinity, "", {}, "2 connections, 1 queued", 2, 1, 250ms}};
+  r.addresses = {{"http", "tcp [::]:80", "shared"}};
   r.last_reload = ReloadReport{6, false, "one\ntwo", 2s, 250ms};
   r.reloads = 5;
   r.next_restart = 400ms;
@@ -44,7 +44,11 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
         "b)"
                           "\xef\xbf\xbd"
                           R"("
-      ]
+      ],
+      "waits_for": "",
+      "connections": 0,
+      "queued": 0,
+      "quiet_s": null
     },
     {
       "generation": 6,
@@ -54,13 +58,18 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
       "age_s": 0.0,
       "left_s": null,
       "status": "",
-      "last_lines": []
+      "last_lines": [],
+      "waits_for": "2 connections, 1 queued",
+      "connections": 2,
+      "queued": 1,
+      "quiet_s": 0.25
     }
   ],
   "addresses": [
     {
       "name": "http",
-      "address": "tcp [::]:80"
+      "address": "tcp [::]:80",
+      "handoff": "shared"
     }
   ],
   "last_reload": {

@@ -1,0 +1,133 @@
+// What the daemon tells others: the control socket's listeners, the service manager above, whoever asks.
+#include <fmt/format.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+#include "core/phase_limit.h"
+#include "core/story.h"
+#include "daemon.h"
+
+namespace graced {
+
+void Daemon::tell_of_workers() {
+  const Status status = core_.status();
+  for (const auto& [id, told] : told_workers_) {
+    if (std::ranges::find(status.workers, id, &WorkerStatus::worker) != status.workers.end()) continue;
+    control_->worker_changed(told.generation.value, told.slot, 0, "gone");
+  }
+  std::map<WorkerId, WorkerStatus> workers;
+  for (const WorkerStatus& w : status.workers) {
+    workers.emplace(w.worker, w);
+    const auto told = told_workers_.find(w.worker);
+    if (told != told_workers_.end() && told->second.state == w.state) continue;
+    const WorkerProcess* process = find(w.worker);
+    if (!process) continue;  // not started yet
+    control_->worker_changed(w.generation.value, w.slot, process->pid, std::string(to_text(w.state)));
+    if (w.state == WorkerState::ready) {
+      log_.info(about(*process), "is ready after {}", to_rough_text(monotonic_now() - process->started));
+    }
+  }
+  told_workers_ = std::move(workers);
+}
+
+void Daemon::tell_of_phase() {
+  const Status status = core_.status();
+  upstream_.tell({.phase = status.phase,
+                  .story = ended_because_.empty() ? story_of(status) : ended_because_,
+                  .limit = phase_limit(status, core_.next_deadline()),
+                  .error = failure_code_,
+                  .exit_status = exit_status_},
+                 monotonic_now());
+  watch_upstream();
+  if (status.phase == told_phase_) return;
+  told_phase_ = status.phase;
+  control_->phase_changed(std::string(to_text(status.phase)));
+}
+
+void Daemon::watch_upstream() {
+  if (!upstream_.behind() || upstream_writable_) return;
+  upstream_writable_ = loop_.on_fd(upstream_.fd(), EPOLLOUT, Turn::output, [this] {
+    upstream_.flush();
+    if (!upstream_.behind()) upstream_writable_ = Source();
+  });
+}
+
+namespace {
+
+std::string text_of(Handoff::How how) {
+  switch (how) {
+    case Handoff::How::switched:
+      return "switched";
+    case Handoff::How::shared:
+      return "shared";
+    case Handoff::How::not_at_all:
+      return "none";
+  }
+  return "";
+}
+
+}  // namespace
+
+void Daemon::add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan) const {
+  for (const PassedSocket& s : plan.sockets)
+    report.addresses.push_back({s.name, s.listener->address(), s.switched ? "switched" : "shared"});
+  for (const Handoff::Address& a : handoff_.adopted_addresses(generation))
+    report.addresses.push_back({"adopted", a.address, text_of(a.how)});
+}
+
+InstanceReport Daemon::report() {
+  const Instant now = monotonic_now();
+  const Status status = core_.status();
+  InstanceReport r;
+  r.name = first_options_.name;
+  r.version = GRACED_VERSION;
+  r.pid = ::getpid();
+  r.phase = to_text(status.phase);
+  r.age = now - started_;
+  r.config = first_options_.config.value_or("");
+  r.serving = status.serving.value_or(GenerationId{}).value;
+  r.candidate = status.candidate.value_or(GenerationId{}).value;
+  r.reloads = status.reloads;
+  r.failed_reloads = status.failed_reloads;
+  r.restarts = status.restarts;
+  r.reload_queued = status.reload_queued;
+  if (status.next_restart) r.next_restart = std::max(Duration{}, *status.next_restart - now);
+  if (const auto& last = status.last_reload) {
+    r.last_reload = ReloadReport{last->generation.value, last->ok, last->ok ? "" : in_full(last->why),
+                                 now - last->at, last->took};
+  }
+
+  const auto plan = plans_.find(status.serving.value_or(status.candidate.value_or(GenerationId{})));
+  if (plan != plans_.end()) {
+    r.command = fmt::format("{}", fmt::join(plan->second.command, " "));
+    add_addresses(r, plan->first, plan->second);
+  }
+  for (const WorkerStatus& w : status.workers) {
+    const WorkerProcess* process = find(w.worker);
+    if (!process) continue;
+    WorkerReport& worker = r.workers.emplace_back();
+    worker.generation = w.generation.value;
+    worker.slot = w.slot;
+    worker.pid = process->pid;
+    // To whoever looks, one that gets no new connections is draining, told or not.
+    worker.state = to_text(w.state == WorkerState::retiring ? WorkerState::draining : w.state);
+    worker.age = now - process->started;
+    const Instant limit = w.state == WorkerState::retiring ? w.killed_at : w.deadline;
+    if (limit != no_deadline) worker.left = std::max(Duration{}, limit - now);
+    if (const Retirement* retirement = handoff_.retirement(w.worker)) {
+      const Connections& seen = retirement->seen();
+      worker.connections = seen.busy + seen.idle + seen.unix_connections;
+      worker.queued = seen.queued + seen.half_open;
+      worker.quiet = seen.quiet;
+      worker.waits_for = retirement->waits_for();
+    } else if (w.state == WorkerState::draining) {
+      worker.waits_for = "its exit";
+    }
+    worker.status = process->status;
+    if (process->output) worker.last_lines = process->output->lines.last_lines();
+  }
+  return r;
+}
+
+}  // namespace graced

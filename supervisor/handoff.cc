@@ -1,0 +1,366 @@
+// What each worker listens on, whom the kernel gives new connections, and who has finished.
+#include "handoff.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <set>
+
+#include "linux/duplicate.h"
+
+namespace graced {
+
+namespace {
+
+// How long an adopted worker must not have bound anything more: nginx listens on its second address a
+// moment after the first.
+constexpr Duration quiet_for = 20ms;
+
+}  // namespace
+
+Handoff::Handoff(Loop& loop, Ears ears)
+    : loop_(loop), ears_(std::move(ears)) {}
+
+// ---- what there is -----------------------------------------------------------------------------
+
+void Handoff::opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners) {
+  for (const auto& l : listeners) joined(group_key(l->fd()), l->fd(), inode_of(l->fd()));
+  listeners_[generation] = std::move(listeners);
+}
+
+void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications) {
+  Charge& charge = charges_.emplace_back();
+  charge.worker = worker;
+  charge.generation = generation;
+  charge.pid = pid;
+  if (!notifications) return;
+
+  // By the worker's own hand or by graced's: whoever binds an address that is there gets that one.
+  std::vector<Adoption::Predeclared> predeclared;
+  for (const auto& l : listeners_[generation]) predeclared.push_back({group_key(l->fd()), l->fd()});
+  if (!queues_migrate_) {
+    for (const Charge& other : charges_) {
+      if (!other.orphan || other.generation != generation) continue;
+      for (const AdoptedSocket& s : other.adoption->sockets()) {
+        if (!s.listening || !s.steerable()) continue;
+        charge.promised.push_back(duplicate(s.fd.get()));
+        predeclared.push_back({s.key, charge.promised.back().get()});
+      }
+    }
+  }
+  charge.changed = monotonic_now();
+  charge.adoption =
+      std::make_unique<Adoption>(std::move(notifications), generation.value, names_, std::move(predeclared));
+  charge.heard = loop_.on_fd_or_hangup(charge.adoption->fd(), Turn::notify, [this, worker](bool hung_up) {
+    hung_up ? stop_listening_to(worker) : answer(worker);
+  });
+}
+
+void Handoff::stop_listening_to(WorkerId worker) {
+  if (Charge* charge = find(worker)) charge->heard = Source();
+}
+
+void Handoff::answer(WorkerId worker) {
+  Charge* charge = find(worker);
+  if (!charge) return;
+  charge->adoption->answer();
+  for (const std::string& note : charge->adoption->take_notes()) ears_.note(worker, note);
+  if (charge->adoption->changes() == charge->seen_changes) return;
+  try {
+    took_note_of(*charge);
+  } catch (const std::exception& e) { ears_.note(worker, e.what()); }
+  ears_.changed(worker);
+}
+
+// Sockets that came are directed, those that went make room.
+void Handoff::took_note_of(Charge& charge) {
+  charge.seen_changes = charge.adoption->changes();
+  charge.changed = monotonic_now();
+  std::set<std::string> keys;
+  for (const AdoptedSocket& s : charge.adoption->sockets()) {
+    if (s.listening && s.steerable() && joined(s.key, s.fd.get(), s.inode)) keys.insert(s.key);
+  }
+  if (charge.generation != serving_ || charge.leaves) return;
+  for (const std::string& key : keys) {
+    // One that was closed to be bound again would go on being given connections.
+    const auto same = std::ranges::count_if(charge.adoption->sockets(), [&](const AdoptedSocket& s) {
+      return s.key == key && s.listening;
+    });
+    if (same > 1) forget_closed(charge);
+    direct(key);
+  }
+  drop_orphans();
+}
+
+bool Handoff::joined(const std::string& key, int fd, ino_t inode) {
+  if (key.empty() || joined_.contains(inode)) return false;
+  const Fd& kept = joined_.emplace(inode, Joined{key, duplicate(fd)}).first->second.fd;
+  groups_.try_emplace(key, means_).first->second.joined(kept.get(), inode);
+  return true;
+}
+
+// Those in joined_ that nobody here holds any more were closed.
+void Handoff::take_leave_of_closed() {
+  std::set<ino_t> held;
+  for (const Charge& c : charges_) {
+    if (!c.adoption) continue;
+    for (const AdoptedSocket& s : c.adoption->sockets()) held.insert(s.inode);
+  }
+  for (const auto& [generation, listeners] : listeners_) {
+    for (const auto& l : listeners) held.insert(inode_of(l->fd()));
+  }
+  for (auto j = joined_.begin(); j != joined_.end();) {
+    auto& [inode, socket] = *j;
+    if (held.contains(inode)) {
+      ++j;
+      continue;
+    }
+    socket.fd.reset();
+    groups_.at(socket.key).left(inode);
+    j = joined_.erase(j);
+  }
+  std::erase_if(groups_, [&](const auto& g) {
+    return std::ranges::none_of(joined_, [&](const auto& j) { return j.second.key == g.first; });
+  });
+}
+
+void Handoff::forget_closed(Charge& charge) {
+  if (!charge.adoption || charge.orphan) return;
+  charge.adoption->forget_closed();
+  charge.seen_changes = charge.adoption->changes();
+  take_leave_of_closed();
+}
+
+void Handoff::forget_closed() {
+  for (Charge& c : charges_) forget_closed(c);
+}
+
+// ---- who gets new connections ------------------------------------------------------------------
+
+void Handoff::switch_to(GenerationId generation) {
+  serving_ = generation;
+  for (const std::string& complaint : names_.promote(generation.value)) ears_.note({}, complaint);
+  std::set<std::string> keys;
+  for (const auto& [inode, socket] : joined_) keys.insert(socket.key);
+  for (const std::string& key : keys) direct(key);
+  drop_orphans();
+}
+
+// To what the serving generation has of this address. Nothing of it: to whom it went before.
+void Handoff::direct(const std::string& key) {
+  std::set<ino_t> chosen;
+  for (const Charge& c : charges_) {
+    if (c.generation != serving_ || !c.adoption || c.orphan || c.leaves) continue;
+    for (const AdoptedSocket& s : c.adoption->sockets()) {
+      if (s.key == key && s.listening && s.steerable()) chosen.insert(s.inode);
+    }
+  }
+  if (const auto passed = listeners_.find(serving_.value_or(GenerationId{})); passed != listeners_.end()) {
+    for (const auto& l : passed->second) {
+      if (group_key(l->fd()) == key) chosen.insert(inode_of(l->fd()));
+    }
+  }
+  if (chosen.empty()) return;
+  std::vector<int> fds;
+  for (const ino_t inode : chosen) fds.push_back(joined_.at(inode).fd.get());
+  try {
+    groups_.at(key).direct_to(fds);
+  } catch (const std::exception& e) { ears_.note({}, fmt::format("{}: {}", key, e.what())); }
+}
+
+// ---- leaving -----------------------------------------------------------------------------------
+
+void Handoff::retire(WorkerId worker, Duration close_when_idle, std::optional<std::string> cgroup) {
+  Charge* charge = find(worker);
+  if (!charge) return ears_.idle(worker);
+  charge->leaves = true;
+
+  std::vector<ConnectionWatch::Socket> listening;
+  std::set<std::string> keys;
+  bool shared = false;
+  if (charge->adoption) {
+    for (const AdoptedSocket& s : charge->adoption->sockets()) {
+      if (!s.listening) continue;
+      shared = shared || s.shared();
+      if (!s.shared()) listening.push_back({s.fd.get()});
+      if (s.steerable()) keys.insert(s.key);
+    }
+  }
+  for (const auto& l : listeners_[charge->generation]) {
+    listening.push_back({l->fd()});
+    keys.insert(group_key(l->fd()));
+  }
+  // Without a socket of its own it goes on getting new connections until it is told.
+  if (listening.empty()) return ears_.idle(worker);
+  // Nobody follows: graced stops. What is not directed elsewhere must be kept away.
+  if (charge->generation == serving_) {
+    for (const std::string& key : keys) {
+      if (!groups_.contains(key) || !groups_.at(key).refuse()) return ears_.idle(worker);
+    }
+  }
+  charge->retirement.emplace(charge->pid, std::move(listening), std::move(cgroup), close_when_idle,
+                             monotonic_now());
+  look_soon();
+}
+
+void Handoff::told_to_leave(WorkerId worker) {
+  Charge* charge = find(worker);
+  if (!charge) return;
+  charge->leaves = true;
+  charge->retirement.reset();
+}
+
+void Handoff::look() {
+  const Instant now = monotonic_now();
+  std::vector<WorkerId> due;
+  for (const Charge& c : charges_) {
+    if (c.retirement && c.retirement->next_look() <= now) due.push_back(c.worker);
+  }
+  for (const WorkerId worker : due) {
+    Charge* charge = find(worker);
+    if (!charge || !charge->retirement) continue;
+    try {
+      if (!charge->retirement->look(now)) continue;
+    } catch (const std::exception& e) {
+      ears_.note(worker, fmt::format("cannot be watched, so it is told to leave at once: {}", e.what()));
+    }
+    charge->retirement.reset();
+    ears_.idle(worker);
+  }
+  look_soon();
+}
+
+void Handoff::look_soon() {
+  Instant next = no_deadline;
+  for (const Charge& c : charges_) {
+    if (c.retirement) next = std::min(next, c.retirement->next_look());
+  }
+  if (next == no_deadline && !timer_) return;
+  if (!timer_) timer_ = loop_.timer([this] { look(); });
+  timer_.fire_at(next);
+}
+
+void Handoff::gone(WorkerId worker, bool another_follows) {
+  const auto charge = std::ranges::find(charges_, worker, &Charge::worker);
+  if (charge == charges_.end()) return;
+  const GenerationId generation = charge->generation;
+  charge->heard = Source();
+  charge->retirement.reset();
+  if (another_follows && charge->adoption && generation == serving_) {
+    charge->orphan = true;
+    drop_orphans();
+    return;
+  }
+  charges_.erase(charge);
+  const bool last = std::ranges::none_of(charges_, [&](const Charge& c) { return c.generation == generation; });
+  if (last && generation != serving_) listeners_.erase(generation);
+  take_leave_of_closed();
+}
+
+// What a worker that is gone listened on stays open until a living one of the serving generation listens
+// there: meanwhile connections wait, and then the kernel hands them over.
+void Handoff::drop_orphans() {
+  std::set<std::string> covered;
+  for (const Charge& c : charges_) {
+    if (c.generation != serving_ || c.orphan || c.leaves || !c.adoption) continue;
+    for (const AdoptedSocket& s : c.adoption->sockets()) {
+      if (s.listening) covered.insert(s.key);
+    }
+  }
+  const auto dropped = std::erase_if(charges_, [&](const Charge& c) {
+    return c.orphan && (c.generation != serving_ ||
+                        std::ranges::all_of(c.adoption->sockets(), [&](const AdoptedSocket& s) {
+                          return !s.listening || covered.contains(s.key);
+                        }));
+  });
+  if (dropped > 0) take_leave_of_closed();
+}
+
+void Handoff::drop(GenerationId generation) {
+  if (generation == serving_) return;
+  const bool used = std::ranges::any_of(charges_, [&](const Charge& c) { return c.generation == generation; });
+  if (used) return;
+  listeners_.erase(generation);
+  take_leave_of_closed();
+}
+
+// ---- what is asked -----------------------------------------------------------------------------
+
+std::string Handoff::waits_for(WorkerId worker, Instant now) {
+  Charge* charge = find(worker);
+  if (!charge || !charge->adoption) return "";
+  for (const AdoptedSocket& s : charge->adoption->sockets()) {
+    if (!s.listening) return fmt::format("{} is bound and not listened on", s.address);
+  }
+  if (serving_ && *serving_ != charge->generation) {
+    const std::map<std::string, std::string> has = listening_in(charge->generation);
+    for (const auto& [key, address] : listening_in(*serving_)) {
+      if (!has.contains(key)) return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
+    }
+  }
+  if (now - charge->changed < quiet_for) return "it has just bound an address";
+  return "";
+}
+
+bool Handoff::listens(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  return charge && charge->adoption &&
+         std::ranges::any_of(charge->adoption->sockets(), &AdoptedSocket::listening);
+}
+
+bool Handoff::bound_anything(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  return charge && charge->adoption &&
+         (!charge->adoption->sockets().empty() || !charge->adoption->passed_through().empty());
+}
+
+std::map<std::string, std::string> Handoff::listening_in(GenerationId generation) const {
+  std::map<std::string, std::string> found;
+  for (const Charge& c : charges_) {
+    if (c.generation != generation || !c.adoption) continue;
+    for (const AdoptedSocket& s : c.adoption->sockets()) {
+      if (s.listening) found.emplace(s.key, s.address);
+    }
+  }
+  return found;
+}
+
+std::vector<Handoff::Address> Handoff::adopted_addresses(GenerationId generation) const {
+  std::vector<Address> found;
+  std::set<std::string> known;
+  const auto add = [&](const std::string& key, Address address) {
+    if (known.insert(key).second) found.push_back(std::move(address));
+  };
+  for (const Charge& c : charges_) {
+    if (c.generation != generation || !c.adoption) continue;
+    for (const AdoptedSocket& s : c.adoption->sockets()) {
+      // An abstract name cannot be had twice, whoever has it just now.
+      const bool shared = s.shared() || s.address.starts_with("unix @");
+      if (s.listening && !s.predeclared) add(s.key, {s.address, shared ? How::shared : How::switched});
+    }
+    for (const std::string& address : c.adoption->passed_through()) add(address, {address, How::not_at_all});
+  }
+  return found;
+}
+
+const Retirement* Handoff::retirement(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  return charge && charge->retirement ? &*charge->retirement : nullptr;
+}
+
+bool Handoff::adopted(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  return charge && charge->adoption;
+}
+
+Handoff::Charge* Handoff::find(WorkerId worker) {
+  const auto found = std::ranges::find_if(charges_, [&](const Charge& c) { return c.worker == worker && !c.orphan; });
+  return found == charges_.end() ? nullptr : &*found;
+}
+
+const Handoff::Charge* Handoff::find(WorkerId worker) const {
+  return const_cast<Handoff*>(this)->find(worker);
+}
+
+}  // namespace graced

@@ -1,0 +1,130 @@
+// How addresses get from one generation to the next where each generation has sockets of its own: whom
+// the kernel gives new connections, what an adopted worker listens on, and when an old one has
+// finished. Decides nothing: what it notices it tells to its Ears.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/id.h"
+#include "core/time.h"
+#include "linux/adopted_names.h"
+#include "linux/adoption.h"
+#include "linux/fd.h"
+#include "linux/listener.h"
+#include "linux/loop.h"
+#include "linux/steering.h"
+#include "retirement.h"
+
+namespace graced {
+
+class Handoff {
+ public:
+  struct Ears {
+    std::function<void(WorkerId)> idle;     // a retired worker has finished, or cannot be watched
+    std::function<void(WorkerId)> changed;  // an adopted worker has bound something, or listens
+    std::function<void(WorkerId, const std::string&)> note;  // for the log; WorkerId{}: of nobody's
+  };
+
+  Handoff(Loop& loop, Ears ears);
+
+  // Before it is first needed.
+  void steer_by(const SteeringProbe& probe) {
+    means_ = probe.means;
+    queues_migrate_ = probe.migrates;
+  }
+
+  // The sockets that this generation's workers are passed, and no other's.
+  void opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners);
+
+  // `notifications` from its spawn; none: it is not adopted.
+  void started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications);
+
+  // New connections go to this generation from now on.
+  void switch_to(GenerationId generation);
+
+  // It gets no new connections; Ears::idle tells, perhaps at once, when it has none left. close_when_idle
+  // and cgroup: see Retirement.
+  void retire(WorkerId worker, Duration close_when_idle, std::optional<std::string> cgroup);
+
+  // Its connections are waited for no longer.
+  void told_to_leave(WorkerId worker);
+
+  // `another_follows` in its place: what it listened on stays open until then.
+  void gone(WorkerId worker, bool another_follows);
+
+  // The candidate failed; nothing is waited for that was opened for it and no worker has.
+  void drop(GenerationId generation);
+
+  bool adopted(WorkerId worker) const;
+
+  // What keeps an adopted worker from being ready, empty if nothing does: every address of the serving
+  // generation listens again, nothing is bound that does not listen, and it has been quiet for a while.
+  std::string waits_for(WorkerId worker, Instant now);
+
+  bool listens(WorkerId worker) const;
+  bool bound_anything(WorkerId worker) const;  // if only what is not handed off
+
+  // Before the addresses of two generations are compared: a worker may have closed some.
+  void forget_closed();
+
+  enum class How { switched, shared, not_at_all };
+  struct Address {
+    std::string address;  // "tcp [::]:8080"
+    How how;
+  };
+  std::vector<Address> adopted_addresses(GenerationId generation) const;
+  const Retirement* retirement(WorkerId worker) const;  // null: it is not retiring
+
+ private:
+  struct Charge {
+    WorkerId worker;
+    GenerationId generation;
+    pid_t pid = 0;
+    std::unique_ptr<Adoption> adoption;  // null: what it listens on was passed to it
+    std::vector<Fd> promised;  // what the adoption was told of as declared before, and borrows
+    Source heard;
+    std::uint64_t seen_changes = 0;
+    Instant changed{};
+    bool leaves = false;  // retired, or told to leave
+    bool orphan = false;  // it is gone, what it listened on is kept for the next one
+    std::optional<Retirement> retirement;
+  };
+
+  void answer(WorkerId worker);
+  void stop_listening_to(WorkerId worker);
+  void took_note_of(Charge& charge);
+  bool joined(const std::string& key, int fd, ino_t inode);  // false: long ago
+  void take_leave_of_closed();
+  void forget_closed(Charge& charge);
+  void direct(const std::string& key);
+  void drop_orphans();
+  void look();
+  void look_soon();
+  std::map<std::string, std::string> listening_in(GenerationId generation) const;  // key → address
+  Charge* find(WorkerId worker);
+  const Charge* find(WorkerId worker) const;
+
+  Loop& loop_;
+  Ears ears_;
+  SteeringMeans means_ = SteeringMeans::none;
+  bool queues_migrate_ = false;
+  AdoptedNames names_;                            // outlives the charges
+  std::map<std::string, ReuseportGroup> groups_;  // by AdoptedSocket::key
+  struct Joined {
+    std::string key;
+    Fd fd;  // what the group borrows
+  };
+  std::map<ino_t, Joined> joined_;  // the sockets in groups_
+  std::map<GenerationId, std::vector<std::shared_ptr<Listener>>> listeners_;
+  std::list<Charge> charges_;  // oldest first
+  std::optional<GenerationId> serving_;
+  Source timer_;
+};
+
+}  // namespace graced

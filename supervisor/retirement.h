@@ -1,0 +1,37 @@
+// An old worker that gets no new connections, until it has finished those it has: looked at from outside,
+// often at first and ever more rarely.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/time.h"
+#include "linux/connections.h"
+
+namespace graced {
+
+class Retirement {
+ public:
+  // A connection that is idle for `close_when_idle` is closed from our side; infinity: none is. cgroup: see
+  // ConnectionWatch.
+  Retirement(pid_t worker, std::vector<ConnectionWatch::Socket> listening, std::optional<std::string> cgroup,
+             Duration close_when_idle, Instant now)
+      : watch_(worker, std::move(listening), std::move(cgroup)), close_when_idle_(close_when_idle), next_look_(now) {}
+
+  Instant next_look() const { return next_look_; }
+
+  // True once nothing is left. Throws std::system_error if that cannot be told.
+  bool look(Instant now);
+
+  const Connections& seen() const { return seen_; }
+  std::string waits_for() const;  // "2 connections (1 idle), 3 queued"; empty: for nothing
+
+ private:
+  ConnectionWatch watch_;
+  Duration close_when_idle_;
+  Connections seen_;
+  Instant next_look_;
+  bool done_before_ = false;
+};
+
+}  // namespace graced

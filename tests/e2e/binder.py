@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+"""A server that knows nothing of graced: it binds its address itself, keeps connections alive, and dies at
+SIGTERM in the middle of whatever it does. Its habits are its arguments:
+
+    tcp:[HOST:]PORT  unix:PATH  abstract:NAME  udp:PORT    listens there (udp: binds only)
+    ready            says READY=1 once all of them listen
+    slow             takes 300 ms to answer
+    held             answers only when the file FILE in held:FILE is there
+    late:FILE        binds only when FILE is there
+    rebind:FILE      closes its first address and binds it again when FILE is there, and removes FILE
+    bound            binds and never listens
+    fork             a child accepts, the parent waits for it
+    exit             exits at once with 3, after a word on stderr
+"""
+import os, select, socket, sys, threading
+
+habits = sys.argv[1:]
+
+
+def value_of(habit):
+    return next((h.partition(":")[2] for h in habits if h.startswith(habit + ":")), None)
+
+
+def wait_for(path):
+    while not os.path.exists(path):
+        select.select([], [], [], 0.005)
+
+
+def bind(habit):
+    kind, _, where = habit.partition(":")
+    if kind in ("tcp", "udp"):
+        host, _, port = where.rpartition(":")
+        host = host.strip("[]") or "127.0.0.1"
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        s = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((host, int(port)))
+    else:
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        if kind == "unix" and os.path.exists(where):
+            os.unlink(where)
+        s.bind("\0" + where if kind == "abstract" else where)
+    return s
+
+
+def listen(s):
+    if s.type == socket.SOCK_STREAM and "bound" not in habits:
+        s.listen(128)
+    return s
+
+
+def serve(connection):
+    with connection:
+        pending = b""
+        while True:
+            while b"\r\n\r\n" not in pending:
+                part = connection.recv(65536)
+                if not part:
+                    return
+                pending += part
+            request, _, pending = pending.partition(b"\r\n\r\n")
+            if "slow" in habits:
+                select.select([], [], [], 0.3)
+            if value_of("held"):
+                wait_for(value_of("held"))
+            body = b"pid %d generation %s\n" % (os.getpid(), os.environ["GRACED_GENERATION"].encode())
+            close = b"connection: close" in request.lower()
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s"
+                               % (len(body), b"Connection: close\r\n" if close else b"", body))
+            if close:
+                return
+
+
+def accept(listener):
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+
+if "exit" in habits:
+    sys.exit("this build is broken")
+if value_of("late"):
+    wait_for(value_of("late"))
+listeners = [listen(bind(h)) for h in habits if h.startswith(("tcp:", "unix:", "abstract:", "udp:"))]
+if "fork" in habits and (child := os.fork()):
+    os.waitpid(child, 0)
+    sys.exit()
+if "ready" in habits:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+for listener in listeners:
+    if listener.type == socket.SOCK_STREAM:
+        threading.Thread(target=accept, args=(listener,), daemon=True).start()
+if value_of("rebind"):
+    wait_for(value_of("rebind"))
+    listeners[0].shutdown(socket.SHUT_RDWR)
+    listeners[0].close()
+    again = listen(bind(next(h for h in habits if h.startswith("tcp:"))))
+    threading.Thread(target=accept, args=(again,), daemon=True).start()
+    os.unlink(value_of("rebind"))
+threading.Event().wait()
