@@ -182,7 +182,7 @@ void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
   std::vector<std::vector<Cell>> rows{
       {heading("generation", true), heading("worker", true), heading("PID", true), heading("state"),
        heading("age"), heading(any_patience ? "killed in" : ""),
-       heading(any_wait ? "waits for" : ""), heading(any_status ? "status" : "")}};
+       heading(any_status ? "status" : "")}};
   for (const auto& w : workers)
     rows.push_back({{fmt::to_string(w.generation), Paint::plain, true},
                     {fmt::to_string(w.slot), Paint::plain, true},
@@ -190,8 +190,12 @@ void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
                     {one_cell(w.state), paint_of_state(w.state)},
                     {to_rough_text(w.age)},
                     {patience(w)},
-                    {any_wait ? waits_for(w) : ""},
                     {one_cell(w.status)}});
+  // A column that has nothing to say is not there.
+  if (any_wait) {
+    rows[0].insert(rows[0].end() - 1, heading("waits for"));
+    for (std::size_t i = 0; i < workers.size(); ++i) rows[i + 1].insert(rows[i + 1].end() - 1, {waits_for(workers[i])});
+  }
   page.line("");
   page.table("  ", rows);
 

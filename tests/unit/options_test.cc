@@ -300,11 +300,17 @@ TEST_CASE("the beginning of an option is not the option") {
   CHECK(complaint({"--drain", "signal", "app"}).starts_with("unknown option '--drain'"));
 }
 
-TEST_CASE("options that come later are not there yet") {
-  for (const char* option : {"--adopt", "--drain", "--drain-idle"}) {
-    CAPTURE(option);
-    CHECK(complaint({option, "1", "app"}).starts_with("unknown option"));
-  }
+TEST_CASE("adoption and idle drain are asked for by name, or left to graced") {
+  const RunOptions unasked = load({"app"});
+  CHECK(unasked.adopt == AdoptChoice::automatic);
+  CHECK(unasked.drain == DrainChoice::automatic);
+  CHECK(unasked.drain_idle == 1s);
+  const RunOptions asked = load({"--adopt", "on", "--drain", "idle", "--drain-idle", "250ms", "app"});
+  CHECK(asked.adopt == AdoptChoice::on);
+  CHECK(asked.drain == DrainChoice::idle);
+  CHECK(asked.drain_idle == 250ms);
+  CHECK(complaint({"--adopt", "yes", "app"}).starts_with("--adopt"));
+  CHECK(complaint({"--drain", "slowly", "app"}).starts_with("--drain"));
 }
 
 TEST_CASE("an option needs its value, a flag takes none, and only lists are given twice") {

@@ -35,6 +35,25 @@ TEST_CASE("a quiet instance takes few lines") {
         "           1       0  4250  ready  3h 12min\n");
 }
 
+TEST_CASE("what a draining worker waits for is told") {
+  InstanceReport r = serving();
+  r.serving = 2;
+  r.workers = {{1, 0, 4250, "draining", 1min, 55s, "", {}, "2 connections, 1 queued", 2, 1, 250ms},
+               {2, 0, 4251, "ready", 5s, std::nullopt, "", {}}};
+  r.addresses = {{"adopted", "tcp [::]:80", "switched"}, {"adopted", "udp [::]:80", "none"}};
+  CHECK(report_text(r, false) ==
+        "shop  serving generation 2\n"
+        "  graced       PID 4242, up 3h 12min, version 0.1.0\n"
+        "  command      ./shop --port 80\n"
+        "  listening    adopted  tcp [::]:80  (switched)\n"
+        "               adopted  udp [::]:80  (not handed off)\n"
+        "  reloads      0 done, 0 failed; 0 workers replaced after an exit\n"
+        "\n"
+        "  generation  worker   PID  state     age   killed in  waits for\n"
+        "           1       0  4250  draining  1min  55s        2 connections, 1 queued, quiet for 250ms\n"
+        "           2       0  4251  ready     5s\n");
+}
+
 TEST_CASE("a night with everything in it can be read at a glance") {
   InstanceReport r = serving();
   r.phase = "reloading";
