@@ -196,7 +196,9 @@ std::string ListenSpec::address() const {
   switch (kind) {
     case AddressKind::tcp:
     case AddressKind::udp: {
-      const bool plain = kind == AddressKind::tcp && family == IpFamily::any;
+      // A host may be called udp: without its prefix, tcp:udp:53 would be another address.
+      const bool looks_prefixed = std::ranges::find(prefixes, host, &Prefix::name) != prefixes.end();
+      const bool plain = kind == AddressKind::tcp && family == IpFamily::any && !looks_prefixed;
       const bool brackets = host.find(':') != std::string::npos;
       return fmt::format("{}{}{}{}{}{}{}", plain ? "" : prefix_of(*this), plain ? "" : ":", brackets ? "[" : "",
                          host == "*" ? "" : host, brackets ? "]" : "", host.empty() || host == "*" ? "" : ":",

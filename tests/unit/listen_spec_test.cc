@@ -57,6 +57,12 @@ TEST_CASE("one address is called the same however it is written") {
   CHECK(parse_listen_spec("tcp6:[::]:80") != parse_listen_spec("[::]:80"));
 }
 
+TEST_CASE("a host called udp is not taken for the udp address of that port in messages and reloads") {
+  CHECK(parse_listen_spec("tcp:udp:53").address() == "tcp:udp:53");
+  CHECK(parse_listen_spec("udp:tcp:53").address() == "udp:tcp:53");
+  CHECK(parse_listen_spec("tcp:localhost:53").address() == "localhost:53");
+}
+
 TEST_CASE("unix sockets are of three kinds, in a file or abstract") {
   CHECK(parse_listen_spec("unix:/run/a.sock").kind == AddressKind::unix_stream);
   CHECK(parse_listen_spec("unix-dgram:/run/a.sock").kind == AddressKind::unix_dgram);
