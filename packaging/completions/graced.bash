@@ -23,11 +23,13 @@ _graced_names() {
 
 _graced_value() {
   case "$command $previous" in
+    "run --adopt" | "check --adopt") _graced_words "auto on off" ;;
     "run -w" | "run --workers" | "check -w" | "check --workers") _graced_words "auto" ;;
     "run --restart" | "check --restart") _graced_words "always on-failure never" ;;
     "run --stderr" | "check --stderr") _graced_words "watch inherit" ;;
     "run --ready" | "check --ready") _graced_words "auto notify listen after:" ;;
     "run --check" | "check --check") _graced_of -c ;;
+    "run --drain" | "check --drain") _graced_words "auto signal idle" ;;
     "run --drain-signal" | "check --drain-signal") _graced_words "TERM INT QUIT HUP USR1 USR2 WINCH" ;;
     "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "stop --control" | "hammer --control" | "status --control") _graced_of -f ;;
     "run --chdir" | "check --chdir") _graced_of -d ;;
@@ -36,7 +38,7 @@ _graced_value() {
     "run --rlimit" | "check --rlimit") _graced_words "as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack=" ;;
     "run --log-format" | "check --log-format") _graced_words "auto text json journal" ;;
     "run --log-level" | "check --log-level") _graced_words "error warning info debug" ;;
-    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --drain-timeout" | "run --stop-timeout" | "run --max-draining" | "run --env" | "run --umask" | "run --name" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --drain-timeout" | "check --stop-timeout" | "check --max-draining" | "check --env" | "check --umask" | "check --name" | "reload --wait" | "stop --wait") ;;
+    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --drain-idle" | "run --drain-timeout" | "run --stop-timeout" | "run --max-draining" | "run --env" | "run --umask" | "run --name" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --drain-idle" | "check --drain-timeout" | "check --stop-timeout" | "check --max-draining" | "check --env" | "check --umask" | "check --name" | "reload --wait" | "stop --wait") ;;
     *) return 1 ;;
   esac
   return 0
@@ -51,7 +53,7 @@ _graced_command_at() {
         echo $((at + 1))
         return
         ;;
-      -l | --listen | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --ready | --ready-timeout | --check | --drain-signal | --drain-timeout | --stop-timeout | --max-draining | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --name | --config | --control | --pid-file | --log-format | --log-level)
+      -l | --listen | --adopt | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --ready | --ready-timeout | --check | --drain | --drain-idle | --drain-signal | --drain-timeout | --stop-timeout | --max-draining | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --name | --config | --control | --pid-file | --log-format | --log-level)
         [[ ${COMP_WORDS[at + 1]-} != = ]] || at=$((at + 1))
         at=$((at + 2))
         ;;
@@ -99,8 +101,8 @@ _graced() {
   if _graced_value; then return; fi
 
   case $command in
-    run) options="-l --listen -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --log-format --log-level -h --help --version" ;;
-    check) options="-l --listen -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --log-format --log-level -h --help --version" ;;
+    run) options="-l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --log-format --log-level -h --help --version" ;;
+    check) options="-l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --log-format --log-level -h --help --version" ;;
     reload) options="--control --wait --no-wait -h --help" ;;
     stop) options="--control --wait --no-wait -h --help" ;;
     hammer) options="--control -h --help" ;;

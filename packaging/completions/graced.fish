@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --log-format --log-level
+            case -l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -60,6 +60,7 @@ complete -c graced -n __graced_at -s h -l help -d 'all commands'
 complete -c graced -n __graced_at -l version -d 'print version and features'
 
 complete -c graced -n '__graced_at run' -l listen -s l -x -d 'listen here and pass the socket to every worker'
+complete -c graced -n '__graced_at run' -l adopt -x -a 'auto on off' -d 'take over the addresses that a worker binds itself'
 complete -c graced -n '__graced_at run' -l workers -s w -x -a 'auto' -d 'workers in a generation'
 complete -c graced -n '__graced_at run' -l restart -x -a 'always on-failure never' -d 'whether to replace a serving worker that exits by itself'
 complete -c graced -n '__graced_at run' -l restart-delay -x -d 'wait this long before replacing it'
@@ -68,6 +69,8 @@ complete -c graced -n '__graced_at run' -l stderr -x -a 'watch inherit' -d 'watc
 complete -c graced -n '__graced_at run' -l ready -x -a 'auto notify listen after:' -d 'when a worker is ready'
 complete -c graced -n '__graced_at run' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
 complete -c graced -n '__graced_at run' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
+complete -c graced -n '__graced_at run' -l drain -x -a 'auto signal idle' -d 'signal tells an old worker to finish at once'
+complete -c graced -n '__graced_at run' -l drain-idle -x -d 'with idle drain'
 complete -c graced -n '__graced_at run' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'
 complete -c graced -n '__graced_at run' -l drain-timeout -x -d 'then it is killed, and all it started'
 complete -c graced -n '__graced_at run' -l stop-timeout -x -d 'the same limit when graced itself stops'
@@ -91,6 +94,7 @@ complete -c graced -n '__graced_at run' -xa '(__fish_complete_command)'
 complete -c graced -n '__graced_in_command run' -xa '(__graced_command)'
 
 complete -c graced -n '__graced_at check' -l listen -s l -x -d 'listen here and pass the socket to every worker'
+complete -c graced -n '__graced_at check' -l adopt -x -a 'auto on off' -d 'take over the addresses that a worker binds itself'
 complete -c graced -n '__graced_at check' -l workers -s w -x -a 'auto' -d 'workers in a generation'
 complete -c graced -n '__graced_at check' -l restart -x -a 'always on-failure never' -d 'whether to replace a serving worker that exits by itself'
 complete -c graced -n '__graced_at check' -l restart-delay -x -d 'wait this long before replacing it'
@@ -99,6 +103,8 @@ complete -c graced -n '__graced_at check' -l stderr -x -a 'watch inherit' -d 'wa
 complete -c graced -n '__graced_at check' -l ready -x -a 'auto notify listen after:' -d 'when a worker is ready'
 complete -c graced -n '__graced_at check' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
 complete -c graced -n '__graced_at check' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
+complete -c graced -n '__graced_at check' -l drain -x -a 'auto signal idle' -d 'signal tells an old worker to finish at once'
+complete -c graced -n '__graced_at check' -l drain-idle -x -d 'with idle drain'
 complete -c graced -n '__graced_at check' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'
 complete -c graced -n '__graced_at check' -l drain-timeout -x -d 'then it is killed, and all it started'
 complete -c graced -n '__graced_at check' -l stop-timeout -x -d 'the same limit when graced itself stops'

@@ -1,0 +1,74 @@
+"""graced under supervisord, as packaging/examples/supervisord has it."""
+import os, signal, unittest
+from managed import Managed, alive, ask, main, needs, wait_until
+
+
+@needs("supervisord", "supervisorctl")
+class Supervisord(Managed):
+    def start(self):
+        self.write("supervisord.conf", """
+[supervisord]
+nodaemon = true
+logfile = %(here)s/supervisord.log
+pidfile = %(here)s/supervisord.pid
+childlogdir = %(here)s
+[unix_http_server]
+file = %(here)s/supervisord.sock
+[supervisorctl]
+serverurl = unix://%(here)s/supervisord.sock
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+""" % {"here": self.directory} + self.example("supervisord/shop.conf", **{"/var/log/supervisor/shop.log": self.path("shop.log")}))
+        self.manager("supervisord", "-c", self.path("supervisord.conf"))
+
+    def ctl(self, *words):
+        return self.run_in(*self.command(*words)).stdout
+
+    def command(self, *words):
+        return ["supervisorctl", "-c", self.path("supervisord.conf"), *words]
+
+    def said(self):
+        return self.said_in("supervisord.log") + self.said_in("shop.log")
+
+    def test_it_reloads_by_signal_hup_and_the_pid_stays(self):
+        self.start()
+        self.reload_loop(lambda: self.ctl("signal", "HUP", "shop"), lambda: int(self.ctl("pid", "shop")))
+        self.assertIn("RUNNING", self.ctl("status", "shop"))
+
+    def test_a_reload_that_fails_is_no_reason_to_restart_it(self):
+        self.start()
+        pid = self.serving(1)
+        self.serve("exit=3")
+        self.assertEqual(self.run_in("graced", "reload", ok=False).returncode, 1)
+        self.ctl("signal", "HUP", "shop")
+        wait_until(lambda: self.status()["failed_reloads"] == 2)
+        self.assertEqual(int(self.ctl("pid", "shop")), pid)
+        self.assertIn("generation 1", ask(self.address))
+
+    def test_a_stop_lets_workers_finish(self):
+        self.env["LEAVE_FILE"] = self.path("leave")
+        self.serve("ready", "serve-late")
+        self.start()
+        self.stop_finishes_what_is_under_way(self.command("stop", "shop"), self.serving(1))
+        self.assertIn("STOPPED", self.run_in(*self.command("status", "shop"), ok=False).stdout)
+
+    def test_wrong_options_are_not_tried_for_ever(self):
+        self.write("shop.conf", "comand = x\n")
+        self.start()
+        # Three tries of the start, as supervisord makes them.
+        wait_until(lambda: "FATAL" in self.run_in(*self.command("status", "shop"), ok=False).stdout, self.said)
+        self.assertIn("shop.conf:1: unknown option 'comand'; did you mean 'command'?", self.said())
+
+    def test_a_crash_is_mended(self):
+        self.start()
+        pid = self.serving(1)
+        worker = self.status()["workers"][0]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
+        again = wait_until(lambda: (lambda s: s and s["pid"] != pid and s["phase"] == "serving" and s["pid"])(self.status()), self.said)
+        self.assertFalse(alive(pid))
+        self.assertEqual(int(self.ctl("pid", "shop")), again)
+
+
+if __name__ == "__main__":
+    main()
