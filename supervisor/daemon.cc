@@ -50,6 +50,8 @@ void refuse_changes(const RunOptions& first, const RunOptions& now) {
   if (now.pid_file != first.pid_file) refuse("pid-file");
 }
 
+constexpr Duration quick_word = 5ms;  // how long the first workers have the machine to themselves
+
 }  // namespace
 
 Daemon::Daemon(StartedWith started_with, RunOptions options)
@@ -84,13 +86,15 @@ Daemon::Daemon(StartedWith started_with, RunOptions options)
   control_.emplace(instance_.take_control_socket(), static_cast<ControlHandler&>(*this));
 }
 
-// The first workers are started before anything is listened to: they need some time for themselves, and
-// so does the loop, which must be loaded. What could keep an instance from living has been tried by then.
+// The first workers are started before anything is listened to, and before the loop is loaded, which
+// takes as long as they do: where processors are few it would be at their expense, so a quick one may have
+// its say first. What could keep an instance from living has been tried by then.
 int Daemon::run() {
   for (const std::string& note : first_options_.notes) log_.warning("{}", note);
   try {
     happens(ReloadAsked{nobody});
     if (core_.status().phase == Phase::finished) return exit_status_;
+    if (!loop_.made()) notify_.wait(quick_word);
     attend();
     loop_.run();
   } catch (...) {
@@ -108,6 +112,7 @@ void Daemon::attend() {
   deadline_.fire_at(core_.next_deadline());
   look_ = loop_.timer([this] { look(); });
   look_.fire_at(next_look_);
+  stderr_.attend();
   watch_listeners();
   listen_to_signals();
   keep_watchdog_quiet();

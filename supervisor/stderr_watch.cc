@@ -30,9 +30,18 @@ StderrWatch::~StderrWatch() {
 WatchedStderr* StderrWatch::watch(Fd pipe) {
   WatchedStderr& stream = streams_.emplace_back();
   stream.pipe = std::move(pipe);
+  if (attending_) listen_to(stream);
+  return &stream;
+}
+
+void StderrWatch::attend() {
+  attending_ = true;
+  for (WatchedStderr& s : streams_) listen_to(s);
+}
+
+void StderrWatch::listen_to(WatchedStderr& stream) {
   stream.source = loop_.on_fd(stream.pipe.get(), EPOLLIN, Turn::output, [this, &stream] { pump(stream); });
   if (output_.full()) stream.source.enable(false);
-  return &stream;
 }
 
 void StderrWatch::pump(WatchedStderr& stream) {

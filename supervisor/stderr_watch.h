@@ -32,6 +32,9 @@ class StderrWatch {
   // Takes the reading end. The result is valid until it is released.
   WatchedStderr* watch(Fd pipe);
 
+  // From now on what comes is passed on; before, it waits in the pipes. Once.
+  void attend();
+
   // What is in the pipe goes out now.
   void drain(WatchedStderr* stream);
 
@@ -58,6 +61,7 @@ class StderrWatch {
   };
 
  private:
+  void listen_to(WatchedStderr& stream);
   void pump(WatchedStderr& stream);
   void pass_on(std::string_view bytes);
   void tell_collected();
@@ -65,6 +69,7 @@ class StderrWatch {
   void resume();
 
   Loop& loop_;
+  bool attending_ = false;
   Output output_;
   Source writable_;  // while output_ is full
   unsigned long dropped_lines_ = 0;

@@ -58,6 +58,7 @@ class Loop {
   ~Loop();
 
   sd_event* event();  // throws std::exception if there can be none
+  bool made() const { return event_ != nullptr; }
 
   // The signal must be blocked.
   Source on_signal(int signo, Turn turn, std::function<void()> handler);

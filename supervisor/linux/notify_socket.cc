@@ -2,6 +2,7 @@
 #include "linux/notify_socket.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -53,6 +54,12 @@ NotifySocket::NotifySocket(std::string path) : path_(std::move(path)) {
   }
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on);
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+}
+
+void NotifySocket::wait(Duration limit) const {
+  pollfd p{socket_.get(), POLLIN, 0};
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
+  ::poll(&p, 1, static_cast<int>(ms));
 }
 
 NotifySocket::~NotifySocket() {

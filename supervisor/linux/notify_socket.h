@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "core/time.h"
 #include "linux/fd.h"
 
 namespace graced {
@@ -28,6 +29,9 @@ class NotifySocket {
 
   int fd() const { return socket_.get(); }
   const std::string& path() const { return path_; }
+
+  // Until there is a message, or for so long.
+  void wait(Duration limit) const;
 
   // The next message, nullopt if there is none. Descriptors sent along are closed, which is also
   // the answer that BARRIER=1 waits for.
