@@ -199,7 +199,7 @@ void Handoff::retire(WorkerId worker, Duration close_when_idle, std::optional<st
       if (!groups_.contains(key) || !groups_.at(key).refuse()) return ears_.idle(worker);
     }
   }
-  charge->retirement.emplace(charge->pid, std::move(listening), std::move(cgroup), close_when_idle,
+  charge->retirement.emplace(charge->pid, listening, cgroup, queues_migrate_, close_when_idle,
                              monotonic_now());
   look_soon();
 }

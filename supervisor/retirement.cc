@@ -18,7 +18,8 @@ bool Retirement::look(Instant now) {
     if (done_before_) return true;
     next_look_ = now + second_look;
   } else {
-    if (seen_.idle > 0 && close_when_idle_ != infinity) watch_.close_idle(close_when_idle_);
+    // Not only if some are surely idle: what counts as busy may turn out to be after a while.
+    if (seen_.idle + seen_.busy > 0 && close_when_idle_ != infinity) watch_.close_idle(close_when_idle_);
     next_look_ = now + watch_.pause();
   }
   done_before_ = seen_.done();

@@ -2,6 +2,7 @@
 // often at first and ever more rarely.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,14 @@ namespace graced {
 
 class Retirement {
  public:
-  // A connection that is idle for `close_when_idle` is closed from our side; infinity: none is. cgroup: see
-  // ConnectionWatch.
-  Retirement(pid_t worker, std::vector<ConnectionWatch::Socket> listening, std::optional<std::string> cgroup,
-             Duration close_when_idle, Instant now)
-      : watch_(worker, std::move(listening), std::move(cgroup)), close_when_idle_(close_when_idle), next_look_(now) {}
+  // A connection that is idle for `close_when_idle` is closed from our side; infinity: none is. cgroup and
+  // handshakes_move: see ConnectionWatch.
+  Retirement(pid_t worker, const std::vector<ConnectionWatch::Socket>& listening,
+             const std::optional<std::string>& cgroup, bool handshakes_move, Duration close_when_idle,
+             Instant now)
+      : watch_(worker, listening, cgroup, handshakes_move),
+        close_when_idle_(close_when_idle),
+        next_look_(now) {}
 
   Instant next_look() const { return next_look_; }
 

@@ -20,7 +20,6 @@
 namespace graced {
 namespace {
 
-constexpr std::size_t most_choices = 1024;
 constexpr std::size_t second_choices = 8;  // tried one by one when the first is gone
 
 long bpf(bpf_cmd command, bpf_attr& attributes) {
@@ -68,10 +67,10 @@ constexpr int slot_on_stack = -4;
 void try_choice(Program& p, int array) {
   p.push_back(instruction(BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, choice, slot_on_stack, 0));
   p.push_back(copy(BPF_REG_1, context));
-  p.push_back(instruction(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_2, BPF_PSEUDO_MAP_FD, 0, array));
+  p.push_back(instruction(BPF_LD | BPF_DW /* | BPF_IMM */, BPF_REG_2, BPF_PSEUDO_MAP_FD, 0, array));
   p.push_back({});  // the upper half of the immediate
   p.push_back(copy(BPF_REG_3, BPF_REG_10));
-  p.push_back(instruction(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, slot_on_stack));
+  p.push_back(instruction(BPF_ALU64 | BPF_ADD /* | BPF_K */, BPF_REG_3, 0, 0, slot_on_stack));
   p.push_back(set(BPF_REG_4, 0));
   p.push_back(instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_sk_select_reuseport));
   p.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, 2, 0));

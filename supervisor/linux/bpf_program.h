@@ -8,6 +8,8 @@
 
 namespace graced {
 
+inline constexpr unsigned most_choices = 1024;
+
 // What becomes of the connections in the accept queue of a socket that is closed.
 enum class Queued {
   migrate,  // to one that the program chooses (Linux 5.14)
@@ -20,7 +22,7 @@ Fd make_socket_array(unsigned slots);
 void put_into(int array, unsigned slot, int socket);
 
 // eBPF: one of these slots by the hash of the connection; if that socket is gone, another one of them;
-// if all of them are gone, the kernel's own choice. 1 to 1024 slots.
+// if all of them are gone, the kernel's own choice. 1 to most_choices.
 Fd load_choice(int array, std::span<const unsigned> slots, Queued queued);
 
 // eBPF: nobody. A client is refused at once.
@@ -31,7 +33,7 @@ Fd load_refusal(Queued queued);
 void attach_program(int socket, int program);
 
 // Classic BPF, which needs no privilege: one of these sockets at random, by where they stand in the
-// kernel's list of the group. A place that does not exist means the kernel's own choice. 1 to 1024.
+// kernel's list of the group. A place that does not exist means the kernel's own choice. 1 to most_choices.
 void attach_places(int socket, std::span<const unsigned> places);
 
 // A filter on one listening socket: attempts to connect are not heard; what is half open completes.

@@ -338,8 +338,8 @@ unsigned ConnectionWatch::State::close_idle(Duration at_least) {
   return closed;
 }
 
-ConnectionWatch::ConnectionWatch(pid_t worker, std::vector<Socket> listening, std::optional<std::string> cgroup,
-                                 bool handshakes_move)
+ConnectionWatch::ConnectionWatch(pid_t worker, const std::vector<Socket>& listening,
+                                 const std::optional<std::string>& cgroup, bool handshakes_move)
     : state_(std::make_unique<State>(worker, listening, cgroup, handshakes_move)) {}
 
 ConnectionWatch::~ConnectionWatch() = default;

@@ -42,7 +42,7 @@ class ConnectionWatch {
   // another user's can be counted at all.
   // `handshakes_move`: those that are half open when a socket is closed go to a chosen one, as with
   // SteeringProbe::migrates. So they are not waited for, which would take 20 ms to begin with.
-  ConnectionWatch(pid_t worker, std::vector<Socket> listening, std::optional<std::string> cgroup,
+  ConnectionWatch(pid_t worker, const std::vector<Socket>& listening, const std::optional<std::string>& cgroup,
                   bool handshakes_move = false);
   ~ConnectionWatch();
   ConnectionWatch(const ConnectionWatch&) = delete;

@@ -11,7 +11,7 @@
 namespace graced {
 namespace {
 
-constexpr unsigned array_size = 1024;  // 8 kB of kernel memory
+constexpr unsigned array_size = most_choices;  // 8 kB of kernel memory
 
 ino_t inode_of(int fd) {
   struct stat s {};

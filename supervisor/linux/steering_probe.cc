@@ -104,8 +104,7 @@ Result result_of(SteeringMeans means) {
     if (!result.directs) result.refusal = "new connections go elsewhere all the same";
   } catch (const std::system_error& error) {
     result.refusal = error.what();
-    if (error.code() == std::errc::operation_not_permitted || error.code() == std::errc::permission_denied)
-      result.refusal += ": needs CAP_BPF";
+    if (error.code() == std::errc::operation_not_permitted) result.refusal += ": needs CAP_BPF";
     if (error.code() == std::errc::function_not_supported)
       result.refusal += ": the kernel has no CONFIG_BPF_SYSCALL";
   }
