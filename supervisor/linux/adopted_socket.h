@@ -11,7 +11,7 @@
 
 namespace graced {
 
-class AdoptedName;
+struct AdoptedName;
 struct SocketAddress;
 
 struct AdoptedSocket {
@@ -41,7 +41,7 @@ struct AdoptedSocket {
 // What AdoptedSocket::key would be for this bound socket, if a worker's were bound to the same address.
 // Empty for what is not handed off (other types, unbound).
 std::string group_key(int fd);
-std::string group_key(int fd, const SocketAddress& about_to_be_bound);
+std::string group_key(int fd, const SocketAddress& address);  // that it is about to be bound to
 
 ino_t inode_of(int fd);  // 0: no descriptor
 

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <exception>
 #include <utility>
 
 #include "core/printable.h"
@@ -90,25 +91,29 @@ void Adoption::answer() {
     const AdoptionRequest request = request_of(*asked);
     bound_ = 0;
     Verdict verdict;
-    switch (request.call) {
-      case AdoptionRequest::Call::bind:
-        verdict = on_bind(request);
-        break;
-      case AdoptionRequest::Call::listen:
-        verdict = on_listen(request);
-        break;
-      case AdoptionRequest::Call::unlink:
-        verdict = on_unlink(request);
-        break;
-      case AdoptionRequest::Call::other:
-        break;
-    }
+    try {
+      verdict = verdict_on(request);
+    } catch (const std::exception& error) { note(error.what()); }
     if (!verdict) {
       notifications_.pass(request.id);
     } else if (!notifications_.answer(request.id, *verdict) && bound_ != 0) {
       unanswered_ = bound_;
     }
   }
+}
+
+Adoption::Verdict Adoption::verdict_on(const AdoptionRequest& request) {
+  switch (request.call) {
+    case AdoptionRequest::Call::bind:
+      return on_bind(request);
+    case AdoptionRequest::Call::listen:
+      return on_listen(request);
+    case AdoptionRequest::Call::unlink:
+      return on_unlink(request);
+    case AdoptionRequest::Call::other:
+      break;
+  }
+  return std::nullopt;
 }
 
 Adoption::Verdict Adoption::on_bind(const AdoptionRequest& request) {
@@ -223,7 +228,11 @@ Adoption::Verdict Adoption::on_listen(const AdoptionRequest& request) {
     const bool ours = std::ranges::any_of(predeclared_, [&](const auto& p) { return inode_of(p.fd) == inode; });
     const AddressKind kind = kind_of(socket.get());
     const int type = option_of(socket.get(), SO_TYPE);
-    if (!ours && (type == SOCK_STREAM || type == SOCK_SEQPACKET)) pass(bound_address(socket.get(), kind));
+    SocketAddress local;
+    if (!ours && (type == SOCK_STREAM || type == SOCK_SEQPACKET) &&
+        ::getsockname(socket.get(), local.get(), &local.length) == 0) {
+      pass(address_text(local, kind));
+    }
     return std::nullopt;
   }
   // Of ours, the queue is as long as we have said.

@@ -62,6 +62,7 @@ class Adoption {
  private:
   // What the worker's call returns: 0 or an errno; nullopt: what the kernel says when it does it.
   using Verdict = std::optional<int>;
+  Verdict verdict_on(const AdoptionRequest& request);
   Verdict on_bind(const AdoptionRequest& request);
   Verdict on_listen(const AdoptionRequest& request);
   Verdict on_unlink(const AdoptionRequest& request);

@@ -70,7 +70,7 @@ std::string beside(const Fd& directory, const std::string& file, std::uint64_t g
   for (int attempt = 1;; ++attempt) {
     const std::string suffix =
         attempt == 1 ? fmt::format(".g{}", generation) : fmt::format(".g{}-{}", generation, attempt);
-    const std::string name = file.substr(0, longest - suffix.size()) + suffix;
+    std::string name = file.substr(0, longest - suffix.size()) + suffix;
     struct stat found {};
     if (::fstatat(directory.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0 || attempt == 1000)
       return name;

@@ -121,7 +121,7 @@ void WorkerView::return_rights() noexcept {
     ::setfsgid(::getegid());
     if (own_groups() != own_groups_) set_groups(own_groups_);
   }
-  ::umask(own_umask_);
+  if (own_umask_) ::umask(*own_umask_);
 }
 
 void WorkerView::return_place() noexcept {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,7 @@ class WorkerView {
   bool entered_ = false;
   Fd own_root_;  // only where the worker's is another
   Fd own_directory_;
-  mode_t own_umask_ = 0;
+  std::optional<mode_t> own_umask_;
   bool rights_taken_ = false;
   std::vector<gid_t> own_groups_;
 };

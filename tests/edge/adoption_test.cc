@@ -425,6 +425,9 @@ TEST_CASE("nonsense is answered as the kernel would answer it") {
     hear(::listen(ends[0], 1));
     hear(::listen(::socket(AF_INET, SOCK_DGRAM, 0), 1));
     hear(::listen(local, 1));
+    const int nameless = ::socket(AF_ALG, SOCK_SEQPACKET, 0);
+    hear(nameless);
+    hear(::listen(nameless, 1));
     hear(::unlink(static_cast<const char*>(nowhere)));
     hear(::unlink(""));
     hear(::unlink("/"));
