@@ -218,8 +218,11 @@ void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity&
 
 void ConnectionWatch::State::count_tcp_from_list(By way, Connections& c) {
   const auto within = way == By::cgroup ? cgroup : std::nullopt;
+  const bool may_be_twice = places.protocols.size() > 1;
+  std::unordered_set<ino_t> counted;
   list->each_tcp(places, {established | left_by_client, within, true}, [&](const TcpSeen& s) {
     if (s.inode == 0 || (!within && !open.contains(s.inode)) || !is_ours({AF_INET, s.local, {}})) return;
+    if (may_be_twice && !counted.insert(s.inode).second) return;
     const TcpActivity untold{Activity::busy, Duration::zero()};
     add(c, s.inode, s.info ? activity_of(s.counts, *s.info, quick_acks) : untold);
   });

@@ -21,8 +21,10 @@ namespace graced {
 
 // What is asked for: sockets bound to one of these local ports.
 struct TcpPlaces {
-  std::set<int> protocols;  // IPPROTO_TCP; IPPROTO_MPTCP, of which there is no tcp_info
-  std::set<int> families;   // AF_INET; AF_INET6, where IPv4 connections of dual-stack sockets are as well
+  // IPPROTO_TCP; and before it IPPROTO_MPTCP, of which there is no tcp_info, and which the list of TCP has
+  // again, with the same inode.
+  std::set<int, std::greater<>> protocols;
+  std::set<int> families;  // AF_INET; AF_INET6, where IPv4 connections of dual-stack sockets are as well
   std::set<std::uint16_t> ports;
 
   bool empty() const { return ports.empty(); }

@@ -66,10 +66,14 @@ TcpActivity activity_of(const TcpCounts& counts, const tcp_info& info, bool quic
 TcpActivity activity_of(int fd, bool quick_acks) {
   tcp_info info{};
   socklen_t size = sizeof info;
+  int protocol = 0;
+  socklen_t protocol_size = sizeof protocol;
   int unread = 0;
   int unacknowledged = 0;
   // What is unread is asked last: nothing that came before goes unseen.
-  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 || ::ioctl(fd, SIOCOUTQ, &unacknowledged) < 0 ||
+  // Of an MPTCP connection TCP_INFO tells of one part only.
+  if (::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &protocol_size) < 0 || protocol != IPPROTO_TCP ||
+      ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 || ::ioctl(fd, SIOCOUTQ, &unacknowledged) < 0 ||
       ::ioctl(fd, SIOCINQ, &unread) < 0) {
     return {Activity::busy, Duration::zero()};
   }

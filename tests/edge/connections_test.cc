@@ -370,6 +370,44 @@ TEST_CASE("several addresses are counted together") {
   CHECK(wait_until([&] { return watch.look().idle == 4; }));
 }
 
+TEST_CASE("connections of an MPTCP listener are counted, whichever of the two their client speaks") {
+  constexpr int mptcp = 262;
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, mptcp));
+  if (!listener) {
+    MESSAGE("skipped: no MPTCP in this kernel");
+    return;
+  }
+  sockaddr_in where{};
+  socklen_t length = sizeof where;
+  where.sin_family = AF_INET;
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* const name = reinterpret_cast<sockaddr*>(&where);
+  REQUIRE(::bind(listener.get(), name, length) == 0);
+  REQUIRE(::listen(listener.get(), 1024) == 0);
+  REQUIRE(::getsockname(listener.get(), name, &length) == 0);
+  const LineServer worker({listener.get()});
+  ConnectionWatch watch(worker.pid(), sockets({&listener}), std::nullopt);
+
+  // By descriptor first, then from the list.
+  std::vector<Fd> clients;
+  for (const unsigned wanted : {2U, 600U}) {
+    while (clients.size() < wanted) {
+      clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, clients.size() % 2 == 0 ? mptcp : 0));
+      REQUIRE(::connect(clients.back().get(), name, length) == 0);
+      Watched::ask(clients.back());
+    }
+    Connections c;
+    CHECK(wait_until([&] {
+      c = watch.look();
+      return c.busy + c.idle == wanted && c.queued == 0;
+    }));
+    CHECK(c.busy + c.idle == wanted);
+    CHECK(c.busy >= wanted / 2);  // of MPTCP it cannot be told
+  }
+  clients.clear();
+  CHECK(wait_until([&] { return watch.look().done(); }));
+}
+
 TEST_CASE("without netlink the same is counted by descriptors") {
   const TempDirectory scratch;
   const UnixListener by_path(scratch / "server.sock");
