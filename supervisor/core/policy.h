@@ -26,9 +26,10 @@ struct Policy {
   Duration ready_after = 0s;         // with ReadyRule::after
   Duration ready_timeout = 30s;      // from exec to readiness; as long again for --check before
   DrainRule drain = DrainRule::signal;
-  Duration drain_timeout = 60s;      // from the drain signal to SIGKILL; with DrainRule::idle, to that signal
-  Duration drain_grace = 5s;         // with DrainRule::idle: from the signal to SIGKILL, but no longer
-                                     // than drain_timeout
+  Duration drain_timeout = 60s;      // from the drain signal to SIGKILL; with DrainRule::idle, until what is
+                                     // left of its connections is closed (the last call)…
+  Duration last_call = 1s;           // …then so long to the signal, a quarter of drain_timeout at most…
+  Duration drain_grace = 5s;         // …and so long to SIGKILL, drain_timeout at most
   Duration stop_timeout = 30s;       // until SIGKILL when graced itself stops
   unsigned max_draining = 8;         // generations; the oldest is hammered beyond it, at least 1…
   Duration max_draining_grace = 1s;  // …but not before it has drained for this long: quick reloads

@@ -76,8 +76,18 @@ void Supervisor::promote(Instant now) {
   actions_.push_back(Switch{*serving_});
   for (Worker& w : workers_) {
     if (w.generation != old || !w.works()) continue;
-    let_go(w, old_policy.drain, old_policy.drain_timeout,
-           std::min(old_policy.drain_grace, old_policy.drain_timeout), now);
+    const Duration limit = old_policy.drain_timeout;
+    switch (old_policy.drain) {
+      case DrainRule::signal:
+        leave(w, limit, now);
+        break;
+      case DrainRule::idle: {
+        const Duration last_call = std::min(old_policy.last_call, limit / 4);
+        const Duration until_signal = limit == infinity ? infinity : limit + last_call;
+        retire(w, until_signal, last_call, std::min(old_policy.drain_grace, limit), now);
+        break;
+      }
+    }
   }
   enforce_max_draining(now);
   if (old) record(*rollout_, true, "", now);
@@ -246,21 +256,12 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
   delay->second = delay->second > limit / 2 ? limit : delay->second * 2;
 }
 
-void Supervisor::let_go(Worker& worker, DrainRule rule, Duration limit, Duration grace, Instant now) {
-  switch (rule) {
-    case DrainRule::signal:
-      leave(worker, limit, now);
-      break;
-    case DrainRule::idle:
-      retire(worker, limit, grace, now);
-      break;
-  }
-}
-
-void Supervisor::retire(Worker& worker, Duration limit, Duration grace, Instant now) {
+// limit: until the drain signal, the last call within.
+void Supervisor::retire(Worker& worker, Duration limit, Duration last_call, Duration grace, Instant now) {
   worker.state = WorkerState::retiring;
   worker.since = now;
   worker.deadline = after(now, limit);
+  worker.last_call = last_call;
   worker.grace = grace;
   actions_.push_back(Retire{worker.id});
 }
@@ -288,11 +289,14 @@ void Supervisor::enforce_max_draining(Instant now) {
   for (; draining.size() > policy_.max_draining; draining.erase(draining.begin())) {
     for (Worker& w : workers_) {
       if (!w.leaves() || w.generation != *draining.begin()) continue;
-      const Instant limit = after(w.since, policy_.max_draining_grace);
+      // One that has not even been told has that time from now on.
+      const bool retiring = w.state == WorkerState::retiring;
+      const Instant limit = after(retiring ? now : w.since, policy_.max_draining_grace);
       if (limit > now) {
         w.deadline = std::min(w.deadline, limit);
-      } else if (w.state == WorkerState::retiring) {
-        leave(w, w.grace, now);  // it has not even been told
+        w.last_call = std::min(w.last_call, policy_.max_draining_grace / 4);
+      } else if (retiring) {
+        leave(w, w.grace, now);
       } else {
         kill(w, now);
       }
@@ -323,15 +327,25 @@ void Supervisor::begin_stop(int exit_status, std::string why, Instant now) {
   if (rollout_) abandon("graced is stopping", now);
   if (queued_) answer(std::exchange(queued_, std::nullopt)->askers, false, "graced is stopping");
 
-  // stop_timeout is the end of it, so a retiring worker's grace is part of that time.
+  // stop_timeout is the end of it, so a retiring worker's last call and grace are part of that time.
   const Duration limit = policy_.stop_timeout;
   for (Worker& w : workers_) {
     const Duration grace = std::min(w.leaves() ? w.grace : policy_.drain_grace, limit / 2);
-    const Duration untold = limit == infinity ? infinity : limit - grace;
-    if (w.works()) let_go(w, policy_.drain, policy_.drain == DrainRule::idle ? untold : limit, grace, now);
+    const Duration until_signal = limit == infinity ? infinity : limit - grace;
+    if (w.works()) {
+      switch (policy_.drain) {
+        case DrainRule::signal:
+          leave(w, limit, now);
+          break;
+        case DrainRule::idle:
+          retire(w, until_signal, std::min(policy_.last_call, limit / 8), grace, now);
+          break;
+      }
+    }
     if (w.state == WorkerState::retiring) {
       w.grace = grace;
-      w.deadline = std::min(w.deadline, after(now, untold));
+      w.last_call = std::min(w.last_call, limit / 8);
+      w.deadline = std::min(w.deadline, after(now, until_signal));
     } else if (w.state == WorkerState::draining) {
       w.deadline = std::min(w.deadline, after(now, limit));
     }
@@ -466,10 +480,16 @@ Status Supervisor::status() const {
   s.serving = serving_;
   if (rollout_) s.candidate = rollout_->generation;
   for (const Worker& w : workers_) {
-    const Instant killed_at = !w.leaves()                            ? no_deadline
-                              : w.state == WorkerState::retiring ? after(w.deadline, w.grace)
-                                                                 : w.deadline;
-    s.workers.push_back({w.id, w.generation, w.slot, w.state, w.since, w.deadline, killed_at});
+    const bool retiring = w.state == WorkerState::retiring;
+    const bool ends = retiring && w.deadline != no_deadline;
+    s.workers.push_back({.worker = w.id,
+                         .generation = w.generation,
+                         .slot = w.slot,
+                         .state = w.state,
+                         .since = w.since,
+                         .deadline = w.deadline,
+                         .last_call = ends ? w.deadline - w.last_call : no_deadline,
+                         .killed_at = ends ? after(w.deadline, w.grace) : w.leaves() ? w.deadline : no_deadline});
   }
   s.last_reload = last_reload_;
   s.reloads = reloads_;

@@ -84,8 +84,7 @@ class Supervisor {
 
   void spawn(GenerationId generation, unsigned slot, Instant now);
   void become_ready(Worker& worker, Instant now);
-  void let_go(Worker& worker, DrainRule rule, Duration limit, Duration grace, Instant now);
-  void retire(Worker& worker, Duration limit, Duration grace, Instant now);
+  void retire(Worker& worker, Duration limit, Duration last_call, Duration grace, Instant now);
   void leave(Worker& worker, Duration limit, Instant now);
   void kill(Worker& worker, Instant now);
   void lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now);

@@ -27,7 +27,9 @@ struct Worker {
   Instant deadline = no_deadline;  // of starting (or of `--ready after`), retiring and draining
   bool said_ready = false;         // READY=1, whenever it came
 
-  // How long it may take from the drain signal on, if that comes later than the rest.
+  // Of a retiring one: how long before its deadline what is left of its connections is closed, and how
+  // long it may take from the drain signal on.
+  Duration last_call = 0s;
   Duration grace = 0s;
 
   bool works() const { return state == WorkerState::starting || state == WorkerState::ready; }

@@ -5,7 +5,9 @@ namespace graced {
 
 namespace {
 
-Policy idle(Policy p = {}) {
+// Stories that do not say so know no last call.
+Policy idle(Policy p = {.last_call = 0s}) {
+  if (p.last_call == Policy{}.last_call) p.last_call = 0s;
   p.drain = DrainRule::idle;
   return p;
 }
@@ -71,6 +73,45 @@ TEST_CASE("connections that do not end: told to leave at the drain timeout, kill
   CHECK(s.last.empty());
   s.passes(1ns);
   CHECK(the<Kill>(s.last).worker == old);
+}
+
+TEST_CASE("at the drain timeout what is left of the connections is closed, and the signal comes a little later") {
+  Story s = serving(idle({.drain_timeout = 20s, .last_call = 900ms}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  CHECK(s.last_call(old) == s.now + 20s);
+  CHECK(s.deadline(old) == s.now + 20s + 900ms);
+  s.passes(20s + 900ms - 1ns);
+  CHECK(s.last.empty());
+  s.passes(1ns);
+  CHECK(the<Drain>(s.last).worker == old);
+  CHECK(s.last_call(old) == no_deadline);
+}
+
+TEST_CASE("the last call takes a quarter of the drain timeout at most") {
+  Story s = serving(idle({.drain_timeout = 2s, .last_call = 900ms}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  CHECK(s.last_call(old) == s.now + 2s);
+  CHECK(s.deadline(old) == s.now + 2500ms);
+}
+
+TEST_CASE("whoever must make room has a last call too") {
+  Story s = serving(idle({.last_call = 900ms, .max_draining = 1, .max_draining_grace = 2s}));
+  const WorkerId first = s.newest();
+  s.reloads();
+  s.passes(10s);
+  s.reloads();
+  CHECK(s.deadline(first) == s.now + 2s);
+  CHECK(s.last_call(first) == s.now + 1500ms);
+}
+
+TEST_CASE("a stop has its last call within its timeout") {
+  Story s = serving(idle({.last_call = 900ms, .drain_grace = 5s, .stop_timeout = 30s}));
+  const WorkerId w = s.newest();
+  s.happens(StopAsked{nobody});
+  CHECK(s.last_call(w) == s.now + 25s - 900ms);
+  CHECK(s.deadline(w) == s.now + 25s);
 }
 
 TEST_CASE("the grace is never longer than the drain timeout") {

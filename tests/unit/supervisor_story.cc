@@ -175,6 +175,13 @@ Instant Story::deadline(WorkerId worker) const {
   return no_deadline;
 }
 
+Instant Story::last_call(WorkerId worker) const {
+  for (const WorkerStatus& w : supervisor.status().workers) {
+    if (w.worker == worker) return w.last_call;
+  }
+  return no_deadline;
+}
+
 std::string Story::phase() const {
   return std::string(to_text(supervisor.status().phase));
 }

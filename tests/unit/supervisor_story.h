@@ -69,6 +69,7 @@ struct Story {
   WorkerId newest(unsigned slot = 0) const;  // the last one started there
   std::string state(WorkerId worker) const;  // or "gone"
   Instant deadline(WorkerId worker) const;
+  Instant last_call(WorkerId worker) const;
   std::string phase() const;
   std::vector<WorkerId> serving() const;  // of the serving generation: starting or ready
   GenerationId serving_generation() const;

@@ -26,6 +26,7 @@ Policy Walk::any_policy() {
   p.ready_after = any<Duration>({0s, 10ms, 1s});
   p.ready_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, 30s, 30s, infinity});
   p.drain = any({DrainRule::signal, DrainRule::idle});
+  p.last_call = any<Duration>({0s, 1ms, 1s});
   p.drain_grace = any<Duration>({0s, 5ms, 5s});
   p.drain_timeout = any<Duration>({0s, 5ms, 1s, 60s, 60s, infinity});
   p.stop_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, infinity});

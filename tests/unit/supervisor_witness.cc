@@ -447,7 +447,8 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
 Instant Witness::time_of_retired(const WorkerStatus& w, const WorkerStatus& was) const {
   const Policy& policy = policy_of(w.generation);
   if (w.state == WorkerState::retiring)
-    return after(now_, stopping_ ? serving_policy().stop_timeout : policy.drain_timeout);
+    return after(after(now_, stopping_ ? serving_policy().stop_timeout : policy.drain_timeout),
+                 stopping_ ? 0s : std::min(policy.last_call, policy.drain_timeout / 4));
   const Instant after_grace =
       after(now_, stopping_ ? policy.drain_grace : std::min(policy.drain_grace, policy.drain_timeout));
   if (std::holds_alternative<WorkerIdle>(*event_) || stopping_) return std::max(was.deadline, after_grace);
