@@ -195,6 +195,7 @@ void Daemon::happens(Event event) {
     for (const Action& action : actions) {
       std::visit([this](const auto& a) { perform(a); }, action);
     }
+    keep_time_of_retired();
     tell_of_phase();
   }
   handling_ = false;
@@ -245,6 +246,13 @@ void Daemon::prepare_handoff(GenerationId generation, const Plan& plan) {
     if (s.switched) own.push_back(s.listener);
   }
   handoff_.opened(generation, std::move(own));
+}
+
+void Daemon::keep_time_of_retired() {
+  if (!handoff_.any_retired()) return;
+  for (const WorkerStatus& w : core_.status().workers) {
+    if (w.state == WorkerState::retiring) handoff_.retirement_ends(w.worker, w.last_call, w.deadline);
+  }
 }
 
 void Daemon::perform(const Switch& a) {

@@ -99,6 +99,7 @@ class Daemon : private ControlHandler {
   void perform(const Answer&);
   void perform(const Finished&);
   void prepare_handoff(GenerationId generation, const Plan& plan);
+  void keep_time_of_retired();
   void start_check(GenerationId generation);
   Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
                    const StderrPipe* pipe);

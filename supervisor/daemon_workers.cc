@@ -287,6 +287,8 @@ void Daemon::perform(const Retire& a) {
 void Daemon::perform(const Drain& a) {
   WorkerProcess* w = find(a.worker);
   if (!w) return;
+  if (const Retirement* retirement = handoff_.retirement(a.worker); retirement && !retirement->seen().done())
+    log_.warning(about(*w), "still has {}, and is told to leave", retirement->waits_for());
   handoff_.told_to_leave(a.worker);
   signal_process(w->pidfd, w->drain_signal);
   w->reported_ready = true;  // whether it is ready is of no interest any more

@@ -204,6 +204,13 @@ void Handoff::retire(WorkerId worker, Duration close_when_idle, std::optional<st
   look_soon();
 }
 
+void Handoff::retirement_ends(WorkerId worker, Instant last_call, Instant end) {
+  Charge* charge = find(worker);
+  if (!charge || !charge->retirement) return;
+  charge->retirement->ends(last_call, end);
+  look_soon();
+}
+
 void Handoff::told_to_leave(WorkerId worker) {
   Charge* charge = find(worker);
   if (!charge) return;
@@ -347,6 +354,10 @@ std::vector<Handoff::Address> Handoff::adopted_addresses(GenerationId generation
 const Retirement* Handoff::retirement(WorkerId worker) const {
   const Charge* charge = find(worker);
   return charge && charge->retirement ? &*charge->retirement : nullptr;
+}
+
+bool Handoff::any_retired() const {
+  return std::ranges::any_of(charges_, [](const Charge& c) { return c.retirement.has_value(); });
 }
 
 bool Handoff::adopted(WorkerId worker) const {

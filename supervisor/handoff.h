@@ -52,6 +52,9 @@ class Handoff {
   // and cgroup: see Retirement.
   void retire(WorkerId worker, Duration close_when_idle, std::optional<std::string> cgroup);
 
+  // When its connections are closed and until when it is waited for them, see Retirement::ends().
+  void retirement_ends(WorkerId worker, Instant last_call, Instant end);
+
   // Its connections are waited for no longer.
   void told_to_leave(WorkerId worker);
 
@@ -80,6 +83,7 @@ class Handoff {
   };
   std::vector<Address> adopted_addresses(GenerationId generation) const;
   const Retirement* retirement(WorkerId worker) const;  // null: it is not retiring
+  bool any_retired() const;
 
  private:
   struct Charge {

@@ -24,6 +24,10 @@ class Retirement {
 
   Instant next_look() const { return next_look_; }
 
+  // At `last_call` what is left is closed, busy or not, so that it is over by `end`. As long before that,
+  // connections are closed as soon as they pause. Either may change; no_deadline: never.
+  void ends(Instant last_call, Instant end);
+
   // True once nothing is left. Throws std::system_error if that cannot be told.
   bool look(Instant now);
 
@@ -31,10 +35,14 @@ class Retirement {
   std::string waits_for() const;  // "2 connections (1 idle), 3 queued"; empty: for nothing
 
  private:
+  bool close_up(Instant now);
+
   ConnectionWatch watch_;
   Duration close_when_idle_;
   Connections seen_;
   Instant next_look_;
+  Instant closing_time_ = no_deadline;  // from then on a short pause is enough
+  Instant last_call_ = no_deadline;
   bool done_before_ = false;
 };
 

@@ -111,6 +111,7 @@ struct ConnectionWatch::State {
 
   Connections look();
   unsigned close_idle(Duration at_least);
+  unsigned close_all();
   Fd taken(ino_t inode, SocketTaker& taker, bool& descriptors_are_new);
 
   Connections on_the_way();
@@ -142,6 +143,7 @@ struct ConnectionWatch::State {
   bool many = false;          // there were at the last look
   bool forbidden = false;     // to read or to take descriptors
   std::vector<Quiet> quiet;   // at the last look
+  std::vector<ino_t> counted;  // at the last look, TCP
   Instant looked_at;
   std::unordered_map<ino_t, Hindsight> hindsights;
   bool more_to_close = false;
@@ -205,6 +207,7 @@ Connections ConnectionWatch::State::on_the_way() {
 }
 
 void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity& seen) {
+  counted.push_back(inode);
   Hindsight& hindsight = hindsights.try_emplace(inode, seen).first->second;
   const TcpActivity activity = hindsight.judge(seen);
   c.quiet = std::min(c.quiet.value_or(infinity), activity.quiet);
@@ -255,6 +258,7 @@ void ConnectionWatch::State::count_by_asking(Connections& c, bool tcp, bool unix
 
 void ConnectionWatch::State::count(By way, Connections& c) {
   quiet.clear();
+  counted.clear();
   looked_at = std::chrono::steady_clock::now();
   const bool from_list = way != By::descriptor && tcp_list;
   if (from_list && !places.empty()) count_tcp_from_list(way, c);
@@ -341,6 +345,21 @@ unsigned ConnectionWatch::State::close_idle(Duration at_least) {
   return closed;
 }
 
+unsigned ConnectionWatch::State::close_all() {
+  if (looks == 0) look();
+  SocketTaker taker;
+  bool descriptors_are_new = false;
+  unsigned closed = 0;
+  for (const ino_t inode : counted) {
+    if (ended.contains(inode)) continue;
+    Fd fd = taken(inode, taker, descriptors_are_new);
+    if (!fd || !end_reading(std::move(fd))) continue;
+    ended.insert(inode);
+    ++closed;
+  }
+  return closed;
+}
+
 ConnectionWatch::ConnectionWatch(pid_t worker, const std::vector<Socket>& listening,
                                  const std::optional<std::string>& cgroup, bool handshakes_move)
     : state_(std::make_unique<State>(worker, listening, cgroup, handshakes_move)) {}
@@ -353,6 +372,10 @@ Connections ConnectionWatch::look() {
 
 unsigned ConnectionWatch::close_idle(Duration at_least) {
   return state_->close_idle(at_least);
+}
+
+unsigned ConnectionWatch::close_all() {
+  return state_->close_all();
 }
 
 Duration ConnectionWatch::pause() const {

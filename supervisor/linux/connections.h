@@ -62,6 +62,10 @@ class ConnectionWatch {
   // and pause() is short then. Returns how many. Throws as look() does, and where pidfd_getfd is refused.
   unsigned close_idle(Duration at_least);
 
+  // The same for every connection that the last look saw, busy or not: the worker can finish what it has
+  // read, though some servers take the end for a client that went away and drop it. Returns how many.
+  unsigned close_all();
+
   // When to look again: 20 ms after the first look, then twice as long each time up to 1 s; longer where
   // a look takes so long that more than 1.6 % of a processor would go into looking.
   Duration pause() const;

@@ -351,9 +351,10 @@ class UnderLoad(Adopted):
 
     def test_no_request_is_lost_over_many_reloads(self):
         port = free_port()
-        g = self.adopted("tcp:%d" % port, options=("--drain-idle", "100ms"))
+        g = self.adopted("tcp:%d" % port, options=("--drain-idle", "100ms", "--drain-timeout", "2s"))
         where = "127.0.0.1:%d" % port
         loads = [self.load("--clients", "3", where),
+                 self.load("--clients", "4", "--keep-alive", "--pause", "20ms", where),
                  self.load("--clients", "4", "--keep-alive", "--pause", "300ms", where)]
         before = None
         for i in range(20):

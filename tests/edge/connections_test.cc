@@ -305,6 +305,21 @@ TEST_CASE("idle connections come to an orderly end, busy ones get their answer")
   }
 }
 
+TEST_CASE("at the last call a busy connection gets its answer, and ends") {
+  Watched w;
+  const Fd busy = w.asked();
+  const Fd idle = w.asked();
+  say_for_sure(busy, "work");
+  CHECK(w.comes_to([](const Connections& c) { return c.busy == 1 && c.idle == 1; }));
+  CHECK(w.watch.close_all() == 2);
+  CHECK(w.watch.close_all() == 0);
+  CHECK(hear(idle).empty());
+  w.worker.finish();
+  CHECK(hear(busy) == "answer");
+  CHECK(hear(busy).empty());
+  CHECK(w.comes_to([](const Connections& c) { return c.done(); }));
+}
+
 TEST_CASE("a connection is not idle before its time, and not once it has been asked again since the look") {
   Watched w;
   const Fd client = w.asked();
