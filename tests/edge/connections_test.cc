@@ -305,7 +305,7 @@ TEST_CASE("idle connections come to an orderly end, busy ones get their answer")
   }
 }
 
-TEST_CASE("at the last call a busy connection gets its answer, and ends") {
+TEST_CASE("at the last call every connection ends in good order, busy or not") {
   Watched w;
   const Fd busy = w.asked();
   const Fd idle = w.asked();
@@ -314,9 +314,7 @@ TEST_CASE("at the last call a busy connection gets its answer, and ends") {
   CHECK(w.watch.close_all() == 2);
   CHECK(w.watch.close_all() == 0);
   CHECK(hear(idle).empty());
-  w.worker.finish();
-  CHECK(hear(busy) == "answer");
-  CHECK(hear(busy).empty());
+  CHECK(hear(busy).empty());  // this worker does not finish what nobody waits for any more
   CHECK(w.comes_to([](const Connections& c) { return c.done(); }));
 }
 
