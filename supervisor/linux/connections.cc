@@ -143,7 +143,7 @@ struct ConnectionWatch::State {
   bool many = false;          // there were at the last look
   bool forbidden = false;     // to read or to take descriptors
   std::vector<Quiet> quiet;   // at the last look
-  std::vector<ino_t> counted;  // at the last look, TCP
+  std::unordered_set<ino_t> counted;  // at the last look, TCP
   Instant looked_at;
   std::unordered_map<ino_t, Hindsight> hindsights;
   bool more_to_close = false;
@@ -207,7 +207,7 @@ Connections ConnectionWatch::State::on_the_way() {
 }
 
 void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity& seen) {
-  counted.push_back(inode);
+  counted.insert(inode);
   Hindsight& hindsight = hindsights.try_emplace(inode, seen).first->second;
   const TcpActivity activity = hindsight.judge(seen);
   c.quiet = std::min(c.quiet.value_or(infinity), activity.quiet);
@@ -222,10 +222,9 @@ void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity&
 void ConnectionWatch::State::count_tcp_from_list(By way, Connections& c) {
   const auto within = way == By::cgroup ? cgroup : std::nullopt;
   const bool may_be_twice = places.protocols.size() > 1;
-  std::unordered_set<ino_t> counted;
   list->each_tcp(places, {established | left_by_client, within, true}, [&](const TcpSeen& s) {
     if (s.inode == 0 || (!within && !open.contains(s.inode)) || !is_ours({AF_INET, s.local, {}})) return;
-    if (may_be_twice && !counted.insert(s.inode).second) return;
+    if (may_be_twice && counted.contains(s.inode)) return;
     const TcpActivity untold{Activity::busy, Duration::zero()};
     add(c, s.inode, s.info ? activity_of(s.counts, *s.info, quick_acks) : untold);
   });
