@@ -24,12 +24,6 @@ using namespace graced;
 
 namespace {
 
-bool root(const char* what) {
-  if (::geteuid() == 0) return true;
-  MESSAGE("skipped: ", what, " needs root");
-  return false;
-}
-
 // For good, as a process that was started by that user.
 void become_user(uid_t user) {
   const bool changed = ::setgroups(0, nullptr) == 0 && ::setgid(user) == 0 && ::setuid(user) == 0;
@@ -54,7 +48,7 @@ std::string said_by(const AdoptionMeans& means) {
 }  // namespace
 
 TEST_CASE("adoption is possible here, and trying it leaves nothing behind") {
-  if (!root("adoption without no_new_privs")) return;
+  if (!as_root("adoption without no_new_privs")) return;
   CHECK(in_child([] {
           std::string said = said_by(probe_adoption());
           if (::waitpid(-1, nullptr, WNOHANG) != -1 || errno != ECHILD) said += ", a child is left";
@@ -65,7 +59,7 @@ TEST_CASE("adoption is possible here, and trying it leaves nothing behind") {
 }
 
 TEST_CASE("without privileges adoption sets no_new_privs and says what that breaks") {
-  if (!root("to become another user")) return;
+  if (!as_root("to become another user")) return;
   const OwnNetwork network;
   CHECK(in_child([] {
           become_user(65534);
@@ -104,7 +98,7 @@ TEST_CASE("a second listener, as in a container runtime or below another graced,
 }
 
 TEST_CASE("without CAP_SYS_PTRACE workers of another user are left alone, with a word") {
-  if (!root("to become another user")) return;
+  if (!as_root("to become another user")) return;
   const OwnNetwork network;
   CHECK(in_child([] {
           drop_capability(CAP_SYS_PTRACE);
@@ -140,7 +134,7 @@ TEST_CASE("without CAP_SYS_PTRACE workers of another user are left alone, with a
 }
 
 TEST_CASE("an unprivileged graced that does not set no_new_privs is told by spawn what is missing") {
-  if (!root("to become another user")) return;
+  if (!as_root("to become another user")) return;
   CHECK(in_child([] {
           Launch launch = launch_of({"/bin/true"});
           become_user(65534);
@@ -152,7 +146,7 @@ TEST_CASE("an unprivileged graced that does not set no_new_privs is told by spaw
 
 TEST_CASE(
     "a spawned program is adopted, as another user with its setuid programs working, and sees nothing of it") {
-  if (!root("to become another user")) return;
+  if (!as_root("to become another user")) return;
   const OwnNetwork network;
   const std::string port = std::to_string(free_port());
   const std::string program =
@@ -180,7 +174,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a program spawned without privileges is adopted") {
-  if (!root("to become another user")) return;
+  if (!as_root("to become another user")) return;
   const OwnNetwork network;
   CHECK(in_child([] {
           become_user(65534);

@@ -28,7 +28,7 @@ constexpr int patience = 60'000;  // ms; a test that comes near it has failed
 [[noreturn]] void be_worker(int in, int out, const AdoptedWorker::Body& body, const WorkerTraits& traits) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGPIPE, SIG_DFL);
-  if (traits.no_new_privs) ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (traits.no_new_privs || ::geteuid() != 0) ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   const int listener = load_adoption_filter(adoption_filter(), traits.wait_killable);
   const WorkerSide side(in, out);
   side.say(listener >= 0 ? std::to_string(listener) : "refused");
@@ -162,6 +162,12 @@ Launch launch_of(std::vector<std::string> command) {
   launch.adoption = Launch::Adoption{&adoption_filter(), means.needs_no_new_privs, means.wait_killable};
   ::sigemptyset(&launch.signal_mask);
   return launch;
+}
+
+bool as_root(const std::string& what) {
+  if (::geteuid() == 0) return true;
+  MESSAGE("skipped: ", what, " takes root");
+  return false;
 }
 
 std::string outcome(long result) {

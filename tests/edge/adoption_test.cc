@@ -207,10 +207,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a worker of another user gets its address, privileged or not, beside one of graced's user") {
-  if (::geteuid() != 0) {
-    MESSAGE("skipped: needs root");
-    return;
-  }
+  if (!as_root("to become another user")) return;
   const OwnNetwork network;
   AdoptedNames names;
   const in_port_t privileged = network ? 80 : free_port();
