@@ -1,0 +1,20 @@
+"""Go's net/http: static binaries, which no preloaded library reaches, of 64 and of 32 bits."""
+from program import ProgramCase, built, main, setUpModule
+
+PORT = ("127.0.0.1", 8080)
+
+
+class Go(ProgramCase):
+    def test_go(self):
+        g = self.program(built("server"), ":8080")
+        self.two_generations_at_once(g, PORT)
+        self.reloads_lose_nothing(g, PORT)
+
+    def test_go_32_bit(self):
+        g = self.program(built("server-386"), "127.0.0.1:8080")
+        self.two_generations_at_once(g, PORT)
+        self.reloads_lose_nothing(g, PORT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""Reloads of programs that know nothing of graced, as Debian has them, under load. Each has a network of
+its own, so it can have its usual port."""
+import json, os, shutil, signal, socket, statistics, subprocess, sys, unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+import own_network
+from harness import Case, alive, main, wait_until
+
+SERVERS = os.path.join(HERE, "servers")
+BUILT = os.environ["GRACED_PROGRAMS"]
+LOAD = os.environ["GRACED_LOAD"]
+REDIS_LOAD = os.path.join(HERE, "redis_load.py")
+RELOADS = int(os.environ.get("GRACED_RELOADS", "8"))
+RESULTS = os.environ.get("GRACED_RESULTS")  # a line of JSON for each measurement goes there, for ./table
+
+# What nobody may ever see. A kept connection that ends before any byte of an answer is soft: clients have to
+# expect that of every server, and may ask again.
+HARD = ("refused", "reset", "eof", "partial", "timeout", "http", "body", "local")
+SOFT = ("reused_reset", "reused_eof")
+
+
+def setUpModule():
+    own_network.enter()
+
+
+def found(program):
+    """Where a program is; skips the test where it is not."""
+    path = shutil.which(program)
+    if not path:
+        raise unittest.SkipTest("%s is not installed" % program)
+    return path
+
+
+def built(name):
+    path = os.path.join(BUILT, name)
+    if not os.path.exists(path):
+        raise unittest.SkipTest("%s could not be built here" % name)
+    return path
+
+
+def parent(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return int(f.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+class Load:
+    """A load generator that runs until it is asked for its report."""
+
+    def __init__(self, case, where, *options, program=LOAD):
+        self.process = subprocess.Popen([program, "--time", "300s", "--timeout", "60s", "--follow", *options, where],
+                                        stdout=subprocess.PIPE, text=True)
+        case.addCleanup(self.close)
+
+    def began(self):
+        if not self.process.stdout.readline():  # the first answer, or its report
+            raise AssertionError("%s ended at once" % self.process.args)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def report(self):
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=90)
+        return json.loads(out.strip().splitlines()[-1])
+
+
+class HttpQuestion:
+    """A request in two parts: a worker that has the first one only has something to do."""
+    begun, rest = b"GET / HTTP/1.1\r\nHost: x\r\n", b"Connection: close\r\n\r\n"
+
+    @staticmethod
+    def answer(s):
+        text = b""
+        while part := s.recv(65536):
+            text += part
+        return text.partition(b"\r\n\r\n")[2].decode()
+
+
+class RedisQuestion:
+    begun, rest = b"*2\r\n$4\r\nINFO\r\n$6\r\n", b"server\r\n"
+
+    @staticmethod
+    def answer(s):
+        text = b""
+        while not text.endswith(b"\r\n\r\n") and b"process_id:" not in text:
+            part = s.recv(65536)
+            if not part:
+                break
+            text += part
+        return "pid %s" % text.decode().partition("process_id:")[2].split()[0]
+
+
+class ProgramCase(Case):
+    question = HttpQuestion
+    load_program = LOAD
+
+    def program(self, *command, options=(), **more):
+        """Nothing but the command. --drain-idle is short, so that no test is long; the file is for what
+        changes on the way."""
+        config = self.write("conf", "drain-timeout = 1min\n")
+        return self.graced("--drain-idle", "200ms", "--config", config, *options, options=(), command=command, **more)
+
+    def load(self, where, *options):
+        return Load(self, where, *options, program=self.load_program)
+
+    def begin(self, address):
+        """The first half of a question, on a connection of its own."""
+        s = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET, socket.SOCK_STREAM)
+        self.addCleanup(s.close)
+        s.settimeout(60)
+        s.connect(address)
+        s.sendall(self.question.begun)
+        return s
+
+    def finish(self, s):
+        s.sendall(self.question.rest)
+        answer = self.question.answer(s)
+        s.close()
+        return answer
+
+    def answer(self, address):
+        return self.finish(self.begin(address))
+
+    def answered_by(self, g, answer):
+        """The worker, a child of graced's, that answered or whose child did; None: a file did, as pid 0."""
+        self.assertRegex(answer, "^pid [0-9]")
+        pid = int(answer.split()[1])
+        while pid > 1 and parent(pid) != g.pid:
+            pid = parent(pid)
+        return pid or None
+
+    def one_serves(self, g):
+        return wait_until(lambda: len(g.workers()) == 1 and g.workers("ready"), g.said)[0]["pid"]
+
+    def reload(self, g):
+        r = g.reload()
+        self.assertEqual(r.returncode, 0, r.stderr + g.said())
+
+    def two_generations_at_once(self, g, address):
+        """While the old one has a request to finish every new connection goes to the new one."""
+        old = self.one_serves(g)
+        held = self.begin(address)
+        self.reload(g)
+        states = {w["pid"]: w["state"] for w in g.workers()}
+        self.assertEqual(states.pop(old), "draining")
+        (new, state), = states.items()
+        self.assertEqual(state, "ready")
+        for _ in range(20):
+            self.assertIn(self.answered_by(g, self.answer(address)), (new, None))
+        self.assertTrue(alive(old))
+        self.assertIn(self.answered_by(g, self.finish(held)), (old, None))
+        wait_until(lambda: not alive(old), g.said)
+
+    def reloads_lose_nothing(self, g, address, keep_alive=True):
+        """A connection for each request, kept ones with pauses, and then one that never pauses and so cannot
+        be closed in peace: it ends with the drain timeout."""
+        where = "unix:" + address if isinstance(address, str) else "%s:%d" % address
+        how = () if self.load_program != LOAD else ("--expect", "pid ")
+        loads = {"short": self.load(where, "--clients", "2", "--pause", "5ms", *how)}
+        if keep_alive:
+            loads["kept"] = self.load(where, "--keep-alive", "--clients", "8", "--pause", "1000ms", *how)
+        for load in loads.values():
+            load.began()
+
+        took = []
+        for left in reversed(range(RELOADS)):
+            if left == 0:
+                self.write("conf", "drain-timeout = 500ms\n")
+            self.reload(g)
+            took.append(g.status()["last_reload"]["took_s"])
+            if left % 2:
+                self.one_serves(g)  # the others follow while an older one still drains
+        if keep_alive:
+            loads["busy"] = self.load(where, "--keep-alive", "--clients", "1", *how)
+            loads["busy"].began()
+            for _ in range(2):
+                self.reload(g)
+                self.one_serves(g)
+        self.one_serves(g)
+        reports = {kind: load.report() for kind, load in loads.items()}
+        self.judge(g, reports, took)
+        self.assertEqual(g.status()["pid"], g.pid)
+        self.assertEqual(g.end(), 0)
+        self.assert_nothing_left(g)
+
+    def judge(self, g, reports, took):
+        counted = {kind: sum(r["failures"][kind] for r in reports.values()) for kind in HARD + SOFT}
+        result = {"program": self.id().split(".")[-1].removeprefix("test_"), "reloads": len(took),
+                  **{kind: r["answered"] for kind, r in reports.items()},
+                  "failures": {kind: n for kind, n in counted.items() if n},
+                  "median_s": statistics.median(took)}
+        print(json.dumps(result), file=sys.stderr)
+        if RESULTS:
+            with open(RESULTS, "a") as f:
+                f.write(json.dumps(result) + "\n")
+        for kind, report in reports.items():
+            self.assertGreater(report["answered"], 8, kind)
+            # The one that never pauses may be in the middle of an answer when its worker has to go.
+            never = [f for f in HARD if (kind, f) != ("busy", "partial")]
+            self.assertEqual({f: report["failures"][f] for f in never if report["failures"][f]}, {},
+                             "%s: %s\n%s" % (kind, report, g.said()))

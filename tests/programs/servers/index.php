@@ -1,0 +1,3 @@
+<?php
+// php -S HOST:PORT index.php
+echo "pid ", getmypid(), "\n";
