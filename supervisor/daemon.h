@@ -84,6 +84,7 @@ class Daemon : private ControlHandler {
   void listener_shut(const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why);
   void look();  // at workers that are not ready yet
   void look_at(WorkerProcess& worker, Instant now);
+  bool has_gone_on(const WorkerProcess& worker) const;
   bool seen_listening(const WorkerProcess& worker, Instant now);
   Duration must_be_seen_for(const WorkerProcess& worker) const;
   void look_soon(Instant when);

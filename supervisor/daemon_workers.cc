@@ -1,5 +1,6 @@
 // The daemon's hands on processes: starting, hearing, watching, ending and reaping them.
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ namespace {
 // processor, and by the clock.
 constexpr Duration believe_after_running = 1ms;
 constexpr Duration believe_after = 20ms;
+constexpr int looks_at_once = 4;
 
 // How long a worker must be seen listening.
 constexpr Duration listening_for = 20ms;
@@ -206,9 +208,9 @@ void Daemon::look() {
 }
 
 // A worker that says READY=1 and dies at once must not cost the one that serves. So it is believed
-// when it has come to rest (having said what it had to say, it waits for work), or when it has
-// survived for a while: the time it ran counts, for on a crowded machine it may not have run at all
-// since. The usual worker rests before we have read its message.
+// when it has come to rest (having said what it had to say, it waits for work), be it between two of our
+// looks, or when it has survived for a while: the time it ran counts, for on a crowded machine it may not
+// have run at all since. The usual worker rests within microseconds, so it is given those before we sleep.
 void Daemon::look_at(WorkerProcess& worker, Instant now) {
   if (worker.reported_ready) return;
   const WorkerId id = worker.id;
@@ -216,15 +218,20 @@ void Daemon::look_at(WorkerProcess& worker, Instant now) {
 
   if (worker.said_ready) {
     const Duration waited = now - *worker.said_ready;
-    const Rest rest = rest_of(worker.pid);
+    Rest rest = rest_of(worker.pid);
+    for (int i = 0; i < looks_at_once && rest == Rest::busy && waited == 0ms; ++i) {
+      ::sched_yield();
+      rest = rest_of(worker.pid);
+    }
     const bool sender_rests =
         worker.ready_sender == worker.pid || rest_of(worker.ready_sender) == Rest::resting;
     if (rest == Rest::exiting) return;  // reap() will tell
     const bool rests = rest == Rest::resting && sender_rests;
-    if (!rests && !worker.run_when_ready) worker.run_when_ready = time_run(worker.pid);
-    const bool ran_on = !rests && worker.ready_sender == worker.pid &&
-                        time_run(worker.pid) - *worker.run_when_ready >= believe_after_running;
-    if (rests || ran_on || waited >= believe_after) {
+    if (!rests && !worker.run_when_ready) {
+      worker.run_when_ready = time_run(worker.pid);
+      worker.rested_when_ready = times_rested(worker.pid);
+    }
+    if (rests || waited >= believe_after || has_gone_on(worker)) {
       worker.reported_ready = true;
       happens(WorkerReady{id});
       return;
@@ -266,6 +273,15 @@ Duration Daemon::must_be_seen_for(const WorkerProcess& worker) const {
   // only of one that rests for long.
   const bool first = !core_.status().serving && plans_.at(worker.generation).sockets.empty();
   return first && !handoff_.bound_anything(worker.id) ? nothing_bound_for : listening_for;
+}
+
+// Since it was first looked at after its READY=1.
+bool Daemon::has_gone_on(const WorkerProcess& worker) const {
+  if (worker.ready_sender != worker.pid) return false;
+  const auto rested = times_rested(worker.pid);
+  const bool again = rested && worker.rested_when_ready && *rested > *worker.rested_when_ready;
+  if (again && rest_of(worker.pid) != Rest::exiting) return true;
+  return time_run(worker.pid) - *worker.run_when_ready >= believe_after_running;
 }
 
 void Daemon::look_soon(Instant when) {
@@ -355,8 +371,8 @@ void Daemon::worker_gone(const siginfo_t& info) {
   Exit exit = exit_of(info);
   const Status status = core_.status();
   const auto known = std::ranges::find(status.workers, gone.id, &WorkerStatus::worker);
-  const bool expected = known != status.workers.end() &&
-                        known->state != WorkerState::starting && known->state != WorkerState::ready;
+  const bool expected = known != status.workers.end() && known->state != WorkerState::starting &&
+                        known->state != WorkerState::ready;
   const std::string age = to_rough_text(monotonic_now() - gone.started);
   if (expected) {
     log_.info(about(gone), "{} after {}", exit.how, age);

@@ -34,6 +34,17 @@ std::optional<ProcessStat> parse_stat(const std::string& text) {
   return s;
 }
 
+std::optional<std::uint64_t> parse_times_rested(std::string_view status) {
+  const auto value_of = [&](std::string_view key) -> std::optional<std::uint64_t> {
+    const std::size_t at = status.find(key);
+    if (at == std::string_view::npos) return std::nullopt;
+    const std::string_view value = status.substr(at + key.size());
+    return number<std::uint64_t>(value.substr(0, value.find('\n')));
+  };
+  if (value_of("\nThreads:\t") != 1) return std::nullopt;
+  return value_of("\nvoluntary_ctxt_switches:\t");
+}
+
 std::vector<pid_t> parse_children(std::string_view text) {
   std::vector<pid_t> found;
   for (std::size_t at = 0; at < text.size();) {

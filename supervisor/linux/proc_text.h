@@ -24,6 +24,9 @@ struct ProcessStat {
 };
 std::optional<ProcessStat> parse_stat(const std::string& text);
 
+// The voluntary switches in /proc/PID/status, of a process with one thread.
+std::optional<std::uint64_t> parse_times_rested(std::string_view status);
+
 std::vector<pid_t> parse_children(std::string_view text);  // of task/TID/children
 
 // Of environ: the last of each kind counts.

@@ -77,6 +77,10 @@ Rest rest_of(pid_t pid) {
   return busy ? Rest::busy : Rest::resting;
 }
 
+std::optional<std::uint64_t> times_rested(pid_t pid) {
+  return parse_times_rested(contents_of(fmt::format("/proc/{}/status", pid)).value_or(""));
+}
+
 Duration time_run(pid_t pid) {
   const std::string text = contents_of(fmt::format("/proc/{}/schedstat", pid)).value_or("");
   std::int64_t nanoseconds = 0;
