@@ -93,7 +93,7 @@ int Daemon::run() {
   for (const std::string& note : first_options_.notes) log_.warning("{}", note);
   try {
     happens(ReloadAsked{nobody});
-    if (core_.status().phase == Phase::finished) return exit_status_;
+    if (status_.phase == Phase::finished) return exit_status_;
     if (!loop_.made()) notify_.wait(quick_word);
     attend();
     loop_.run();
@@ -120,16 +120,18 @@ void Daemon::attend() {
 
 void Daemon::listen_to_signals() {
   const auto on = [this](int signo, std::function<void()> handler) {
-    signals_.push_back(loop_.on_signal(signo, Turn::signal, std::move(handler)));
+    signals_.push_back(loop_.on_signal(signo, Turn::signal, [this, handler = std::move(handler)] {
+      const StderrWatch::Later later(stderr_);
+      handler();
+    }));
   };
   on(SIGHUP, [this] {
-    const StderrWatch::Later later(stderr_);
     log_.info("reload asked by SIGHUP");
     happens(ReloadAsked{nobody});
   });
   for (const int signo : {SIGTERM, SIGINT, SIGQUIT}) {
     on(signo, [this, signo] {
-      const bool again = core_.status().phase == Phase::stopping;
+      const bool again = status_.phase == Phase::stopping;
       log_.info("SIG{} received: {}", signal_name(signo), again ? "not waiting any longer" : "stopping");
       happens(StopAsked{nobody});
     });
@@ -159,16 +161,19 @@ void Daemon::keep_watchdog_quiet() {
 // ---- the control socket ----------------------------------------------------------------------
 
 void Daemon::reload(RequestId by) {
+  const StderrWatch::Later later(stderr_);
   log_.info("reload asked at the control socket");
   happens(ReloadAsked{by});
 }
 
 void Daemon::stop(RequestId by) {
+  const StderrWatch::Later later(stderr_);
   log_.info("stop asked at the control socket");
   happens(StopAsked{by});
 }
 
 unsigned Daemon::hammer() {
+  const StderrWatch::Later later(stderr_);
   log_.info("hammer asked at the control socket");
   killed_ = 0;
   happens(HammerAsked{});
@@ -191,6 +196,7 @@ void Daemon::happens(Event event) {
     const Event next = std::move(inbox_.front());
     inbox_.pop_front();
     const std::vector<Action> actions = core_.handle(next, monotonic_now());
+    status_ = core_.status();
     tell_of_workers();
     for (const Action& action : actions) {
       std::visit([this](const auto& a) { perform(a); }, action);
@@ -205,7 +211,7 @@ void Daemon::happens(Event event) {
 void Daemon::perform(const Prepare& a) {
   stranger_.clear();
   failure_code_ = 0;
-  const auto serving = core_.status().serving;
+  const auto serving = status_.serving;
   try {
     RunOptions options = first_options_;
     // The command line and the environment stay as they were; only files can have changed.
@@ -257,7 +263,7 @@ void Daemon::keep_time_of_retired() {
 
 void Daemon::perform(const Switch& a) {
   handoff_.switch_to(a.to);
-  const Status status = core_.status();
+  const Status& status = status_;
   const Plan& plan = plans_.at(a.to);
   log_.set_level(plan.options.log_level);
   for (const ChangedSocket& s : plan.changed) {
@@ -301,7 +307,7 @@ void Daemon::perform(const Abandon& a) {
   for (const std::string& line : candidate_last_words_) failure_.details += "\n" + line;
   candidate_last_words_.clear();
 
-  const auto serving = core_.status().serving;
+  const auto serving = status_.serving;
   if (serving) {
     control_->reload_finished(a.generation.value, false, in_full(a.why));
     log_.error({.generation = a.generation.value}, "failed: {}; generation {} still serves", why,

@@ -132,6 +132,7 @@ class Daemon : private ControlHandler {
   std::optional<ControlServer> control_;
 
   Supervisor core_;
+  Status status_ = core_.status();  // what it was after the last event
   std::deque<Event> inbox_;
   bool handling_ = false;
   int exit_status_ = 0;

@@ -11,7 +11,7 @@
 namespace graced {
 
 void Daemon::tell_of_workers() {
-  const Status status = core_.status();
+  const Status& status = status_;
   for (const auto& [id, told] : told_workers_) {
     if (std::ranges::find(status.workers, id, &WorkerStatus::worker) != status.workers.end()) continue;
     control_->worker_changed(told.generation.value, told.slot, 0, "gone");
@@ -32,7 +32,7 @@ void Daemon::tell_of_workers() {
 }
 
 void Daemon::tell_of_phase() {
-  const Status status = core_.status();
+  const Status& status = status_;
   upstream_.tell({.phase = status.phase,
                   .story = ended_because_.empty() ? story_of(status) : ended_because_,
                   .limit = phase_limit(status, core_.next_deadline()),
@@ -78,7 +78,7 @@ void Daemon::add_addresses(InstanceReport& report, GenerationId generation, cons
 
 InstanceReport Daemon::report() {
   const Instant now = monotonic_now();
-  const Status status = core_.status();
+  const Status& status = status_;
   InstanceReport r;
   r.name = first_options_.name;
   r.version = GRACED_VERSION;

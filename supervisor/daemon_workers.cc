@@ -148,7 +148,7 @@ void Daemon::heard(const Notification& said) {
 }
 
 void Daemon::ignore_ready(pid_t sender) {
-  if (!core_.status().candidate) return;
+  if (!status_.candidate) return;
   const std::string remark =
       parent_of(sender) ? fmt::format("READY=1 came from PID {} ({}), which is no process of the worker's",
                                       sender, name_of(sender))
@@ -186,7 +186,7 @@ WorkerProcess* Daemon::speaker(const Notification& said) {
 }
 
 void Daemon::pass_on(int signo) {
-  const auto serving = core_.status().serving;
+  const auto serving = status_.serving;
   log_.info("SIG{} received: passed to the serving workers", signal_name(signo));
   for (const WorkerProcess& w : workers_) {
     if (w.generation == serving) signal_process(w.pidfd, signo);
@@ -271,7 +271,7 @@ Duration Daemon::must_be_seen_for(const WorkerProcess& worker) const {
   if (handoff_.listens(worker.id)) return 0ms;  // graced has seen it happen, and was patient already
   // The first generation shows what to expect of the next ones: that it has no address at all is believed
   // only of one that rests for long.
-  const bool first = !core_.status().serving && plans_.at(worker.generation).sockets.empty();
+  const bool first = !status_.serving && plans_.at(worker.generation).sockets.empty();
   return first && !handoff_.bound_anything(worker.id) ? nothing_bound_for : listening_for;
 }
 
@@ -308,7 +308,7 @@ void Daemon::perform(const Drain& a) {
   handoff_.told_to_leave(a.worker);
   signal_process(w->pidfd, w->drain_signal);
   w->reported_ready = true;  // whether it is ready is of no interest any more
-  for (const WorkerStatus& s : core_.status().workers) {
+  for (const WorkerStatus& s : status_.workers) {
     if (s.worker != a.worker) continue;
     log_.info(
         about(*w), "is draining, {}",
@@ -335,7 +335,7 @@ void Daemon::end_all_below(pid_t pid) {
 // else's. Its children are ours by now; those that left the group are known by their environment.
 void Daemon::hammer_leftovers(const WorkerProcess& worker) {
   ::kill(-worker.pid, SIGKILL);
-  for (const pid_t child : children_of(::getpid())) {
+  for (const pid_t child : own_children()) {
     if (find_pid(child)) continue;
     const auto mark = mark_of(child);
     if (!mark || mark->generation != worker.generation.value || mark->slot != worker.slot) continue;
@@ -369,7 +369,7 @@ void Daemon::worker_gone(const siginfo_t& info) {
   WorkerProcess gone = std::move(*w);
   workers_.erase(w);
   Exit exit = exit_of(info);
-  const Status status = core_.status();
+  const Status& status = status_;
   const auto known = std::ranges::find(status.workers, gone.id, &WorkerStatus::worker);
   const bool expected = known != status.workers.end() && known->state != WorkerState::starting &&
                         known->state != WorkerState::ready;
@@ -403,7 +403,7 @@ void Daemon::check_ended(const siginfo_t& info) {
   ::waitid(P_PID, static_cast<id_t>(info.si_pid), &reaped, WEXITED);
 
   const Exit exit = exit_of(info);
-  const bool wanted = core_.status().candidate == check.generation;
+  const bool wanted = status_.candidate == check.generation;
   if (wanted) candidate_last_words_ = check.output->lines.last_lines();
   stderr_.release(check.output);
   if (!wanted) return;

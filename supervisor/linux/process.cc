@@ -2,6 +2,7 @@
 #include "linux/process.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <string>
@@ -35,6 +36,10 @@ std::vector<pid_t> children_of(pid_t pid) {
     found.insert(found.end(), direct.begin(), direct.end());
   }
   return found;
+}
+
+std::vector<pid_t> own_children() {
+  return parse_children(contents_of(fmt::format("/proc/self/task/{}/children", ::getpid())).value_or(""));
 }
 
 std::vector<pid_t> descendants_of(pid_t pid) {

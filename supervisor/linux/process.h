@@ -18,6 +18,7 @@ std::optional<pid_t> parent_of(pid_t pid);
 
 // Direct ones only.
 std::vector<pid_t> children_of(pid_t pid);
+std::vector<pid_t> own_children();  // of graced, which has one thread
 
 // Children, grandchildren and so on, without the process itself.
 std::vector<pid_t> descendants_of(pid_t pid);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include <array>
 #include <cerrno>
 
 #include "linux/sys_error.h"
@@ -26,11 +27,10 @@ StderrPipe make_stderr_pipe() {
 }
 
 std::string read_available(int fd, bool& ended) {
-  std::string bytes(64 * 1024, '\0');
+  static std::array<char, 64 * 1024> bytes;
   const ssize_t n = ::read(fd, bytes.data(), bytes.size());
   ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
-  bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-  return bytes;
+  return n > 0 ? std::string(bytes.data(), static_cast<std::size_t>(n)) : std::string();
 }
 
 }  // namespace graced
