@@ -10,8 +10,8 @@
 
 #include "linux/control_places.h"
 #include "linux/footprint.h"
-#include "linux/inherited_sockets.h"
 #include "linux/sys_error.h"
+#include "linux/unit_state.h"
 #include "options/environment.h"
 #include "options/option_values.h"
 
@@ -66,6 +66,8 @@ Daemon::Daemon(StartedWith started_with, RunOptions options)
       instance_(first_options_.name, control_path(first_options_)),
       notify_(instance_.notify_path()),
       upstream_(upstream_variables(started_with_.environment)),
+      store_(upstream_, std::move(inherited_.stored)),
+      restored_(store_),
       dev_null_(open_dev_null()),
       core_(first_options_.policy),
       handoff_(loop_, {.idle = [this](WorkerId w) { happens(WorkerIdle{w}); },
@@ -221,14 +223,16 @@ void Daemon::perform(const Prepare& a) {
     }
     const Plan* current = serving ? &plans_.at(*serving) : nullptr;
     handoff_.forget_closed();
-    plans_.insert_or_assign(a.generation,
-                            make_plan(std::move(options), inherited_, current, started_with_.environment, means_));
+    plans_.insert_or_assign(
+        a.generation, make_plan(std::move(options), inherited_.sockets, current, started_with_.environment,
+                                means_, serving ? nullptr : &restored_));
     watch_listeners();
     const Plan& plan = plans_.at(a.generation);
     prepare_handoff(a.generation, plan);
     if (!serving) {
       log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION, first_options_.name,
                 ::getpid(), instance_.control_path());
+      for (const auto& listener : restored_.taken()) log_.info("listens on {} again", listener->address());
     }
     if (serving && !plan.check.empty()) {
       start_check(a.generation);
@@ -274,6 +278,8 @@ void Daemon::perform(const Switch& a) {
   // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
   std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
   watch_listeners();
+  store_listeners(store_, plan.sockets);
+  restored_.forget_taken();
   candidate_last_words_.clear();
   if (!status.last_reload) give_back_memory();  // the start is over
   if (status.last_reload && status.last_reload->generation == a.to) {
@@ -329,7 +335,26 @@ void Daemon::perform(const Finished& a) {
   } else if (a.why != failure_.why) {  // a failed start was told already
     log_.error("{}", a.why);
   }
+  leave_socket_files();
   loop_.leave();
+}
+
+// Where the manager keeps the sockets for a graced that is to follow, their files stay as well, or nobody
+// could connect meanwhile. Otherwise nothing stays.
+void Daemon::leave_socket_files() {
+  std::vector<std::shared_ptr<Listener>> with_file = restored_.taken();
+  for (const auto& [generation, plan] : plans_) {
+    for (const PassedSocket& s : plan.sockets) with_file.push_back(s.listener);
+  }
+  std::erase_if(with_file, [](const auto& listener) { return listener->file() == FileId{}; });
+  if (with_file.empty() || !upstream_.anybody()) return;
+
+  const auto state = unit_state(find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or(""));
+  // Who may not ask knows at least, from systemd 254 on, whether there is a store.
+  const bool followed = state ? is_followed(*state, exit_status_)
+                              : find_variable(started_with_.environment, "FDSTORE").has_value();
+  if (!followed) return;
+  for (const auto& listener : with_file) listener->leave_file();
 }
 
 // A failure's details belong to its reason, wherever that is shown.

@@ -19,6 +19,8 @@
 #include "core/supervisor.h"
 #include "handoff.h"
 #include "linux/control_server.h"
+#include "linux/fd_store.h"
+#include "linux/inherited_sockets.h"
 #include "linux/instance.h"
 #include "linux/loop.h"
 #include "linux/notify_socket.h"
@@ -31,6 +33,7 @@
 #include "options/options.h"
 #include "plan.h"
 #include "stderr_watch.h"
+#include "stored_listeners.h"
 #include "worker_process.h"
 
 namespace graced {
@@ -101,6 +104,7 @@ class Daemon : private ControlHandler {
   void perform(const Finished&);
   void prepare_handoff(GenerationId generation, const Plan& plan);
   void keep_time_of_retired();
+  void leave_socket_files();
   void start_check(GenerationId generation);
   Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
                    const StderrPipe* pipe);
@@ -123,11 +127,13 @@ class Daemon : private ControlHandler {
   Log log_;
   Instant started_ = monotonic_now();
 
-  std::vector<std::shared_ptr<Listener>> inherited_;
+  Inherited inherited_;
   Instance instance_;
   std::optional<PidFile> pid_file_;
   NotifySocket notify_;
   Upstream upstream_;
+  FdStore store_;
+  RestoredListeners restored_;
   Fd dev_null_;
   std::optional<ControlServer> control_;
 

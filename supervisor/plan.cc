@@ -12,6 +12,7 @@
 #include "linux/listen_socket.h"
 #include "linux/shut_listener.h"
 #include "options/option_fd_names.h"
+#include "stored_listeners.h"
 
 namespace graced {
 
@@ -26,8 +27,8 @@ bool begins_with_any(std::string_view text, std::initializer_list<std::string_vi
 std::vector<std::string> inheritable(const std::vector<std::string>& own, bool watch_stderr) {
   std::vector<std::string> kept;
   for (const std::string& e : own) {
-    if (begins_with_any(e, {"GRACED_", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=", "NOTIFY_SOCKET=",
-                            "WATCHDOG_PID=", "WATCHDOG_USEC=", "MAINPID="})) {
+    if (begins_with_any(e, {"GRACED_", "FDSTORE=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=",
+                            "NOTIFY_SOCKET=", "WATCHDOG_PID=", "WATCHDOG_USEC=", "MAINPID="})) {
       continue;
     }
     if (watch_stderr && e.starts_with("JOURNAL_STREAM=")) continue;
@@ -67,11 +68,27 @@ bool give_up_if_shut(const Sockets& sockets) {
   return gone;
 }
 
-void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherited, const Plan* serving) {
+// As open_by_address, of what an earlier graced has left.
+std::map<std::string, std::deque<Sockets>> restored_by_address(const RunOptions& options,
+                                                               RestoredListeners& restored) {
+  std::map<std::string, unsigned> occurrences;
+  std::map<std::string, std::deque<Sockets>> open;
+  for (const ListenSpec& spec : options.listen) {
+    Sockets sockets = restored.take(spec, occurrences[store_key(spec)]++);
+    if (!sockets.empty()) open[spec.address()].push_back(std::move(sockets));
+  }
+  restored.drop_rest();
+  return open;
+}
+
+void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherited, const Plan* serving,
+                  RestoredListeners* restored) {
   const bool switched = plan.handoff.switched;
   for (const auto& listener : inherited) plan.sockets.push_back({listener, listener->name(), {}});
 
-  auto open = serving ? open_by_address(*serving) : std::map<std::string, std::deque<Sockets>>{};
+  auto open = serving    ? open_by_address(*serving)
+              : restored ? restored_by_address(options, *restored)
+                         : std::map<std::string, std::deque<Sockets>>{};
   for (std::size_t i = 0; i < options.listen.size(); ++i) {
     const ListenSpec& spec = options.listen[i];
     auto& had = open[spec.address()];
@@ -84,7 +101,7 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
       had.pop_front();
       for (auto& listener : sockets) {
         check_options(*listener, spec.options);
-        if (switched && can_be_switched(*listener)) {
+        if (serving && switched && can_be_switched(*listener)) {
           listener = open_again(*listener, spec);
         } else if (listener->spec().options != spec.options) {
           plan.changed.push_back({listener, spec.options});
@@ -109,7 +126,7 @@ std::string unknown_name(std::string_view name, const std::vector<PassedSocket>&
 }  // namespace
 
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& own_environment, Means& means) {
+               const std::vector<std::string>& own_environment, Means& means, RestoredListeners* restored) {
   Plan plan;
   plan.environment = inheritable(own_environment, options.watch_stderr);
   if (options.user || options.group) {
@@ -126,7 +143,7 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
   plan.handoff = means.plan_for(options, !inherited.empty(), plan.identity ? &*plan.identity : nullptr);
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;
-  open_sockets(plan, options, inherited, serving);
+  open_sockets(plan, options, inherited, serving, restored);
 
   const auto number_of = [&](std::string_view name) {
     const auto found = std::ranges::find(plan.sockets, name, &PassedSocket::name);

@@ -14,6 +14,8 @@
 
 namespace graced {
 
+class RestoredListeners;
+
 struct PassedSocket {
   std::shared_ptr<Listener> listener;
   std::string name;                 // in LISTEN_FDNAMES
@@ -39,10 +41,12 @@ struct Plan {
 };
 
 // Opens the addresses that `serving` (may be null) does not have; those it has are taken over as they
-// are, or, where new connections are switched, opened once more. own_environment: graced's, "NAME=VALUE" each. Throws std::exception with one line to show;
-// what was opened is closed again then.
+// are, or, where new connections are switched, opened once more. own_environment: graced's, "NAME=VALUE" each.
+// Throws std::exception with one line to show; what was opened is closed again then. `restored`: what an
+// earlier graced left for the first generation; it is taken before anything is opened, the rest of it is
+// closed.
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& own_environment, Means& means);
+               const std::vector<std::string>& own_environment, Means& means, RestoredListeners* restored);
 
 // The part that differs between workers is added by the caller. Borrows the sockets of the plan.
 Launch launch_of(const Plan& plan, std::vector<std::string> command);

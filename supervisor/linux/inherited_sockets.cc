@@ -47,6 +47,10 @@ bool came_through_exec(int fd) {
   return flags >= 0 && (flags & FD_CLOEXEC) == 0;
 }
 
+bool is_stored(const ListenSpec& spec) {
+  return spec.options.name && spec.options.name->starts_with(FdStore::prefix);
+}
+
 }  // namespace
 
 AnnouncedSockets announced_sockets(const ListenVariables& variables, pid_t self) {
@@ -61,7 +65,7 @@ AnnouncedSockets announced_sockets(const ListenVariables& variables, pid_t self)
   return announced;
 }
 
-std::vector<std::shared_ptr<Listener>> inherited_sockets(const ListenVariables& variables) {
+Inherited inherited_sockets(const ListenVariables& variables) {
   const auto [count, names] = announced_sockets(variables, ::getpid());
 
   std::vector<ListenSpec> specs;
@@ -76,19 +80,23 @@ std::vector<std::shared_ptr<Listener>> inherited_sockets(const ListenVariables& 
     spec.fd = fd;
     const auto index = static_cast<std::size_t>(i);
     if (index < names.size() && !names[index].empty()) spec.options.name = names[index];
-    socket_kind(fd, fmt::format("LISTEN_FDS={}", count));
+    if (!is_stored(spec)) socket_kind(fd, fmt::format("LISTEN_FDS={}", count));
     specs.push_back(std::move(spec));
   }
 
   // Copies first, all beyond the block they came in, which is then free as a whole.
-  std::vector<std::shared_ptr<Listener>> sockets;
+  Inherited inherited;
   for (const ListenSpec& spec : specs) {
     Fd moved(::fcntl(spec.fd, F_DUPFD_CLOEXEC, first_descriptor + count));
     if (!moved) { throw listen_error(errno, fmt::format("descriptor {} of LISTEN_FDS={}", spec.fd, count)); }
-    sockets.push_back(Listener::inherited(spec, std::move(moved)));
+    if (is_stored(spec)) {
+      inherited.stored.push_back({*spec.options.name, std::move(moved)});
+    } else {
+      inherited.sockets.push_back(Listener::inherited(spec, std::move(moved)));
+    }
   }
   for (const ListenSpec& spec : specs) ::close(spec.fd);
-  return sockets;
+  return inherited;
 }
 
 }  // namespace graced

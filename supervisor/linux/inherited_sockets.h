@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "linux/fd_store.h"
 #include "linux/listener.h"
 
 namespace graced {
@@ -26,10 +27,16 @@ struct AnnouncedSockets {
 };
 AnnouncedSockets announced_sockets(const ListenVariables& variables, pid_t self);
 
+struct Inherited {
+  std::vector<std::shared_ptr<Listener>> sockets;
+  std::vector<StoredDescriptor>
+      stored;  // by an earlier graced, see linux/fd_store.h; anything, not just sockets
+};
+
 // Takes descriptors 3, 4, … and moves them to other numbers. None if LISTEN_PID is not ours. The name
 // is the one in LISTEN_FDNAMES, else ListenSpec's for `fd:N`. Throws std::runtime_error with one line
 // ("LISTEN_FDS=3 announces descriptor 5, but it is not open"), and then nothing was moved. So does
 // the above.
-std::vector<std::shared_ptr<Listener>> inherited_sockets(const ListenVariables& variables);
+Inherited inherited_sockets(const ListenVariables& variables);
 
 }  // namespace graced

@@ -194,6 +194,23 @@ void set_options(int fd, const ListenOptions& options, const std::string& addres
   if (options.send_buffer) socket.set_buffer("send-buffer", SO_SNDBUFFORCE, SO_SNDBUF, *options.send_buffer);
 }
 
+ListenOptions options_set(int fd) {
+  const auto is_set = [&](int level, int name) { return integer_option(fd, level, name) > 0; };
+  const int family = integer_option(fd, SOL_SOCKET, SO_DOMAIN);
+  ListenOptions options;
+  if (is_set(SOL_SOCKET, SO_KEEPALIVE)) options.keep_alive = true;
+  if (is_set(SOL_SOCKET, SO_MARK)) options.mark = 1;
+  if (family != AF_INET && family != AF_INET6) return options;
+  if (family == AF_INET6 ? is_set(IPPROTO_IPV6, IPV6_TRANSPARENT) : is_set(IPPROTO_IP, IP_TRANSPARENT)) {
+    options.transparent = true;
+  }
+  if (integer_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM) return options;
+  if (is_set(IPPROTO_TCP, TCP_NODELAY)) options.no_delay = true;
+  if (is_set(IPPROTO_TCP, TCP_DEFER_ACCEPT)) options.defer_accept = 1s;
+  if (is_set(IPPROTO_TCP, TCP_FASTOPEN)) options.fast_open = 1;
+  return options;
+}
+
 void set_options_to_bind(int fd, const SocketAddress& where, const ListenSpec& spec) {
   const std::string address = spec.address();
   const OptionSetter socket{fd, address};

@@ -33,6 +33,9 @@ Fd make_socket(int family, const ListenSpec& spec);
 void set_options(int fd, const ListenOptions& options, const std::string& address);
 void set_options_to_bind(int fd, const SocketAddress& where, const ListenSpec& spec);
 
+// Those of set_options() that are not at their default, buffers left out, with any value.
+ListenOptions options_set(int fd);
+
 // A tcp or udp socket, ready: bound and listening.
 Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec);
 

@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -150,6 +151,12 @@ bool is_listening(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
 }
 
+void set_nonblock(int fd, bool on, const std::string& address) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  const int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+  if (flags < 0 || ::fcntl(fd, F_SETFL, wanted) < 0) throw listen_error(errno, address + ": option nonblock");
+}
+
 [[noreturn]] void cannot_change(const Listener& listener, std::string_view option) {
   throw ListenError(EINVAL,
                     fmt::format("{}: option {} cannot be changed while the socket is open (stop and start "
@@ -191,12 +198,31 @@ std::shared_ptr<Listener> Listener::inherited(ListenSpec spec, Fd fd) {
   const ListenOptions& options = listener->spec_.options;
   set_options(listener->fd(), options, address);
   if (options.backlog && takes_connections(listener->kind_)) start_listening(listener->fd(), options, address);
-  if (options.nonblock) {
-    const int flags = ::fcntl(listener->fd(), F_GETFL);
-    const int wanted = *options.nonblock ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-    if (flags < 0 || ::fcntl(listener->fd(), F_SETFL, wanted) < 0) {
-      throw listen_error(errno, address + ": option nonblock");
-    }
+  if (options.nonblock) set_nonblock(listener->fd(), *options.nonblock, address);
+  return listener;
+}
+
+std::shared_ptr<Listener> Listener::restored(ListenSpec spec, Fd fd, FileId file) {
+  const std::string address = spec.address();
+  const int number = fd.get();
+  if (socket_kind(number, address) != spec.kind) return nullptr;
+  if (takes_connections(spec.kind) && !is_listening(number)) return nullptr;
+  UnixPath path;
+  if (file != FileId{}) {
+    struct stat now {};
+    if (::lstat(spec.path.c_str(), &now) != 0 || FileId{now.st_dev, now.st_ino} != file) return nullptr;
+    path = UnixPath(spec.path);
+  }
+  auto listener = std::make_shared<Listener>(std::move(spec), std::move(fd), std::move(path));
+  try {
+    const ListenOptions& options = listener->spec_.options;
+    if (listener->path_) listener->path_.set_access(options, address);
+    set_options(number, with_defaults(options, options_set(number)), address);
+    set_nonblock(number, options.nonblock.value_or(false), address);
+    if (takes_connections(listener->kind_)) start_listening(number, options, address);
+  } catch (...) {
+    listener->leave_file();  // the socket is in the store, and may be good for the next attempt
+    throw;
   }
   return listener;
 }

@@ -21,6 +21,11 @@ class Listener {
   // connection instead of listening for them.
   static std::shared_ptr<Listener> inherited(ListenSpec spec, Fd fd);
 
+  // Made by an earlier graced and kept by the service manager. nullptr if it is not what the spec asks for
+  // any more: another kind of socket, shut down, or its file (`file` as it was) is gone. Throws ListenError if
+  // the spec's options cannot be had.
+  static std::shared_ptr<Listener> restored(ListenSpec spec, Fd fd, FileId file);
+
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
@@ -34,6 +39,9 @@ class Listener {
   // Whether another socket can be bound where this one is, while workers still have it: it has a file.
   bool can_be_replaced() const { return static_cast<bool>(path_); }
   void remove_file() { path_ = UnixPath{}; }
+
+  FileId file() const { return path_.id(); }
+  void leave_file() { path_.leave(); }  // for the next graced
 
  private:
   friend void apply_options(Listener& listener, const ListenOptions& options);

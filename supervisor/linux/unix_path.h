@@ -10,6 +10,14 @@
 
 namespace graced {
 
+// Which file it is, whatever its name; zeros: none.
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+
+  friend bool operator==(const FileId&, const FileId&) = default;
+};
+
 // The file of a socket that graced bound. Unlinked when its owner goes, unless another file has taken
 // its place; keep the socket open until then, so that its inode number cannot come back.
 class UnixPath {
@@ -22,6 +30,8 @@ class UnixPath {
   ~UnixPath() { remove(); }
 
   explicit operator bool() const { return !path_.empty(); }
+  FileId id() const { return path_.empty() ? FileId{} : FileId{device_, inode_}; }
+  void leave() { path_.clear(); }  // not to be removed
 
   // Applies mode, user and group; 0666 and graced's own where they are not given. `address` is for the
   // message. Throws ListenError.

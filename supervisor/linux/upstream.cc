@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -46,7 +47,8 @@ std::string news_of(Phase phase) {
   return "";
 }
 
-constexpr std::size_t most_waiting = 64;
+// More than there are sockets to store, and no more than a stuck manager should cost.
+constexpr std::size_t most_waiting = 4096;
 
 // Half of the time after which the manager takes graced for hung.
 std::optional<Duration> watchdog_interval(const UpstreamVariables& variables) {
@@ -102,19 +104,38 @@ void Upstream::tell_alive() {
 }
 
 void Upstream::send(std::string message) {
+  send_descriptor(std::move(message), Fd());
+}
+
+void Upstream::send_descriptor(std::string message, Fd fd) {
   if (!socket_) return;
   if (waiting_.size() == most_waiting) waiting_.pop_front();
-  waiting_.push_back(std::move(message));
+  waiting_.push_back({std::move(message), std::move(fd)});
   flush();
 }
 
 void Upstream::flush() {
-  while (!waiting_.empty()) {
-    const std::string& next = waiting_.front();
-    if (::send(socket_.get(), next.data(), next.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN)
-      return;
-    waiting_.pop_front();  // sent, or nobody there to send it to
+  while (!waiting_.empty() && deliver(waiting_.front())) waiting_.pop_front();
+}
+
+// False: it cannot go out now. One that never can, as nobody is there, counts as sent.
+bool Upstream::deliver(const Message& message) {
+  iovec text{const_cast<char*>(message.text.data()), message.text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr whole{};
+  whole.msg_iov = &text;
+  whole.msg_iovlen = 1;
+  if (message.fd) {
+    whole.msg_control = control.data();
+    whole.msg_controllen = control.size();
+    cmsghdr* const attached = CMSG_FIRSTHDR(&whole);
+    attached->cmsg_level = SOL_SOCKET;
+    attached->cmsg_type = SCM_RIGHTS;
+    attached->cmsg_len = CMSG_LEN(sizeof(int));
+    const int number = message.fd.get();
+    std::memcpy(CMSG_DATA(attached), &number, sizeof number);
   }
+  return ::sendmsg(socket_.get(), &whole, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 }  // namespace graced

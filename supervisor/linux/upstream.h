@@ -46,13 +46,21 @@ class Upstream {
   // WATCHDOG=1. Left out while messages wait: the manager cannot miss what it does not read.
   void tell_alive();
 
+  // Any message, and one with a descriptor in it.
+  void send(std::string message);
+  void send_descriptor(std::string message, Fd fd);
+
   // True while messages wait: then watch fd() for EPOLLOUT and call flush().
   bool behind() const { return !waiting_.empty(); }
   int fd() const { return socket_.get(); }
   void flush();
 
  private:
-  void send(std::string message);
+  struct Message {
+    std::string text;
+    Fd fd;  // may be none
+  };
+  bool deliver(const Message& message);
 
   Fd socket_;
   std::optional<Duration> watchdog_;
@@ -60,7 +68,7 @@ class Upstream {
   std::string told_story_;
   int told_error_ = 0;
   std::optional<Instant> told_limit_;
-  std::deque<std::string> waiting_;
+  std::deque<Message> waiting_;
 };
 
 }  // namespace graced

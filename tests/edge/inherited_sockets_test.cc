@@ -42,7 +42,7 @@ std::string taken(const std::string& pid, const std::string& fds, const std::opt
     ::close_range(3, 100, 0);
     place("127.0.0.1:0", 3);
     place("udp:127.0.0.1:0", 4);
-    const auto sockets = inherited_sockets({pid == "own" ? own_pid() : pid, fds, names});
+    const auto sockets = inherited_sockets({pid == "own" ? own_pid() : pid, fds, names}).sockets;
     if (!sockets.empty() && (::fcntl(3, F_GETFD) >= 0 || ::fcntl(4, F_GETFD) >= 0))
       return std::string("not moved");
     return listing(sockets);
@@ -59,9 +59,9 @@ TEST_CASE("sockets from a service manager keep their names and get numbers of th
 
 TEST_CASE("what is meant for another process is ignored") {
   CHECK(taken("1", "2", "web:dns") == "");
-  CHECK(inherited_sockets({std::nullopt, "2", std::nullopt}).empty());
-  CHECK(inherited_sockets({own_pid(), std::nullopt, std::nullopt}).empty());
-  CHECK(inherited_sockets({own_pid(), "0", std::nullopt}).empty());
+  CHECK(inherited_sockets({std::nullopt, "2", std::nullopt}).sockets.empty());
+  CHECK(inherited_sockets({own_pid(), std::nullopt, std::nullopt}).sockets.empty());
+  CHECK(inherited_sockets({own_pid(), "0", std::nullopt}).sockets.empty());
 }
 
 TEST_CASE("sockets announced but not there are an error that names the first") {
@@ -98,7 +98,7 @@ TEST_CASE("the file of an inherited unix socket is left to whoever made it") {
   const auto original = open_listeners(parse_listen_spec("unix:" + path));
   CHECK(in_child([&] {
           if (::dup2(original.front()->fd(), 3) == 3) ::fcntl(3, F_SETFD, 0);
-          return listing(inherited_sockets({own_pid(), "1", "a"})).substr(0, 7);
+          return listing(inherited_sockets({own_pid(), "1", "a"}).sockets).substr(0, 7);
         }) == "a=unix ");
   CHECK(std::filesystem::exists(path));
 }

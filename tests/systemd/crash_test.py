@@ -1,6 +1,6 @@
 """What becomes of graced@demo when graced hangs or dies."""
 import os, signal
-from machine import Case, ask, main, wait_until
+from machine import Case, ask, main, run, wait_until, write
 
 
 class Crash(Case):
@@ -28,6 +28,96 @@ class Crash(Case):
         self.systemctl("stop", self.unit)
         self.assertEqual(self.show("Result"), "success")
         self.assertIn("is hammered", self.journal())
+
+    def test_a_killed_graced_refuses_nobody(self):
+        pid = self.start()
+        load = self.load()
+        for restarts in range(1, 4):
+            os.kill(pid, signal.SIGKILL)
+            load.next_pid()  # the next one's worker has answered
+            wait_until(lambda: self.show("NRestarts") == str(restarts) and self.show("ActiveState") == "active")
+            self.assertNotEqual(self.main_pid(), pid)
+            pid = self.main_pid()
+        report = load.report()
+        # What a worker was answering when it was killed is lost, but nobody finds the door closed.
+        self.assertEqual(report["failures"]["refused"], 0, report)
+        self.assertEqual(report["failures"]["timeout"], 0, report)
+        self.assertIn("listens on tcp 127.0.0.1:8080 again", self.journal())
+        self.assertEqual(self.show("NFileDescriptorStore"), "1")
+
+    def test_a_restart_costs_nobody_anything(self):
+        self.start("listen = 127.0.0.1:8080", "listen = unix:/run/demo.sock", "listen = localhost:0,name=any")
+        port = self.status()["addresses"][2]["address"].rpartition(":")[2]
+        loads = [self.load(), self.load("unix:/run/demo.sock"), self.load("127.0.0.1:" + port)]
+        for _ in range(4):  # systemd's own limit is five starts within ten seconds
+            pid = self.main_pid()
+            self.systemctl("restart", self.unit)
+            self.assertNotEqual(self.main_pid(), pid)
+        for load in loads:
+            self.assert_well(load.report())
+        self.assertEqual(self.status()["addresses"][2]["address"].rpartition(":")[2], port)
+
+        self.systemctl("stop", self.unit)
+        self.assertFalse(os.path.exists("/run/demo.sock"))
+        self.assertRaises(ConnectionRefusedError, ask, self.address)
+
+    def test_sockets_that_each_generation_has_of_its_own_survive_too(self):
+        self.start("listen = 127.0.0.1:8080", "drain = idle")
+        self.systemctl("reload", self.unit)
+        load = self.load()
+        os.kill(self.main_pid(), signal.SIGKILL)
+        load.next_pid()
+        wait_until(lambda: self.show("NRestarts") == "1" and self.show("ActiveState") == "active")
+        self.systemctl("reload", self.unit)
+        load.next_pid()
+        report = load.report()
+        self.assertEqual((report["failures"]["refused"], report["failures"]["timeout"]), (0, 0), report)
+        self.assertEqual(self.show("NFileDescriptorStore"), "1")
+
+    def test_a_unix_socket_survives_a_crash_and_others_options_are_applied_again(self):
+        pid = self.start("listen = unix:/run/demo.sock,mode=0600")
+        write(self.config, "command = %s/server.py /run/build\nlisten = unix:/run/demo.sock,mode=0640\n" % os.path.dirname(__file__))
+        inode = os.stat("/run/demo.sock").st_ino
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: self.show("NRestarts") == "1" and self.show("ActiveState") == "active")
+        self.assertIn("build a", ask("/run/demo.sock"))
+        now = os.stat("/run/demo.sock")
+        self.assertEqual((now.st_ino, now.st_mode & 0o777), (inode, 0o640))
+
+        os.remove("/run/demo.sock")  # its socket can be found by nobody any more
+        self.systemctl("restart", self.unit)
+        self.assertIn("build a", ask("/run/demo.sock"))
+        self.assertEqual(self.show("NFileDescriptorStore"), "1")
+
+    def test_what_the_configuration_no_longer_names_is_let_go(self):
+        def lines(*addresses):
+            return ["listen = 127.0.0.1:%d" % a for a in addresses]
+        self.start(*lines(8080, 8081, 8082))
+        self.assertEqual(self.show("NFileDescriptorStore"), "3")
+        self.configure(*lines(8080, 8083))
+        self.systemctl("reload", self.unit)
+        wait_until(lambda: self.show("NFileDescriptorStore") == "2")
+        self.configure(*lines(8081, 8083))
+        self.systemctl("restart", self.unit)
+        wait_until(lambda: self.show("NFileDescriptorStore") == "2")
+        for port in (8081, 8083):
+            self.assertIn("build a", ask(("127.0.0.1", port)))
+        for port in (8080, 8082):
+            self.assertRaises(ConnectionRefusedError, ask, ("127.0.0.1", port))
+        # Bound otherwise is another socket, though its address is the same.
+        write(self.config, "command = %s/server.py /run/build\nlisten = 127.0.0.1:8081,free-bind\n" % os.path.dirname(__file__))
+        self.systemctl("restart", self.unit)
+        self.assertIn("build a", ask(("127.0.0.1", 8081)))
+        self.assertNotIn("listens on", self.journal().rpartition("supervises")[2])
+
+    def test_a_start_that_fails_keeps_what_was_stored(self):
+        self.start("listen = 127.0.0.1:8080", "listen = unix:/run/demo.sock")
+        self.build("broken")
+        run("systemctl", "restart", self.unit, ok=False)
+        self.build("a")
+        wait_until(lambda: self.show("ActiveState") == "active", self.journal)
+        self.assertIn("listens on unix /run/demo.sock again", self.journal())
+        self.assertIn("build a", ask("/run/demo.sock"))
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ class Case(unittest.TestCase):
 
     def clean(self):
         self.systemctl("stop", self.unit, ok=False)
+        self.systemctl("reset-failed", self.unit, ok=False)  # and how often it was started
         shutil.rmtree("/etc/systemd/system/%s.d" % self.unit, ignore_errors=True)
 
     def systemctl(self, *arguments, ok=True):

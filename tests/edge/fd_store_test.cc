@@ -1,0 +1,167 @@
+// What a service manager is told to keep, with a socket in its place.
+#include "linux/fd_store.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "linux/listener.h"
+#include "linux/unit_state.h"
+#include "temp_directory.h"
+
+using namespace graced;
+
+namespace {
+
+ino_t inode_of(int fd) {
+  struct stat file {};
+  REQUIRE(::fstat(fd, &file) == 0);
+  return file.st_ino;
+}
+
+struct Told {
+  std::string text;
+  Fd fd;
+};
+
+// The notify socket of a manager.
+class Manager {
+ public:
+  Manager() : path_(directory_.path + "/notify"), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    REQUIRE(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  }
+
+  Upstream upstream() const { return Upstream({path_, "", ""}); }
+
+  std::optional<Told> hears() {
+    std::array<char, 1000> text;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
+    iovec into{text.data(), text.size()};
+    msghdr message{};
+    message.msg_iov = &into;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
+    if (n < 0) return std::nullopt;
+    Told told{std::string(text.data(), static_cast<std::size_t>(n)), Fd()};
+    if (const cmsghdr* attached = CMSG_FIRSTHDR(&message)) {
+      int number = -1;
+      std::memcpy(&number, CMSG_DATA(attached), sizeof number);
+      told.fd.reset(number);
+    }
+    return told;
+  }
+
+ private:
+  TempDirectory directory_;
+  std::string path_;
+  Fd socket_;
+};
+
+Fd listening() {
+  return Fd(::fcntl(open_listeners(parse_listen_spec("127.0.0.1:0")).front()->fd(), F_DUPFD_CLOEXEC, 0));
+}
+
+}  // namespace
+
+TEST_CASE("the manager is given each descriptor once, and told when one is not needed any more") {
+  Manager manager;
+  Upstream upstream = manager.upstream();
+  FdStore store(upstream, {});
+  const Fd a = listening();
+  const Fd b = listening();
+
+  store.hold("graced.x.", {{"graced.x.a", a.get()}, {"graced.x.b", b.get()}});
+  const auto first = manager.hears();
+  REQUIRE(first);
+  CHECK(first->text == "FDSTORE=1\nFDPOLL=0\nFDNAME=graced.x.a\n");
+  CHECK(inode_of(first->fd.get()) == inode_of(a.get()));
+  CHECK(manager.hears()->text == "FDSTORE=1\nFDPOLL=0\nFDNAME=graced.x.b\n");
+
+  store.hold("graced.x.", {{"graced.x.b", b.get()}});
+  CHECK(manager.hears()->text == "FDSTOREREMOVE=1\nFDNAME=graced.x.a\n");
+  CHECK_FALSE(manager.hears());
+
+  // Another socket under a name that is taken.
+  store.hold("graced.x.", {{"graced.x.b", a.get()}});
+  CHECK(manager.hears()->text == "FDSTOREREMOVE=1\nFDNAME=graced.x.b\n");
+  CHECK(inode_of(manager.hears()->fd.get()) == inode_of(a.get()));
+  CHECK_FALSE(manager.hears());
+}
+
+TEST_CASE("what was restored is not sent again, and each family is left to those who know it") {
+  Manager manager;
+  Upstream upstream = manager.upstream();
+  std::vector<StoredDescriptor> restored;
+  restored.push_back({"graced.x.a", listening()});
+  restored.push_back({"graced.y.b", listening()});
+  const ino_t inode = inode_of(restored.front().fd.get());
+  FdStore store(upstream, std::move(restored));
+
+  const auto taken = store.take("graced.x.");
+  REQUIRE(taken.size() == 1);
+  CHECK(inode_of(taken.front().fd.get()) == inode);
+  CHECK(store.take("graced.x.").empty());
+  store.hold("graced.x.", {{"graced.x.a", taken.front().fd.get()}});
+  CHECK_FALSE(manager.hears());
+  store.hold("graced.x.", {});
+  CHECK(manager.hears()->text == "FDSTOREREMOVE=1\nFDNAME=graced.x.a\n");
+  CHECK_FALSE(manager.hears());
+}
+
+TEST_CASE("without a manager nothing is stored") {
+  Upstream nobody({});
+  FdStore store(nobody, {});
+  store.keep("graced.x.a", 0);
+  store.settle();
+  CHECK_FALSE(nobody.behind());
+}
+
+TEST_CASE("a restored socket is what its spec asks for, or nothing") {
+  const TempDirectory directory;
+  const auto restored = [](const Listener& from, const std::string& listen) {
+    return Listener::restored(parse_listen_spec(listen), Fd(::fcntl(from.fd(), F_DUPFD_CLOEXEC, 0)),
+                              from.file());
+  };
+  const auto on = [](int fd, int level, int name) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    REQUIRE(::getsockopt(fd, level, name, &value, &size) == 0);
+    return value;
+  };
+
+  const auto tcp = open_listeners(parse_listen_spec("127.0.0.1:0,keep-alive,nonblock")).front();
+  CHECK(restored(*tcp, "udp:127.0.0.1:0") == nullptr);
+  const auto plain = restored(*tcp, "127.0.0.1:0");
+  REQUIRE(plain);
+  CHECK(plain->address() == tcp->address());
+  CHECK(on(plain->fd(), SOL_SOCKET, SO_KEEPALIVE) == 0);
+  CHECK((::fcntl(plain->fd(), F_GETFL) & O_NONBLOCK) == 0);
+
+  const std::string path = directory.path + "/s";
+  auto unix_socket = open_listeners(parse_listen_spec("unix:" + path)).front();
+  CHECK(restored(*unix_socket, "unix:" + path + ",mode=0600") != nullptr);  // and its file goes with it here
+  CHECK(restored(*unix_socket, "unix:" + path) == nullptr);
+}
+
+TEST_CASE("who follows is given the sockets: after a restart always, after a failure if systemd tries again") {
+  CHECK(is_followed({1, "restart", "no"}, 0));
+  CHECK(is_followed({1, "try-restart", "no"}, 0));
+  CHECK_FALSE(is_followed({1, "stop", "always"}, 0));
+  CHECK_FALSE(is_followed({1, "stop", "on-failure"}, 1));
+  CHECK_FALSE(is_followed({1, "", "on-failure"}, 0));
+  CHECK(is_followed({1, "", "on-failure"}, 1));
+  CHECK(is_followed({1, "", "always"}, 0));
+  CHECK_FALSE(is_followed({1, "", "no"}, 1));
+  CHECK_FALSE(is_followed({0, "restart", "always"}, 0));  // nothing is kept
+}
