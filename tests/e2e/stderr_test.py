@@ -18,7 +18,7 @@ class Stderr(Case):
 
     def test_no_byte_is_lost_of_workers_that_write_as_fast_as_they_can(self):
         script = self.write("app", """#!/usr/bin/python3 -SE
-import os, socket, time
+import os, signal, socket
 n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); n.connect(os.environ["NOTIFY_SOCKET"])
 who = os.environ["GRACED_WORKER"].encode()
 for i in range(20000):
@@ -26,7 +26,7 @@ for i in range(20000):
     while line:                       # in pieces: no line may be split by another's
         line = line[os.write(2, line[:1 + i % 200]):]
 n.send(b"READY=1\\nSTATUS=done")
-time.sleep(1000)
+signal.pause()
 """, 0o755)
         g = self.graced("-w", "2", "--ready", "notify", command=(script,))
         wait_until(lambda: all(b"#%d 19999 " % n in self.text(g) for n in (0, 1)))
@@ -66,10 +66,10 @@ for i in range(100000):
     def test_a_worker_survives_the_death_of_graced_and_what_it_says_then(self):
         out = self.path("out")
         script = self.write("app", """#!/usr/bin/python3 -SE
-import os, socket, time
+import os, select, socket
+graced = os.pidfd_open(os.getppid())
 n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); n.connect(os.environ["NOTIFY_SOCKET"]); n.send(b"READY=1")
-parent = os.getppid()
-while os.getppid() == parent: time.sleep(0.01)
+select.select([graced], [], [])
 os.write(2, b"still here\\n")
 open("%s", "w").write("alive")
 """ % out, 0o755)
