@@ -2,8 +2,6 @@
 #include "linux/socket_list.h"
 
 #include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <linux/unix_diag.h>
@@ -14,6 +12,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "linux/netlink_reply.h"
 #include "linux/sys_error.h"
 
 namespace graced {
@@ -63,16 +62,6 @@ void append_attribute(Bytes& bytes, unsigned short type, const void* data, std::
   append(bytes, data, size);
 }
 
-template <class Message, class Each>
-void each_attribute(const nlmsghdr* header, const Each& each) {
-  const auto* const message = static_cast<const Message*>(NLMSG_DATA(header));
-  const auto* attribute = reinterpret_cast<const rtattr*>(message + 1);
-  for (auto left = static_cast<int>(header->nlmsg_len - NLMSG_SPACE(sizeof(Message))); RTA_OK(attribute, left);
-       attribute = RTA_NEXT(attribute, left)) {
-    each(attribute->rta_type, static_cast<const char*>(RTA_DATA(attribute)), RTA_PAYLOAD(attribute));
-  }
-}
-
 }  // namespace
 
 SocketList::SocketList()
@@ -80,7 +69,7 @@ SocketList::SocketList()
   if (!socket_) throw sys_error("a netlink socket for sock_diag");
 }
 
-// Until the kernel says done. Whatever else comes is an answer to an earlier question that was given up.
+// Until the kernel says done.
 template <class Message, class Seen>
 void SocketList::ask(std::span<const std::uint8_t> request, bool all, const Seen& seen) {
   nlmsghdr header{};
@@ -98,19 +87,8 @@ void SocketList::ask(std::span<const std::uint8_t> request, bool all, const Seen
     const ssize_t length = ::recv(socket_.get(), buffer_.data(), buffer_.size(), 0);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) throw sys_error("hear from sock_diag");
-    auto left = static_cast<std::uint32_t>(length);
-    for (const auto* m = reinterpret_cast<const nlmsghdr*>(buffer_.data()); NLMSG_OK(m, left);
-         m = NLMSG_NEXT(m, left)) {
-      if (m->nlmsg_seq != sequence_) continue;
-      if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
-        int code = 0;
-        if (m->nlmsg_len >= NLMSG_SPACE(sizeof code)) std::memcpy(&code, NLMSG_DATA(m), sizeof code);
-        if (code < 0) throw sys_error_of(code, "sock_diag");
-        return;
-      }
-      if (m->nlmsg_len >= NLMSG_SPACE(sizeof(Message))) seen(m, *static_cast<const Message*>(NLMSG_DATA(m)));
-      if (!all) return;
-    }
+    const std::span datagram(buffer_.data(), static_cast<std::size_t>(length));
+    if (read_reply<Message>(datagram, sequence_, all, seen)) return;
   }
 }
 
