@@ -170,10 +170,12 @@ WorkerProcess* Daemon::speaker(const Notification& said) {
     const auto parent = parent_of(pid);
     if (!parent) return nullptr;
     if (*parent == ::getpid()) {
-      // Its ancestors are gone, so it came to us; only what a worker started can do that.
+      // Its ancestors are gone, so it came to us, as what a worker started does; under PID 1 anything. What
+      // it says of itself counts among those of one user, who can do anything to each other as it is.
       const auto mark = mark_of(pid);
       const auto w = std::ranges::find_if(workers_, [&](const WorkerProcess& p) {
-        return mark && p.generation.value == mark->generation && p.slot == mark->slot;
+        return mark && p.generation.value == mark->generation && p.slot == mark->slot &&
+               (said.sender_user == 0 || said.sender_user == user_of(p.pid));
       });
       if (w != workers_.end()) found = &*w;
       break;

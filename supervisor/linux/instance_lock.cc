@@ -54,8 +54,9 @@ std::runtime_error taken(int fd, const std::string& instance) {
 InstanceLock::InstanceLock(int directory, const std::string& path, const std::string& instance)
     : directory_(directory), path_(path), file_(path.substr(path.rfind('/') + 1)) {
   do {
-    const UmaskScope exact{0022};
-    lock_ = Fd{::openat(directory_, file_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)};
+    // Ours alone: whoever may open a file for reading may lock it, and keep us from starting.
+    const UmaskScope exact{0077};
+    lock_ = Fd{::openat(directory_, file_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
     if (!lock_ && errno == ENOENT) throw FileVanished{};
     if (!lock_) throw sys_error("no place for the control socket (--control gives another): create {}", path_);
     refuse_if_not_ours(lock_.get(), path_);

@@ -92,6 +92,7 @@ std::optional<Notification> NotifySocket::receive() {
       ucred who;
       std::memcpy(&who, CMSG_DATA(c), sizeof who);
       said.sender = who.pid;
+      said.sender_user = who.uid;
     } else if (c->cmsg_type == SCM_PIDFD) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(c), sizeof fd);

@@ -14,7 +14,8 @@ namespace graced {
 
 struct Notification {
   pid_t sender = 0;  // 0: too long, or without credentials; to be ignored
-  Fd sender_pidfd;   // where the kernel gives one (6.5): proves that `sender` was not reused
+  uid_t sender_user = 0;
+  Fd sender_pidfd;  // where the kernel gives one (6.5): proves that `sender` was not reused
   std::string text;
 };
 

@@ -2,6 +2,7 @@
 #include "linux/process.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -24,6 +25,12 @@ std::optional<ProcessStat> stat_of(const std::string& directory) {
 std::optional<pid_t> parent_of(pid_t pid) {
   const auto s = stat_of(fmt::format("/proc/{}", pid));
   return s ? std::optional(s->parent) : std::nullopt;
+}
+
+std::optional<uid_t> user_of(pid_t pid) {
+  struct stat directory {};
+  if (::stat(fmt::format("/proc/{}", pid).c_str(), &directory) != 0) return std::nullopt;
+  return directory.st_uid;
 }
 
 std::vector<pid_t> children_of(pid_t pid) {

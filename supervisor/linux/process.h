@@ -16,6 +16,9 @@ namespace graced {
 // The parent, nullopt if there is no such process (any more).
 std::optional<pid_t> parent_of(pid_t pid);
 
+// Whom it runs as (its effective user), nullopt if it is gone.
+std::optional<uid_t> user_of(pid_t pid);
+
 // Direct ones only.
 std::vector<pid_t> children_of(pid_t pid);
 std::vector<pid_t> own_children();  // of graced, which has one thread

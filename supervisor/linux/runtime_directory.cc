@@ -31,6 +31,16 @@ void refuse_if_not_ours(int fd, const std::string& path) {
         path));
 }
 
+// A symlink of somebody else's, in /tmp for example, would let them choose where our files go. The kernel
+// forbids to follow those only where fs.protected_symlinks is set.
+void refuse_foreign_link(int directory, const std::string& part, const std::string& path) {
+  struct stat link {};
+  if (::fstatat(directory, part.c_str(), &link, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISLNK(link.st_mode)) return;
+  if (link.st_uid == 0 || link.st_uid == ::geteuid()) return;
+  throw std::runtime_error(fmt::format(
+      "{} is a symlink of uid {}: give a place of your own with --control PATH", path, link.st_uid));
+}
+
 bool is_on_the_way(const std::string& directory, const std::string& to) {
   return directory.size() > 1 && to.starts_with(directory) &&
          (to.size() == directory.size() || to[directory.size()] == '/');
@@ -60,6 +70,7 @@ bool RuntimeDirectory::reach(bool give_up) {
     if (part.empty()) continue;
     const std::string above = so_far.empty() ? "/" : so_far;
     so_far += "/" + part.string();
+    refuse_foreign_link(directory_.get(), part.string(), so_far);
     Fd next{::openat(directory_.get(), part.c_str(), directory_flags)};
     if (!next && errno == ENOENT) {
       refuse_if_not_ours(directory_.get(), above);

@@ -2,7 +2,7 @@
 returns the kinds of failed requests that it explains."""
 import os, resource, signal, socket, subprocess, time
 
-from world import GRACED, PATIENCE, Broken, must, wait_until
+from world import GRACED, PATIENCE, PATIENT, Broken, must, wait_until
 
 ANYTHING = {"refused", "reset", "eof", "reused_reset", "partial", "timeout", "http", "body"}
 BROKEN_OFF = {"reset", "eof", "partial", "reused_reset"}  # the worker that had it died
@@ -344,6 +344,6 @@ def graced_killed(world):
 
 def clean(world):
     """A step's own settings end with it."""
-    world.settings.update({"drain-timeout": "2s", "ready-timeout": "2s"})
+    world.settings.update(PATIENT)
     world.configure()
     world.build("ready")

@@ -82,7 +82,7 @@ TEST_CASE("an instance makes its directories and takes them away again") {
     CHECK(mode_of(temp / "graced") == 0755);
     CHECK(mode_of(temp / "graced/shop") == 0755);
     CHECK(mode_of(temp / "graced/shop/control") == 0666);
-    CHECK(mode_of(temp / "graced/shop/control.lock") == 0644);
+    CHECK(mode_of(temp / "graced/shop/control.lock") == 0600);
     const Fd socket = instance.take_control_socket();
     CHECK((::fcntl(socket.get(), F_GETFD) & FD_CLOEXEC) != 0);
     CHECK((::fcntl(socket.get(), F_GETFL) & O_NONBLOCK) != 0);
