@@ -8,9 +8,11 @@
 
 #include "client/client.h"
 #include "daemon.h"
+#include "machine_view.h"
 #include "options/check_view.h"
 #include "options/command_line.h"
 #include "options/options.h"
+#include "plan.h"
 
 namespace graced {
 namespace {
@@ -38,6 +40,23 @@ std::optional<Duration> limit_of(const Patience& patience) {
   return patience.wait.value_or(infinity);
 }
 
+// All that can be told is told before what cannot be had is an error.
+int check(const RunOptions& options) {
+  std::optional<Launch::Identity> worker;
+  std::string stranger;
+  try {
+    if (const auto account = account_of(options)) worker = identity_of(*account);
+  } catch (const std::exception& e) {
+    stranger = fmt::format("note: {}\n", e.what());  // on this machine; the file may be meant for another
+  }
+  const Launch::Identity* who = worker ? &*worker : nullptr;
+  Means means;
+  fmt::print("{}{}\n{}", check_text(options), stranger, machine_text(means.adoption(who), means.steering()));
+  std::fflush(stdout);
+  fmt::print("\n{}", handoff_text(means.plan_for(options, false, who)));
+  return 0;
+}
+
 struct Execute {
   const std::vector<std::string>& environment;
 
@@ -47,8 +66,7 @@ struct Execute {
     return Daemon(StartedWith{c.words, environment, before}, std::move(options)).run();
   }
   int operator()(const CheckCommand& c) const {
-    fmt::print("{}", check_text(load_run_options(c.words, environment)));
-    return 0;
+    return check(load_run_options(c.words, environment));
   }
   int operator()(const ReloadCommand& c) const {
     return client_reload(c.target, limit_of(c.patience), this_terminal());

@@ -8,7 +8,6 @@
 #include <map>
 #include <string_view>
 
-#include "linux/account.h"
 #include "linux/listen_socket.h"
 #include "linux/shut_listener.h"
 #include "options/option_fd_names.h"
@@ -125,17 +124,25 @@ std::string unknown_name(std::string_view name, const std::vector<PassedSocket>&
 
 }  // namespace
 
+std::optional<Account> account_of(const RunOptions& options) {
+  if (!options.user && !options.group) return std::nullopt;
+  return find_account(options.user.value_or(std::to_string(::geteuid())), options.group);
+}
+
+Launch::Identity identity_of(const Account& account) {
+  return {account.uid, account.gid, account.groups, account.name};
+}
+
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
                const std::vector<std::string>& own_environment, Means& means, RestoredListeners* restored) {
   Plan plan;
   plan.environment = inheritable(own_environment, options.watch_stderr);
-  if (options.user || options.group) {
-    const Account account = find_account(options.user.value_or(std::to_string(::geteuid())), options.group);
-    plan.identity = Launch::Identity{account.uid, account.gid, account.groups, account.name};
+  if (const auto account = account_of(options)) {
+    plan.identity = identity_of(*account);
     // As systemd.exec(5) does for User=.
     if (options.user) {
-      for (const auto& [key, value] : {std::pair{"USER", account.name}, std::pair{"LOGNAME", account.name},
-                                       std::pair{"HOME", account.home}, std::pair{"SHELL", account.shell}}) {
+      for (const auto& [key, value] : {std::pair{"USER", account->name}, std::pair{"LOGNAME", account->name},
+                                       std::pair{"HOME", account->home}, std::pair{"SHELL", account->shell}}) {
         assign(plan.environment, fmt::format("{}={}", key, value));
       }
     }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "linux/account.h"
 #include "linux/listener.h"
 #include "linux/spawn.h"
 #include "means.h"
@@ -47,6 +48,11 @@ struct Plan {
 // closed.
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
                const std::vector<std::string>& own_environment, Means& means, RestoredListeners* restored);
+
+// Who --user and --group say the workers are; none: graced's own user. Throws std::runtime_error where there
+// is no such account.
+std::optional<Account> account_of(const RunOptions& options);
+Launch::Identity identity_of(const Account& account);
 
 // The part that differs between workers is added by the caller. Borrows the sockets of the plan.
 Launch launch_of(const Plan& plan, std::vector<std::string> command);

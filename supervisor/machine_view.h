@@ -1,0 +1,17 @@
+// What `graced check` tells of this machine, and of what the options come to on it.
+#pragma once
+
+#include <string>
+
+#include "means.h"
+
+namespace graced {
+
+// What there is of adoption and switched handoff, a line each with what is missing and what that costs;
+// with a newline at the end.
+std::string machine_text(const AdoptionMeans& adoption, const SteeringProbe& steering);
+
+// How these options' addresses get from one generation to the next; with a newline at the end.
+std::string handoff_text(const HandoffPlan& plan);
+
+}  // namespace graced

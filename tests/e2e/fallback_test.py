@@ -1,0 +1,125 @@
+"""What a machine may refuse: it is said in one line, with what is done instead, or is an error where it was
+asked for by name."""
+import ctypes, os, socket, struct, unittest
+import own_network
+from harness import Case, HERE, PATIENCE, ask, main, wait_until
+
+BINDER = os.path.join(HERE, "binder.py")
+NOBODY = 65534
+PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 38, 24
+SYS_seccomp, SET_MODE_FILTER, NEW_LISTENER = 317, 1, 8
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def setUpModule():
+    own_network.enter()
+    if os.uname().machine != "x86_64":
+        raise unittest.SkipTest("the number of seccomp(2) is that of x86_64")
+
+
+def without_capabilities():
+    """As root, but what root may do is gone with the next exec."""
+    for capability in range(64):
+        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+def another_listener(place):
+    """As below a container runtime that has a seccomp listener of its own; it counts as long as somebody has
+    it open: at this descriptor."""
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    allow = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 1, ctypes.addressof(allow)))
+    listener = libc.syscall(SYS_seccomp, SET_MODE_FILTER, NEW_LISTENER, ctypes.byref(program))
+    os.dup2(listener, place)
+
+
+class Fallback(Case):
+    def as_nobody(self):
+        """In a directory that is nobody's."""
+        for path in [self.directory, *map(self.path, os.listdir(self.directory))]:
+            os.chown(path, NOBODY, NOBODY)
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+    def beside_another_listener(self):
+        place = os.open("/dev/null", os.O_RDONLY)
+        self.addCleanup(os.close, place)
+        return {"pass_fds": [place], "preexec_fn": lambda: another_listener(place)}
+
+    def hold(self, port):
+        """A connection that its worker has something to do for."""
+        s = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self.addCleanup(s.close)
+        s.sendall(b"GET / HTTP/1.1\r\n")
+        return s
+
+    def check(self, *options, code=0, **more):
+        r = self.run_graced("check", *options, "--", "./app", **more)
+        self.assertEqual(r.returncode, code, r.stderr)
+        return r
+
+    def test_check_shows_what_this_machine_offers(self):
+        said = self.check().stdout
+        self.assertIn("\nthis machine\n  adoption   possible\n  steering   eBPF\n", said)
+        self.assertIn("  addresses  those that the command binds are adopted\n", said)
+        self.assertIn("  drain      idle, of 8 generations at most at a time\n", said)
+        self.assertIn("  drain      by signal\n", self.check("-l", "8080").stdout)
+
+    def test_check_shows_what_an_ordinary_user_lacks(self):
+        said = self.check(preexec_fn=self.as_nobody).stdout
+        self.assertRegex(said, "  adoption   possible: .*no_new_privs")
+        self.assertRegex(said, "  steering   classic BPF: .*CAP_BPF.*one generation")
+        self.assertIn("  drain      idle, of one generation at a time\n", said)
+
+    def test_check_fails_where_run_would(self):
+        r = self.check("--adopt", "on", code=2, **self.beside_another_listener())
+        self.assertRegex(r.stdout, "  adoption   impossible: another seccomp listener")
+        self.assertRegex(r.stderr, "^graced: adopt=on cannot be had here: another seccomp listener.*--listen.*\n$")
+
+    def test_check_tells_of_a_user_who_is_not_here(self):
+        self.assertIn("note: user 'not-here' does not exist\n", self.check("--user", "not-here").stdout)
+
+    def test_adoption_asked_for_by_name_beside_another_listener_is_an_error(self):
+        self.assert_refused(["adopt=on cannot be had here", "another seccomp listener", "--listen"], "run", "--control",
+                            self.path("control"), "--adopt", "on", "--", BINDER, "tcp:8080",
+                            **self.beside_another_listener())
+
+    def test_adoption_that_is_only_the_default_gives_way_with_one_line(self):
+        beside = self.beside_another_listener()
+        g = self.graced(options=(), command=(BINDER, "tcp:8080"), preexec=beside["preexec_fn"], pass_fds=beside["pass_fds"])
+        self.assertEqual(g.said().count("not adopting the addresses that the command binds"), 1, g.said())
+        self.assertIn("generation 1", ask(("127.0.0.1", 8080)))
+        self.assertEqual(g.reload().returncode, 1)  # the address is in use
+        self.assertIn("generation 1", ask(("127.0.0.1", 8080)))
+        self.assertEqual(g.said().count("not adopting"), 1, g.said())
+
+    def test_an_ordinary_user_has_adoption_and_one_draining_generation(self):
+        g = self.graced(options=(), command=(BINDER, "tcp:8080"), preexec=self.as_nobody)
+        self.assertIn("no_new_privs is set", g.said())
+        self.assertIn("only one generation can drain at a time", g.said())
+        first = self.hold(8080)
+        self.assertEqual(g.reload().returncode, 0, g.said())
+        self.assertEqual([w["state"] for w in g.workers()], ["draining", "ready"])
+        for _ in range(50):
+            self.assertIn("generation 2", ask(("127.0.0.1", 8080)))
+        second = self.hold(8080)
+        self.assertEqual(g.reload().returncode, 0, g.said())
+        wait_until(lambda: [w["generation"] for w in g.workers()] == [2, 3], g.said)
+        first.close()
+        second.sendall(b"\r\n")
+        self.assertIn(b"generation 2", second.recv(1000))
+        self.assertIn("generation 3", ask(("127.0.0.1", 8080)))
+
+    def test_root_without_capabilities_drains_idle_with_classic_bpf(self):
+        g = self.graced("--drain", "idle", "--drain-idle", "50ms", options=(), command=(BINDER, "tcp:8080"),
+                        preexec=without_capabilities)
+        self.assertRegex(g.said(), "needs CAP_BPF; only one generation can drain at a time")
+        for generation in range(2, 6):
+            self.assertEqual(g.reload().returncode, 0, g.said())
+            self.assertIn("generation %d" % generation, ask(("127.0.0.1", 8080)))
+        self.assertEqual(g.end(), 0)
+
+
+if __name__ == "__main__":
+    main()

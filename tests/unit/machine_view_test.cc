@@ -1,0 +1,38 @@
+// What `graced check` prints of the machine, to the letter.
+#include "machine_view.h"
+
+#include <doctest/doctest.h>
+
+using namespace graced;
+
+TEST_CASE("a machine that offers everything takes two lines") {
+  CHECK(machine_text({true, false, true, ""}, {SteeringMeans::ebpf, true, ""}) ==
+        "this machine\n"
+        "  adoption   possible\n"
+        "  steering   eBPF\n");
+}
+
+TEST_CASE("what is missing stands beside it") {
+  CHECK(machine_text({false, false, true, "another seccomp listener is installed already"},
+                     {SteeringMeans::cbpf, true, "BPF_PROG_LOAD: Operation not permitted"}) ==
+        "this machine\n"
+        "  adoption   impossible: another seccomp listener is installed already\n"
+        "  steering   classic BPF: BPF_PROG_LOAD: Operation not permitted\n");
+}
+
+TEST_CASE("what the options come to is said") {
+  HandoffPlan plan;
+  CHECK(handoff_text(plan) ==
+        "with these options\n"
+        "  addresses  those of --listen only\n"
+        "  drain      by signal\n");
+  plan.adopt = plan.switched = true;
+  plan.drain = DrainRule::idle;
+  plan.max_draining = 8;
+  CHECK(handoff_text(plan) ==
+        "with these options\n"
+        "  addresses  those that the command binds are adopted\n"
+        "  drain      idle, of 8 generations at most at a time\n");
+  plan.max_draining = 1;
+  CHECK(handoff_text(plan).ends_with("  drain      idle, of one generation at a time\n"));
+}
