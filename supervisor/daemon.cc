@@ -241,7 +241,8 @@ void Daemon::perform(const Prepare& a) {
     }
   } catch (const std::exception& e) {
     if (const auto* known = dynamic_cast<const std::system_error*>(&e)) failure_code_ = known->code().value();
-    post(PreparationFailed{a.generation, e.what()});
+    const bool usage = dynamic_cast<const UsageError*>(&e) != nullptr;
+    post(PreparationFailed{a.generation, e.what(), usage ? 2 : 1});
   }
 }
 

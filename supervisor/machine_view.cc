@@ -35,11 +35,13 @@ std::string machine_text(const AdoptionMeans& adoption, const SteeringProbe& ste
 std::string handoff_text(const HandoffPlan& plan) {
   std::string draining = "by signal";
   if (plan.drain == DrainRule::idle) {
-    draining = plan.max_draining == 1 ? "idle, of one generation at a time"
-                                      : fmt::format("idle, of {} generations at most at a time", plan.max_draining);
+    draining = plan.max_draining == 1
+                   ? "idle, of one generation at a time"
+                   : fmt::format("idle, of {} generations at most at a time", plan.max_draining);
   }
   return "with these options\n" +
-         line("addresses", plan.adopt ? "those that the command binds are adopted" : "those of --listen only", "") +
+         line("addresses", plan.adopt ? "those that the command binds are adopted" : "those of --listen only",
+              "") +
          line("drain", draining, "");
 }
 

@@ -65,9 +65,7 @@ struct Execute {
     RunOptions options = load_run_options(c.words, environment);
     return Daemon(StartedWith{c.words, environment, before}, std::move(options)).run();
   }
-  int operator()(const CheckCommand& c) const {
-    return check(load_run_options(c.words, environment));
-  }
+  int operator()(const CheckCommand& c) const { return check(load_run_options(c.words, environment)); }
   int operator()(const ReloadCommand& c) const {
     return client_reload(c.target, limit_of(c.patience), this_terminal());
   }

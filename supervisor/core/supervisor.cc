@@ -60,7 +60,7 @@ void Supervisor::on(const Prepared& e, Instant now) {
 }
 
 void Supervisor::on(const PreparationFailed& e, Instant now) {
-  if (rollout_ && rollout_->generation == e.generation && !rollout_->policy) abandon(e.why, now);
+  if (rollout_ && rollout_->generation == e.generation && !rollout_->policy) abandon(e.why, now, e.exit_status);
 }
 
 void Supervisor::promote(Instant now) {
@@ -96,7 +96,7 @@ void Supervisor::promote(Instant now) {
 }
 
 // The serving generation does not hear of it.
-void Supervisor::abandon(const std::string& why, Instant now) {
+void Supervisor::abandon(const std::string& why, Instant now, int exit_status) {
   const Rollout failed = *std::exchange(rollout_, std::nullopt);
   const Duration limit = failed.policy ? failed.policy->drain_timeout : policy_.drain_timeout;
 
@@ -107,7 +107,7 @@ void Supervisor::abandon(const std::string& why, Instant now) {
   enforce_max_draining(now);
   if (serving_) record(failed, false, why, now);
   answer(failed.askers, false, why);
-  if (!serving_ && !stopping_) begin_stop(1, why, now);
+  if (!serving_ && !stopping_) begin_stop(exit_status, why, now);
 }
 
 void Supervisor::record(const Rollout& rollout, bool ok, const std::string& why, Instant now) {
@@ -489,7 +489,9 @@ Status Supervisor::status() const {
                          .since = w.since,
                          .deadline = w.deadline,
                          .last_call = ends ? w.deadline - w.last_call : no_deadline,
-                         .killed_at = ends ? after(w.deadline, w.grace) : w.leaves() ? w.deadline : no_deadline});
+                         .killed_at = ends         ? after(w.deadline, w.grace)
+                                      : w.leaves() ? w.deadline
+                                                   : no_deadline});
   }
   s.last_reload = last_reload_;
   s.reloads = reloads_;

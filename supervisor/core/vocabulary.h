@@ -23,7 +23,7 @@ struct Exit {
 
 // What a reload needs besides a process is there: options read, addresses bound, --check passed.
 struct Prepared { GenerationId generation; Policy policy; };
-struct PreparationFailed { GenerationId generation; std::string why; };
+struct PreparationFailed { GenerationId generation; std::string why; int exit_status = 1; };  // of graced, if it is the first
 
 struct WorkerReady { WorkerId worker; };      // it said READY=1
 struct WorkerListening { WorkerId worker; };  // it is seen waiting for connections on every address

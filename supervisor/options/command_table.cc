@@ -48,7 +48,8 @@ std::span<const CommandRow> command_table() {
        "say what run would do with these options",
        "Reads the options of graced run from the command line, the environment and the --config file, and "
        "prints "
-       "each value and where it was said, then what this machine offers of adoption and switched handoff, which "
+       "each value and where it was said, then what this machine offers of adoption and switched handoff, "
+       "which "
        "it tries for a moment. No address is bound and no worker started.\n"
        "Exit status: 0 the options are good, 2 they are not, or cannot be had here.",
        {{"graced check --config /etc/graced/app.conf", "before a reload"}},

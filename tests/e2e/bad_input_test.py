@@ -67,6 +67,7 @@ class Start(Case):
     """Well said, but it cannot be had: exit status 1, one line, nothing left."""
 
     def refused(self, words, *options, **more):
+        """One line, and nothing of its own left behind."""
         self.assert_one_error(words, "run", "--name", "n", "--control", self.path("c"), *options, **more)
         self.assertEqual([f for f in os.listdir(self.directory) if f.startswith("c")], [])
 
@@ -144,7 +145,7 @@ class Start(Case):
         self.assertEqual(len(r.stderr.splitlines()), 1, r.stderr)
 
     def test_an_unknown_socket_name_in_the_command(self):
-        self.refused(("{fd:htpt}", "http"), "-l", "unix:%s,name=http" % self.path("h"), "--", WORKER, "{fd:htpt}")
+        self.refused(("{fd:htpt}", "http"), "-l", "unix:%s,name=http" % self.path("h"), "--", WORKER, "{fd:htpt}", code=2)
 
     def test_a_pid_file_that_cannot_be_written(self):
         self.refused(("/no/such/place/pid",), "--pid-file", "/no/such/place/pid", "--", WORKER, "serve")

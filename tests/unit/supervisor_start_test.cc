@@ -86,6 +86,18 @@ TEST_CASE("a first start that cannot be prepared ends graced with the reason") {
   CHECK(s.phase() == "finished");
 }
 
+TEST_CASE("a first start that was asked for what cannot be had ends as wrong usage does; a reload goes on") {
+  Story s;
+  s.happens(ReloadAsked{nobody});
+  s.happens(PreparationFailed{GenerationId{1}, "adopt=on cannot be had here", 2});
+  CHECK(the<Finished>(s.last).exit_status == 2);
+
+  Story t = serving();
+  t.happens(ReloadAsked{nobody});
+  t.happens(PreparationFailed{GenerationId{2}, "adopt=on cannot be had here", 2});
+  CHECK(t.phase() == "serving");
+}
+
 TEST_CASE("a first start whose preparation hangs is given up at the ready timeout") {
   Story s(Policy{.ready_timeout = 5s});
   s.happens(ReloadAsked{nobody});
