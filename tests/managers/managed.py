@@ -30,7 +30,8 @@ class Managed(Case):
 
     def serve(self, *habits):
         """What shop.conf says from now on."""
-        self.write("shop.conf", "command = %s %s\nlisten = unix:%s\n" % (WORKER, " ".join(habits), self.address))
+        self.command = " ".join([WORKER, *habits])
+        self.write("shop.conf", "command = %s\nlisten = unix:%s\n" % (self.command, self.address))
 
     def example(self, name, **more):
         """The example with our shop.conf instead of that of /etc, and what else is to be replaced."""

@@ -22,9 +22,9 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
         self.manager("supervisord", "-c", self.path("supervisord.conf"))
 
     def ctl(self, *words):
-        return self.run_in(*self.command(*words)).stdout
+        return self.run_in(*self.ctl_command(*words)).stdout
 
-    def command(self, *words):
+    def ctl_command(self, *words):
         return ["supervisorctl", "-c", self.path("supervisord.conf"), *words]
 
     def said(self):
@@ -49,14 +49,14 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
         self.env["LEAVE_FILE"] = self.path("leave")
         self.serve("ready", "serve-late")
         self.start()
-        self.stop_finishes_what_is_under_way(self.command("stop", "shop"), self.serving(1))
-        self.assertIn("STOPPED", self.run_in(*self.command("status", "shop"), ok=False).stdout)
+        self.stop_finishes_what_is_under_way(self.ctl_command("stop", "shop"), self.serving(1))
+        self.assertIn("STOPPED", self.run_in(*self.ctl_command("status", "shop"), ok=False).stdout)
 
     def test_wrong_options_are_not_tried_for_ever(self):
         self.write("shop.conf", "comand = x\n")
         self.start()
         # Three tries of the start, as supervisord makes them.
-        wait_until(lambda: "FATAL" in self.run_in(*self.command("status", "shop"), ok=False).stdout, self.said)
+        wait_until(lambda: "FATAL" in self.run_in(*self.ctl_command("status", "shop"), ok=False).stdout, self.said)
         self.assertIn("shop.conf:1: unknown option 'comand'; did you mean 'command'?", self.said())
 
     def test_a_crash_is_mended(self):
