@@ -195,6 +195,8 @@ class Adoption(Adopted):
         for _ in range(3):
             killed = g.workers("ready")[0]["pid"]
             os.kill(killed, signal.SIGKILL)
+            # Until all its threads are gone one of them may accept a connection and take it along.
+            wait_until(lambda: not os.path.exists("/proc/%d" % killed))
             self.assertIn("generation 1", ask(("127.0.0.1", port)))
             wait_until(lambda: [w for w in g.workers("ready") if w["pid"] != killed])
 
