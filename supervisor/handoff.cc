@@ -19,8 +19,7 @@ constexpr Duration quiet_for = 20ms;
 
 }  // namespace
 
-Handoff::Handoff(Loop& loop, Ears ears)
-    : loop_(loop), ears_(std::move(ears)) {}
+Handoff::Handoff(Loop& loop, Ears ears) : loop_(loop), ears_(std::move(ears)) {}
 
 // ---- what there is -----------------------------------------------------------------------------
 
@@ -84,9 +83,8 @@ void Handoff::took_note_of(Charge& charge) {
   if (charge.generation != serving_ || charge.leaves) return;
   for (const std::string& key : keys) {
     // One that was closed to be bound again would go on being given connections.
-    const auto same = std::ranges::count_if(charge.adoption->sockets(), [&](const AdoptedSocket& s) {
-      return s.key == key && s.listening;
-    });
+    const auto same = std::ranges::count_if(
+        charge.adoption->sockets(), [&](const AdoptedSocket& s) { return s.key == key && s.listening; });
     if (same > 1) forget_closed(charge);
     direct(key);
   }
@@ -199,8 +197,7 @@ void Handoff::retire(WorkerId worker, Duration close_when_idle, std::optional<st
       if (!groups_.contains(key) || !groups_.at(key).refuse()) return ears_.idle(worker);
     }
   }
-  charge->retirement.emplace(charge->pid, listening, cgroup, queues_migrate_, close_when_idle,
-                             monotonic_now());
+  charge->retirement.emplace(charge->pid, listening, cgroup, queues_migrate_, close_when_idle, monotonic_now());
   look_soon();
 }
 
@@ -276,10 +273,10 @@ void Handoff::drop_orphans() {
     }
   }
   const auto dropped = std::erase_if(charges_, [&](const Charge& c) {
-    return c.orphan && (c.generation != serving_ ||
-                        std::ranges::all_of(c.adoption->sockets(), [&](const AdoptedSocket& s) {
-                          return !s.listening || covered.contains(s.key);
-                        }));
+    return c.orphan &&
+           (c.generation != serving_ || std::ranges::all_of(c.adoption->sockets(), [&](const AdoptedSocket& s) {
+              return !s.listening || covered.contains(s.key);
+            }));
   });
   if (dropped > 0) take_leave_of_closed();
 }
@@ -303,7 +300,8 @@ std::string Handoff::waits_for(WorkerId worker, Instant now) {
   if (serving_ && *serving_ != charge->generation) {
     const std::map<std::string, std::string> has = listening_in(charge->generation);
     for (const auto& [key, address] : listening_in(*serving_)) {
-      if (!has.contains(key)) return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
+      if (!has.contains(key))
+        return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
     }
   }
   if (now - charge->changed < quiet_for) return "it has just bound an address";
@@ -366,7 +364,8 @@ bool Handoff::adopted(WorkerId worker) const {
 }
 
 Handoff::Charge* Handoff::find(WorkerId worker) {
-  const auto found = std::ranges::find_if(charges_, [&](const Charge& c) { return c.worker == worker && !c.orphan; });
+  const auto found =
+      std::ranges::find_if(charges_, [&](const Charge& c) { return c.worker == worker && !c.orphan; });
   return found == charges_.end() ? nullptr : &*found;
 }
 

@@ -91,7 +91,7 @@ class Handoff {
     GenerationId generation;
     pid_t pid = 0;
     std::unique_ptr<Adoption> adoption;  // null: what it listens on was passed to it
-    std::vector<Fd> promised;  // what the adoption was told of as declared before, and borrows
+    std::vector<Fd> promised;            // what the adoption was told of as declared before, and borrows
     Source heard;
     std::uint64_t seen_changes = 0;
     Instant changed{};

@@ -16,7 +16,7 @@ namespace graced {
 
 // How the workers of one generation get their addresses and give them up.
 struct HandoffPlan {
-  bool adopt = false;     // the addresses they bind themselves are taken over
+  bool adopt = false;  // the addresses they bind themselves are taken over
   AdoptionMeans adoption;
   bool switched = false;  // new connections are directed: each generation has sockets of its own
   DrainRule drain = DrainRule::signal;

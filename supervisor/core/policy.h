@@ -23,8 +23,8 @@ enum class DrainRule {
 struct Policy {
   unsigned workers = 1;  // per generation, at least 1
   ReadyRule ready = ReadyRule::automatic;
-  Duration ready_after = 0s;         // with ReadyRule::after
-  Duration ready_timeout = 30s;      // from exec to readiness; as long again for --check before
+  Duration ready_after = 0s;     // with ReadyRule::after
+  Duration ready_timeout = 30s;  // from exec to readiness; as long again for --check before
   DrainRule drain = DrainRule::signal;
   Duration drain_timeout = 60s;      // from the drain signal to SIGKILL; with DrainRule::idle, until what is
                                      // left of its connections is closed (the last call)…

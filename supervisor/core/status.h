@@ -30,8 +30,8 @@ struct WorkerStatus {
   GenerationId generation;
   unsigned slot;
   WorkerState state;
-  Instant since;     // of the state
-  Instant deadline;  // when patience ends; `no_deadline` if it has none
+  Instant since;      // of the state
+  Instant deadline;   // when patience ends; `no_deadline` if it has none
   Instant last_call;  // of a retiring one: when what is left of its connections is closed; else `no_deadline`
   Instant killed_at;  // when it is killed if it does not leave; `no_deadline` if nothing threatens it
 };

@@ -138,11 +138,11 @@ struct ConnectionWatch::State {
   std::optional<std::uint64_t> cgroup;
   Handshakes handshakes;
 
-  OpenSockets open;           // as last read
-  bool more_may_come = true;  // what was on its way at the last look may have become a descriptor
-  bool many = false;          // there were at the last look
-  bool forbidden = false;     // to read or to take descriptors
-  std::vector<Quiet> quiet;   // at the last look
+  OpenSockets open;                   // as last read
+  bool more_may_come = true;          // what was on its way at the last look may have become a descriptor
+  bool many = false;                  // there were at the last look
+  bool forbidden = false;             // to read or to take descriptors
+  std::vector<Quiet> quiet;           // at the last look
   std::unordered_set<ino_t> counted;  // at the last look, TCP
   Instant looked_at;
   std::unordered_map<ino_t, Hindsight> hindsights;

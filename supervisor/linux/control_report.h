@@ -20,15 +20,15 @@ struct WorkerReport {
   std::optional<Duration> left;         // until graced loses patience; none: it has no deadline
   std::string status;                   // its own STATUS=, may be empty
   std::vector<std::string> last_lines;  // of its stderr, oldest first, at most 20
-  std::string waits_for{};        // of a draining worker: "2 connections (1 idle)", "its exit"; else empty
-  std::uint32_t connections = 0;  // that a draining worker finishes, where graced counts them
-  std::uint32_t queued = 0;       // that it has not accepted yet
+  std::string waits_for{};          // of a draining worker: "2 connections (1 idle)", "its exit"; else empty
+  std::uint32_t connections = 0;    // that a draining worker finishes, where graced counts them
+  std::uint32_t queued = 0;         // that it has not accepted yet
   std::optional<Duration> quiet{};  // since anything came or went on any of them
 };
 
 struct AddressReport {
-  std::string name;     // as in LISTEN_FDNAMES; "adopted" where the worker bound it itself
-  std::string address;  // "tcp [::]:8080", "unix /run/a.sock"
+  std::string name;       // as in LISTEN_FDNAMES; "adopted" where the worker bound it itself
+  std::string address;    // "tcp [::]:8080", "unix /run/a.sock"
   std::string handoff{};  // "shared", "switched"; "none": it is not handed from one generation to the next
 };
 

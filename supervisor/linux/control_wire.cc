@@ -96,7 +96,9 @@ struct Appending {
     structure(signature_of<WorkerReport>, w.generation, w.slot, w.pid, w.state, w.age, w.left, w.status,
               w.last_lines, w.waits_for, w.connections, w.queued, w.quiet);
   }
-  void operator()(const AddressReport& a) const { structure(signature_of<AddressReport>, a.name, a.address, a.handoff); }
+  void operator()(const AddressReport& a) const {
+    structure(signature_of<AddressReport>, a.name, a.address, a.handoff);
+  }
   void operator()(const std::optional<ReloadReport>& reload) const {
     const ReloadReport r = reload.value_or(ReloadReport{});
     structure(signature_of<std::optional<ReloadReport>>, r.generation, r.ok, r.why, r.age, r.took);
@@ -150,7 +152,9 @@ struct Reading {
     structure(signature_of<WorkerReport>, w.generation, w.slot, w.pid, w.state, w.age, w.left, w.status,
               w.last_lines, w.waits_for, w.connections, w.queued, w.quiet);
   }
-  void operator()(AddressReport& a) const { structure(signature_of<AddressReport>, a.name, a.address, a.handoff); }
+  void operator()(AddressReport& a) const {
+    structure(signature_of<AddressReport>, a.name, a.address, a.handoff);
+  }
   void operator()(std::optional<ReloadReport>& reload) const {
     ReloadReport r;
     structure(signature_of<std::optional<ReloadReport>>, r.generation, r.ok, r.why, r.age, r.took);

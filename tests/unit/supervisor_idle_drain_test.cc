@@ -75,7 +75,8 @@ TEST_CASE("connections that do not end: told to leave at the drain timeout, kill
   CHECK(the<Kill>(s.last).worker == old);
 }
 
-TEST_CASE("at the drain timeout what is left of the connections is closed, and the signal comes a little later") {
+TEST_CASE(
+    "at the drain timeout what is left of the connections is closed, and the signal comes a little later") {
   Story s = serving(idle({.drain_timeout = 20s, .last_call = 900ms}));
   const WorkerId old = s.newest();
   s.reloads();

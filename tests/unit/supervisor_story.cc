@@ -18,13 +18,14 @@ struct Words {
   std::string operator()(const Prepared& e) const {
     const Policy& p = e.policy;
     return fmt::format(
-        "Prepared generation {}: workers {}, ready {} after {}, ready timeout {}, drain {} timeout {} grace {}, stop "
+        "Prepared generation {}: workers {}, ready {} after {}, ready timeout {}, drain {} timeout {} grace "
+        "{}, stop "
         "timeout {}, "
         "max draining {}, restart {}, delay {} to {} reset {}, start limit {}/{}",
         e.generation.value, p.workers, static_cast<int>(p.ready), ms(p.ready_after), ms(p.ready_timeout),
-        static_cast<int>(p.drain), ms(p.drain_timeout), ms(p.drain_grace), ms(p.stop_timeout), p.max_draining, static_cast<int>(p.restart),
-        ms(p.restart_delay), ms(p.restart_delay_limit), ms(p.restart_delay_reset), p.start_limit,
-        ms(p.start_limit_window));
+        static_cast<int>(p.drain), ms(p.drain_timeout), ms(p.drain_grace), ms(p.stop_timeout), p.max_draining,
+        static_cast<int>(p.restart), ms(p.restart_delay), ms(p.restart_delay_limit), ms(p.restart_delay_reset),
+        p.start_limit, ms(p.start_limit_window));
   }
   std::string operator()(const PreparationFailed& e) const {
     return fmt::format("PreparationFailed generation {}", e.generation.value);

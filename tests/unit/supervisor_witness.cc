@@ -248,7 +248,8 @@ void Witness::told_retired(WorkerId id, Process& p) {
   const auto was = std::ranges::find(before_->workers, id, &WorkerStatus::worker);
   const bool no_time = policy_of(p.generation).drain_timeout == 0s || serving_policy().stop_timeout == 0s;
   const bool late = was->state == WorkerState::retiring ? was->deadline <= now_ : no_time;
-  promise(std::holds_alternative<TimePassed>(*event_) && late, "worker {} is told to leave for nothing", id.value);
+  promise(std::holds_alternative<TimePassed>(*event_) && late, "worker {} is told to leave for nothing",
+          id.value);
   ++tally_.told_when_late;
 }
 
@@ -279,8 +280,8 @@ void Witness::on(const Kill& a) {
   promise(it != processes_.end(), "Kill for worker {}, who is not there", a.worker.value);
   Process& p = it->second;
   promise(!p.killed, "worker {} is killed twice", a.worker.value);
-  promise(p.drained || p.left_by_itself || (p.retired && hammered_), "worker {} is killed without having been told to leave",
-          a.worker.value);
+  promise(p.drained || p.left_by_itself || (p.retired && hammered_),
+          "worker {} is killed without having been told to leave", a.worker.value);
 
   const auto was = std::ranges::find(before_->workers, a.worker, &WorkerStatus::worker);
   const bool patience_over =
@@ -392,9 +393,9 @@ void Witness::look_at_workers(const Status& status) {
     promise(w.generation == p.generation && w.slot == p.slot, "status: worker {} is somewhere else", id.value);
     const WorkerState state = p.killed                  ? WorkerState::killed
                               : p.retired && !p.drained ? WorkerState::retiring
-                              : p.leaves() ? WorkerState::draining
-                              : p.is_ready ? WorkerState::ready
-                                           : WorkerState::starting;
+                              : p.leaves()              ? WorkerState::draining
+                              : p.is_ready              ? WorkerState::ready
+                                                        : WorkerState::starting;
     promise(w.state == state, "status: worker {} is {}, not {}", id.value, to_text(w.state), to_text(state));
     if (p.works()) {
       promise(is_serving(p) || candidate_ == p.generation, "worker {} works for nobody", id.value);
