@@ -54,8 +54,9 @@ constexpr Duration quick_word = 5ms;  // how long the first workers have the mac
 
 }  // namespace
 
-Daemon::Daemon(StartedWith started_with, RunOptions options)
+Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void()> serves)
     : started_with_(std::move(started_with)),
+      serves_(std::move(serves)),
       first_options_(std::move(options)),
       stderr_(loop_),
       log_(effective_log_format(first_options_.log_format,
@@ -82,6 +83,7 @@ Daemon::Daemon(StartedWith started_with, RunOptions options)
                            }}),
       listener_watch_(loop_, [this](const Listener& listener, ListenerWatch::Outcome outcome,
                                     const std::string& why) { listener_shut(listener, outcome, why); }) {
+  if (first_options_.notify_fd) notify_fd_ = NotifyFd(*first_options_.notify_fd);
   if (first_options_.pid_file) pid_file_.emplace(*first_options_.pid_file);
   // Orphans of our workers come to us, so that none is left behind.
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw sys_error("become the reaper of orphaned processes");
@@ -290,6 +292,8 @@ void Daemon::perform(const Switch& a) {
   } else {
     log_.info({.generation = a.to.value}, "serves");
   }
+  notify_fd_.ready();
+  if (serves_) stderr_.change_output(std::exchange(serves_, {}));
 }
 
 void Daemon::perform(const Abandon& a) {

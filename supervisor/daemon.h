@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include <deque>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "linux/inherited_sockets.h"
 #include "linux/instance.h"
 #include "linux/loop.h"
+#include "linux/notify_fd.h"
 #include "linux/notify_socket.h"
 #include "linux/pid_file.h"
 #include "linux/stderr_pipe.h"
@@ -49,10 +51,14 @@ class Daemon : private ControlHandler {
  public:
   // All signals must be blocked. Throws std::exception with one line to show, having left nothing
   // behind, if there is no place for this instance to live.
-  Daemon(StartedWith started_with, RunOptions options);
+  // `serves` is called once, when the first generation does; it may change what standard error is.
+  Daemon(StartedWith started_with, RunOptions options, std::function<void()> serves = {});
 
   // Until the end; gives the exit status.
   int run();
+
+  // Why it ended with another status than 0.
+  const std::string& ended_because() const { return ended_because_; }
 
  private:
   // What --check runs as, between Prepare and Prepared.
@@ -121,6 +127,7 @@ class Daemon : private ControlHandler {
   std::string in_full(const std::string& why) const;
 
   StartedWith started_with_;
+  std::function<void()> serves_;
   RunOptions first_options_;
   Loop loop_;
   StderrWatch stderr_;
@@ -130,6 +137,7 @@ class Daemon : private ControlHandler {
   Inherited inherited_;
   Instance instance_;
   std::optional<PidFile> pid_file_;
+  NotifyFd notify_fd_;
   NotifySocket notify_;
   Upstream upstream_;
   FdStore store_;

@@ -8,6 +8,7 @@
 
 #include "client/client.h"
 #include "daemon.h"
+#include "linux/daemonize.h"
 #include "machine_view.h"
 #include "options/check_view.h"
 #include "options/command_line.h"
@@ -63,7 +64,14 @@ struct Execute {
   int operator()(const RunCommand& c) const {
     const sigset_t before = block_signals();
     RunOptions options = load_run_options(c.words, environment);
-    return Daemon(StartedWith{c.words, environment, before}, std::move(options)).run();
+    StartedWith started_with{c.words, environment, before};
+    if (!options.daemonize) return Daemon(std::move(started_with), std::move(options)).run();
+
+    Background background = Background::enter(options.watch_stderr);
+    Daemon daemon(std::move(started_with), std::move(options), [&] { background.ready(); });
+    const int status = daemon.run();
+    background.failed(status, "it does not serve: " + daemon.ended_because());
+    return status;
   }
   int operator()(const CheckCommand& c) const { return check(load_run_options(c.words, environment)); }
   int operator()(const ReloadCommand& c) const {

@@ -99,6 +99,13 @@ void StderrWatch::log_line(std::string_view line) {
   if (later_ == 0) tell_collected();
 }
 
+void StderrWatch::change_output(const std::function<void()>& change) {
+  tell_collected();
+  change();
+  if (writable_) resume();
+  output_ = Output();
+}
+
 void StderrWatch::pause_if_full() {
   if (!output_.full() || writable_) return;
   for (WatchedStderr& s : streams_) s.source.enable(false);

@@ -3,6 +3,7 @@
 // the workers wait; graced does not.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <string_view>
 
@@ -44,6 +45,10 @@ class StderrWatch {
 
   // A line of graced's own log. Dropped, and counted, when far too much is waiting already.
   void log_line(std::string_view line);
+
+  // Descriptor 2 becomes another one by what this calls; what was said before goes to the one it was, as
+  // far as that takes it.
+  void change_output(const std::function<void()>& change);
 
   // While one of these lives, graced's own lines are collected and go out together at its end:
   // first what must be done is done, then it is told.

@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --log-format --log-level
+            case -l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -86,6 +86,8 @@ complete -c graced -n '__graced_at run' -l name -x -d 'what graced reload, stop 
 complete -c graced -n '__graced_at run' -l config -r -F -d 'options, one NAME = VALUE a line, read again at every reload'
 complete -c graced -n '__graced_at run' -l control -r -F -d 'socket that graced reload, stop and status talk to'
 complete -c graced -n '__graced_at run' -l pid-file -r -F -d 'file with graced\'s PID, removed at exit'
+complete -c graced -n '__graced_at run' -l notify-fd -x -d 'write a newline to descriptor N when graced serves, as s6 wants'
+complete -c graced -n '__graced_at run' -l daemonize -d 'go into the background, and return when graced serves'
 complete -c graced -n '__graced_at run' -l log-format -x -a 'auto text json journal' -d 'auto is journal where stderr is the journal, else text'
 complete -c graced -n '__graced_at run' -l log-level -x -a 'error warning info debug' -d 'how much to say'
 complete -c graced -n '__graced_at run' -l help -s h -d 'this help'
@@ -120,6 +122,8 @@ complete -c graced -n '__graced_at check' -l name -x -d 'what graced reload, sto
 complete -c graced -n '__graced_at check' -l config -r -F -d 'options, one NAME = VALUE a line, read again at every reload'
 complete -c graced -n '__graced_at check' -l control -r -F -d 'socket that graced reload, stop and status talk to'
 complete -c graced -n '__graced_at check' -l pid-file -r -F -d 'file with graced\'s PID, removed at exit'
+complete -c graced -n '__graced_at check' -l notify-fd -x -d 'write a newline to descriptor N when graced serves, as s6 wants'
+complete -c graced -n '__graced_at check' -l daemonize -d 'go into the background, and return when graced serves'
 complete -c graced -n '__graced_at check' -l log-format -x -a 'auto text json journal' -d 'auto is journal where stderr is the journal, else text'
 complete -c graced -n '__graced_at check' -l log-level -x -a 'error warning info debug' -d 'how much to say'
 complete -c graced -n '__graced_at check' -l help -s h -d 'this help'

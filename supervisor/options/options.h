@@ -64,6 +64,8 @@ struct RunOptions {
   std::vector<std::string> check;  // empty: none
   std::optional<std::string> control;
   std::optional<std::string> pid_file;
+  std::optional<int> notify_fd;
+  bool daemonize = false;
   std::optional<std::string> config;
   bool watch_stderr = true;
   LogFormat log_format = LogFormat::automatic;

@@ -67,6 +67,16 @@ TEST_CASE("a value follows its option in any of the usual ways") {
   CHECK(load({"--chdir", "name", "app"}).chdir == "name");
 }
 
+TEST_CASE("a switch needs no value on the command line, and has one elsewhere") {
+  const WrittenFiles files;
+  CHECK_FALSE(load({"app"}).daemonize);
+  CHECK(load({"--daemonize", "app"}).command == Words{"app"});
+  CHECK(load({"--config", files.write("on", "daemonize = yes\n"), "app"}).daemonize);
+  CHECK_FALSE(load({"--config", files.write("off", "daemonize = no\n"), "app"}).daemonize);
+  CHECK_THROWS_WITH(load({"--config", files.write("odd", "daemonize = maybe\n"), "app"}),
+                    doctest::Contains("'maybe' is neither yes nor no"));
+}
+
 TEST_CASE("every option arrives where it belongs") {
   const WrittenFiles files;
   const auto env_file = files.write("env", "FROM=file\n");
@@ -118,11 +128,16 @@ TEST_CASE("every option arrives where it belongs") {
                              "inherit",
                              "--pid-file",
                              "/run/p",
+                             "--notify-fd",
+                             "3",
+                             "--daemonize",
                              "--log-format",
                              "json",
                              "--log-level",
                              "debug",
                              "app"});
+  CHECK(options.notify_fd == 3);
+  CHECK(options.daemonize);
   CHECK(options.policy.workers == 3);
   CHECK(options.policy.ready == ReadyRule::after);
   CHECK(options.policy.ready_after == 2s);
