@@ -23,8 +23,9 @@ Json unless_zero(Number n) {
 }
 
 Json to_json(const WorkerReport& w) {
-  return {{"generation", w.generation}, {"worker", w.slot},          {"pid", unless_zero(w.pid)},
-          {"state", w.state},           {"age_s", seconds(w.age)},   {"left_s", seconds(w.left)},
+  return {{"generation", w.generation}, {"worker", w.slot},
+          {"pid", unless_zero(w.pid)},  {"state", w.state},
+          {"age_s", seconds(w.age)},    {"left_s", seconds(w.left)},
           {"status", w.status},         {"last_lines", w.last_lines},
           {"waits_for", w.waits_for},   {"connections", w.connections},
           {"queued", w.queued},         {"quiet_s", seconds(w.quiet)}};
@@ -42,7 +43,8 @@ Json to_json(const InstanceReport& r) {
   Json workers = Json::array();
   for (const auto& w : r.workers) workers.push_back(to_json(w));
   Json addresses = Json::array();
-  for (const auto& a : r.addresses) addresses.push_back(Json{{"name", a.name}, {"address", a.address}, {"handoff", a.handoff}});
+  for (const auto& a : r.addresses)
+    addresses.push_back(Json{{"name", a.name}, {"address", a.address}, {"handoff", a.handoff}});
   return {{"name", r.name},
           {"version", r.version},
           {"pid", r.pid},

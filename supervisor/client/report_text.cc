@@ -175,14 +175,14 @@ void show_last_reload(Page& page, const ReloadReport& last) {
 void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
   const bool any_status = std::ranges::any_of(workers, [](const auto& w) { return !w.status.empty(); });
   const bool any_patience = std::ranges::any_of(workers, [](const auto& w) { return !patience(w).empty(); });
-  const bool any_wait = std::ranges::any_of(workers, [](const auto& w) { return w.connections + w.queued > 0; });
+  const bool any_wait =
+      std::ranges::any_of(workers, [](const auto& w) { return w.connections + w.queued > 0; });
   const auto heading = [](std::string_view text, bool right = false) {
     return Cell{std::string(text), Paint::dim, right};
   };
   std::vector<std::vector<Cell>> rows{
       {heading("generation", true), heading("worker", true), heading("PID", true), heading("state"),
-       heading("age"), heading(any_patience ? "killed in" : ""),
-       heading(any_status ? "status" : "")}};
+       heading("age"), heading(any_patience ? "killed in" : ""), heading(any_status ? "status" : "")}};
   for (const auto& w : workers)
     rows.push_back({{fmt::to_string(w.generation), Paint::plain, true},
                     {fmt::to_string(w.slot), Paint::plain, true},
@@ -194,7 +194,8 @@ void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
   // A column that has nothing to say is not there.
   if (any_wait) {
     rows[0].insert(rows[0].end() - 1, heading("waits for"));
-    for (std::size_t i = 0; i < workers.size(); ++i) rows[i + 1].insert(rows[i + 1].end() - 1, {waits_for(workers[i])});
+    for (std::size_t i = 0; i < workers.size(); ++i)
+      rows[i + 1].insert(rows[i + 1].end() - 1, {waits_for(workers[i])});
   }
   page.line("");
   page.table("  ", rows);
