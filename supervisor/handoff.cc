@@ -143,6 +143,10 @@ void Handoff::switch_to(GenerationId generation) {
   for (const auto& [inode, socket] : joined_) keys.insert(socket.key);
   for (const std::string& key : keys) direct(key);
   drop_orphans();
+  // Where nobody is left who has them, what waits in their queues is handed over now.
+  std::vector<GenerationId> others;
+  for (const auto& [g, listeners] : listeners_) others.push_back(g);
+  for (const GenerationId g : others) drop(g);
 }
 
 // To what the serving generation has of this address. Nothing of it: to whom it went before.
@@ -294,9 +298,13 @@ void Handoff::drop(GenerationId generation) {
 std::string Handoff::waits_for(WorkerId worker, Instant now) {
   Charge* charge = find(worker);
   if (!charge || !charge->adoption) return "";
-  for (const AdoptedSocket& s : charge->adoption->sockets()) {
-    if (!s.listening) return fmt::format("{} is bound and not listened on", s.address);
-  }
+  const auto not_listened_on = [&] {
+    return std::ranges::find(charge->adoption->sockets(), false, &AdoptedSocket::listening);
+  };
+  // It may have been bound to connect, or closed since.
+  if (not_listened_on() != charge->adoption->sockets().end()) forget_closed(*charge);
+  if (const auto s = not_listened_on(); s != charge->adoption->sockets().end())
+    return fmt::format("{} is bound and not listened on", s->address);
   if (serving_ && *serving_ != charge->generation) {
     const std::map<std::string, std::string> has = listening_in(charge->generation);
     for (const auto& [key, address] : listening_in(*serving_)) {

@@ -200,6 +200,20 @@ class Adoption(Adopted):
             self.assertIn("generation 1", ask(("127.0.0.1", port)))
             wait_until(lambda: [w for w in g.workers("ready") if w["pid"] != killed])
 
+    def test_what_waits_for_a_killed_worker_is_answered_by_the_next_generation(self):
+        port = free_port()
+        for g in [
+                self.adopted("tcp:%d" % port, options=("--restart-delay", "1h"), name="adopted"),
+                self.serving("--drain", "idle", "--restart-delay", "1h", name="declared", options=("-l", "127.0.0.1:0"))]:
+            address = g.address()
+            killed = g.workers("ready")[0]["pid"]
+            os.kill(killed, signal.SIGKILL)
+            wait_until(lambda: not os.path.exists("/proc/%d" % killed))
+            waiting = self.talk(address)
+            waiting.ask()
+            self.assertEqual(g.reload().returncode, 0, g.said())
+            self.assertIn("generation 2", waiting.answer())
+
     def test_an_address_may_be_closed_and_bound_again(self):
         port = free_port()
         again = self.path("again")
