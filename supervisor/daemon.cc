@@ -95,6 +95,12 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
 // its say first. What could keep an instance from living has been tried by then.
 int Daemon::run() {
   for (const std::string& note : first_options_.notes) log_.warning("{}", note);
+  if (first_options_.draining_memory_high && !cgroups_.limits_memory()) {
+    log_.warning("draining-memory-high has no effect: {}",
+                 cgroups_.had() ? "the memory controller was not delegated to graced" : cgroups_.why_not());
+  } else if (!cgroups_.had()) {
+    log_.debug("workers are known by their process groups: {}", cgroups_.why_not());
+  }
   try {
     happens(ReloadAsked{nobody});
     if (status_.phase == Phase::finished) return exit_status_;
@@ -283,6 +289,7 @@ void Daemon::perform(const Switch& a) {
   watch_listeners();
   store_listeners(store_, plan.sockets);
   restored_.forget_taken();
+  limit_draining(plan.options);
   candidate_last_words_.clear();
   if (!status.last_reload) give_back_memory();  // the start is over
   if (status.last_reload && status.last_reload->generation == a.to) {
@@ -308,6 +315,8 @@ void Daemon::perform(const Abandon& a) {
     if (w.output && candidate_last_words_.empty()) candidate_last_words_ = w.output->lines.last_lines();
     if (w.watch_listening && missing.empty()) missing = handoff_.waits_for(w.id, monotonic_now());
   }
+  if (const auto plan = plans_.find(a.generation); plan != plans_.end()) limit_draining(plan->second.options);
+  leave_cgroup_if_empty(a.generation);
   plans_.erase(a.generation);
   handoff_.drop(a.generation);
   watch_listeners();

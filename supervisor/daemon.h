@@ -19,6 +19,7 @@
 
 #include "core/supervisor.h"
 #include "handoff.h"
+#include "linux/cgroup.h"
 #include "linux/control_server.h"
 #include "linux/fd_store.h"
 #include "linux/inherited_sockets.h"
@@ -111,6 +112,8 @@ class Daemon : private ControlHandler {
   void prepare_handoff(GenerationId generation, const Plan& plan);
   void keep_time_of_retired();
   void leave_socket_files();
+  void limit_draining(const RunOptions& options);
+  void leave_cgroup_if_empty(GenerationId generation);
   void start_check(GenerationId generation);
   Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
                    const StderrPipe* pipe);
@@ -138,6 +141,7 @@ class Daemon : private ControlHandler {
   Instance instance_;
   std::optional<PidFile> pid_file_;
   NotifyFd notify_fd_;
+  Cgroups cgroups_;
   NotifySocket notify_;
   Upstream upstream_;
   FdStore store_;

@@ -103,6 +103,7 @@ InstanceReport Daemon::report() {
     r.command = fmt::format("{}", fmt::join(plan->second.command, " "));
     add_addresses(r, plan->first, plan->second);
   }
+  for (const Cgroups::Usage& u : cgroups_.usage()) r.generations.push_back({u.generation, u.memory, u.cpu});
   for (const WorkerStatus& w : status.workers) {
     const WorkerProcess* process = find(w.worker);
     if (!process) continue;

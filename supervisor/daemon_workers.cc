@@ -59,6 +59,7 @@ Launch Daemon::launch_in(const Plan& plan, GenerationId generation, std::vector<
   launch.stdin_fd = dev_null_.get();
   launch.stderr_fd = pipe ? pipe->worker_end.get() : -1;
   launch.signal_mask = started_with_.signal_mask;
+  launch.cgroup_fd = cgroups_.enter(generation.value);
   return launch;
 }
 
@@ -299,7 +300,9 @@ void Daemon::perform(const Retire& a) {
   if (!w) return;
   w->reported_ready = true;  // whether it is ready is of no interest any more
   log_.info(about(*w), "gets no new connections; it is told to leave when it has finished those it has");
-  handoff_.retire(a.worker, w->drain_idle, {});
+  // Of several workers it could not be told whose connections are in there.
+  const bool alone = std::ranges::count(workers_, w->generation, &WorkerProcess::generation) == 1;
+  handoff_.retire(a.worker, w->drain_idle, alone ? cgroups_.directory_of(w->generation.value) : std::nullopt);
 }
 
 void Daemon::perform(const Drain& a) {
@@ -324,6 +327,26 @@ void Daemon::perform(const Kill& a) {
   if (!w) return;
   log_.warning(about(*w), "is hammered (SIGKILL), with all that it started");
   end_all_below(w->pid);
+  // All of a generation: then there is nobody who could hide.
+  const bool all = std::ranges::all_of(status_.workers, [&](const WorkerStatus& s) {
+    return s.generation != w->generation || s.state == WorkerState::killed;
+  });
+  if (all) cgroups_.kill(w->generation.value);
+}
+
+void Daemon::limit_draining(const RunOptions& options) {
+  if (!options.draining_memory_high) return;
+  for (const WorkerProcess& w : workers_) {
+    if (w.generation == status_.serving || w.generation == status_.candidate) continue;
+    cgroups_.set_memory_high(w.generation.value, *options.draining_memory_high);
+  }
+}
+
+// What the last one of them has left behind ends with it.
+void Daemon::leave_cgroup_if_empty(GenerationId generation) {
+  if (std::ranges::find(workers_, generation, &WorkerProcess::generation) == workers_.end()) {
+    cgroups_.leave(generation.value);
+  }
 }
 
 // Its process group, and whatever left that group but still hangs below it.
@@ -357,6 +380,7 @@ void Daemon::reap() {
       check_ended(info);
     } else {
       ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED);  // an orphan that came to us
+      cgroups_.tidy_up();
     }
   }
 }
@@ -370,6 +394,7 @@ void Daemon::worker_gone(const siginfo_t& info) {
 
   WorkerProcess gone = std::move(*w);
   workers_.erase(w);
+  leave_cgroup_if_empty(gone.generation);
   Exit exit = exit_of(info);
   const Status& status = status_;
   const auto known = std::ranges::find(status.workers, gone.id, &WorkerStatus::worker);

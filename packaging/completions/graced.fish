@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --stop-timeout --max-draining --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --notify-fd --log-format --log-level
+            case -l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -75,6 +75,7 @@ complete -c graced -n '__graced_at run' -l drain-signal -x -a 'TERM INT QUIT HUP
 complete -c graced -n '__graced_at run' -l drain-timeout -x -d 'then it is killed, and all it started'
 complete -c graced -n '__graced_at run' -l stop-timeout -x -d 'the same limit when graced itself stops'
 complete -c graced -n '__graced_at run' -l max-draining -x -d 'generations that may drain at once'
+complete -c graced -n '__graced_at run' -l draining-memory-high -x -d 'memory.high for a generation that drains'
 complete -c graced -n '__graced_at run' -l env-file -r -F -d 'NAME=VALUE lines, read again at every reload'
 complete -c graced -n '__graced_at run' -l env -x -d 'a variable'
 complete -c graced -n '__graced_at run' -l chdir -x -a '(__fish_complete_directories)' -d 'directory to start in'
@@ -111,6 +112,7 @@ complete -c graced -n '__graced_at check' -l drain-signal -x -a 'TERM INT QUIT H
 complete -c graced -n '__graced_at check' -l drain-timeout -x -d 'then it is killed, and all it started'
 complete -c graced -n '__graced_at check' -l stop-timeout -x -d 'the same limit when graced itself stops'
 complete -c graced -n '__graced_at check' -l max-draining -x -d 'generations that may drain at once'
+complete -c graced -n '__graced_at check' -l draining-memory-high -x -d 'memory.high for a generation that drains'
 complete -c graced -n '__graced_at check' -l env-file -r -F -d 'NAME=VALUE lines, read again at every reload'
 complete -c graced -n '__graced_at check' -l env -x -d 'a variable'
 complete -c graced -n '__graced_at check' -l chdir -x -a '(__fish_complete_directories)' -d 'directory to start in'

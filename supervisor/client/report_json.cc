@@ -42,6 +42,12 @@ Json to_json(const ReloadReport& r) {
 Json to_json(const InstanceReport& r) {
   Json workers = Json::array();
   for (const auto& w : r.workers) workers.push_back(to_json(w));
+  Json generations = Json::array();
+  for (const auto& g : r.generations) {
+    generations.push_back(Json{{"generation", g.generation},
+                               {"memory", g.memory ? Json(*g.memory) : Json(nullptr)},
+                               {"cpu_s", seconds(g.cpu)}});
+  }
   Json addresses = Json::array();
   for (const auto& a : r.addresses)
     addresses.push_back(Json{{"name", a.name}, {"address", a.address}, {"handoff", a.handoff}});
@@ -56,6 +62,7 @@ Json to_json(const InstanceReport& r) {
           {"candidate", unless_zero(r.candidate)},
           {"workers", workers},
           {"addresses", addresses},
+          {"generations", generations},
           {"last_reload", r.last_reload ? to_json(*r.last_reload) : Json(nullptr)},
           {"reloads", r.reloads},
           {"failed_reloads", r.failed_reloads},

@@ -155,6 +155,24 @@ void show_addresses(Page& page, const std::vector<AddressReport>& addresses) {
   }
 }
 
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::string_view units = "KMGT";
+  if (bytes < 1024) return fmt::format("{}B", bytes);
+  double size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (size /= 1024; size >= 1024 && unit + 1 < units.size(); size /= 1024) ++unit;
+  return fmt::format("{:.1f}{}", size, units[unit]);
+}
+
+void show_generations(Page& page, const std::vector<GenerationReport>& generations) {
+  std::string_view label = "uses";
+  for (const auto& g : generations) {
+    const std::string memory = g.memory ? size_text(*g.memory) + " of memory, " : "";
+    page.entry(label, fmt::format("generation {}: {}{} of CPU", g.generation, memory, to_rough_text(g.cpu)));
+    label = "";
+  }
+}
+
 void show_last_reload(Page& page, const ReloadReport& last) {
   const std::string when = fmt::format("{} ago, after {}", to_rough_text(last.age), to_rough_text(last.took));
   if (last.ok) {
@@ -219,6 +237,7 @@ std::string report_text(const InstanceReport& r, bool colour) {
   page.entry("command", one_cell(r.command));
   if (!r.config.empty()) page.entry("config", one_cell(r.config));
   show_addresses(page, r.addresses);
+  show_generations(page, r.generations);
   page.entry("reloads", fmt::format("{} done, {} failed; {} after an exit", r.reloads, r.failed_reloads,
                                     counted(r.restarts, "worker replaced", "workers replaced")));
   if (r.last_reload) show_last_reload(page, *r.last_reload);

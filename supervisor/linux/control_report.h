@@ -40,6 +40,13 @@ struct ReloadReport {
   Duration took{};
 };
 
+// What the cgroup of a generation has used; none where graced was given none to divide.
+struct GenerationReport {
+  std::uint64_t generation = 0;
+  std::optional<std::uint64_t> memory;  // bytes now, where it is accounted
+  Duration cpu{};                       // since it began
+};
+
 struct InstanceReport {
   std::string name;
   std::string version;
@@ -52,6 +59,7 @@ struct InstanceReport {
   std::uint64_t candidate = 0;        // generation; 0: none
   std::vector<WorkerReport> workers;  // oldest first
   std::vector<AddressReport> addresses;
+  std::vector<GenerationReport> generations{};  // by number
   std::optional<ReloadReport> last_reload;
   std::uint64_t reloads = 0;
   std::uint64_t failed_reloads = 0;

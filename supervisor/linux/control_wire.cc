@@ -29,6 +29,8 @@ Duration from_microseconds(std::uint64_t us) {
   return us > most ? infinity : std::chrono::microseconds(static_cast<std::int64_t>(us));
 }
 
+constexpr std::uint64_t no_memory = UINT64_MAX;  // not known
+
 // ---- one type, its signature, and both ways ----------------------------------------------------
 
 template <class T>
@@ -59,6 +61,10 @@ template <>
 constexpr const char* signature_of<std::vector<WorkerReport>> = "a(tuisttsassuut)";
 template <>
 constexpr const char* signature_of<std::vector<AddressReport>> = "a(sss)";
+template <>
+constexpr const char* signature_of<GenerationReport> = "(ttt)";
+template <>
+constexpr const char* signature_of<std::vector<GenerationReport>> = "a(ttt)";
 
 // What a container holds: its signature without the brackets or the leading 'a'.
 std::string inside(std::string_view signature) {
@@ -98,6 +104,9 @@ struct Appending {
   }
   void operator()(const AddressReport& a) const {
     structure(signature_of<AddressReport>, a.name, a.address, a.handoff);
+  }
+  void operator()(const GenerationReport& g) const {
+    structure(signature_of<GenerationReport>, g.generation, g.memory.value_or(no_memory), g.cpu);
   }
   void operator()(const std::optional<ReloadReport>& reload) const {
     const ReloadReport r = reload.value_or(ReloadReport{});
@@ -155,6 +164,11 @@ struct Reading {
   void operator()(AddressReport& a) const {
     structure(signature_of<AddressReport>, a.name, a.address, a.handoff);
   }
+  void operator()(GenerationReport& g) const {
+    std::uint64_t memory = no_memory;
+    structure(signature_of<GenerationReport>, g.generation, memory, g.cpu);
+    if (memory != no_memory) g.memory = memory;
+  }
   void operator()(std::optional<ReloadReport>& reload) const {
     ReloadReport r;
     structure(signature_of<std::optional<ReloadReport>>, r.generation, r.ok, r.why, r.age, r.took);
@@ -191,6 +205,7 @@ constexpr std::array table{
     property<&R::candidate>("Candidate"),
     property<&R::workers>("Workers"),
     property<&R::addresses>("Addresses"),
+    property<&R::generations>("Generations"),
     property<&R::last_reload>("LastReload"),
     property<&R::reloads>("Reloads"),
     property<&R::failed_reloads>("FailedReloads"),

@@ -253,7 +253,7 @@ class ChildStack {
 };
 
 // -ENOSYS where we have no stub for the processor.
-long clone_like_vfork(Layout& layout, int& pidfd) {
+long clone_like_vfork(Layout& layout, int cgroup_fd, int& pidfd) {
   static const ChildStack stack;
   clone_args args{};
   args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
@@ -261,6 +261,10 @@ long clone_like_vfork(Layout& layout, int& pidfd) {
   args.exit_signal = SIGCHLD;
   args.stack = reinterpret_cast<std::uint64_t>(stack.base());
   args.stack_size = ChildStack::size;
+  if (cgroup_fd >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(cgroup_fd);
+  }
 #if defined(__x86_64__)
   long result = SYS_clone3;
   register void (*entry)(void*) __asm__("r8") = become_worker;
@@ -313,6 +317,13 @@ long plain_fork(Layout& layout, int& pidfd) {
 
 bool can_fall_back(long result) {
   return result == -ENOSYS || result == -EPERM || result == -EINVAL;
+}
+
+// For kernels that cannot start a process there (before 5.7) and cgroups that do not take one at once.
+void move_into(int cgroup_fd, pid_t pid) {
+  const Fd file(::openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+  const std::string number = std::to_string(pid);
+  if (file) (void)!::write(file.get(), number.data(), number.size());
 }
 
 std::string exec_hint(const Layout& l, int code) {
@@ -407,10 +418,13 @@ std::variant<Spawned, SpawnFailed> spawn(const Launch& launch) {
   Layout layout = lay_out(launch, write_end.get(), its_socket.get());
 
   int pidfd_number = -1;
-  long pid = clone_like_vfork(layout, pidfd_number);
+  long pid = clone_like_vfork(layout, launch.cgroup_fd, pidfd_number);
+  const bool moves_later = pid < 0 && launch.cgroup_fd >= 0;
+  if (moves_later) pid = clone_like_vfork(layout, -1, pidfd_number);
   if (can_fall_back(pid)) pid = plain_fork(layout, pidfd_number);
   if (pid < 0) throw sys_error_of(static_cast<int>(pid), "start a process");
   Fd pidfd(pidfd_number);
+  if (moves_later) move_into(launch.cgroup_fd, static_cast<pid_t>(pid));
   write_end.reset();
 
   Failure failure{};

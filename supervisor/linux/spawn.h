@@ -48,6 +48,7 @@ struct Launch {
   std::optional<mode_t> umask;
   std::optional<std::string> directory;
   std::optional<Adoption> adoption;
+  int cgroup_fd = -1;    // the directory of the cgroup that it begins in
   sigset_t signal_mask;  // what graced itself was started with
 };
 

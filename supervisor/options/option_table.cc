@@ -136,6 +136,16 @@ constexpr auto rows = std::to_array<OptionRow>({
      .read = [](Options& o, const Text& v) { o.policy.max_draining = read_count(v, 1, 1000); },
      .show = [](const Options& o) { return fmt::format("{}", o.policy.max_draining); }},
 
+    {.word = {"draining-memory-high", 0, "SIZE",
+              "memory.high for a generation that drains; needs a delegated cgroup"},
+     .group = leaving,
+     .unset = "none",
+     .read = [](Options& o, const Text& v) { o.draining_memory_high = read_size(v); },
+     .show =
+         [](const Options& o) {
+           return o.draining_memory_high ? std::to_string(*o.draining_memory_high) : Text{};
+         }},
+
     {.word = {"env-file", 0, "FILE", "NAME=VALUE lines, read again at every reload; -FILE may be missing"},
      .group = surroundings,
      .unset = "none",

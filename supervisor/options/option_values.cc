@@ -116,6 +116,13 @@ std::uint64_t read_limit(std::string_view text) {
 
 }  // namespace
 
+std::uint64_t read_size(std::string_view text) {
+  const auto size = parse_size(text);
+  if (!size || *size == 0)
+    throw std::invalid_argument{fmt::format("'{}' is not a size such as 64M or 1G", text)};
+  return *size;
+}
+
 bool read_switch(std::string_view text) {
   if (const auto on = parse_bool(text)) return *on;
   throw std::invalid_argument{fmt::format("'{}' is neither yes nor no", text)};

@@ -64,6 +64,7 @@ struct RunOptions {
   std::vector<std::string> check;  // empty: none
   std::optional<std::string> control;
   std::optional<std::string> pid_file;
+  std::optional<std::uint64_t> draining_memory_high;  // bytes
   std::optional<int> notify_fd;
   bool daemonize = false;
   std::optional<std::string> config;

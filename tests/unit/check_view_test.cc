@@ -19,22 +19,22 @@ TEST_CASE("what was said stands first, with its origin, in columns") {
   const auto text = check_text(load_run_options({"-l", "8080", "-l", "unix:/run/a.sock", "./app"},
                                                 {"GRACED_DRAIN_TIMEOUT=2m", "GRACED_WORKERS=3"}));
   CHECK(text.starts_with("app: the options are good\n\n"));
-  CHECK(has_line(text, "  command        ./app             command line"));
-  CHECK(has_line(text, "  listen         8080              command line"));
-  CHECK(has_line(text, "                 unix:/run/a.sock  command line"));
-  CHECK(has_line(text, "  workers        3                 GRACED_WORKERS"));
-  CHECK(has_line(text, "  drain-timeout  2min              GRACED_DRAIN_TIMEOUT"));
+  CHECK(has_line(text, "  command               ./app             command line"));
+  CHECK(has_line(text, "  listen                8080              command line"));
+  CHECK(has_line(text, "                        unix:/run/a.sock  command line"));
+  CHECK(has_line(text, "  workers               3                 GRACED_WORKERS"));
+  CHECK(has_line(text, "  drain-timeout         2min              GRACED_DRAIN_TIMEOUT"));
   CHECK(text.find("drain-timeout") < text.find("\ndefaults\n"));
 }
 
 TEST_CASE("what nobody said stands below, with what it is") {
   const auto text = check_text(load_run_options({"./app"}, {}));
   const auto defaults = text.substr(text.find("\ndefaults\n"));
-  CHECK(has_line(defaults, "  ready-timeout  30s"));
-  CHECK(has_line(defaults, "  start-limit    10/1min"));
-  CHECK(has_line(defaults, "  listen         none"));
-  CHECK(has_line(defaults, "  name           app"));
-  CHECK(has_line(defaults, "  chdir          graced's own"));
+  CHECK(has_line(defaults, "  ready-timeout         30s"));
+  CHECK(has_line(defaults, "  start-limit           10/1min"));
+  CHECK(has_line(defaults, "  listen                none"));
+  CHECK(has_line(defaults, "  name                  app"));
+  CHECK(has_line(defaults, "  chdir                 graced's own"));
 }
 
 TEST_CASE("what auto came to is told") {
@@ -46,7 +46,7 @@ TEST_CASE("a value does not break its line, and a long one does not push the oth
   const auto text =
       check_text(load_run_options({"--env", "A=1\n2", "-w", "2", "./app", std::string(90, 'x')}, {}));
   CHECK(text.find("A=1\\n2") != std::string::npos);
-  CHECK(has_line(text, "  workers        2       command line"));
+  CHECK(has_line(text, "  workers               2       command line"));
 }
 
 TEST_CASE("what is odd is noted at the end") {

@@ -128,6 +128,8 @@ TEST_CASE("every option arrives where it belongs") {
                              "inherit",
                              "--pid-file",
                              "/run/p",
+                             "--draining-memory-high",
+                             "64M",
                              "--notify-fd",
                              "3",
                              "--daemonize",
@@ -136,6 +138,7 @@ TEST_CASE("every option arrives where it belongs") {
                              "--log-level",
                              "debug",
                              "app"});
+  CHECK(options.draining_memory_high == 64U << 20);
   CHECK(options.notify_fd == 3);
   CHECK(options.daemonize);
   CHECK(options.policy.workers == 3);

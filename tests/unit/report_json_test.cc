@@ -16,6 +16,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   r.serving = 6;
   r.workers = {{6, 0, 4250, "ready", 1500ms, std::nullopt, "12 requests", {"a", "b\xff"}},
                {6, 1, 0, "draining", 0s, infinity, "", {}, "2 connections, 1 queued", 2, 1, 250ms}};
+  r.generations = {{6, 4096, 1500ms}, {7, std::nullopt, 0s}};
   r.addresses = {{"http", "tcp [::]:80", "shared"}};
   r.last_reload = ReloadReport{6, false, "one\ntwo", 2s, 250ms};
   r.reloads = 5;
@@ -70,6 +71,18 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
       "name": "http",
       "address": "tcp [::]:80",
       "handoff": "shared"
+    }
+  ],
+  "generations": [
+    {
+      "generation": 6,
+      "memory": 4096,
+      "cpu_s": 1.5
+    },
+    {
+      "generation": 7,
+      "memory": null,
+      "cpu_s": 0.0
     }
   ],
   "last_reload": {

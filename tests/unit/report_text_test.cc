@@ -35,6 +35,15 @@ TEST_CASE("a quiet instance takes few lines") {
         "           1       0  4250  ready  3h 12min\n");
 }
 
+TEST_CASE("what the generations use is shown where it is known") {
+  InstanceReport r = serving();
+  r.generations = {{1, std::nullopt, 1500ms}, {2, 52U << 20, 12min}, {3, 900, 0s}};
+  const std::string text = report_text(r, false);
+  CHECK(text.find("  uses         generation 1: 1.5s of CPU\n"
+                  "               generation 2: 52.0M of memory, 12min of CPU\n"
+                  "               generation 3: 900B of memory, ") != text.npos);
+}
+
 TEST_CASE("what a draining worker waits for is told") {
   InstanceReport r = serving();
   r.serving = 2;

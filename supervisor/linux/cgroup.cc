@@ -1,0 +1,179 @@
+// Files of the v2 hierarchy, written and read; see cgroups(7) and the kernel's cgroup-v2.rst.
+#include "linux/cgroup.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "core/number.h"
+#include "linux/proc_file.h"
+
+namespace graced {
+
+namespace {
+
+constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+constexpr const char* own_leaf = "supervisor";
+
+std::string name_of(std::uint64_t generation) {
+  return fmt::format("generation.{}", generation);
+}
+
+bool write_file(int directory, const std::string& name, std::string_view text) {
+  const Fd file(::openat(directory, name.c_str(), O_WRONLY | O_CLOEXEC));
+  return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+std::string read_file(int directory, const char* name) {
+  const Fd file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
+  std::array<char, 4096> text;
+  const ssize_t n = file ? ::read(file.get(), text.data(), text.size()) : -1;
+  return n > 0 ? std::string(text.data(), static_cast<std::size_t>(n)) : std::string();
+}
+
+// The number behind `key` in a file of lines "key number".
+std::optional<std::uint64_t> number_after(std::string_view text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + key.size());
+  return parse_number<std::uint64_t>(text.substr(0, text.find_first_of(" \n")), 0, UINT64_MAX);
+}
+
+// Ours in the v2 hierarchy: the line "0::/path" of /proc/self/cgroup.
+std::string own_path() {
+  const std::string text = "\n" + contents_of("/proc/self/cgroup").value_or("");
+  const std::size_t at = text.find("\n0::");
+  return at == std::string::npos ? "" : text.substr(at + 4, text.find('\n', at + 1) - at - 4);
+}
+
+// Where the v2 hierarchy is mounted as a whole: field 4 is the part of it that is, field 5 where.
+std::string mount_point() {
+  const std::string text = contents_of("/proc/self/mountinfo").value_or("");
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (line.find(" - cgroup2 ") == std::string_view::npos) continue;
+    std::string_view fields = line;
+    for (int skipped = 0; skipped < 3; ++skipped) fields.remove_prefix(fields.find(' ') + 1);
+    if (!fields.starts_with("/ ")) continue;
+    fields.remove_prefix(2);
+    return std::string(fields.substr(0, fields.find(' ')));
+  }
+  return "";
+}
+
+// What systemd says about a cgroup that it will not touch itself.
+bool is_delegated(const std::string& directory) {
+  for (const char* name : {"user.delegate", "trusted.delegate"}) {
+    char value = 0;
+    if (::getxattr(directory.c_str(), name, &value, 1) == 1 && value == '1') return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Cgroups::Cgroups() {
+  std::string path = own_path();
+  const std::string mounted = mount_point();
+  if (path.empty() || mounted.empty()) {
+    why_not_ = "there is no cgroup v2 hierarchy here";
+    return;
+  }
+  // systemd 254 can be told to start graced in the leaf at once (DelegateSubgroup=supervisor).
+  const std::string leaf = std::string("/") + own_leaf;
+  if (path.ends_with(leaf) && is_delegated(mounted + path.substr(0, path.size() - leaf.size()))) {
+    path.resize(path.size() - leaf.size());
+  }
+  directory_ = mounted + path;
+  if (path == "/" || !is_delegated(directory_)) {
+    why_not_ =
+        fmt::format("the cgroup {} is not graced's to divide (Delegate=yes in its unit makes it so)", path);
+    return;
+  }
+  Fd top(::open(directory_.c_str(), directory_flags));
+  const bool made = top && (::mkdirat(top.get(), own_leaf, 0755) == 0 || errno == EEXIST);
+  if (!made || !write_file(top.get(), fmt::format("{}/cgroup.procs", own_leaf), "0")) {
+    why_not_ = fmt::format("the cgroup {} cannot be divided: {}", path, ::strerrordesc_np(errno));
+    return;
+  }
+  top_ = std::move(top);
+  // A controller can be handed on only while no process is in the cgroup itself.
+  limits_memory_ = write_file(top_.get(), "cgroup.subtree_control", "+memory");
+}
+
+Cgroups::~Cgroups() {
+  if (!top_) return;
+  while (!generations_.empty()) {
+    const std::uint64_t generation = generations_.begin()->first;
+    generations_.erase(generation);
+    ::unlinkat(top_.get(), name_of(generation).c_str(), AT_REMOVEDIR);
+  }
+  if (limits_memory_) write_file(top_.get(), "cgroup.subtree_control", "-memory");
+  if (write_file(top_.get(), "cgroup.procs", "0")) ::unlinkat(top_.get(), own_leaf, AT_REMOVEDIR);
+}
+
+int Cgroups::enter(std::uint64_t generation) {
+  if (!top_) return -1;
+  std::erase(leaving_, generation);
+  const auto known = generations_.find(generation);
+  if (known != generations_.end()) return known->second.get();
+  const std::string name = name_of(generation);
+  if (::mkdirat(top_.get(), name.c_str(), 0755) != 0 && errno != EEXIST) return -1;
+  Fd directory(::openat(top_.get(), name.c_str(), directory_flags));
+  if (!directory) return -1;
+  return generations_.emplace(generation, std::move(directory)).first->second.get();
+}
+
+std::optional<std::string> Cgroups::directory_of(std::uint64_t generation) const {
+  if (!generations_.contains(generation)) return std::nullopt;
+  return fmt::format("{}/{}", directory_, name_of(generation));
+}
+
+void Cgroups::kill(std::uint64_t generation) {
+  const auto g = generations_.find(generation);
+  if (g != generations_.end()) write_file(g->second.get(), "cgroup.kill", "1");
+}
+
+void Cgroups::set_memory_high(std::uint64_t generation, std::uint64_t bytes) {
+  const auto g = generations_.find(generation);
+  if (g != generations_.end()) write_file(g->second.get(), "memory.high", std::to_string(bytes));
+}
+
+std::vector<Cgroups::Usage> Cgroups::usage() const {
+  std::vector<Usage> all;
+  for (const auto& [generation, directory] : generations_) {
+    if (std::ranges::find(leaving_, generation) != leaving_.end()) continue;
+    Usage usage{generation, number_after(read_file(directory.get(), "memory.current"), ""), {}};
+    const auto used = number_after(read_file(directory.get(), "cpu.stat"), "usage_usec ");
+    usage.cpu = std::chrono::microseconds(used.value_or(0));
+    all.push_back(usage);
+  }
+  return all;
+}
+
+void Cgroups::leave(std::uint64_t generation) {
+  if (!generations_.contains(generation)) return;
+  kill(generation);
+  leaving_.push_back(generation);
+  tidy_up();
+}
+
+// A process that was killed counts until it has been reaped.
+void Cgroups::tidy_up() {
+  std::erase_if(leaving_, [&](std::uint64_t generation) {
+    if (::unlinkat(top_.get(), name_of(generation).c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) return false;
+    generations_.erase(generation);
+    return true;
+  });
+}
+
+}  // namespace graced

@@ -1,0 +1,68 @@
+"""graced@demo of a user who is not root, under a manager of that user's own."""
+import os, pwd, shutil, signal
+from machine import Case, ask, main, run, wait_until
+
+USER = pwd.getpwnam("daemon")
+RUNTIME = "/run/user/%d" % USER.pw_uid
+HOME = "/run/home"
+
+
+class User(Case):
+    config = HOME + "/.config/graced/demo.conf"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for directory in (RUNTIME, HOME):
+            os.makedirs(directory, 0o700)
+            os.chown(directory, USER.pw_uid, USER.pw_gid)
+        # As user@.service has it, without the login that goes with it.
+        run("systemd-run", "--unit=manager", "--uid=%d" % USER.pw_uid, "--property=Type=notify", "--property=Delegate=yes",
+            "--setenv=XDG_RUNTIME_DIR=" + RUNTIME, "--setenv=HOME=" + HOME, "/usr/lib/systemd/systemd", "--user")
+
+    def as_user(self, *command, ok=True):
+        return run("setpriv", "--reuid=%d" % USER.pw_uid, "--regid=%d" % USER.pw_gid, "--clear-groups", "env", "HOME=" + HOME,
+                   "XDG_RUNTIME_DIR=" + RUNTIME, *command, ok=ok)
+
+    def systemctl(self, *arguments, ok=True):
+        return self.as_user("systemctl", "--user", *arguments, ok=ok)
+
+    def clean(self):
+        self.systemctl("stop", self.unit, ok=False)
+        shutil.rmtree(RUNTIME + "/graced", ignore_errors=True)
+
+    def journal(self, output="cat"):
+        run("journalctl", "--sync")
+        return run("journalctl", "--output", output, "--lines", "80").stdout
+
+    def test_start_reload_crash_restart_and_stop(self):
+        pid = self.start("listen = 127.0.0.1:8080", "listen = unix:%s/demo.sock" % RUNTIME)
+        self.assertEqual(os.stat("/proc/%d" % pid).st_uid, USER.pw_uid)
+        self.assertIn("serving generation 1", self.as_user("graced", "status", "demo").stdout)
+
+        self.build("b")
+        self.systemctl("reload", self.unit)
+        wait_until(lambda: "build b" in ask(self.address))
+        self.build("broken")
+        self.assertEqual(self.systemctl("reload", self.unit, ok=False).returncode, 1)
+        self.assertIn("the reload to generation 3 failed", self.show("StatusText"))
+        self.assertEqual(self.main_pid(), pid)
+        self.build("c")
+
+        load = self.load("unix:%s/demo.sock" % RUNTIME)
+        self.systemctl("restart", self.unit)
+        self.assert_well(load.report())
+        load = self.load()
+        os.kill(self.main_pid(), signal.SIGKILL)
+        load.next_pid()
+        self.assertEqual(load.report()["failures"]["refused"], 0)
+        wait_until(lambda: self.show("ActiveState") == "active")
+
+        self.systemctl("stop", self.unit)
+        self.assertEqual(self.show("Result"), "success")
+        self.assertFalse(os.path.exists(RUNTIME + "/demo.sock"))
+        self.assertRaises(ConnectionRefusedError, ask, self.address)
+
+
+if __name__ == "__main__":
+    main()
