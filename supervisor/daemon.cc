@@ -65,6 +65,10 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
            [this](std::string_view line) { stderr_.log_line(line); }),
       inherited_(inherited_sockets(listen_variables(started_with_.environment))),
       instance_(first_options_.name, control_path(first_options_)),
+      survivors_(loop_,
+                 [this](const Survivors::Survivor& s, const std::string& what) {
+                   log_.info({.generation = s.generation, .worker = s.slot, .worker_pid = s.pid}, "{}", what);
+                 }),
       notify_(instance_.notify_path()),
       upstream_(upstream_variables(started_with_.environment)),
       store_(upstream_, std::move(inherited_.stored)),
@@ -101,6 +105,7 @@ int Daemon::run() {
   } else if (!cgroups_.had()) {
     log_.debug("workers are known by their process groups: {}", cgroups_.why_not());
   }
+  if (upstream_.anybody()) survivors_.find(first_options_.name, cgroups_.processes());
   try {
     happens(ReloadAsked{nobody});
     if (status_.phase == Phase::finished) return exit_status_;
@@ -300,6 +305,7 @@ void Daemon::perform(const Switch& a) {
     log_.info({.generation = a.to.value}, "serves");
   }
   notify_fd_.ready();
+  survivors_.drain(plan.options.drain_signal, plan.options.policy.drain_timeout);
   if (serves_) stderr_.change_output(std::exchange(serves_, {}));
 }
 
@@ -349,6 +355,8 @@ void Daemon::perform(const Finished& a) {
   } else if (a.why != failure_.why) {  // a failed start was told already
     log_.error("{}", a.why);
   }
+  // Those of a start that failed may be all that serves.
+  if (a.exit_status == 0) survivors_.hammer();
   leave_socket_files();
   loop_.leave();
 }

@@ -37,6 +37,7 @@
 #include "plan.h"
 #include "stderr_watch.h"
 #include "stored_listeners.h"
+#include "survivors.h"
 #include "worker_process.h"
 
 namespace graced {
@@ -141,6 +142,7 @@ class Daemon : private ControlHandler {
   Instance instance_;
   std::optional<PidFile> pid_file_;
   NotifyFd notify_fd_;
+  Survivors survivors_;
   Cgroups cgroups_;
   NotifySocket notify_;
   Upstream upstream_;

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 #include "core/number.h"
@@ -158,6 +159,24 @@ std::vector<Cgroups::Usage> Cgroups::usage() const {
     all.push_back(usage);
   }
   return all;
+}
+
+std::vector<pid_t> Cgroups::processes() const {
+  std::vector<pid_t> found;
+  if (directory_.empty() || directory_.ends_with('/')) return found;
+  std::vector<std::string> lists{directory_ + "/cgroup.procs"};
+  for (const std::string& entry : entries_of(directory_))
+    lists.push_back(directory_ + "/" + entry + "/cgroup.procs");
+  for (const std::string& list : lists) {
+    const std::string text = contents_of(list).value_or("");
+    for (std::string_view rest = text; !rest.empty();) {
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      if (const auto pid = parse_number<pid_t>(line, 1, std::numeric_limits<pid_t>::max()))
+        found.push_back(*pid);
+    }
+  }
+  return found;
 }
 
 void Cgroups::leave(std::uint64_t generation) {

@@ -47,6 +47,10 @@ class Cgroups {
   };
   std::vector<Usage> usage() const;
 
+  // All that is in the cgroup that graced was started in, and in those directly below it; nothing if that is
+  // everybody's.
+  std::vector<pid_t> processes() const;
+
   // Kills what is left of it, and removes it when that is gone, maybe at a later tidy_up().
   void leave(std::uint64_t generation);
   void tidy_up();  // after processes were reaped

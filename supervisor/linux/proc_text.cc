@@ -58,6 +58,7 @@ std::vector<pid_t> parse_children(std::string_view text) {
 std::optional<WorkerMark> parse_mark(std::string_view environment) {
   std::optional<std::uint64_t> generation;
   std::optional<unsigned> slot;
+  std::string instance;
   for (std::string_view rest = environment; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\0'), rest.size());
     const std::string_view e = rest.substr(0, end);
@@ -65,10 +66,12 @@ std::optional<WorkerMark> parse_mark(std::string_view environment) {
     constexpr std::string_view generation_key = "GRACED_GENERATION=";
     constexpr std::string_view slot_key = "GRACED_WORKER=";
     if (e.starts_with(generation_key)) generation = number<std::uint64_t>(e.substr(generation_key.size()));
+    constexpr std::string_view instance_key = "GRACED_NAME=";
     if (e.starts_with(slot_key)) slot = number<unsigned>(e.substr(slot_key.size()));
+    if (e.starts_with(instance_key)) instance = e.substr(instance_key.size());
   }
   if (!generation || !slot) return std::nullopt;
-  return WorkerMark{*generation, *slot};
+  return WorkerMark{*generation, *slot, std::move(instance)};
 }
 
 pid_t parse_pidfd_info(std::string_view text) {

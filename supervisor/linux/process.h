@@ -44,6 +44,7 @@ Duration time_run(pid_t pid);
 struct WorkerMark {
   std::uint64_t generation;
   unsigned slot;
+  std::string instance{};  // GRACED_NAME
 };
 std::optional<WorkerMark> mark_of(pid_t pid);
 

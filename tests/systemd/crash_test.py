@@ -1,6 +1,6 @@
 """What becomes of graced@demo when graced hangs or dies."""
 import os, signal
-from machine import Case, ask, main, run, wait_until, write
+from machine import Case, ask, main, read, run, wait_until, write
 
 
 class Crash(Case):
@@ -73,6 +73,29 @@ class Crash(Case):
         report = load.report()
         self.assertEqual((report["failures"]["refused"], report["failures"]["timeout"]), (0, 0), report)
         self.assertEqual(self.show("NFileDescriptorStore"), "1")
+
+    def test_workers_that_outlive_graced_serve_on_and_are_drained_by_the_next(self):
+        self.drop_in(read("/usr/share/doc/graced/examples/systemd/keep-workers.conf"))
+        pid = self.start("listen = 127.0.0.1:8080", "stderr = inherit", "workers = 2")
+        old = [w["pid"] for w in self.status()["workers"]]
+        load = self.load()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: self.show("NRestarts") == "1" and self.show("ActiveState") == "active")
+        for worker in old:
+            wait_until(lambda: not os.path.exists("/proc/%d" % worker), self.journal)
+        self.assert_well(load.report())  # not even what was being answered is lost
+        self.assertEqual(self.journal().count("has survived the graced before"), 2)
+
+        # One that is deaf gets the hammer.
+        write(self.config, read(self.config).replace("/run/build", "/run/build deaf") +
+              "drain-timeout = 500ms\nstop-timeout = 500ms\n")
+        self.systemctl("reload", self.unit)
+        deaf = [w["pid"] for w in self.status()["workers"] if w["state"] == "ready"]
+        os.kill(self.main_pid(), signal.SIGKILL)
+        for worker in deaf:
+            wait_until(lambda: not os.path.exists("/proc/%d" % worker), self.journal)
+        self.assertEqual(self.journal().count("is hammered"), 2)
+        self.assertIn("build a", ask(self.address))
 
     def test_a_unix_socket_survives_a_crash_and_others_options_are_applied_again(self):
         pid = self.start("listen = unix:/run/demo.sock,mode=0600")
