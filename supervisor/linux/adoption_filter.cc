@@ -43,6 +43,9 @@ std::vector<sock_filter> exported(scmp_filter_ctx context) {
 // A 32-bit socketcall(2) has the call's number in a register: libseccomp compares that, so accept, send and
 // the rest of them are not asked about.
 std::vector<sock_filter> build() {
+  // Else libseccomp asks the kernel what it can do, and makes no filter where that is too little; we want to
+  // hear that from the kernel, when the filter is loaded.
+  must(::seccomp_api_set(5), "ask for user notification");
   const Context context(::seccomp_init(SCMP_ACT_ALLOW), ::seccomp_release);
   if (!context) throw sys_error_of(ENOMEM, "seccomp filter: create it");
   scmp_filter_ctx filter = context.get();

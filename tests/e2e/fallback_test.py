@@ -1,6 +1,6 @@
 """What a machine may refuse: it is said in one line, with what is done instead, or is an error where it was
 asked for by name."""
-import ctypes, os, socket, struct, unittest
+import ctypes, errno, os, socket, struct, unittest
 import own_network
 from harness import Case, HERE, PATIENCE, ask, main, wait_until
 
@@ -21,6 +21,35 @@ def without_capabilities():
     """As root, but what root may do is gone with the next exec."""
     for capability in range(64):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+BPF, SECCOMP, SETSOCKOPT, PIDFD_GETFD = 321, 317, 54, 438
+ATTACH_CBPF, ATTACH_EBPF = 51, 52
+
+
+def refusing(*calls):
+    """A kernel that is older, or a container that allows less: calls are (number, errno) or, where it depends
+    on an argument, (number, errno, which, value)."""
+    load, equal, give, allow = 0x20, 0x15, 0x06, 0x7FFF0000
+    text = []
+    for number, error, *argument in calls:
+        text.append((load, 0, 0, 0))  # the number of the call
+        text.append((equal, 0, 3 if argument else 1, number))
+        if argument:
+            text += [(load, 0, 0, 16 + 8 * argument[0]), (equal, 0, 1, argument[1])]
+        text.append((give, 0, 0, 0x00050000 | error))
+    text.append((give, 0, 0, allow))
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *t) for t in text))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(text), ctypes.addressof(code)))
+
+    def preexec(_kept=code):
+        if libc.syscall(SYS_seccomp, SET_MODE_FILTER, 0, ctypes.byref(program)) != 0:
+            raise OSError(ctypes.get_errno(), "seccomp")
+
+    return preexec
+
+
+NO_STEERING = (BPF, errno.EPERM), (SETSOCKOPT, errno.EPERM, 2, ATTACH_CBPF), (SETSOCKOPT, errno.EPERM, 2, ATTACH_EBPF)
 
 
 def another_listener(place):
@@ -93,6 +122,41 @@ class Fallback(Case):
         self.assertEqual(g.reload().returncode, 1)  # the address is in use
         self.assertIn("generation 1", ask(("127.0.0.1", 8080)))
         self.assertEqual(g.said().count("not adopting"), 1, g.said())
+
+    def test_without_any_steering_idle_drain_asked_for_by_name_is_an_error(self):
+        self.assert_refused(["drain=idle cannot be had here", "CAP_BPF", "classic BPF"], "run", "--control", self.path("control"),
+                            "--drain", "idle", "--", BINDER, "tcp:8080", preexec_fn=refusing(*NO_STEERING))
+
+    def test_without_any_steering_old_workers_are_signalled_at_once(self):
+        g = self.graced(options=(), command=(BINDER, "tcp:8080"), preexec=refusing(*NO_STEERING))
+        self.assertEqual(g.said().count("old workers are signalled at once"), 1, g.said())
+        self.hold(8080)
+        for generation in 2, 3:
+            self.assertEqual(g.reload().returncode, 0, g.said())
+            wait_until(lambda: len(g.workers()) == 1, g.said)
+            self.assertIn("generation %d" % generation, ask(("127.0.0.1", 8080)))
+        self.assertEqual(g.said().count("old workers are signalled at once"), 1, g.said())
+
+    def test_what_an_older_kernel_lacks_is_named(self):
+        for words, how in (("adoption   impossible: this kernel has no pidfd_getfd.*5.14", (PIDFD_GETFD, errno.ENOSYS)),
+                           ("adoption   impossible: graced may not look into its workers .*CAP_SYS_PTRACE", (PIDFD_GETFD, errno.EPERM)),
+                           ("adoption   possible: before Linux 5.19 a signal can", (SECCOMP, errno.EINVAL, 1, 8 | 4 | 32)),
+                           ("adoption   impossible: .*user notification .*5.14", (SECCOMP, errno.ENOSYS)),
+                           ("adoption   impossible: .*forbidden here.*--listen", (SECCOMP, errno.EPERM)),
+                           ("steering   classic BPF: .*CONFIG_BPF_SYSCALL; only one generation", (BPF, errno.ENOSYS))):
+            with self.subTest(how):
+                self.assertRegex(self.check(preexec_fn=refusing(how)).stdout, words)
+
+    def test_without_seccomp_there_is_no_adoption_and_the_rest_goes_on(self):
+        g = self.graced(options=(), command=(BINDER, "tcp:8080"), preexec=refusing((SECCOMP, errno.ENOSYS)))
+        self.assertEqual(g.said().count("not adopting the addresses that the command binds: this kernel has no"), 1, g.said())
+        self.assertIn("generation 1", ask(("127.0.0.1", 8080)))
+
+    def test_where_adoption_cannot_be_had_an_address_given_with_listen_is_reloaded(self):
+        g = self.serving(preexec=refusing((PIDFD_GETFD, errno.EPERM)))
+        self.assertNotIn("adopt", g.said())
+        self.assertEqual(g.reload().returncode, 0, g.said())
+        self.soon("generation 2", g.ask)
 
     def test_an_ordinary_user_has_adoption_and_one_draining_generation(self):
         g = self.graced(options=(), command=(BINDER, "tcp:8080"), preexec=self.as_nobody)
