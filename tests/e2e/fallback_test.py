@@ -23,7 +23,8 @@ def without_capabilities():
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
-BPF, SECCOMP, SETSOCKOPT, PIDFD_GETFD = 321, 317, 54, 438
+BPF, SECCOMP, SETSOCKOPT, PIDFD_GETFD, SOCKET = 321, 317, 54, 438, 41
+NETLINK_SOCK_DIAG = 4
 ATTACH_CBPF, ATTACH_EBPF = 51, 52
 
 
@@ -151,6 +152,17 @@ class Fallback(Case):
         g = self.graced(options=(), command=(BINDER, "tcp:8080"), preexec=refusing((SECCOMP, errno.ENOSYS)))
         self.assertEqual(g.said().count("not adopting the addresses that the command binds: this kernel has no"), 1, g.said())
         self.assertIn("generation 1", ask(("127.0.0.1", 8080)))
+
+    def test_where_the_kernel_does_not_list_connections_a_few_are_looked_at_one_by_one(self):
+        no_sock_diag = refusing((SOCKET, errno.EPROTONOSUPPORT, 2, NETLINK_SOCK_DIAG))
+        g = self.graced(options=(), command=(BINDER, "tcp:8080"), preexec=no_sock_diag)
+        held = [self.hold(8080) for _ in range(3)]
+        self.assertEqual(g.reload().returncode, 0, g.said())
+        wait_until(lambda: [w for w in g.workers() if w["connections"] == len(held)], g.said)
+        for s in held:
+            s.sendall(b"Connection: close\r\n\r\n")
+            self.assertIn(b"generation 1", s.recv(1000))
+        wait_until(lambda: len(g.workers()) == 1, g.said)
 
     def test_where_adoption_cannot_be_had_an_address_given_with_listen_is_reloaded(self):
         g = self.serving(preexec=refusing((PIDFD_GETFD, errno.EPERM)))
