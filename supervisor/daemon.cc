@@ -19,6 +19,9 @@ namespace graced {
 
 namespace {
 
+// Of the names in the manager's store, see FdStore.
+constexpr std::string_view adopted_family = "graced.adopted.";
+
 ListenVariables listen_variables(const std::vector<std::string>& environment) {
   return {find_variable(environment, "LISTEN_PID"), find_variable(environment, "LISTEN_FDS"),
           find_variable(environment, "LISTEN_FDNAMES")};
@@ -71,7 +74,9 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
                  }),
       notify_(instance_.notify_path()),
       upstream_(upstream_variables(started_with_.environment)),
-      store_(upstream_, std::move(inherited_.stored)),
+      store_(upstream_, std::move(inherited_.stored),
+             FdStore::is_offered(find_variable(started_with_.environment, "FDSTORE").value_or(""),
+                                 find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or(""))),
       restored_(store_),
       dev_null_(open_dev_null()),
       core_(first_options_.policy),
@@ -84,7 +89,8 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
                            [this](WorkerId w, const std::string& note) {
                              const WorkerProcess* process = find(w);
                              log_.warning(process ? about(*process) : LogFields{}, "{}", note);
-                           }}),
+                           },
+                       .held = [this] { store_adopted(); }}),
       listener_watch_(loop_, [this](const Listener& listener, ListenerWatch::Outcome outcome,
                                     const std::string& why) { listener_shut(listener, outcome, why); }) {
   if (first_options_.notify_fd) notify_fd_ = NotifyFd(*first_options_.notify_fd);
@@ -263,13 +269,26 @@ void Daemon::prepare_handoff(GenerationId generation, const Plan& plan) {
   for (const std::string& note : plan.handoff.notes) {
     if (told_notes_.insert(note).second) log_.warning("{}", note);
   }
+  std::vector<Fd> restored;
+  for (StoredDescriptor& d : store_.take(adopted_family)) restored.push_back(std::move(d.fd));
+  if (!plan.handoff.adopt && !restored.empty()) store_.hold(adopted_family, {});
   if (!plan.handoff.switched) return;
   handoff_.steer_by(means_.steering());
+  if (plan.handoff.adopt) handoff_.restore(std::move(restored));
   std::vector<std::shared_ptr<Listener>> own;
   for (const PassedSocket& s : plan.sockets) {
     if (s.switched) own.push_back(s.listener);
   }
   handoff_.opened(generation, std::move(own));
+}
+
+// Once they serve, as with the other sockets: before, those that an earlier graced had stay.
+void Daemon::store_adopted() {
+  if (status_.phase == Phase::stopping && !is_followed()) return;
+  std::map<std::string, int> descriptors;
+  for (const auto& [inode, fd] : handoff_.adopted_sockets())
+    descriptors.emplace(fmt::format("{}{}", adopted_family, inode), fd);
+  store_.hold(adopted_family, descriptors);
 }
 
 void Daemon::keep_time_of_retired() {
@@ -361,6 +380,19 @@ void Daemon::perform(const Finished& a) {
   loop_.leave();
 }
 
+// Does the manager keep the sockets for a graced that it starts again when this one has ended? Asked once, at
+// the end.
+bool Daemon::is_followed() {
+  if (followed_) return *followed_;
+  followed_ = false;
+  if (!upstream_.anybody()) return false;
+  const auto state = unit_state(find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or(""));
+  // Who may not ask knows at least, from systemd 254 on, whether there is a store.
+  followed_ = state ? graced::is_followed(*state, exit_status_)
+                    : find_variable(started_with_.environment, "FDSTORE").has_value();
+  return *followed_;
+}
+
 // Where the manager keeps the sockets for a graced that is to follow, their files stay as well, or nobody
 // could connect meanwhile. Otherwise nothing stays.
 void Daemon::leave_socket_files() {
@@ -369,13 +401,7 @@ void Daemon::leave_socket_files() {
     for (const PassedSocket& s : plan.sockets) with_file.push_back(s.listener);
   }
   std::erase_if(with_file, [](const auto& listener) { return listener->file() == FileId{}; });
-  if (with_file.empty() || !upstream_.anybody()) return;
-
-  const auto state = unit_state(find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or(""));
-  // Who may not ask knows at least, from systemd 254 on, whether there is a store.
-  const bool followed = state ? is_followed(*state, exit_status_)
-                              : find_variable(started_with_.environment, "FDSTORE").has_value();
-  if (!followed) return;
+  if (with_file.empty() || !is_followed()) return;
   for (const auto& listener : with_file) listener->leave_file();
 }
 

@@ -111,6 +111,8 @@ class Daemon : private ControlHandler {
   void perform(const Answer&);
   void perform(const Finished&);
   void prepare_handoff(GenerationId generation, const Plan& plan);
+  void store_adopted();
+  bool is_followed();
   void keep_time_of_retired();
   void leave_socket_files();
   void limit_draining(const RunOptions& options);
@@ -163,6 +165,7 @@ class Daemon : private ControlHandler {
   std::map<GenerationId, Plan> plans_;  // of the serving generation and of the candidate
   std::list<WorkerProcess> workers_;    // oldest first
   Means means_;
+  std::optional<bool> followed_;  // by another graced; once that was asked
   Handoff handoff_;
   std::set<std::string> told_notes_;  // of what this machine does not offer
   ListenerWatch listener_watch_;

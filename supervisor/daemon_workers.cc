@@ -302,7 +302,9 @@ void Daemon::perform(const Retire& a) {
   log_.info(about(*w), "gets no new connections; it is told to leave when it has finished those it has");
   // Of several workers it could not be told whose connections are in there.
   const bool alone = std::ranges::count(workers_, w->generation, &WorkerProcess::generation) == 1;
-  handoff_.retire(a.worker, w->drain_idle, alone ? cgroups_.directory_of(w->generation.value) : std::nullopt);
+  const bool restarts = status_.phase == Phase::stopping && is_followed();
+  handoff_.retire(a.worker, w->drain_idle, alone ? cgroups_.directory_of(w->generation.value) : std::nullopt,
+                  restarts);
 }
 
 void Daemon::perform(const Drain& a) {

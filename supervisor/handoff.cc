@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <set>
 
+#include "linux/bpf_program.h"
 #include "linux/duplicate.h"
+#include "linux/listen_socket.h"
 
 namespace graced {
 
@@ -24,8 +27,24 @@ Handoff::Handoff(Loop& loop, Ears ears) : loop_(loop), ears_(std::move(ears)) {}
 // ---- what there is -----------------------------------------------------------------------------
 
 void Handoff::opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners) {
+  // As above, where they were restored.
+  if (!serving_) {
+    for (const auto& l : listeners) detach_choice(l->fd());
+  }
   for (const auto& l : listeners) joined(group_key(l->fd()), l->fd(), inode_of(l->fd()));
   listeners_[generation] = std::move(listeners);
+}
+
+void Handoff::restore(std::vector<Fd> sockets) {
+  for (Fd& fd : sockets) {
+    const std::string key = group_key(fd.get());
+    if (key.empty() || !is_listening(fd.get())) continue;
+    // A socket can be in one array of the kernel's only, and an earlier graced had put it into one.
+    detach_choice(fd.get());
+    const ino_t inode = inode_of(fd.get());
+    joined(key, fd.get(), inode);
+    restored_.emplace(inode, std::move(fd));
+  }
 }
 
 void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications) {
@@ -38,6 +57,7 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
   // By the worker's own hand or by graced's: whoever binds an address that is there gets that one.
   std::vector<Adoption::Predeclared> predeclared;
   for (const auto& l : listeners_[generation]) predeclared.push_back({group_key(l->fd()), l->fd()});
+  for (const auto& [inode, fd] : restored_) predeclared.push_back({group_key(fd.get()), fd.get()});
   if (!queues_migrate_) {
     for (const Charge& other : charges_) {
       if (!other.orphan || other.generation != generation) continue;
@@ -89,6 +109,7 @@ void Handoff::took_note_of(Charge& charge) {
     direct(key);
   }
   drop_orphans();
+  tell_what_is_held();
 }
 
 bool Handoff::joined(const std::string& key, int fd, ino_t inode) {
@@ -101,6 +122,7 @@ bool Handoff::joined(const std::string& key, int fd, ino_t inode) {
 // Those in joined_ that nobody here holds any more were closed.
 void Handoff::take_leave_of_closed() {
   std::set<ino_t> held;
+  for (const auto& [inode, fd] : restored_) held.insert(inode);
   for (const Charge& c : charges_) {
     if (!c.adoption) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) held.insert(s.inode);
@@ -147,6 +169,11 @@ void Handoff::switch_to(GenerationId generation) {
   std::vector<GenerationId> others;
   for (const auto& [g, listeners] : listeners_) others.push_back(g);
   for (const GenerationId g : others) drop(g);
+  if (!restored_.empty()) {
+    restored_.clear();
+    take_leave_of_closed();
+  }
+  tell_what_is_held();
 }
 
 // To what the serving generation has of this address. Nothing of it: to whom it went before.
@@ -173,7 +200,8 @@ void Handoff::direct(const std::string& key) {
 
 // ---- leaving -----------------------------------------------------------------------------------
 
-void Handoff::retire(WorkerId worker, Duration close_when_idle, std::optional<std::string> cgroup) {
+void Handoff::retire(WorkerId worker, Duration close_when_idle, std::optional<std::string> cgroup,
+                     bool queue_for_next_graced) {
   Charge* charge = find(worker);
   if (!charge) return ears_.idle(worker);
   charge->leaves = true;
@@ -195,14 +223,34 @@ void Handoff::retire(WorkerId worker, Duration close_when_idle, std::optional<st
   }
   // Without a socket of its own it goes on getting new connections until it is told.
   if (listening.empty()) return ears_.idle(worker);
-  // Nobody follows: graced stops. What is not directed elsewhere must be kept away.
+  // No generation follows: graced stops. What is not directed elsewhere must be kept away.
   if (charge->generation == serving_) {
     for (const std::string& key : keys) {
-      if (!groups_.contains(key) || !groups_.at(key).refuse()) return ears_.idle(worker);
+      if (!(queue_for_next_graced ? park(key) : groups_.at(key).refuse())) return ears_.idle(worker);
     }
   }
   charge->retirement.emplace(charge->pid, listening, cgroup, queues_migrate_, close_when_idle, monotonic_now());
   look_soon();
+}
+
+// On a socket that nobody accepts from until the next graced does.
+bool Handoff::park(const std::string& key) {
+  if (std::ranges::any_of(restored_, [&](const auto& r) { return joined_.at(r.first).key == key; }))
+    return true;
+  const auto like = std::ranges::find(joined_, key, [](const auto& j) { return j.second.key; });
+  try {
+    Fd parking = open_ip_socket_again(like->second.fd.get(), ListenSpec{});
+    const ino_t inode = inode_of(parking.get());
+    joined(key, parking.get(), inode);
+    const std::array chosen{joined_.at(inode).fd.get()};
+    groups_.at(key).direct_to(chosen);
+    restored_.emplace(inode, std::move(parking));
+  } catch (const std::exception& e) {
+    ears_.note({}, e.what());
+    return false;
+  }
+  tell_what_is_held();
+  return true;
 }
 
 void Handoff::retirement_ends(WorkerId worker, Instant last_call, Instant end) {
@@ -264,6 +312,7 @@ void Handoff::gone(WorkerId worker, bool another_follows) {
   const bool last = std::ranges::none_of(charges_, [&](const Charge& c) { return c.generation == generation; });
   if (last && generation != serving_) listeners_.erase(generation);
   take_leave_of_closed();
+  tell_what_is_held();
 }
 
 // What a worker that is gone listened on stays open until a living one of the serving generation listens
@@ -283,6 +332,26 @@ void Handoff::drop_orphans() {
             }));
   });
   if (dropped > 0) take_leave_of_closed();
+}
+
+std::map<ino_t, int> Handoff::adopted_sockets() const {
+  std::map<ino_t, int> found;
+  for (const auto& [inode, fd] : restored_) found.emplace(inode, fd.get());
+  for (const Charge& c : charges_) {
+    if (c.generation != serving_ || !c.adoption) continue;
+    for (const AdoptedSocket& s : c.adoption->sockets()) {
+      if (s.listening && s.steerable()) found.emplace(s.inode, s.fd.get());
+    }
+  }
+  return found;
+}
+
+void Handoff::tell_what_is_held() {
+  std::set<ino_t> held;
+  for (const auto& [inode, fd] : adopted_sockets()) held.insert(inode);
+  if (held == told_held_) return;
+  told_held_ = std::move(held);
+  ears_.held();
 }
 
 void Handoff::drop(GenerationId generation) {

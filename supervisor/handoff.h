@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ class Handoff {
     std::function<void(WorkerId)> idle;     // a retired worker has finished, or cannot be watched
     std::function<void(WorkerId)> changed;  // an adopted worker has bound something, or listens
     std::function<void(WorkerId, const std::string&)> note;  // for the log; WorkerId{}: of nobody's
+    std::function<void()> held;                              // what adopted_sockets() tells has changed
   };
 
   Handoff(Loop& loop, Ears ears);
@@ -42,6 +44,10 @@ class Handoff {
   // The sockets that this generation's workers are passed, and no other's.
   void opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners);
 
+  // Sockets that an earlier graced had adopted: connections wait there until the first generation listens. What
+  // is no listening socket is closed.
+  void restore(std::vector<Fd> sockets);
+
   // `notifications` from its spawn; none: it is not adopted.
   void started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications);
 
@@ -50,7 +56,10 @@ class Handoff {
 
   // It gets no new connections; Ears::idle tells, perhaps at once, when it has none left. close_when_idle
   // and cgroup: see Retirement.
-  void retire(WorkerId worker, Duration close_when_idle, std::optional<std::string> cgroup);
+  // queue_for_next_graced: where no generation follows, new connections wait in adopted_sockets() instead of
+  // being refused.
+  void retire(WorkerId worker, Duration close_when_idle, std::optional<std::string> cgroup,
+              bool queue_for_next_graced);
 
   // When its connections are closed and until when it is waited for them, see Retirement::ends().
   void retirement_ends(WorkerId worker, Instant last_call, Instant end);
@@ -82,6 +91,9 @@ class Handoff {
     How how;
   };
   std::vector<Address> adopted_addresses(GenerationId generation) const;
+  // TCP, of the serving generation, or else restored: what must outlive graced. Borrowed, by inode.
+  std::map<ino_t, int> adopted_sockets() const;
+
   const Retirement* retirement(WorkerId worker) const;  // null: it is not retiring
   bool any_retired() const;
 
@@ -108,6 +120,8 @@ class Handoff {
   void forget_closed(Charge& charge);
   void direct(const std::string& key);
   void drop_orphans();
+  bool park(const std::string& key);
+  void tell_what_is_held();
   void look();
   void look_soon();
   std::map<std::string, std::string> listening_in(GenerationId generation) const;  // key → address
@@ -127,6 +141,8 @@ class Handoff {
   std::map<ino_t, Joined> joined_;  // the sockets in groups_
   std::map<GenerationId, std::vector<std::shared_ptr<Listener>>> listeners_;
   std::list<Charge> charges_;  // oldest first
+  std::map<ino_t, Fd> restored_;
+  std::set<ino_t> told_held_;
   std::optional<GenerationId> serving_;
   Source timer_;
 };

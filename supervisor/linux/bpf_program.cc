@@ -185,6 +185,12 @@ void attach_deafness(int socket) {
   attach_classic(socket, SO_ATTACH_FILTER, p, "SO_ATTACH_FILTER");
 }
 
+void detach_choice(int socket) {
+  const int unused = 0;
+  if (::setsockopt(socket, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof unused) < 0 && errno != ENOENT)
+    throw sys_error("SO_DETACH_REUSEPORT_BPF");
+}
+
 void detach_deafness(int socket) {
   const int unused = 0;
   if (::setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) < 0 && errno != ENOENT)

@@ -38,6 +38,9 @@ void attach_places(int socket, std::span<const unsigned> places);
 
 // A filter on one listening socket: attempts to connect are not heard; what is half open completes.
 void attach_deafness(int socket);
+// Whatever program of a group was attached before, by whomever: the kernel spreads until the next one is.
+void detach_choice(int socket);
+
 void detach_deafness(int socket);
 
 }  // namespace graced

@@ -24,8 +24,12 @@ std::pair<dev_t, ino_t> identity_of(int fd) {
 
 }  // namespace
 
-FdStore::FdStore(Upstream& upstream, std::vector<StoredDescriptor> restored)
-    : upstream_(upstream), restored_(std::move(restored)) {
+bool FdStore::is_offered(const std::string& fdstore, const std::string& notify_socket) {
+  return fdstore.empty() ? notify_socket.ends_with("/systemd/notify") : fdstore != "0";
+}
+
+FdStore::FdStore(Upstream& upstream, std::vector<StoredDescriptor> restored, bool offered)
+    : upstream_(upstream), offered_(offered), restored_(std::move(restored)) {
   for (const StoredDescriptor& d : restored_) held_.emplace(d.name, identity_of(d.fd.get()));
 }
 
@@ -49,7 +53,7 @@ void FdStore::hold(std::string_view family, const std::map<std::string, int>& de
 }
 
 void FdStore::keep(const std::string& name, int fd) {
-  if (!upstream_.anybody()) return;
+  if (!offered_ || !upstream_.anybody()) return;
   const auto had = held_.find(name);
   if (had != held_.end() && had->second == identity_of(fd)) return;
   if (had != held_.end()) drop(name);
@@ -66,7 +70,7 @@ void FdStore::drop(const std::string& name) {
 // The manager closes the pipe that comes with BARRIER=1 when it has read everything before it.
 void FdStore::settle() {
   int ends[2];
-  if (!upstream_.anybody() || ::pipe2(ends, O_CLOEXEC) != 0) return;
+  if (!offered_ || !upstream_.anybody() || ::pipe2(ends, O_CLOEXEC) != 0) return;
   const Fd read_end(ends[0]);
   upstream_.send_descriptor("BARRIER=1", Fd(ends[1]));
   if (upstream_.behind()) return;

@@ -25,8 +25,13 @@ class FdStore {
   // Of everything in the store, so that it is told apart from sockets that graced was passed otherwise.
   static constexpr std::string_view prefix = "graced.";
 
-  // `restored` is what the manager had for us. `upstream` outlives the store.
-  FdStore(Upstream& upstream, std::vector<StoredDescriptor> restored);
+  // `restored` is what the manager had for us. `offered`: the manager has a store, see is_offered(); nothing is
+  // held else. `upstream` outlives the store.
+  FdStore(Upstream& upstream, std::vector<StoredDescriptor> restored, bool offered);
+
+  // By the values of FDSTORE (from systemd 254 on) and NOTIFY_SOCKET. A manager that is not systemd would
+  // close the descriptors, at its leisure: until then their queues would be lost to whoever waits in them.
+  static bool is_offered(const std::string& fdstore, const std::string& notify_socket);
 
   // What was restored, has a name that begins with this and was not taken yet. The store still has it, too.
   std::vector<StoredDescriptor> take(std::string_view family);
@@ -46,6 +51,7 @@ class FdStore {
   using Identity = std::pair<dev_t, ino_t>;
 
   Upstream& upstream_;
+  bool offered_;
   std::vector<StoredDescriptor> restored_;
   std::map<std::string, Identity> held_;  // by the manager, as far as we know
 };

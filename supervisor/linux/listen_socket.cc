@@ -160,6 +160,10 @@ bool takes_connections(AddressKind kind) {
   return false;
 }
 
+bool is_listening(int fd) {
+  return integer_option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
+}
+
 Fd make_socket(int family, const ListenSpec& spec) {
   const int nonblock = spec.options.nonblock.value_or(false) ? SOCK_NONBLOCK : 0;
   Fd fd(::socket(family, socket_type(spec.kind) | SOCK_CLOEXEC | nonblock, 0));

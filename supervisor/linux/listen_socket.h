@@ -24,6 +24,7 @@ struct SocketAddress {
 
 int socket_type(AddressKind kind);    // SOCK_STREAM, …
 bool takes_connections(AddressKind);  // needs listen(2)
+bool is_listening(int fd);            // listen(2) was called on it
 
 // CLOEXEC, and O_NONBLOCK if the options ask for it: only then, as with systemd's NonBlocking=. The
 // flag belongs to everybody who holds the socket, so it is set here once and never again.

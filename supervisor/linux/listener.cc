@@ -145,12 +145,6 @@ Listeners open_descriptor(const ListenSpec& spec) {
   return {Listener::inherited(spec, take_descriptor(spec.fd, spec.address()))};
 }
 
-bool is_listening(int fd) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
-}
-
 void set_nonblock(int fd, bool on, const std::string& address) {
   const int flags = ::fcntl(fd, F_GETFL);
   const int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;

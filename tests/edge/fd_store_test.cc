@@ -77,7 +77,7 @@ Fd listening() {
 TEST_CASE("the manager is given each descriptor once, and told when one is not needed any more") {
   Manager manager;
   Upstream upstream = manager.upstream();
-  FdStore store(upstream, {});
+  FdStore store(upstream, {}, true);
   const Fd a = listening();
   const Fd b = listening();
 
@@ -106,7 +106,7 @@ TEST_CASE("what was restored is not sent again, and each family is left to those
   restored.push_back({"graced.x.a", listening()});
   restored.push_back({"graced.y.b", listening()});
   const ino_t inode = inode_of(restored.front().fd.get());
-  FdStore store(upstream, std::move(restored));
+  FdStore store(upstream, std::move(restored), true);
 
   const auto taken = store.take("graced.x.");
   REQUIRE(taken.size() == 1);
@@ -121,7 +121,7 @@ TEST_CASE("what was restored is not sent again, and each family is left to those
 
 TEST_CASE("without a manager nothing is stored") {
   Upstream nobody({});
-  FdStore store(nobody, {});
+  FdStore store(nobody, {}, true);
   store.keep("graced.x.a", 0);
   store.settle();
   CHECK_FALSE(nobody.behind());
@@ -164,4 +164,13 @@ TEST_CASE("who follows is given the sockets: after a restart always, after a fai
   CHECK(is_followed({1, "", "always"}, 0));
   CHECK_FALSE(is_followed({1, "", "no"}, 1));
   CHECK_FALSE(is_followed({0, "restart", "always"}, 0));  // nothing is kept
+}
+
+TEST_CASE("a store is counted on where systemd says or is known to have one, and nowhere else") {
+  CHECK(FdStore::is_offered("16", "/run/anything"));
+  CHECK(!FdStore::is_offered("0", "/run/systemd/notify"));
+  CHECK(FdStore::is_offered("", "/run/systemd/notify"));  // before 254 it does not say
+  CHECK(FdStore::is_offered("", "/run/user/1000/systemd/notify"));
+  CHECK(!FdStore::is_offered("", "/run/podman/notify.sock"));
+  CHECK(!FdStore::is_offered("", ""));
 }
