@@ -22,7 +22,11 @@ def notify(*texts, fds=()):
 class Server:
     def __init__(self):
         self.select = selectors.DefaultSelector()
-        self.listening = [socket.socket(fileno=3 + i) for i in range(int(os.environ.get("LISTEN_FDS", 0)))]
+        if "CHAOS_ADDRESS" in os.environ:  # a server that knows of nobody
+            host, _, port = os.environ["CHAOS_ADDRESS"].partition(":")
+            self.listening = [socket.create_server((host, int(port)), backlog=1024)]
+        else:
+            self.listening = [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
         for s in self.listening:
             s.setblocking(False)
             self.select.register(s, selectors.EVENT_READ, self.accept)

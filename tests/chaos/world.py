@@ -92,10 +92,11 @@ class Stderr:
 
 
 class World:
-    def __init__(self, workers, held, keep_alive):
+    def __init__(self, workers, sockets, keep_alive):
         self.directory = tempfile.mkdtemp(prefix="graced-chaos-")
         self.mark = ("CHAOS_WORLD=" + self.directory).encode()
-        self.workers, self.held, self.keep_alive = workers, held, keep_alive
+        # Whose they are: "own" are bound by graced, "held" passed to it by its manager, "adopted" bound by workers.
+        self.held, self.adopted, self.keep_alive = sockets == "held", sockets == "adopted", keep_alive
         self.control = self.path("control")
         self.manager = Manager(self.path("manager"))
         self.stderr = Stderr()
@@ -104,8 +105,11 @@ class World:
         self.resident = []
         self.requests = self.steps = 0
         self.socket = None
-        if held:
+        if self.held:
             self.socket = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        if self.adopted:
+            with socket.create_server(("127.%d.%d.1" % (1 + os.getpid() % 250, os.getpid() // 250 % 250), 0)) as s:
+                self.address = s.getsockname()
         os.mkdir(self.path("build"))
         self.build("ready")
         self.settings = {**PATIENT, "restart-delay": "10ms", "start-limit": "1000/1min", "workers": str(workers)}
@@ -132,7 +136,7 @@ class World:
 
     def configure(self, *bad_lines):
         lines = ["command = " + self.path("build/app")]
-        if not self.held:
+        if not self.held and not self.adopted:
             lines.append("listen = 127.0.0.1:0,name=main")
         lines += ["%s = %s" % setting for setting in self.settings.items()]
         lines += ["listen = " + extra for extra in self.extra]
@@ -146,6 +150,8 @@ class World:
         command = [GRACED, "run", "--name", "chaos", "--control", self.control, "--pid-file", self.path("pid"),
                    "--config", self.path("graced.conf")]
         more = {}
+        if self.adopted:
+            environment["CHAOS_ADDRESS"] = "%s:%d" % self.address
         if self.held:
             command = ["/bin/sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *command]
             environment.update(LISTEN_FDS="1", LISTEN_FDNAMES="main")
@@ -209,12 +215,14 @@ class World:
     # ---- load ----------------------------------------------------------------------------------------
 
     def begin_load(self):
-        if self.socket:
-            port = self.socket.getsockname()[1]
+        if self.adopted:
+            where = self.address
+        elif self.held:
+            where = self.socket.getsockname()
         else:
-            port = next(a["address"] for a in self.status()["addresses"] if a["name"] == "main").rpartition(":")[2]
+            where = "127.0.0.1", next(a["address"] for a in self.status()["addresses"] if a["name"] == "main").rpartition(":")[2]
         self.load = subprocess.Popen([LOAD, "--rate", "300", "--time", "1h", "--timeout", "20s", "--expect", "pid ",
-                                      *(["--keep-alive"] if self.keep_alive else []), "127.0.0.1:%s" % port],
+                                      *(["--keep-alive"] if self.keep_alive else []), "%s:%s" % tuple(where)],
                                      stdout=subprocess.PIPE)
 
     def end_load(self, explained):
