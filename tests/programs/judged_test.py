@@ -10,7 +10,7 @@ NOBODY = 65534
 
 class Judged(ProgramCase):
     def test_reloads_under_every_kind_of_client(self):
-        g = self.program(built("server"), "-delay", "20ms", ":8080", options=("--drain-timeout", "1s"))
+        g = self.program(built("server"), "-delay", "20ms", ":8080", options=("--drain-timeout", "3s"))
         clients = "--clients", "4", "--expect", "pid "
         loads = {"short": self.load(WHERE, *clients), "busy": self.load(WHERE, "--keep-alive", *clients),
                  "kept": self.load(WHERE, "--keep-alive", "--pause", "300ms", *clients)}
