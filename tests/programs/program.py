@@ -165,7 +165,7 @@ class ProgramCase(Case):
         how = () if self.load_program != LOAD else ("--expect", "pid ")
         loads = {"short": self.load(where, "--clients", "2", "--pause", "5ms", *how)}
         if keep_alive:
-            loads["kept"] = self.load(where, "--keep-alive", "--clients", "8", "--pause", "1000ms", *how)
+            loads["kept"] = self.load(where, "--keep-alive", "--clients", "8", "--pause", "600ms", *how)
         for load in loads.values():
             load.began()
 
@@ -203,7 +203,7 @@ class ProgramCase(Case):
             with open(RESULTS, "a") as f:
                 f.write(json.dumps(result) + "\n")
         for kind, report in reports.items():
-            self.assertGreater(report["answered"], 8, kind)
+            self.assertGreaterEqual(report["answered"], 8, kind)  # each client at least once
             # The one that never pauses may wait for an answer, or have half of it, when its worker has to go.
             allowed = ("partial", "reset", "eof") if kind == "busy" else ()
             never = [f for f in HARD if f not in allowed]
