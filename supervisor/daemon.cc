@@ -286,9 +286,23 @@ void Daemon::prepare_handoff(GenerationId generation, const Plan& plan) {
 void Daemon::store_adopted() {
   if (status_.phase == Phase::stopping && !is_followed()) return;
   std::map<std::string, int> descriptors;
-  for (const auto& [inode, fd] : handoff_.adopted_sockets())
-    descriptors.emplace(fmt::format("{}{}", adopted_family, inode), fd);
+  // What new connections wait in until the next graced belongs to a --listen, if that is its address.
+  std::map<const Listener*, int> waiting;
+  const auto plan = plans_.find(status_.serving.value_or(GenerationId{}));
+  const bool stopping = status_.phase == Phase::stopping && plan != plans_.end();
+  for (const auto& [inode, fd] : handoff_.adopted_sockets()) {
+    const Listener* listener = nullptr;
+    for (const PassedSocket& s : stopping ? plan->second.sockets : std::vector<PassedSocket>{}) {
+      if (s.switched && group_key(s.listener->fd()) == group_key(fd)) listener = s.listener.get();
+    }
+    if (listener) {
+      waiting.emplace(listener, fd);
+    } else {
+      descriptors.emplace(fmt::format("{}{}", adopted_family, inode), fd);
+    }
+  }
   store_.hold(adopted_family, descriptors);
+  if (!waiting.empty()) store_listeners(store_, plan->second.sockets, waiting);
 }
 
 void Daemon::keep_time_of_retired() {

@@ -41,7 +41,8 @@ void RestoredListeners::drop_rest() {
   store_.settle();
 }
 
-void store_listeners(FdStore& store, const std::vector<PassedSocket>& sockets) {
+void store_listeners(FdStore& store, const std::vector<PassedSocket>& sockets,
+                     const std::map<const Listener*, int>& instead) {
   // By --listen, in its order, as each may have several.
   std::map<std::size_t, std::vector<const Listener*>> by_spec;
   for (const PassedSocket& s : sockets) {
@@ -56,7 +57,8 @@ void store_listeners(FdStore& store, const std::vector<PassedSocket>& sockets) {
       const FileId file = listeners[i]->file();
       const StoreName name{key,         occurrence, i, static_cast<unsigned>(listeners.size()),
                            file.device, file.inode};
-      descriptors.emplace(to_text(name), listeners[i]->fd());
+      const auto other = instead.find(listeners[i]);
+      descriptors.emplace(to_text(name), other == instead.end() ? listeners[i]->fd() : other->second);
     }
   }
   store.hold(StoreName::family, descriptors);

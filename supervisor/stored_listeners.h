@@ -43,6 +43,8 @@ class RestoredListeners {
 };
 
 // From now on the store has the sockets that graced has made of these, and no others.
-void store_listeners(FdStore& store, const std::vector<PassedSocket>& sockets);
+// `instead`: what is stored in the place of a listener's own socket, for whoever comes next.
+void store_listeners(FdStore& store, const std::vector<PassedSocket>& sockets,
+                     const std::map<const Listener*, int>& instead = {});
 
 }  // namespace graced

@@ -65,6 +65,11 @@ class Crash(Case):
         self.start("listen = 127.0.0.1:8080", "drain = idle")
         self.systemctl("reload", self.unit)
         load = self.load()
+        self.systemctl("restart", self.unit)
+        load.next_pid()
+        self.assert_well(load.report())
+
+        load = self.load()
         os.kill(self.main_pid(), signal.SIGKILL)
         load.next_pid()
         wait_until(lambda: self.show("NRestarts") == "1" and self.show("ActiveState") == "active")
