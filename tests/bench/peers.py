@@ -93,13 +93,13 @@ class Peer:
         return os.environ | {"BENCH_BOOT_MS": str(self.boot_ms), "HOME": str(self.directory)}
 
     def __enter__(self) -> "Peer":
-        self.prepare()
-        self.log = open(self.directory / "log", "w+b")
-        self.process = subprocess.Popen(
-            self.command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=self.environment(),
-            cwd=self.directory, start_new_session=True,
-        )
         try:
+            self.prepare()
+            self.log = open(self.directory / "log", "w+b")
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=self.environment(),
+                cwd=self.directory, start_new_session=True,
+            )
             self.await_answer()
         except BaseException:
             self.__exit__()
@@ -107,17 +107,18 @@ class Peer:
         return self
 
     def __exit__(self, *_) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)  # what it has left; the session was made for it
-        except ProcessLookupError:
-            pass
-        self.log.close()
+        if self.process:
+            self.process.terminate()
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)  # what it has left; the session was made for it
+            except ProcessLookupError:
+                pass
+            self.log.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def ask(self) -> int:

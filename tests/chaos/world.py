@@ -100,7 +100,7 @@ class World:
         self.control = self.path("control")
         self.manager = Manager(self.path("manager"))
         self.stderr = Stderr()
-        self.load = None
+        self.load = self.process = None
         self.baseline = {}  # descriptors of graced, by what it has to hold
         self.resident = []
         self.requests = self.steps = 0
@@ -115,7 +115,11 @@ class World:
         self.settings = {**PATIENT, "restart-delay": "10ms", "start-limit": "1000/1min", "workers": str(workers)}
         self.extra = []
         self.configure()
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -294,7 +298,7 @@ class World:
         if self.load:
             self.load.kill()
             self.load.wait()
-        if self.process.poll() is None:
+        if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         for pid in marked(self.mark):
