@@ -200,7 +200,7 @@ void Handoff::direct(const std::string& key) {
 
 // ---- leaving -----------------------------------------------------------------------------------
 
-void Handoff::retire(WorkerId worker, Duration close_when_idle, std::optional<std::string> cgroup,
+void Handoff::retire(WorkerId worker, Duration close_when_idle, const std::optional<std::string>& cgroup,
                      bool queue_for_next_graced) {
   Charge* charge = find(worker);
   if (!charge) return ears_.idle(worker);

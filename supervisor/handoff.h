@@ -58,7 +58,7 @@ class Handoff {
   // and cgroup: see Retirement.
   // queue_for_next_graced: where no generation follows, new connections wait in adopted_sockets() instead of
   // being refused.
-  void retire(WorkerId worker, Duration close_when_idle, std::optional<std::string> cgroup,
+  void retire(WorkerId worker, Duration close_when_idle, const std::optional<std::string>& cgroup,
               bool queue_for_next_graced);
 
   // When its connections are closed and until when it is waited for them, see Retirement::ends().

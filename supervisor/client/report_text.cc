@@ -158,7 +158,7 @@ void show_addresses(Page& page, const std::vector<AddressReport>& addresses) {
 std::string size_text(std::uint64_t bytes) {
   constexpr std::string_view units = "KMGT";
   if (bytes < 1024) return fmt::format("{}B", bytes);
-  double size = static_cast<double>(bytes);
+  auto size = static_cast<double>(bytes);
   std::size_t unit = 0;
   for (size /= 1024; size >= 1024 && unit + 1 < units.size(); size /= 1024) ++unit;
   return fmt::format("{:.1f}{}", size, units[unit]);

@@ -74,7 +74,9 @@ ControlConnection::ControlConnection(sd_event* event, std::int64_t priority, Fd 
   must(sd_event_add_io(event, &source, socket_, EPOLLIN, &ControlConnection::on_io, this), "watch it");
   io_.reset(source);
   must(sd_event_source_set_priority(source, priority), "set its priority");
-  must(sd_event_add_time(event, &source, CLOCK_MONOTONIC, 0, 1, &ControlConnection::on_time, this), "time it");
+  must(sd_event_add_time(event, &source, CLOCK_MONOTONIC, std::uint64_t{0}, std::uint64_t{1},
+                         &ControlConnection::on_time, this),
+       "time it");
   timer_.reset(source);
   must(sd_event_source_set_priority(source, priority), "set its priority");
   arm();

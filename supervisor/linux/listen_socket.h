@@ -40,8 +40,8 @@ ListenOptions options_set(int fd);
 // A tcp or udp socket, ready: bound and listening.
 Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec);
 
-// Another one on the address that `fd` is bound to; both must have SO_REUSEPORT, which this one gets.
-Fd open_ip_socket_again(int fd, const ListenSpec& spec);
+// Another one on the address that `other` is bound to; both must have SO_REUSEPORT, which this one gets.
+Fd open_ip_socket_again(int other, const ListenSpec& spec);
 
 // listen(2); may be called again with another backlog.
 void start_listening(int fd, const ListenOptions& options, const std::string& address);

@@ -129,7 +129,8 @@ Source Loop::timer(std::function<void()> handler) {
   auto h = std::make_unique<Handler>(Handler{this, std::move(handler), {}});
   sd_event_source* source = nullptr;
   constexpr std::uint64_t accuracy = 1;  // microseconds; 0 would mean 250 ms
-  if (const int r = sd_event_add_time(event(), &source, CLOCK_MONOTONIC, 0, accuracy, on_time, h.get());
+  if (const int r =
+          sd_event_add_time(event(), &source, CLOCK_MONOTONIC, std::uint64_t{0}, accuracy, on_time, h.get());
       r < 0) {
     throw sys_error_of(r, "create a timer");
   }

@@ -146,7 +146,9 @@ class FailedReload(Case):
         wait_until(lambda: os.path.exists(self.path("socket")))
         with open(self.path("socket")) as f:
             path = f.read().strip()
-        subprocess.run([WORKER, "ready"], env={"NOTIFY_SOCKET": path}, check=True)
+        # It stays until it was heard, so that it can be told whose it is not.
+        stranger = subprocess.Popen([WORKER, "ready-and-barrier", "serve"], env={"NOTIFY_SOCKET": path})
+        self.addCleanup(lambda: (stranger.terminate(), stranger.wait()))
         _, said = reload.communicate(timeout=60)
         self.assertEqual(reload.returncode, 1)
         self.assertIn("not ready within 2s", said)
