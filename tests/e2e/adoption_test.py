@@ -1,11 +1,10 @@
 """Servers that bind their addresses themselves, know nothing of graced, and die at SIGTERM: reloaded all the
 same, without a connection lost."""
-import json, os, signal, socket, subprocess, unittest
+import os, signal, socket
 import own_network
 from harness import Case, HERE, PATIENCE, alive, ask, descriptors, main, wait_until
 
 BINDER = os.path.join(HERE, "binder.py")
-LOAD = os.environ["GRACED_LOAD"]
 
 
 def setUpModule():
@@ -354,17 +353,6 @@ class Declared(Adopted):
 
 
 class UnderLoad(Adopted):
-    def load(self, *options):
-        p = subprocess.Popen([LOAD, "--time", "300s", "--follow", *options], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(lambda: (p.poll() is None and p.kill(), p.wait(), p.stdout.close()))
-        p.stdout.readline()  # the first answer
-        return p
-
-    def report(self, load):
-        load.send_signal(signal.SIGTERM)
-        out, _ = load.communicate(timeout=60)
-        return json.loads(out.strip().splitlines()[-1])
-
     def test_no_request_is_lost_over_many_reloads(self):
         port = free_port()
         g = self.adopted("tcp:%d" % port, options=("--drain-idle", "100ms", "--drain-timeout", "2s"))

@@ -221,6 +221,18 @@ class Case(unittest.TestCase):
         return subprocess.run([GRACED, *arguments], capture_output=True, text=True, timeout=PATIENCE, cwd=self.directory,
                               env=environment, stdin=subprocess.DEVNULL, **more)
 
+    def load(self, *options):
+        """Requests without end, until report() is asked for."""
+        p = subprocess.Popen([os.environ["GRACED_LOAD"], "--time", "300s", "--follow", *options], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (p.poll() is None and p.kill(), p.wait(), p.stdout.close()))
+        p.stdout.readline()  # the first answer
+        return p
+
+    def report(self, load):
+        load.send_signal(signals.SIGTERM)
+        out, _ = load.communicate(timeout=60)
+        return json.loads(out.strip().splitlines()[-1])
+
     def soon(self, words, answer):
         """Until the old generation has heard its drain signal it may take one more connection."""
         wait_until(lambda: words in answer(), lambda: "%r, not %r" % (answer(), words))

@@ -1,24 +1,12 @@
 """Reloads under load: no request is refused, reset or left unanswered."""
-import json, os, signal, subprocess, unittest
+import os, signal
 from harness import Case, descriptors, main, wait_until
 
-LOAD = os.environ["GRACED_LOAD"]
 SERVER = os.environ["EXAMPLE_SERVER"]
 RELOADS = int(os.environ.get("GRACED_RELOADS", "150"))
 
 
 class UnderLoad(Case):
-    def load(self, *options):
-        p = subprocess.Popen([LOAD, "--time", "300s", "--follow", *options], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(lambda: (p.poll() is None and p.kill(), p.wait(), p.stdout.close()))
-        p.stdout.readline()  # the first answer
-        return p
-
-    def report(self, load):
-        load.send_signal(signal.SIGTERM)
-        out, _ = load.communicate(timeout=60)
-        return json.loads(out.strip().splitlines()[-1])
-
     def reload_under_load(self, listen, reload):
         g = self.graced("-l", listen, options=(), command=(SERVER,))
         where = g.address()
