@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "linux/listen_socket.h"
 #include "plan.h"
 
 namespace graced {
@@ -36,7 +37,10 @@ std::vector<std::shared_ptr<Listener>> RestoredListeners::take(const ListenSpec&
 
 void RestoredListeners::drop_rest() {
   if (kept_.empty()) return;
-  for (const Kept& k : kept_) store_.drop(to_text(k.name));
+  for (const Kept& k : kept_) {
+    if (k.fd) stop_listening(k.fd.get());  // from systemd 254 on the store closes when it finds the time
+    store_.drop(to_text(k.name));
+  }
   kept_.clear();
   store_.settle();
 }

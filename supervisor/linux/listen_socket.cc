@@ -277,6 +277,10 @@ void start_listening(int fd, const ListenOptions& options, const std::string& ad
   if (::listen(fd, queue_length(options)) < 0) throw listen_error(errno, "listen " + address);
 }
 
+void stop_listening(int fd) {
+  ::shutdown(fd, SHUT_RD);
+}
+
 AddressKind socket_kind(int fd, const std::string& address) {
   const int family = integer_option(fd, SOL_SOCKET, SO_DOMAIN);
   if (family < 0) {

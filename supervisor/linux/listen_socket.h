@@ -43,6 +43,10 @@ Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec);
 // Another one on the address that `other` is bound to; both must have SO_REUSEPORT, which this one gets.
 Fd open_ip_socket_again(int other, const ListenSpec& spec);
 
+// Others may bind its address at once, though it may be open elsewhere for a while. Only for a socket that
+// nobody accepts from any more.
+void stop_listening(int fd);
+
 // listen(2); may be called again with another backlog.
 void start_listening(int fd, const ListenOptions& options, const std::string& address);
 

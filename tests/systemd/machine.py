@@ -64,6 +64,17 @@ def ask(address):
     return answer.partition(b"\r\n\r\n")[2].decode()
 
 
+def refuses(address):
+    """False also while the manager has not closed its store yet: what waits in there is reset then."""
+    try:
+        ask(address)
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass
+    return False
+
+
 class Load:
     """Requests by the clock, each on a connection of its own, until it is told to report."""
 

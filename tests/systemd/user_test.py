@@ -1,6 +1,6 @@
 """graced@demo of a user who is not root, under a manager of that user's own."""
 import os, pwd, shutil, signal
-from machine import Case, ask, main, run, wait_until
+from machine import Case, ask, main, refuses, run, wait_until
 
 USER = pwd.getpwnam("daemon")
 RUNTIME = "/run/user/%d" % USER.pw_uid
@@ -61,7 +61,7 @@ class User(Case):
         self.systemctl("stop", self.unit)
         self.assertEqual(self.show("Result"), "success")
         self.assertFalse(os.path.exists(RUNTIME + "/demo.sock"))
-        self.assertRaises(ConnectionRefusedError, ask, self.address)
+        wait_until(lambda: refuses(self.address))
 
 
 if __name__ == "__main__":
