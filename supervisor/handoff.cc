@@ -27,7 +27,7 @@ Handoff::Handoff(Loop& loop, Ears ears) : loop_(loop), ears_(std::move(ears)) {}
 // ---- what there is -----------------------------------------------------------------------------
 
 void Handoff::opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners) {
-  // As above, where they were restored.
+  // They may have been restored: see restore().
   if (!serving_) {
     for (const auto& l : listeners) detach_choice(l->fd());
   }
@@ -208,11 +208,9 @@ void Handoff::retire(WorkerId worker, Duration close_when_idle, const std::optio
 
   std::vector<ConnectionWatch::Socket> listening;
   std::set<std::string> keys;
-  bool shared = false;
   if (charge->adoption) {
     for (const AdoptedSocket& s : charge->adoption->sockets()) {
       if (!s.listening) continue;
-      shared = shared || s.shared();
       if (!s.shared()) listening.push_back({s.fd.get()});
       if (s.steerable()) keys.insert(s.key);
     }
