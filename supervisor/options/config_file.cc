@@ -1,11 +1,9 @@
-// Boost.Program_options reads the file; what it complains of becomes file:line.
+// Lines of option = value; what is no such line becomes file:line.
 #include "options/config_file.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/program_options.hpp>
-#include <sstream>
 
 #include "options/one_line.h"
 #include "options/options.h"
@@ -14,7 +12,12 @@ namespace graced {
 
 namespace {
 
-namespace po = boost::program_options;
+constexpr std::string_view blanks = " \t\r";
+
+std::string_view trimmed(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  return text.substr(0, text.find_last_not_of(blanks) + 1);
+}
 
 // In `a#b` the second half would silently be a comment, and the format has no quoting to save it.
 bool cuts_a_word(std::string_view line, std::size_t hash) {
@@ -25,35 +28,32 @@ bool cuts_a_word(std::string_view line, std::size_t hash) {
 }  // namespace
 
 std::vector<ConfigLine> parse_config_file(std::string_view text, const std::string& path) {
-  const po::options_description nothing;
-  std::istringstream lines{std::string{text}};
   std::vector<ConfigLine> result;
-  std::string line;
+  for (unsigned number = 1; !text.empty(); ++number) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
 
-  // Boost reads one line at a time, so that every value and every complaint knows where it stands.
-  for (unsigned number = 1; std::getline(lines, line); ++number) {
-    const auto start = std::min(line.find_first_not_of(" \t"), line.size());
-    if (start < line.size() && line[start] == '[') {
-      throw UsageError{fmt::format("{}:{}: there are no sections here, leave out '{}'", path, number,
-                                   one_line(line.substr(start)))};
-    }
     const auto hash = line.find('#');
+    if (trimmed(line).starts_with('[')) {
+      throw UsageError{fmt::format("{}:{}: there are no sections here, leave out '{}'", path, number,
+                                   one_line(trimmed(line)))};
+    }
     if (hash != std::string::npos && cuts_a_word(line, hash)) {
       throw UsageError{fmt::format(
           "{}:{}: '#' would begin a comment here; put a blank before it, or the value into an env-file or a "
           "GRACED_ variable",
           path, number)};
     }
-    try {
-      std::istringstream one{line};
-      for (const auto& option : po::parse_config_file(one, nothing, true).options) {
-        const auto value = option.value.empty() ? std::string{} : option.value.front();
-        result.push_back({option.string_key, value, number, hash != std::string::npos});
-      }
-    } catch (const po::error&) {
+    const auto said = trimmed(line.substr(0, hash));
+    if (said.empty()) continue;
+    const auto equals = said.find('=');
+    const auto option = trimmed(said.substr(0, equals));
+    if (equals == std::string::npos || option.empty()) {
       throw UsageError{
-          fmt::format("{}:{}: '{}' is no line like 'workers = 4'", path, number, one_line(line.substr(start)))};
+          fmt::format("{}:{}: '{}' is no line like 'workers = 4'", path, number, one_line(trimmed(line)))};
     }
+    result.push_back({std::string{option}, std::string{trimmed(said.substr(equals + 1))}, number,
+                      hash != std::string::npos});
   }
   return result;
 }

@@ -1,11 +1,10 @@
-// Boost.Program_options takes the words apart; where the options end is found before it looks.
+// getopt_long(3) takes the words apart; what it complains of is told in our words.
 #include "options/option_words.h"
 
 #include <fmt/format.h>
+#include <getopt.h>
 
 #include <algorithm>
-#include <boost/program_options.hpp>
-#include <iterator>
 
 #include "core/nearest.h"
 #include "options/one_line.h"
@@ -15,94 +14,87 @@ namespace graced {
 
 namespace {
 
-namespace po = boost::program_options;
+constexpr int first_long_value = 256;  // above every letter; the options' values count up from here
 
-const WordOption* find(std::span<const WordOption> known, std::string_view name) {
-  const auto at = std::ranges::find(known, name, &WordOption::name);
-  return at == known.end() ? nullptr : &*at;
-}
+// As getopt_long wants to be told them.
+struct Known {
+  std::string letters{"-:"};  // '-': it reorders nothing; ':': it prints nothing
+  std::vector<option> names;
 
-bool takes_next_word(const std::string& word, std::span<const WordOption> known) {
-  if (word.starts_with("--")) {
-    const auto option = find(known, word.substr(2));
-    return option != nullptr && !option->argument.empty();
+  explicit Known(std::span<const WordOption> options) {
+    names.reserve(options.size() + 1);
+    int value = first_long_value;
+    for (const auto& o : options) {
+      const bool takes = !o.argument.empty();
+      names.push_back({o.name.data(), takes ? required_argument : no_argument, nullptr, value++});
+      if (o.letter == 0) continue;
+      letters += o.letter;
+      if (takes) letters += ':';
+    }
+    names.push_back({});
   }
-  const auto option = std::ranges::find_if(
-      known, [&](const WordOption& o) { return o.letter != 0 && word.size() == 2 && word[1] == o.letter; });
-  return option != known.end() && !option->argument.empty();
+};
+
+const WordOption* find(std::span<const WordOption> options, int value) {
+  const auto at = value >= first_long_value ? options.begin() + (value - first_long_value)
+                                            : std::ranges::find(options, value, &WordOption::letter);
+  return at == options.end() ? nullptr : &*at;
 }
 
-// Boost goes on looking for options behind the first other word, so where it must stop is found here.
-std::size_t end_of_options(const std::vector<std::string>& words, std::span<const WordOption> known) {
-  std::size_t i = 0;
-  while (i < words.size()) {
-    const auto& word = words[i];
-    if (word == "--" || word.size() < 2 || word[0] != '-') break;
-    i += takes_next_word(word, known) ? 2 : 1;
-  }
-  return std::min(i, words.size());
+// What was typed of an option's name: "--listen" of "--listen=80".
+std::string_view typed(std::string_view word) {
+  return word.substr(0, word.find('='));
 }
 
-std::string typed(const WordOption& option) {
-  return fmt::format("--{}", option.name);
-}
-
-// Boost names the word as it was typed, perhaps with its value.
-[[noreturn]] void unknown(std::string word, std::span<const WordOption> known, std::string_view command) {
-  word.erase(std::min(word.size(), word.find('=')));
+[[noreturn]] void unknown(std::string_view word, std::span<const WordOption> options,
+                          std::string_view command) {
+  const auto shown = typed(word);
   std::vector<std::string_view> names;
-  for (const auto& option : known) names.push_back(option.name);
-  const auto name = word.substr(std::min(word.size(), word.find_first_not_of('-')));
+  for (const auto& option : options) names.push_back(option.name);
+  const auto name = shown.substr(std::min(shown.size(), shown.find_first_not_of('-')));
   throw UsageError{
-      fmt::format("unknown option '{}'{}", one_line(word),
+      fmt::format("unknown option '{}'{}", one_line(shown),
                   did_you_mean(name, names, fmt::format("; see graced {} --help", command), "--"))};
 }
 
-// Boost's own sentences name neither the argument nor the way out.
-[[noreturn]] void misused(const po::invalid_command_line_syntax& why, std::span<const WordOption> known) {
-  auto name = why.get_option_name();
-  name.erase(0, name.find_first_not_of('-'));
-  const auto option = find(known, name);
-  if (option == nullptr) throw UsageError{one_line(why.what())};
-  if (option->argument.empty()) throw UsageError{fmt::format("{} takes no value", typed(*option))};
-  throw UsageError{fmt::format("{} needs a value: {} {}", typed(*option), typed(*option), option->argument)};
+[[noreturn]] void needs_value(const WordOption& option) {
+  throw UsageError{fmt::format("--{} needs a value: --{} {}", option.name, option.name, option.argument)};
 }
 
 }  // namespace
 
-ParsedWords parse_words(const std::vector<std::string>& words, std::span<const WordOption> known, RestRule rule,
-                        std::string_view command) {
-  po::options_description description;
-  for (const auto& option : known) {
-    const auto names =
-        option.letter == 0 ? std::string{option.name} : fmt::format("{},{}", option.name, option.letter);
-    description.add_options()(names.c_str(), new po::untyped_value{option.argument.empty()}, "");
-  }
-  const auto end =
-      words.begin() +
-      static_cast<std::ptrdiff_t>(rule == RestRule::ends_options ? end_of_options(words, known) : words.size());
+ParsedWords parse_words(const std::vector<std::string>& words, std::span<const WordOption> options,
+                        RestRule rule, std::string_view command) {
+  const Known known{options};
+  std::vector<char*> argv{nullptr};  // the program's name, which is not looked at
+  for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  const int argc = static_cast<int>(argv.size()) - 1;
 
   ParsedWords result;
-  try {
-    constexpr int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-    const auto parsed = po::command_line_parser{std::vector<std::string>{words.begin(), end}}
-                            .options(description)
-                            .style(style)
-                            .run();
-    for (const auto& option : parsed.options) {
-      if (option.string_key.empty()) {
-        result.rest.insert(result.rest.end(), option.value.begin(), option.value.end());
-      } else {
-        result.options.push_back({option.string_key, option.value.empty() ? "" : option.value.front()});
-      }
+  optind = 0;  // from the start, whatever was parsed before
+  while (true) {
+    const int at = std::max(optind, 1);
+    const std::string_view word = at < argc ? argv[static_cast<std::size_t>(at)] : "";
+    const int value = ::getopt_long(argc, argv.data(), known.letters.c_str(), known.names.data(), nullptr);
+    if (value == -1) break;
+    if (value == 1) {  // no option
+      result.rest.emplace_back(optarg);
+      if (rule == RestRule::ends_options) break;
+      continue;
     }
-  } catch (const po::unknown_option& why) {
-    unknown(why.get_option_name(), known, command);
-  } catch (const po::invalid_command_line_syntax& why) { misused(why, known); } catch (const po::error& why) {
-    throw UsageError{one_line(why.what())};
+    const bool complains = value == '?' || value == ':';
+    const auto* option = find(options, complains ? optopt : value);
+    const bool by_name = word.starts_with("--");
+    // It takes the beginning of a name for the name, which would change its meaning when an option is added.
+    if (option == nullptr || (by_name && typed(word).substr(2) != option->name))
+      unknown(word, options, command);
+    if (value == '?') throw UsageError{fmt::format("--{} takes no value", option->name)};
+    const bool empty = by_name && word.ends_with('=') && typed(word).size() == word.size() - 1;
+    if (value == ':' || empty) needs_value(*option);
+    result.options.push_back({std::string{option->name}, optarg ? optarg : ""});
   }
-
-  if (end != words.end()) result.rest.assign(*end == "--" ? std::next(end) : end, words.end());
+  result.rest.insert(result.rest.end(), words.begin() + std::max(optind - 1, 0), words.end());
   return result;
 }
 

@@ -10,7 +10,7 @@ namespace graced {
 
 // One option as it is typed and as the help prints it.
 struct WordOption {
-  std::string_view name;        // "ready-timeout", typed --ready-timeout
+  std::string_view name;        // "ready-timeout", typed --ready-timeout; a literal, as it ends with a NUL
   char letter = 0;              // 'l', typed -l; 0: it has none
   std::string_view argument{};  // "TIME"; empty: it takes none
   std::string_view help{};
@@ -32,7 +32,7 @@ enum class RestRule {
 };
 
 // `command` is whose help the way out names ("run"). Throws UsageError.
-ParsedWords parse_words(const std::vector<std::string>& words, std::span<const WordOption> known, RestRule rule,
-                        std::string_view command);
+ParsedWords parse_words(const std::vector<std::string>& words, std::span<const WordOption> options,
+                        RestRule rule, std::string_view command);
 
 }  // namespace graced
