@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "linux/control_places.h"
 #include "linux/footprint.h"
@@ -53,12 +54,16 @@ void refuse_changes(const RunOptions& first, const RunOptions& now) {
   if (now.pid_file != first.pid_file) refuse("pid-file");
 }
 
-constexpr Duration quick_word = 5ms;  // how long the first workers have the machine to themselves
+// How long the first workers have the machine to themselves: until one has its say, and then for its first
+// answers.
+constexpr Duration quick_word = 5ms;
+constexpr Duration first_answers = 1ms;
 
 }  // namespace
 
 Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void()> serves)
     : started_with_(std::move(started_with)),
+      inheritable_(inheritable(started_with_.environment)),
       serves_(std::move(serves)),
       first_options_(std::move(options)),
       stderr_(loop_),
@@ -115,7 +120,7 @@ int Daemon::run() {
   try {
     happens(ReloadAsked{nobody});
     if (status_.phase == Phase::finished) return exit_status_;
-    if (!loop_.made()) notify_.wait(quick_word);
+    if (!loop_.made() && notify_.wait(quick_word)) std::this_thread::sleep_for(first_answers);
     attend();
     loop_.run();
   } catch (...) {
@@ -242,9 +247,8 @@ void Daemon::perform(const Prepare& a) {
     }
     const Plan* current = serving ? &plans_.at(*serving) : nullptr;
     handoff_.forget_closed();
-    plans_.insert_or_assign(
-        a.generation, make_plan(std::move(options), inherited_.sockets, current, started_with_.environment,
-                                means_, serving ? nullptr : &restored_));
+    plans_.insert_or_assign(a.generation, make_plan(std::move(options), inherited_.sockets, current,
+                                                    inheritable_, means_, serving ? nullptr : &restored_));
     watch_listeners();
     const Plan& plan = plans_.at(a.generation);
     prepare_handoff(a.generation, plan);

@@ -125,6 +125,7 @@ class Daemon : private ControlHandler {
   void add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan) const;
   void tell_of_workers();
   void tell_of_phase();
+  void tell_upstream();
   void watch_upstream();
 
   WorkerProcess* find(WorkerId id);
@@ -133,6 +134,7 @@ class Daemon : private ControlHandler {
   std::string in_full(const std::string& why) const;
 
   StartedWith started_with_;
+  std::vector<std::string> inheritable_;  // of the environment
   std::function<void()> serves_;
   RunOptions first_options_;
   Loop loop_;
@@ -180,7 +182,7 @@ class Daemon : private ControlHandler {
 
   // Told last, to tell changes only.
   Phase told_phase_ = Phase::starting;
-  std::map<WorkerId, WorkerStatus> told_workers_;
+  std::vector<WorkerStatus> told_workers_;  // by id, as the core counts them up
 
   Source notifications_;
   Source upstream_writable_;  // while it is behind

@@ -10,17 +10,24 @@
 
 namespace graced {
 
+namespace {
+
+// Both lists are in the order of their ids.
+const WorkerStatus* find_in(const std::vector<WorkerStatus>& workers, WorkerId id) {
+  const auto at = std::ranges::lower_bound(workers, id, {}, &WorkerStatus::worker);
+  return at != workers.end() && at->worker == id ? &*at : nullptr;
+}
+
+}  // namespace
+
 void Daemon::tell_of_workers() {
-  const Status& status = status_;
-  for (const auto& [id, told] : told_workers_) {
-    if (std::ranges::find(status.workers, id, &WorkerStatus::worker) != status.workers.end()) continue;
-    control_->worker_changed(told.generation.value, told.slot, 0, "gone");
+  const std::vector<WorkerStatus>& workers = status_.workers;
+  for (const WorkerStatus& told : told_workers_) {
+    if (!find_in(workers, told.worker)) control_->worker_changed(told.generation.value, told.slot, 0, "gone");
   }
-  std::map<WorkerId, WorkerStatus> workers;
-  for (const WorkerStatus& w : status.workers) {
-    workers.emplace(w.worker, w);
-    const auto told = told_workers_.find(w.worker);
-    if (told != told_workers_.end() && told->second.state == w.state) continue;
+  for (const WorkerStatus& w : workers) {
+    const WorkerStatus* told = find_in(told_workers_, w.worker);
+    if (told && told->state == w.state) continue;
     const WorkerProcess* process = find(w.worker);
     if (!process) continue;  // not started yet
     control_->worker_changed(w.generation.value, w.slot, process->pid, std::string(to_text(w.state)));
@@ -28,10 +35,18 @@ void Daemon::tell_of_workers() {
       log_.info(about(*process), "is ready after {}", to_rough_text(monotonic_now() - process->started));
     }
   }
-  told_workers_ = std::move(workers);
+  told_workers_ = workers;
 }
 
 void Daemon::tell_of_phase() {
+  const Status& status = status_;
+  if (upstream_.anybody()) tell_upstream();
+  if (status.phase == told_phase_) return;
+  told_phase_ = status.phase;
+  control_->phase_changed(std::string(to_text(status.phase)));
+}
+
+void Daemon::tell_upstream() {
   const Status& status = status_;
   upstream_.tell({.phase = status.phase,
                   .story = ended_because_.empty() ? story_of(status) : ended_because_,
@@ -40,9 +55,6 @@ void Daemon::tell_of_phase() {
                   .exit_status = exit_status_},
                  monotonic_now());
   watch_upstream();
-  if (status.phase == told_phase_) return;
-  told_phase_ = status.phase;
-  control_->phase_changed(std::string(to_text(status.phase)));
 }
 
 void Daemon::watch_upstream() {

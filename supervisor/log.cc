@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
+#include <chrono>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -47,13 +47,14 @@ int priority(LogLevel level) {
 
 // RFC 3339 in UTC, to the millisecond.
 std::string timestamp(WallTime time) {
-  const auto since = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch());
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
-  const std::time_t whole = seconds.count();
-  std::tm utc{};
-  ::gmtime_r(&whole, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1,
-                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, (since - seconds).count());
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(time);
+  const auto midnight = std::chrono::floor<std::chrono::days>(now);
+  const std::chrono::year_month_day date{midnight};  // gmtime_r would read the zone that it has no use for
+  const std::chrono::hh_mm_ss clock{now - midnight};
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
 }
 
 // "generation 7, worker 2, PID 123: ", or nothing.

@@ -42,7 +42,9 @@ std::optional<Duration> limit_of(const Patience& patience) {
 }
 
 // All that can be told is told before what cannot be had is an error.
-int check(const RunOptions& options) {
+int check(const ParsedWords& words, const std::vector<std::string>& environment) {
+  std::vector<Setting> settings;
+  const RunOptions options = load_run_options(words, environment, &settings);
   std::optional<Launch::Identity> worker;
   std::string stranger;
   try {
@@ -52,19 +54,20 @@ int check(const RunOptions& options) {
   }
   const Launch::Identity* who = worker ? &*worker : nullptr;
   Means means;
-  fmt::print("{}{}\n{}", check_text(options), stranger, machine_text(means.adoption(who), means.steering()));
+  fmt::print("{}{}\n{}", check_text(options, settings), stranger,
+             machine_text(means.adoption(who), means.steering()));
   std::fflush(stdout);
   fmt::print("\n{}", handoff_text(means.plan_for(options, false, who)));
   return 0;
 }
 
 struct Execute {
-  const std::vector<std::string>& environment;
+  std::vector<std::string> environment;
 
-  int operator()(const RunCommand& c) const {
+  int operator()(RunCommand& c) {
     const sigset_t before = block_signals();
     RunOptions options = load_run_options(c.words, environment);
-    StartedWith started_with{c.words, environment, before};
+    StartedWith started_with{std::move(c.words), std::move(environment), before};
     if (!options.daemonize) return Daemon(std::move(started_with), std::move(options)).run();
 
     Background background = Background::enter(options.watch_stderr);
@@ -73,7 +76,7 @@ struct Execute {
     background.failed(status, "it does not serve: " + daemon.ended_because());
     return status;
   }
-  int operator()(const CheckCommand& c) const { return check(load_run_options(c.words, environment)); }
+  int operator()(const CheckCommand& c) const { return check(c.words, environment); }
   int operator()(const ReloadCommand& c) const {
     return client_reload(c.target, limit_of(c.patience), this_terminal());
   }
@@ -95,8 +98,9 @@ struct Execute {
 
 int main(int argc, char** argv) {
   try {
-    const std::vector<std::string> environment = own_environment();
-    return std::visit(Execute{environment}, parse_command_line({argv + 1, argv + argc}, environment));
+    std::vector<std::string> environment = own_environment();
+    ParsedCommand command = parse_command_line({argv + 1, argv + argc}, environment);
+    return std::visit(Execute{std::move(environment)}, command);
   } catch (const UsageError& e) {
     std::fprintf(stderr, "graced: %s\n", e.what());
     return exit_status::usage;

@@ -21,21 +21,6 @@ bool begins_with_any(std::string_view text, std::initializer_list<std::string_vi
   return std::ranges::any_of(beginnings, [&](std::string_view b) { return text.starts_with(b); });
 }
 
-// What was meant for graced itself is nobody else's: a worker that finds graced's NOTIFY_SOCKET
-// would speak to the service manager in graced's name.
-std::vector<std::string> inheritable(const std::vector<std::string>& own, bool watch_stderr) {
-  std::vector<std::string> kept;
-  for (const std::string& e : own) {
-    if (begins_with_any(e, {"GRACED_", "FDSTORE=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=",
-                            "NOTIFY_SOCKET=", "WATCHDOG_PID=", "WATCHDOG_USEC=", "MAINPID="})) {
-      continue;
-    }
-    if (watch_stderr && e.starts_with("JOURNAL_STREAM=")) continue;
-    kept.push_back(e);
-  }
-  return kept;
-}
-
 void assign(std::vector<std::string>& environment, const std::string& assignment) {
   const std::string key = assignment.substr(0, assignment.find('=') + 1);
   std::erase_if(environment, [&](const std::string& e) { return e.starts_with(key); });
@@ -70,8 +55,9 @@ bool give_up_if_shut(const Sockets& sockets) {
 // As open_by_address, of what an earlier graced has left.
 std::map<std::string, std::deque<Sockets>> restored_by_address(const RunOptions& options,
                                                                RestoredListeners& restored) {
-  std::map<std::string, unsigned> occurrences;
   std::map<std::string, std::deque<Sockets>> open;
+  if (restored.empty()) return open;
+  std::map<std::string, unsigned> occurrences;
   for (const ListenSpec& spec : options.listen) {
     Sockets sockets = restored.take(spec, occurrences[store_key(spec)]++);
     if (!sockets.empty()) open[spec.address()].push_back(std::move(sockets));
@@ -124,6 +110,20 @@ std::string unknown_name(std::string_view name, const std::vector<PassedSocket>&
 
 }  // namespace
 
+// What was meant for graced itself is nobody else's: a worker that finds graced's NOTIFY_SOCKET
+// would speak to the service manager in graced's name.
+std::vector<std::string> inheritable(const std::vector<std::string>& own_environment) {
+  std::vector<std::string> kept;
+  for (const std::string& e : own_environment) {
+    if (begins_with_any(e, {"GRACED_", "FDSTORE=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=",
+                            "NOTIFY_SOCKET=", "WATCHDOG_PID=", "WATCHDOG_USEC=", "MAINPID="})) {
+      continue;
+    }
+    kept.push_back(e);
+  }
+  return kept;
+}
+
 std::optional<Account> account_of(const RunOptions& options) {
   if (!options.user && !options.group) return std::nullopt;
   return find_account(options.user.value_or(std::to_string(::geteuid())), options.group);
@@ -134,9 +134,13 @@ Launch::Identity identity_of(const Account& account) {
 }
 
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& own_environment, Means& means, RestoredListeners* restored) {
+               const std::vector<std::string>& environment, Means& means, RestoredListeners* restored) {
   Plan plan;
-  plan.environment = inheritable(own_environment, options.watch_stderr);
+  plan.environment = environment;
+  if (options.watch_stderr) {
+    // Its stderr is a pipe of graced's then, not the journal.
+    std::erase_if(plan.environment, [](const std::string& e) { return e.starts_with("JOURNAL_STREAM="); });
+  }
   if (const auto account = account_of(options)) {
     plan.identity = identity_of(*account);
     // As systemd.exec(5) does for User=.
@@ -167,7 +171,7 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
 Launch launch_of(const Plan& plan, std::vector<std::string> command) {
   Launch launch;
   launch.command = std::move(command);
-  launch.environment = plan.environment;
+  launch.shared_environment = &plan.environment;
   for (const PassedSocket& s : plan.sockets) {
     launch.pass_fds.push_back(s.listener->fd());
     launch.pass_names.push_back(s.name);

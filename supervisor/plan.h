@@ -41,20 +41,24 @@ struct Plan {
   std::optional<Launch::Identity> identity;
 };
 
+// Of graced's own environment, "NAME=VALUE" each, what its workers have as well.
+std::vector<std::string> inheritable(const std::vector<std::string>& own_environment);
+
 // Opens the addresses that `serving` (may be null) does not have; those it has are taken over as they
-// are, or, where new connections are switched, opened once more. own_environment: graced's, "NAME=VALUE" each.
+// are, or, where new connections are switched, opened once more. environment: what is inheritable of graced's.
 // Throws std::exception with one line to show; what was opened is closed again then. `restored`: what an
 // earlier graced left for the first generation; it is taken before anything is opened, the rest of it is
 // closed.
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& own_environment, Means& means, RestoredListeners* restored);
+               const std::vector<std::string>& environment, Means& means, RestoredListeners* restored);
 
 // Who --user and --group say the workers are; none: graced's own user. Throws std::runtime_error where there
 // is no such account.
 std::optional<Account> account_of(const RunOptions& options);
 Launch::Identity identity_of(const Account& account);
 
-// The part that differs between workers is added by the caller. Borrows the sockets of the plan.
+// The part that differs between workers is added by the caller. Borrows the sockets and the environment of the
+// plan.
 Launch launch_of(const Plan& plan, std::vector<std::string> command);
 
 }  // namespace graced

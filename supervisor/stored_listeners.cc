@@ -47,6 +47,7 @@ void RestoredListeners::drop_rest() {
 
 void store_listeners(FdStore& store, const std::vector<PassedSocket>& sockets,
                      const std::map<const Listener*, int>& instead) {
+  if (!store.offered()) return;
   // By --listen, in its order, as each may have several.
   std::map<std::size_t, std::vector<const Listener*>> by_spec;
   for (const PassedSocket& s : sockets) {

@@ -23,6 +23,8 @@ class RestoredListeners {
   // what it asks for. Throws ListenError if the spec's options cannot be had.
   std::vector<std::shared_ptr<Listener>> take(const ListenSpec& spec, unsigned occurrence);
 
+  bool empty() const { return kept_.empty(); }
+
   // Closes what nobody took, so that its addresses can be bound by whoever wants them now.
   void drop_rest();
 

@@ -200,9 +200,14 @@ std::string ListenSpec::address() const {
       const bool looks_prefixed = std::ranges::find(prefixes, host, &Prefix::name) != prefixes.end();
       const bool plain = kind == AddressKind::tcp && family == IpFamily::any && !looks_prefixed;
       const bool brackets = host.find(':') != std::string::npos;
-      return fmt::format("{}{}{}{}{}{}{}", plain ? "" : prefix_of(*this), plain ? "" : ":", brackets ? "[" : "",
-                         host == "*" ? "" : host, brackets ? "]" : "", host.empty() || host == "*" ? "" : ":",
-                         port);
+      std::string text;  // put together by hand, as it is asked for often
+      if (!plain) (text += prefix_of(*this)) += ':';
+      if (!host.empty() && host != "*") {
+        if (brackets) text += '[';
+        text += host;
+        text += brackets ? "]:" : ":";
+      }
+      return text += std::to_string(port);
     }
     case AddressKind::unix_stream:
     case AddressKind::unix_dgram:

@@ -2,7 +2,6 @@
 // graced stops. When they leave, and what else follows, is in supervisor.cc.
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "core/supervisor.h"
@@ -44,10 +43,12 @@ void Supervisor::kill(Worker& worker, Instant now) {
 
 // A worker that leaves the serving generation alone is not a draining generation.
 void Supervisor::enforce_max_draining(Instant now) {
-  std::set<GenerationId> draining;
+  std::vector<GenerationId> draining;
   for (const Worker& w : workers_) {
-    if (w.leaves() && !serves(w)) draining.insert(w.generation);
+    if (w.leaves() && !serves(w)) draining.push_back(w.generation);
   }
+  std::ranges::sort(draining);
+  draining.erase(std::unique(draining.begin(), draining.end()), draining.end());
   for (; draining.size() > policy_.max_draining; draining.erase(draining.begin())) {
     for (Worker& w : workers_) {
       if (!w.leaves() || w.generation != *draining.begin()) continue;

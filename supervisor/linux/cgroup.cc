@@ -84,8 +84,12 @@ bool is_delegated(const std::string& directory) {
 
 Cgroups::Cgroups() {
   std::string path = own_path();
-  const std::string mounted = mount_point();
-  if (path.empty() || mounted.empty()) {
+  const std::string mounted = path.empty() || path == "/" ? "" : mount_point();
+  if (path == "/") {
+    why_not_ = "graced is in the root of the cgroup hierarchy, which is everybody's";
+    return;
+  }
+  if (mounted.empty()) {
     why_not_ = "there is no cgroup v2 hierarchy here";
     return;
   }
@@ -95,7 +99,7 @@ Cgroups::Cgroups() {
     path.resize(path.size() - leaf.size());
   }
   directory_ = mounted + path;
-  if (path == "/" || !is_delegated(directory_)) {
+  if (!is_delegated(directory_)) {
     why_not_ =
         fmt::format("the cgroup {} is not graced's to divide (Delegate=yes in its unit makes it so)", path);
     return;

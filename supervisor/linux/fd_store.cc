@@ -53,7 +53,7 @@ void FdStore::hold(std::string_view family, const std::map<std::string, int>& de
 }
 
 void FdStore::keep(const std::string& name, int fd) {
-  if (!offered_ || !upstream_.anybody()) return;
+  if (!offered()) return;
   const auto had = held_.find(name);
   if (had != held_.end() && had->second == identity_of(fd)) return;
   if (had != held_.end()) drop(name);
@@ -70,7 +70,7 @@ void FdStore::drop(const std::string& name) {
 // The manager closes the pipe that comes with BARRIER=1 when it has read everything before it.
 void FdStore::settle() {
   int ends[2];
-  if (!offered_ || !upstream_.anybody() || ::pipe2(ends, O_CLOEXEC) != 0) return;
+  if (!offered() || ::pipe2(ends, O_CLOEXEC) != 0) return;
   const Fd read_end(ends[0]);
   upstream_.send_descriptor("BARRIER=1", Fd(ends[1]));
   if (upstream_.behind()) return;

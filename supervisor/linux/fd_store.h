@@ -29,6 +29,8 @@ class FdStore {
   // held else. `upstream` outlives the store.
   FdStore(Upstream& upstream, std::vector<StoredDescriptor> restored, bool offered);
 
+  bool offered() const { return offered_ && upstream_.anybody(); }
+
   // By the values of FDSTORE (from systemd 254 on) and NOTIFY_SOCKET. A manager that is not systemd would
   // close the descriptors, at its leisure: until then their queues would be lost to whoever waits in them.
   static bool is_offered(const std::string& fdstore, const std::string& notify_socket);

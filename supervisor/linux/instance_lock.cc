@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <sstream>
 #include <stdexcept>
 
 #include "linux/sys_error.h"
@@ -19,9 +19,13 @@ namespace {
 std::vector<std::string> lines_of(int fd) {
   std::array<char, 4096> text;
   const ssize_t n = ::pread(fd, text.data(), text.size(), 0);
+  std::string_view rest(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
   std::vector<std::string> lines;
-  std::istringstream stream{std::string(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0)};
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    lines.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
   return lines;
 }
 

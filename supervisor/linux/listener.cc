@@ -175,7 +175,7 @@ Listener::Listener(ListenSpec spec, Fd fd, UnixPath path)
     : spec_(std::move(spec)),
       fd_(std::move(fd)),
       path_(std::move(path)),
-      kind_(socket_kind(fd_.get(), spec_.address())),
+      kind_(spec_.kind == AddressKind::inherited ? socket_kind(fd_.get(), spec_.address()) : spec_.kind),
       address_(bound_address(fd_.get(), kind_)),
       made_by_graced_(spec_.kind != AddressKind::inherited) {}
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "linux/sys_error.h"
+#include "linux/umask_scope.h"
 
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD 76
@@ -43,10 +44,12 @@ NotifySocket::NotifySocket(std::string path) : path_(std::move(path)) {
   }
   std::memcpy(address.sun_path, path_.data(), path_.size());
   ::unlink(path_.c_str());  // of a graced that was killed; a living one holds the lock beside it
-  if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    throw sys_error("notify socket {}", path_);
+  {
+    const UmaskScope everybody{0111};
+    if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+      throw sys_error("notify socket {}", path_);
+    }
   }
-  if (::chmod(path_.c_str(), 0666) != 0) throw sys_error("notify socket {}", path_);
 
   constexpr int on = 1;
   if (::setsockopt(socket_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
@@ -56,10 +59,10 @@ NotifySocket::NotifySocket(std::string path) : path_(std::move(path)) {
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
 }
 
-void NotifySocket::wait(Duration limit) const {
+bool NotifySocket::wait(Duration limit) const {
   pollfd p{socket_.get(), POLLIN, 0};
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
-  ::poll(&p, 1, static_cast<int>(ms));
+  return ::poll(&p, 1, static_cast<int>(ms)) == 1;
 }
 
 NotifySocket::~NotifySocket() {

@@ -32,7 +32,7 @@ class NotifySocket {
   const std::string& path() const { return path_; }
 
   // Until there is a message, or for so long.
-  void wait(Duration limit) const;
+  bool wait(Duration limit) const;
 
   // The next message, nullopt if there is none. Descriptors sent along are closed, which is also
   // the answer that BARRIER=1 waits for.

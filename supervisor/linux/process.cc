@@ -1,6 +1,7 @@
 // Reading /proc, for the few processes that are ours.
 #include "linux/process.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <charconv>
 #include <string>
 
+#include "linux/fd.h"
 #include "linux/proc_file.h"
 #include "linux/proc_text.h"
 
@@ -46,7 +48,16 @@ std::vector<pid_t> children_of(pid_t pid) {
 }
 
 std::vector<pid_t> own_children() {
-  return parse_children(contents_of(fmt::format("/proc/self/task/{}/children", ::getpid())).value_or(""));
+  // Kept open, as it is looked at whenever a worker has ended.
+  static const Fd file(
+      ::open(fmt::format("/proc/self/task/{}/children", ::getpid()).c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char part[4096];
+  ssize_t n;
+  while ((n = ::pread(file.get(), part, sizeof part, static_cast<off_t>(text.size()))) > 0) {
+    text.append(part, static_cast<std::size_t>(n));
+  }
+  return parse_children(text);
 }
 
 std::vector<pid_t> descendants_of(pid_t pid) {

@@ -67,8 +67,11 @@ std::vector<std::string> programs_for(const Launch& launch) {
   if (program.find('/') != std::string::npos) return {program};
 
   std::string path = "/usr/local/bin:/usr/bin:/bin";
-  for (const std::string& e : launch.environment) {
-    if (e.starts_with("PATH=")) path = e.substr(5);
+  for (const auto* environment : {launch.shared_environment, &launch.environment}) {
+    if (!environment) continue;
+    for (const std::string& e : *environment) {
+      if (e.starts_with("PATH=")) path = e.substr(5);
+    }
   }
   std::vector<std::string> programs;
   for (std::size_t from = 0; from <= path.size();) {
@@ -92,6 +95,11 @@ Layout lay_out(const Launch& launch, int status_fd, int listener_socket) {
   l.argv.push_back(nullptr);
 
   l.strings.reserve(3);  // pointers into it must stay
+  l.envp.reserve(launch.environment.size() +
+                 (launch.shared_environment ? launch.shared_environment->size() : 0) + 4);
+  if (launch.shared_environment) {
+    for (const std::string& e : *launch.shared_environment) l.envp.push_back(e.c_str());
+  }
   for (const std::string& e : launch.environment) l.envp.push_back(e.c_str());
   if (!launch.pass_fds.empty()) {
     std::string names;

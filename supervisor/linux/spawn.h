@@ -20,6 +20,7 @@ namespace graced {
 struct Launch {
   std::vector<std::string> command;  // at least one word; without '/' it is looked up in the environment's PATH
   std::vector<std::string> environment;  // NAME=VALUE; LISTEN_FDS and its kin are added here
+  const std::vector<std::string>* shared_environment = nullptr;  // borrowed; comes before the other
 
   std::vector<int> pass_fds;            // become 3, 4, …, see sd_listen_fds(3)
   std::vector<std::string> pass_names;  // as many; LISTEN_FDNAMES

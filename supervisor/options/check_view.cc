@@ -32,10 +32,10 @@ std::string padded(std::string_view text, std::size_t width) {
   return fmt::format("{}{}", text, std::string(size < width ? width - size : 0, ' '));
 }
 
-std::vector<Line> lines_of(const RunOptions& options, bool defaults) {
+std::vector<Line> lines_of(const std::vector<Setting>& settings, bool defaults) {
   std::vector<Line> lines;
   std::string_view before;
-  for (const auto& setting : options.settings) {
+  for (const auto& setting : settings) {
     const bool is_default = setting.origin == "default";
     if (is_default != defaults) continue;
     const bool again = setting.option == before;
@@ -48,9 +48,9 @@ std::vector<Line> lines_of(const RunOptions& options, bool defaults) {
 
 }  // namespace
 
-std::string check_text(const RunOptions& options) {
-  const auto said = lines_of(options, false);
-  const auto unsaid = lines_of(options, true);
+std::string check_text(const RunOptions& options, const std::vector<Setting>& settings) {
+  const auto said = lines_of(settings, false);
+  const auto unsaid = lines_of(settings, true);
 
   std::size_t option_width = 0;
   std::size_t value_width = 0;

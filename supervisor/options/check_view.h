@@ -9,6 +9,6 @@ namespace graced {
 
 // Every option with its effective value and where that was said, what was said first, then the
 // defaults; with a newline at the end. Opens nothing.
-std::string check_text(const RunOptions& options);
+std::string check_text(const RunOptions& options, const std::vector<Setting>& settings);
 
 }  // namespace graced

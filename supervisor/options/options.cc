@@ -92,30 +92,34 @@ void check_ready(const RunOptions& options) {
                   to_text(policy.ready_after), to_text(policy.ready_timeout))};
 }
 
-void record_settings(RunOptions& options, const Layer& given) {
+std::vector<Setting> settings_of(const RunOptions& options, const Layer& given) {
+  std::vector<Setting> settings;
   for (const auto& row : run_options()) {
     const std::string name{row.word.name};
     const auto values = given.find(row.word.name);
     const bool by_default = values == given.end();
     if (row.repeatable && !by_default) {
-      for (const auto& value : values->second) options.settings.push_back({name, value.text, value.origin});
+      for (const auto& value : values->second) settings.push_back({name, value.text, value.origin});
       continue;
     }
     auto text = row.repeatable ? std::string{} : row.show(options);
     if (text.empty()) text = row.unset;
     // What auto came to is the news, that it was auto explains it.
     if (!by_default && values->second.front().text == "auto" && text != "auto") text += " (auto)";
-    options.settings.push_back({name, text, by_default ? "default" : values->second.front().origin});
+    settings.push_back({name, text, by_default ? "default" : values->second.front().origin});
   }
+  return settings;
 }
 
 }  // namespace
 
-RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment) {
-  return load_run_options(parse_words(args, run_words(), RestRule::ends_options, "run"), environment);
+RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment,
+                            std::vector<Setting>* settings) {
+  return load_run_options(parse_words(args, run_words(), RestRule::ends_options, "run"), environment, settings);
 }
 
-RunOptions load_run_options(const ParsedWords& words, const std::vector<std::string>& environment) {
+RunOptions load_run_options(const ParsedWords& words, const std::vector<std::string>& environment,
+                            std::vector<Setting>* settings) {
   RunOptions options;
   const auto given = merge(words, environment, options.notes);
 
@@ -128,7 +132,7 @@ RunOptions load_run_options(const ParsedWords& words, const std::vector<std::str
   settle_name(options);
   if (const auto listen = given.find("listen"); listen != given.end()) check_listen(options, listen->second);
   check_ready(options);
-  record_settings(options, given);
+  if (settings) *settings = settings_of(options, given);
   return options;
 }
 

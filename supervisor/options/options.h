@@ -72,16 +72,16 @@ struct RunOptions {
   LogFormat log_format = LogFormat::automatic;
   LogLevel log_level = LogLevel::info;
 
-  std::vector<Setting>
-      settings;  // every option, in the order of the help; one for each value of a repeated one
   std::vector<std::string> notes;  // one line each: what is odd, but no reason not to start
 };
 
 // Reads all layers, with the config file and the env files as they are on disk now, so calling it
 // again with the same words is what a reload does.
 // words, args: what follows `graced run`, taken apart or not yet. environment: "NAME=VALUE" each. Throws
-// UsageError.
-RunOptions load_run_options(const ParsedWords& words, const std::vector<std::string>& environment);
-RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment);
+// UsageError. settings, if wanted: every option in the order of the help, one for each value of a repeated one.
+RunOptions load_run_options(const ParsedWords& words, const std::vector<std::string>& environment,
+                            std::vector<Setting>* settings = nullptr);
+RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment,
+                            std::vector<Setting>* settings = nullptr);
 
 }  // namespace graced

@@ -13,11 +13,17 @@ bool has_line(const std::string& text, const std::string& line) {
   return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
 }
 
+std::string checked(const std::vector<std::string>& args, const std::vector<std::string>& environment = {}) {
+  std::vector<Setting> settings;
+  const auto options = load_run_options(args, environment, &settings);
+  return check_text(options, settings);
+}
+
 }  // namespace
 
 TEST_CASE("what was said stands first, with its origin, in columns") {
-  const auto text = check_text(load_run_options({"-l", "8080", "-l", "unix:/run/a.sock", "./app"},
-                                                {"GRACED_DRAIN_TIMEOUT=2m", "GRACED_WORKERS=3"}));
+  const auto text = checked({"-l", "8080", "-l", "unix:/run/a.sock", "./app"},
+                            {"GRACED_DRAIN_TIMEOUT=2m", "GRACED_WORKERS=3"});
   CHECK(text.starts_with("app: the options are good\n\n"));
   CHECK(has_line(text, "  command               ./app             command line"));
   CHECK(has_line(text, "  listen                8080              command line"));
@@ -28,7 +34,7 @@ TEST_CASE("what was said stands first, with its origin, in columns") {
 }
 
 TEST_CASE("what nobody said stands below, with what it is") {
-  const auto text = check_text(load_run_options({"./app"}, {}));
+  const auto text = checked({"./app"});
   const auto defaults = text.substr(text.find("\ndefaults\n"));
   CHECK(has_line(defaults, "  ready-timeout         30s"));
   CHECK(has_line(defaults, "  start-limit           10/1min"));
@@ -39,17 +45,17 @@ TEST_CASE("what nobody said stands below, with what it is") {
 
 TEST_CASE("what auto came to is told") {
   const auto options = load_run_options({"-w", "auto", "./app"}, {});
-  CHECK(check_text(options).find(std::to_string(options.policy.workers) + " (auto)") != std::string::npos);
+  CHECK(checked({"-w", "auto", "./app"}).find(std::to_string(options.policy.workers) + " (auto)") !=
+        std::string::npos);
 }
 
 TEST_CASE("a value does not break its line, and a long one does not push the others away") {
-  const auto text =
-      check_text(load_run_options({"--env", "A=1\n2", "-w", "2", "./app", std::string(90, 'x')}, {}));
+  const auto text = checked({"--env", "A=1\n2", "-w", "2", "./app", std::string(90, 'x')});
   CHECK(text.find("A=1\\n2") != std::string::npos);
   CHECK(has_line(text, "  workers               2       command line"));
 }
 
 TEST_CASE("what is odd is noted at the end") {
-  const auto text = check_text(load_run_options({"./app"}, {"GRACED_WORKER_COUNT=1"}));
+  const auto text = checked({"./app"}, {"GRACED_WORKER_COUNT=1"});
   CHECK(text.ends_with("\nnote: GRACED_WORKER_COUNT in the environment is no option\n"));
 }

@@ -33,9 +33,15 @@ Words listens(const RunOptions& options) {
   return addresses;
 }
 
-const Setting& setting(const RunOptions& options, std::string_view name) {
-  const auto at = std::ranges::find(options.settings, name, &Setting::option);
-  REQUIRE(at != options.settings.end());
+std::vector<Setting> settings_of(const Words& args, const Words& environment = {}) {
+  std::vector<Setting> settings;
+  load_run_options(args, environment, &settings);
+  return settings;
+}
+
+Setting setting(const std::vector<Setting>& settings, std::string_view name) {
+  const auto at = std::ranges::find(settings, name, &Setting::option);
+  REQUIRE(at != settings.end());
   return *at;
 }
 
@@ -200,8 +206,8 @@ TEST_CASE("a signal has a name, with or without SIG, or a number") {
   CHECK(load({"--drain-signal", "SIGRTMIN+3", "app"}).drain_signal == SIGRTMIN + 3);
   CHECK(load({"--drain-signal", "RTMAX", "app"}).drain_signal == SIGRTMAX);
   CHECK(load({"--drain-signal", "RTMAX-1", "app"}).drain_signal == SIGRTMAX - 1);
-  CHECK(setting(load({"--drain-signal", "sigusr2", "app"}), "drain-signal").value == "USR2");
-  CHECK(setting(load({"--drain-signal", "RTMIN+3", "app"}), "drain-signal").value == "RTMIN+3");
+  CHECK(setting(settings_of({"--drain-signal", "sigusr2", "app"}), "drain-signal").value == "USR2");
+  CHECK(setting(settings_of({"--drain-signal", "RTMIN+3", "app"}), "drain-signal").value == "RTMIN+3");
 }
 
 TEST_CASE("the command line is above the environment, and that above the file") {
@@ -218,13 +224,14 @@ TEST_CASE("the command line is above the environment, and that above the file") 
   CHECK(options.policy.max_draining == 3);
   CHECK(options.policy.ready_timeout == 2s);
 
-  CHECK(setting(options, "workers").origin == "command line");
-  CHECK(setting(options, "max-draining").origin == "GRACED_MAX_DRAINING");
-  CHECK(setting(options, "ready-timeout").origin == config + ":4");
-  CHECK(setting(options, "command").value == "./from-file 'a b'");
-  CHECK(setting(options, "command").origin == config + ":1");
-  CHECK(setting(options, "drain-timeout").origin == "default");
-  CHECK(setting(options, "drain-timeout").value == "1min");
+  const auto settings = settings_of({"--workers", "4"}, environment);
+  CHECK(setting(settings, "workers").origin == "command line");
+  CHECK(setting(settings, "max-draining").origin == "GRACED_MAX_DRAINING");
+  CHECK(setting(settings, "ready-timeout").origin == config + ":4");
+  CHECK(setting(settings, "command").value == "./from-file 'a b'");
+  CHECK(setting(settings, "command").origin == config + ":1");
+  CHECK(setting(settings, "drain-timeout").origin == "default");
+  CHECK(setting(settings, "drain-timeout").value == "1min");
 
   CHECK(load({"./typed"}, {"GRACED_COMMAND=./exported x"}).command == Words{"./typed"});
   CHECK(load({}, {"GRACED_COMMAND=./exported 'x y'"}).command == Words{"./exported", "x y"});
@@ -243,9 +250,8 @@ TEST_CASE("a list in a higher layer replaces the lower one's, nothing is merged"
 TEST_CASE("each value of a list says where it comes from") {
   const WrittenFiles files;
   const auto config = files.write("app.conf", "command = app\nlisten = 1\n\nlisten = 2\n");
-  const auto options = load({"--config", config});
   Words origins;
-  for (const auto& each : options.settings) {
+  for (const auto& each : settings_of({"--config", config})) {
     if (each.option == "listen") origins.push_back(each.value + " " + each.origin);
   }
   CHECK(origins == Words{"1 " + config + ":2", "2 " + config + ":4"});
