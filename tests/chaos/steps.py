@@ -303,6 +303,50 @@ def few_descriptors(world, n):
 
 
 @step(1)
+def few_processes(world):
+    """The candidate's user has one, and may have none. Only root can start one as somebody else."""
+    if os.geteuid() != 0:
+        return
+    world.configure("user = nobody", "rlimit = nproc=0")
+    other = subprocess.Popen(["sleep", "1000"], user="nobody")
+    try:
+        world.reload(1, ["exec", "Resource temporarily unavailable"])
+    finally:
+        other.kill()
+        other.wait()
+
+
+FULL_DISK = """mount -t tmpfs -o size=4k none "$1" && head -c 8k /dev/zero >"$1/full" 2>/dev/null
+exec "$2" run --name full --control "$3" --pid-file "$1/pid" -- /bin/sleep 1000"""
+
+
+@step(1)
+def no_room_for_a_pid_file(world):
+    """Another instance, on a disk that is full (a mount of its own, which takes root): it does not start."""
+    if os.geteuid() != 0:
+        return
+    os.makedirs(world.path("disk"), exist_ok=True)
+    other = subprocess.run(["unshare", "--mount", "sh", "-c", FULL_DISK, "sh", world.path("disk"), GRACED, world.path("other")],
+                           capture_output=True, text=True, timeout=PATIENCE)
+    must(other.returncode == 1, "without room for its pid file graced does not start", other.returncode, other.stderr)
+    must("No space left on device" in other.stderr, "it is told what there is no room for", other.stderr)
+    must(not [f for f in os.listdir(world.directory) if f.startswith("other")], "nothing is left behind")
+
+
+@step(0, 1)
+def wall_clock_stepped(world, n):
+    """For everybody on the machine, so `run` takes it only with --clock."""
+    began, real = time.monotonic(), time.time()
+    time.clock_settime(time.CLOCK_REALTIME, real + [90, -90, 5, -5][n % 4])
+    try:
+        world.reload(0)
+        ago = world.status()["last_reload"]["age_s"]
+        must(0 <= ago < time.monotonic() - began + 1, "a clock that is set changes no time that has passed", ago)
+    finally:
+        time.clock_settime(time.CLOCK_REALTIME, real + time.monotonic() - began)
+
+
+@step(1)
 def log_not_read(world):
     """Whoever reads graced's stderr stops; the workers' noise fills the pipe; a reload goes on."""
     world.stderr.reading.clear()
