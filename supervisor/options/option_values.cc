@@ -257,7 +257,9 @@ ResourceLimit read_resource_limit(std::string_view text) {
   const auto equals = text.find('=');
   if (equals == std::string_view::npos) throw bad("not NAME=N or NAME=SOFT:HARD, as in nofile=65536");
   const auto name = text.substr(0, equals);
-  const auto resource = std::ranges::find(resources, name, &Resource::name);
+  // NOFILE is as good as nofile.
+  const auto resource =
+      std::ranges::find(resources, upper(name), [](const Resource& r) { return upper(r.name); });
   if (resource == resources.end()) {
     std::vector<std::string_view> known;
     for (const auto& each : resources) known.push_back(each.name);

@@ -168,6 +168,7 @@ TEST_CASE("every option arrives where it belongs") {
   CHECK(options.umask == 027);
   REQUIRE(options.rlimits.size() == 2);
   CHECK(options.rlimits[0].resource == RLIMIT_NOFILE);
+  CHECK(load({"--rlimit", "NOFILE=64", "app"}).rlimits[0].resource == RLIMIT_NOFILE);
   CHECK(options.rlimits[0].soft == 1024);
   CHECK(options.rlimits[0].hard == 65536);
   CHECK(options.rlimits[1].resource == RLIMIT_CORE);
