@@ -7,6 +7,14 @@ from harness import Case, HERE, PATIENCE, alive, ask, descriptors, main, wait_un
 BINDER = os.path.join(HERE, "binder.py")
 
 
+def ask_for_once(address):
+    """Where a socket is shared the old generation may accept until its last moment; these servers have no manners."""
+    try:
+        return ask(address)
+    except ConnectionError:
+        return ""
+
+
 def setUpModule():
     own_network.enter()
 
@@ -280,7 +288,7 @@ class Adoption(Adopted):
         g = self.adopted("abstract:" + name)
         self.assertIn("generation 1", ask("@" + name))
         self.assertEqual(g.reload().returncode, 0, g.said())
-        self.soon("generation 2", lambda: ask("@" + name))
+        self.soon("generation 2", lambda: ask_for_once("@" + name))
         self.assertEqual([a["handoff"] for a in g.status()["addresses"]], ["shared"])
 
     def test_udp_is_left_alone_and_listed(self):

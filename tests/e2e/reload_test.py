@@ -143,7 +143,7 @@ class FailedReload(Case):
         self.become("write=%s:{env:NOTIFY_SOCKET}" % self.path("socket"), "serve")
         reload = subprocess.Popen([g.command[0], "reload", "--control", g.control], stderr=subprocess.PIPE, text=True)
         self.addCleanup(reload.wait)
-        wait_until(lambda: os.path.exists(self.path("socket")))
+        wait_until(lambda: os.path.exists(self.path("socket")) and os.path.getsize(self.path("socket")))
         with open(self.path("socket")) as f:
             path = f.read().strip()
         # It stays until it was heard, so that it can be told whose it is not.
