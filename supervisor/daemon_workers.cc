@@ -42,8 +42,10 @@ Exit exit_of(const siginfo_t& info) {
   }
 }
 
-void signal_process(const Fd& pidfd, int signo) {
-  ::syscall(SYS_pidfd_send_signal, pidfd.get(), signo, nullptr, 0);
+// By its number where the kernel, or a container's filter, has no pidfds: it is still its own, as long as it is
+// one of the workers it was not reaped.
+void signal_process(const WorkerProcess& worker, int signo) {
+  if (::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), signo, nullptr, 0) != 0) ::kill(worker.pid, signo);
 }
 
 }  // namespace
@@ -192,7 +194,7 @@ void Daemon::pass_on(int signo) {
   const auto serving = status_.serving;
   log_.info("SIG{} received: passed to the serving workers", signal_name(signo));
   for (const WorkerProcess& w : workers_) {
-    if (w.generation == serving) signal_process(w.pidfd, signo);
+    if (w.generation == serving) signal_process(w, signo);
   }
 }
 
@@ -313,7 +315,7 @@ void Daemon::perform(const Drain& a) {
   if (const Retirement* retirement = handoff_.retirement(a.worker); retirement && !retirement->seen().done())
     log_.warning(about(*w), "still has {}, and is told to leave", retirement->waits_for());
   handoff_.told_to_leave(a.worker);
-  signal_process(w->pidfd, w->drain_signal);
+  signal_process(*w, w->drain_signal);
   w->reported_ready = true;  // whether it is ready is of no interest any more
   for (const WorkerStatus& s : status_.workers) {
     if (s.worker != a.worker) continue;

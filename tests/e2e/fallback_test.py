@@ -25,6 +25,7 @@ def without_capabilities():
 
 BPF, SECCOMP, SETSOCKOPT, PIDFD_GETFD, SOCKET = 321, 317, 54, 438, 41
 NETLINK_SOCK_DIAG = 4
+WITH_PIDFDS = 424, 434, 435  # pidfd_send_signal, pidfd_open, clone3
 ATTACH_CBPF, ATTACH_EBPF = 51, 52
 
 
@@ -186,6 +187,15 @@ class Fallback(Case):
         second.sendall(b"\r\n")
         self.assertIn(b"generation 2", second.recv(1000))
         self.assertIn("generation 3", ask(("127.0.0.1", 8080)))
+
+    def test_where_processes_have_no_descriptors_workers_hear_their_signals_all_the_same(self):
+        g = self.serving(preexec=refusing(*((call, errno.ENOSYS) for call in WITH_PIDFDS)))
+        for generation in range(2, 5):
+            self.assertEqual(g.reload().returncode, 0, g.said())
+            wait_until(lambda: [w["generation"] for w in g.workers()] == [generation], g.said)
+        self.assertNotIn("hammered", g.said())
+        self.assertEqual(g.end(), 0, g.said())
+        self.assertNotIn("hammered", g.said())
 
     def test_root_without_capabilities_drains_idle_with_classic_bpf(self):
         g = self.graced("--drain", "idle", "--drain-idle", "50ms", options=(), command=(BINDER, "tcp:8080"),
