@@ -163,6 +163,16 @@ def many(bench: Bench) -> list[Row]:
     ]
 
 
+SHAPES = [{"sockets": n} for n in (1, 100, 1000)] + [{"workers": n} for n in (1, 16, 64, 256)]
+
+
+def scale(bench: Bench, shape: dict[str, int]) -> list[Row]:
+    what = ", ".join(f"{n} {things if n > 1 else things[:-1]}" for things, n in shape.items())
+    until = "gone" if "workers" in shape else "answer"
+    times = bench.repetitions
+    return [start_row(bench, "tiny", what, times, **shape), reload_row(bench, "tiny", what, times, 1.5, until, **shape)]
+
+
 @dataclass
 class Size:
     """What a process holds right now."""
@@ -263,4 +273,4 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "growth": growth,
 }
 
-__all__ = ["Bench", "Failed", "MEASURES", "Row"]
+__all__ = ["Bench", "Failed", "MEASURES", "Row", "SHAPES", "Size", "scale", "switches"]
