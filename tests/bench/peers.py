@@ -29,14 +29,35 @@ server.listen({where});
 process.on('SIGTERM', () => {{ server.close(); server.closeIdleConnections(); }});
 process.on('SIGINT', () => {{ server.close(() => process.exit(0)); server.closeIdleConnections(); }});
 """
+BAD_NODE = {"crash": "console.error('cannot open database'); process.exit(3);\n", "hang": "setTimeout(() => {}, 3600000);\n"}
+
+
+def family(pid: int) -> set[int]:
+    """All below it; none where it has ended."""
+    try:
+        children = children_of(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return set()
+    return set(children).union(*map(family, children))
+
+
+def parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 class Peer:
     worker = "worker.c"
     needs: tuple[str, ...] = ()
+    spoils: tuple[str, ...] = ("crash", "hang", "missing")  # the bad reloads that there are for it
+    quiet = 0.2  # seconds from an answer until it takes the next reload as one of its own
+    again = PATIENCE  # seconds without a new answer until it is asked again
 
-    def __init__(self, programs: Programs, boot_ms: int = 0):
-        self.programs, self.boot_ms = programs, boot_ms
+    def __init__(self, programs: Programs, **environment: str):
+        self.programs, self.more, self.boot_ms = programs, environment, 0
+        self.asked_again, self.orphans = 0, set()
         self.directory = Path(tempfile.mkdtemp(prefix="bench-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
         self.directory.chmod(0o755)
         self.port = free_ports(1)[0]
@@ -63,20 +84,32 @@ class Peer:
         """The application works."""
         self.app("#!/bin/sh\nexec %s\n" % self.programs.workers["tiny"])
 
-    def spoil(self) -> None:
-        """What the next reload starts crashes at once."""
-        self.app("#!/bin/sh\necho cannot open database >&2\nexit 3\n")
+    def spoil(self, how: str) -> None:
+        """What the next reload starts crashes at once, hangs, or is not there."""
+        if how == "missing":
+            (self.directory / "app").unlink()
+        else:
+            self.app("#!/bin/sh\n" + {"crash": "echo cannot open database >&2\nexit 3\n", "hang": "exec sleep 3600\n"}[how])
+
+    def settle(self) -> None:
+        """Until it may be asked for the next reload."""
+        time.sleep(self.quiet)
 
     # ---- the same for all -----------------------------------------------------------------------
 
     def app(self, text: str) -> None:
-        self.write("app", text).chmod(0o755)
+        self.write("app", text.replace("\n", f"\nexport BENCH_BOOT_MS={self.boot_ms}\n", 1), 0o755)
 
-    def write(self, name: str, text: str) -> Path:
-        path = self.directory / name
-        path.with_name(name + ".new").write_text(text)
-        path.with_name(name + ".new").rename(path)
-        return path
+    def boot(self, ms: int) -> None:
+        """What the next reload starts takes so long before it accepts."""
+        self.boot_ms = ms
+        self.fit()
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> None:
+        new = self.directory / (name + ".new")
+        new.write_text(text)
+        new.chmod(mode)
+        new.rename(self.directory / name)
 
     @property
     def pid(self) -> int:
@@ -87,10 +120,10 @@ class Peer:
         return f"127.0.0.1:{self.port}"
 
     def run(self, *command: object) -> subprocess.CompletedProcess:
-        return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, env=self.environment())
+        return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=PATIENCE, env=self.environment())
 
     def environment(self) -> dict[str, str]:
-        return os.environ | {"BENCH_BOOT_MS": str(self.boot_ms), "HOME": str(self.directory)}
+        return os.environ | {"HOME": str(self.directory)} | self.more
 
     def __enter__(self) -> "Peer":
         try:
@@ -108,9 +141,10 @@ class Peer:
 
     def __exit__(self, *_) -> None:
         if self.process:
+            self.orphans |= family(self.pid)
             self.process.terminate()
             try:
-                self.process.wait(PATIENCE)
+                self.process.wait(5)  # one that waits for what hangs does not hear it
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -118,6 +152,10 @@ class Peer:
                 os.killpg(self.process.pid, signal.SIGKILL)  # what it has left; the session was made for it
             except ProcessLookupError:
                 pass
+            for pid in self.orphans:  # some give each process a session of its own
+                if parent_of(pid) == os.getpid():
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
             self.log.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -135,14 +173,23 @@ class Peer:
         return int(body.split()[1]) if b" 200 " in answer[:20] and body.startswith(b"pid ") else 0
 
     def await_answer(self, *but: int) -> int:
-        limit = time.monotonic() + PATIENCE
+        limit, ask_again = time.monotonic() + PATIENCE, time.monotonic() + self.again
         while (pid := self.ask()) == 0 or pid in but:
             if self.process.poll() is not None:
                 raise Failed(f"{self.name} ended: {self.last_words()}")
             if time.monotonic() > limit:
                 raise Failed(f"{self.name} has no {'new ' if but else ''}answer after {PATIENCE} s: {self.last_words()}")
+            if but and time.monotonic() > ask_again:
+                self.reload()
+                self.asked_again, ask_again = self.asked_again + 1, time.monotonic() + self.again
             time.sleep(0.0005)
         return pid
+
+    def kill(self) -> None:
+        """The supervisor alone, as the kernel does it when memory runs out."""
+        self.orphans |= family(self.pid)
+        self.process.kill()
+        self.process.wait()
 
     def last_words(self) -> str:
         lines = (self.directory / "log").read_text(errors="replace").strip().splitlines()
@@ -169,7 +216,7 @@ class Graced(Peer):
 
 class ServerStarter(Peer):
     name = "Server::Starter"
-    needs = ("start_server",)
+    needs, quiet = ("start_server",), 1.5  # a process counts as started after a second
 
     def fit(self):
         self.app("#!/bin/sh\nfd=${SERVER_STARTER_PORT##*=}\n[ $fd = 3 ] || eval exec 3\\<\\&$fd\n"
@@ -181,7 +228,7 @@ class ServerStarter(Peer):
 
 class Supervisor(Peer):
     name = "supervisor"
-    needs = ("supervisord", "supervisorctl")
+    needs, quiet = ("supervisord", "supervisorctl"), 1.5
 
     def fit(self):
         self.app("#!/bin/sh\nexec 3<&0\nexport LISTEN_FDS=1 LISTEN_PID=$$\nexec %s\n" % self.programs.workers["tiny"])
@@ -202,6 +249,7 @@ class Supervisor(Peer):
 
 class Nginx(Peer):
     name, worker, needs = "nginx", "nginx", ("nginx",)
+    spoils = ("crash",)
 
     def conf(self, more=""):
         self.write("conf", f"daemon off; pid {self.directory}/pid; error_log stderr; worker_processes 1;\nevents {{}}\n"
@@ -211,7 +259,7 @@ class Nginx(Peer):
     def fit(self):
         self.conf()
 
-    def spoil(self):
+    def spoil(self, how):
         self.conf("no_such_directive on;")
 
     def command(self):
@@ -223,6 +271,8 @@ class Nginx(Peer):
 
 class Haproxy(Peer):
     name, worker, needs = "haproxy", "haproxy", ("haproxy",)
+    spoils = ("crash",)
+    again = 1  # it forgets what it is asked while it still reloads
 
     def conf(self, more=""):
         self.write("conf", f"defaults\n  mode http\n  timeout client 30s\n  timeout server 30s\n  timeout connect 5s\n"
@@ -232,7 +282,7 @@ class Haproxy(Peer):
     def fit(self):
         self.conf()
 
-    def spoil(self):
+    def spoil(self, how):
         self.conf("  no-such-keyword\n")
 
     def command(self):
@@ -241,15 +291,23 @@ class Haproxy(Peer):
     def reload(self):
         os.kill(self.pid, signal.SIGUSR2)
 
+    def settle(self):
+        super().settle()
+        limit = time.monotonic() + PATIENCE
+        while len(children_of(self.pid)) > 1 and time.monotonic() < limit:
+            time.sleep(0.01)
+
 
 class Gunicorn(Peer):
     name, worker, needs = "gunicorn", "Python, in gunicorn", ("gunicorn",)
+    spoils = ("crash", "hang")
 
     def fit(self):
         self.write("app.py", WSGI.format(at_start=""))
 
-    def spoil(self):
-        self.write("app.py", WSGI.format(at_start="\nraise SystemExit('cannot open database')"))
+    def spoil(self, how):
+        bad = {"crash": "raise SystemExit('cannot open database')", "hang": "import time; time.sleep(3600)"}[how]
+        self.write("app.py", WSGI.format(at_start="\n" + bad))
 
     def command(self):
         return ["gunicorn", "-b", self.target, "-w", "1", "-k", "gthread", "--threads", "8", "app:application"]
@@ -257,6 +315,7 @@ class Gunicorn(Peer):
 
 class Uwsgi(Peer):
     name, worker, needs = "uwsgi", "Python, in uwsgi", ("uwsgi-core",)
+    spoils, quiet = Gunicorn.spoils, 1.5
     fit, spoil = Gunicorn.fit, Gunicorn.spoil
 
     def command(self):
@@ -266,12 +325,13 @@ class Uwsgi(Peer):
 
 class Pm2(Peer):
     name, worker, needs = "pm2", "Node, in a cluster of 1", ("pm2", "node")
+    spoils, quiet = ("crash", "hang"), 1.5
 
     def fit(self):
         self.write("app.js", NODE.format(at_start="", where=f"{self.port}, '127.0.0.1'"))
 
-    def spoil(self):
-        self.write("app.js", "console.error('cannot open database'); process.exit(3);\n")
+    def spoil(self, how):
+        self.write("app.js", BAD_NODE[how])
 
     def environment(self):
         return super().environment() | {"PM2_HOME": str(self.directory / "pm2")}
@@ -292,8 +352,11 @@ class GracedNode(Graced):
         self.write("app.js", NODE.format(at_start="", where="{fd: 3}"))
         self.app(f"#!/bin/sh\nexec node {self.directory}/app.js\n")
 
-    def spoil(self):
-        self.write("app.js", "console.error('cannot open database'); process.exit(3);\n")
+    def spoil(self, how):
+        if how == "missing":
+            super().spoil(how)
+        else:
+            self.write("app.js", BAD_NODE[how])
 
 
 PEERS: dict[str, type[Peer]] = {

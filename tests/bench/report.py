@@ -36,59 +36,155 @@ def row(*cells: object) -> str:
     return "| " + " | ".join(str(c) for c in cells) + " |"
 
 
+def bold(name: str) -> str:
+    return f"**{name}**" if name == "graced" else name
+
+
+def beside_floor(value: float | None, floor: float | None) -> str:
+    """A time, and how many times the floor's it is."""
+    if value is None:
+        return "—"
+    return f"{short(value)} (×{short(value / floor)})" if floor else short(value)
+
+
+def table(head: list[str], rows: list[list], numbers: int = 99) -> list[str]:
+    """The last so many columns are numbers. Nothing where there are no rows."""
+    if not rows:
+        return []
+    words = max(1, len(head) - numbers)
+    return ["", row(*head), row(*["---"] * words, *["---:"] * (len(head) - words)), *(row(*cells) for cells in rows)]
+
+
 def load_table(results: dict) -> list[str]:
-    lines = [row("", "serves", "reloads", "requests", "failed: a connection each", "failed: keep-alive", "p99 calm, ms", "p99 reloading, ms",
-                 "worst, ms"), row("---", "---", *["---:"] * 7)]
+    def p99(found: dict, when: str) -> float | None:
+        runs = rounds(found, "short", when)
+        return latency(runs, "p99") if runs else None
+
+    rows, floor = [], results.get("floor", {})
     for name, found in results.items():
-        calm, busy = rounds(found, "short", "calm"), rounds(found, "short", "reloads")
-        kept = rounds(found, "keep-alive", "reloads")
+        busy, kept = rounds(found, "short", "reloads"), rounds(found, "keep-alive", "reloads")
         if not busy:
             continue
-        lines.append(row(f"**{name}**" if name == "graced" else name, found["worker"], total(busy, "asked") + total(kept, "asked"),
-                         total(busy, "requests") + total(kept, "requests"), kinds(busy), kinds(kept), short(latency(calm, "p99")),
-                         short(latency(busy, "p99")), short(max(r["latency_ms"]["max"] for r in busy))))
-    return lines
+        asked, seen = total(busy, "asked") + total(kept, "asked"), total(busy, "processes") + total(kept, "processes") - len(busy + kept)
+        times = [beside_floor(p99(found, when), p99(floor, when) if name != "floor" else None) for when in ("calm", "reloads")]
+        rows.append([bold(name), found["worker"], f"{asked}, {seen} seen" if seen < asked else asked,
+                     total(busy, "requests") + total(kept, "requests"), kinds(busy), kinds(kept), *times,
+                     short(max(r["latency_ms"]["max"] for r in busy))])
+    return table(["", "serves", "reloads", "requests", "failed: a connection each", "failed: keep-alive", "p99 calm, ms", "p99 reloading, ms",
+                  "worst, ms"], rows, 7)
 
 
-def figures_table(results: dict) -> list[str]:
-    lines = [row("", "start to first answer, ms", "reload to first new answer, ms", "reload to a worker that boots for 2 s: failed, worst",
-                 "supervisor's PSS, kB", "… grown after the 10th reload, kB", "descriptors, grown"), row("---", *["---:"] * 6)]
+def times_table(c: dict, results: dict) -> list[str]:
+    def middle(found: dict, key: str) -> float | None:
+        return median(found[key]) if found.get(key) else None
+
+    rows = []
     for name, found in results.items():
-        cells = []
-        for key in "start_ms", "reload_ms":
-            cells.append(short(median(found[key])) if found.get(key) else "—")
-        slow = found.get("slow_boot")
-        cells.append(f"{slow['failed']}, {short(slow['max_ms'])} ms" if slow else "—")
+        cells = [beside_floor(middle(found, key), middle(results["floor"], key) if name != "floor" and "floor" in results else None)
+                 for key in ("start_ms", "reload_ms")]
+        rows.append([bold(name), *cells, found.get("wake_ups", "—")])
+    return table(["", "start to first answer, ms", "reload to first new answer, ms", f"wake-ups in {c.get('idle', 10):g} idle s"], rows)
+
+
+def growth_table(results: dict) -> list[str]:
+    rows = []
+    for name, found in results.items():
         if grown := found.get("growth"):
-            pss, fds = grown["pss_kb"], grown["fds"]
-            cells += [pss[0], f"{pss[1] - pss[0]:+d}", f"{fds[0]}, {fds[1] - fds[0]:+d}"]
-        else:
-            cells += ["—"] * 3
-        lines.append(row(f"**{name}**" if name == "graced" else name, *cells))
-    return lines
+            again = f", {grown['asked_again']} asked twice" if grown["asked_again"] else ""
+            before, after = grown["before"], grown["after"]
+            rows.append([bold(name), f"{grown['reloads']}{again}",
+                         *(f"{before[k]} {after[k] - before[k]:+d}" for k in ("pss_kb", "uss_kb", "fds", "threads"))])
+    return table(["", "reloads", "PSS, kB, and grown", "USS, kB, and grown", "descriptors, and grown", "threads, and grown"], rows)
 
 
-def bad_table(results: dict) -> list[str]:
-    lines = [row("", "failed requests", "still answers", "the command's exit status", "what it says"), row("---", "---:", "---", "---", "---")]
+def boot_table(results: dict) -> list[str]:
+    seconds = sorted({slow["seconds"] for found in results.values() for slow in found.get("slow_boot", [])})
+    rows = []
     for name, found in results.items():
-        if not (bad := found.get("bad_reload")):
+        if by := {slow["seconds"]: slow for slow in found.get("slow_boot", [])}:
+            told = {s: f"{slow['failed']} of {slow['requests']}, {short(slow['max_ms'])} ms" for s, slow in by.items()}
+            rows.append([bold(name), *(told.get(s, "—") for s in seconds)])
+    return table(["failed, worst", *(f"boots for {s} s" for s in seconds)], rows)
+
+
+def killed_table(results: dict) -> list[str]:
+    yes = {True: "yes", False: "no"}
+    rows = [[bold(name), f"{k['failed']} of {k['requests']}", yes[k["worker_alive"]], yes[k["listens"]], yes[k["serves"]]]
+            for name, found in results.items() if (k := found.get("killed"))]
+    return table(["", "failed requests", "the worker lives on", "somebody listens", "and answers"], rows, 4)
+
+
+def bad_table(results: dict, how: str) -> list[str]:
+    rows = []
+    for name, found in results.items():
+        if not (bad := found.get("bad_reload", {}).get(how)):
             continue
         words = " ⏎ ".join(line.strip() for line in bad["words"].splitlines()[:4]).replace("|", "\\|")
-        lines.append(row(f"**{name}**" if name == "graced" else name, f"{bad['failed']} of {bad['requests']}",
-                         "yes" if bad["still_answers"] else "**no**" + (", it has ended" if bad["ended"] else ""),
-                         "none, it was a signal" if bad["exit_status"] is None else bad["exit_status"], words[:240] or "nothing"))
-    return lines
+        rows.append([bold(name), "yes" if bad["still_answers"] else "**no**" + (", it has ended" if bad["ended"] else ""),
+                     "none, it was a signal" if bad["exit_status"] is None else bad["exit_status"], words[:240] or "nothing",
+                     f"{bad['failed']} of {bad['requests']}"])
+    return table(["", "still answers", "the command's exit status", "what it says", "failed requests"], rows, 1)
+
+
+def scale_table(measured: list[dict]) -> list[str]:
+    rows = [[m["measure"], *(short(m["values"][n]) if n in m["values"] else "—" for n in ("floor", "graced")),
+             short(m["values"]["graced"] / m["values"]["floor"]) if len(m["values"]) == 2 else "—"] for m in measured]
+    return table(["", "floor, ms", "graced, ms", "graced ÷ floor"], rows)
+
+
+def harness_table(seen: list[dict]) -> list[str]:
+    rows = []
+    for kept in False, True:
+        for harness in "wrk", "graced-load":
+            runs = [s for s in seen if s["harness"] == harness and s["kept"] == kept]
+            if runs:
+                rows.append([f"{harness}, {'keep-alive' if kept else 'a connection each'}",
+                             *(total(runs, k) for k in ("reloads", "requests", "failed")),
+                             *(short(median([r[k] for r in runs])) for k in ("p50_ms", "p99_ms"))])
+    return table(["", "reloads", "requests", "failed", "p50, ms", "p99, ms"], rows)
+
+
+INTRO = """# graced beside others
+
+Written by `tests/bench/run --public`; what each entry does is in `tests/bench/peers.py`. Those that serve worker.c supervise the same
+worker (`tests/bench/worker.c`), so they differ by the supervisor alone; the others serve the same few bytes themselves. × is how many
+times the floor's a figure is: `tests/bench/floor.c` does the least that a supervisor can do. *Reused reset*: a keep-alive connection
+was reset under a request, which HTTP clients may not always send again. Server::Starter counts a worker as ready once it has
+lived for a second, so one that boots for longer costs waiting; supervisor's restart is a stop and a start. *Seen*: fewer processes
+answered than reloads were asked for, as one that comes during another is merged with it, or forgotten.
+
+![failed requests and p99 latency, by supervisor](peers.svg)
+"""
 
 
 def markdown(report: dict) -> str:
     c, results = report["conditions"], report["results"]
-    lines = [f"{c['machine']}. {c['rate']} requests a second by the clock, a reload every {c['cadence']} s, {c['seconds']} s at a time, "
-             f"{c['rounds']} rounds in turn, {c['date']}.", ""]
+    lines = [INTRO, f"{c['machine']}. {c['rate']} requests a second by the clock, a reload every {c['cadence']} s, {c['seconds']} s at a time, "
+             f"{c['rounds']} rounds in turn, {c['date']}" + (f", all of it in {c['took'] / 60:.0f} minutes." if "took" in c else ".")]
     if report["versions"]:
-        lines += ["Versions: " + ", ".join(f"{n} {v}" for n, v in report["versions"].items()) + ".", ""]
-    lines += [*load_table(results), "", *figures_table(results), "", "A reload to something that crashes at once, or to a configuration that "
-              "cannot be read:", "", *bad_table(results)]
-    missing = [f"{name}, {what}: {why}" for name, found in results.items() for what, why in found["not_measured"].items()]
+        lines += ["", "Versions: " + ", ".join(f"{n} {v}" for n, v in report["versions"].items()) + "."]
+    bad = {"crash": "crashes at once, or to a configuration that cannot be read", "hang": "never gets ready (graced: `--ready-timeout 2s`, "
+           "the others as they are)", "missing": "is not there"}
+    seen = report.get("harness", [])
+    sections = {
+        "Reloads under load": ("", load_table(results)),
+        "Time, and rest": ("Medians.", times_table(c, results)),
+        "A worker that boots slowly": ("One reload under load.", boot_table(results)),
+        **{f"A bad reload: {how}": (f"To something that {what}.", bad_table(results, how)) for how, what in bad.items()},
+        "SIGKILL of the supervisor": ("Under load, with nobody to start it again, and a look 2 s later. Below systemd graced's "
+                                      "sockets are kept and it is started again.", killed_table(results)),
+        "Growth of the supervisor": (f"From the 10th reload to the last: number {c.get('reloads', 1000)}, or what "
+                                     f"{c.get('patience', 60)} s allow; floor and graced alone, the others at once.", growth_table(results)),
+        "Scale": ("With workers a reload counts until the last old process is gone.", scale_table(report.get("scale", []))),
+        "Another harness": ("graced with reloads, eight clients without a pause.", harness_table(seen if isinstance(seen, list) else [])),
+    }
+    for title, (words, rows) in sections.items():
+        if rows:
+            lines += ["", f"## {title}", *(["", words] if words else []), *rows]
+    if isinstance(seen, str):
+        lines += ["", f"Another harness: {seen}."]
+    missing = [f"{name}, {what}: {why}" for name, found in [("all", report), *results.items()]
+               for what, why in found.get("not_measured", {}).items()]
     if missing:
         lines += ["", "Not measured: " + "; ".join(missing) + "."]
     return "\n".join(lines) + "\n"
