@@ -108,9 +108,8 @@ void read_host_and_port(ListenSpec& spec, std::string_view text) {
   spec.host = text.substr(0, colon);
   if (spec.host == "*") spec.host.clear();
   if (spec.host.find(':') != std::string::npos) reject_colons(text);
-  if (std::ranges::any_of(spec.host, [](char c) { return c == '/' || static_cast<unsigned char>(c) <= ' '; })) {
-    throw bad("'{}' is no host name", spec.host);
-  }
+  const auto in_no_name = [](char c) { return c == '/' || c == '@' || static_cast<unsigned char>(c) <= ' '; };
+  if (std::ranges::any_of(spec.host, in_no_name)) { throw bad("'{}' is no host name", spec.host); }
   spec.port = read_port(text.substr(colon + 1));
 }
 

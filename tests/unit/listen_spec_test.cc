@@ -130,6 +130,7 @@ TEST_CASE("a malformed address is told what is wrong with it") {
   CHECK(complaint("localhost") == "no port, as in localhost:8080");
   CHECK(complaint("") == "no port, as in 8080 or localhost:8080");
   CHECK(complaint("a b:80") == "'a b' is no host name");
+  CHECK(complaint("tcp:@app:80") == "'@app' is no host name");
   CHECK(complaint("::1:8080") == "an IPv6 address needs brackets and a port, as in [::1]:8080");
   CHECK(complaint("[::1]8080") == "no port after the bracket, as in [::1]:8080");
   CHECK(complaint("[::1") == "the bracket of '[::1' is never closed");
