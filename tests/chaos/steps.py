@@ -2,7 +2,7 @@
 returns the kinds of failed requests that it explains."""
 import os, resource, signal, socket, subprocess, time
 
-from world import GRACED, PATIENCE, PATIENT, Broken, must, wait_until
+from world import GRACED, PATIENCE, PATIENT, Broken, alive, must, wait_until
 
 ANYTHING = {"refused", "reset", "eof", "reused_reset", "partial", "timeout", "http", "body"}
 BROKEN_OFF = {"reset", "eof", "partial", "reused_reset"}  # the worker that had it died
@@ -385,6 +385,7 @@ def graced_killed(world):
     world.process.wait()
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(alive, workers)), "who is killed dies")  # until then the socket is in use
     world.start()
     return BROKEN_OFF if world.held else ANYTHING
 
