@@ -160,7 +160,7 @@ answered than reloads were asked for, as one that comes during another is merged
 def markdown(report: dict) -> str:
     c, results = report["conditions"], report["results"]
     lines = [INTRO, f"{c['machine']}. {c['rate']} requests a second by the clock, a reload every {c['cadence']} s, {c['seconds']} s at a time, "
-             f"{c['rounds']} rounds in turn, {c['date']}" + (f", all of it in {c['took'] / 60:.0f} minutes." if "took" in c else ".")]
+             f"rounds in turn: {c['rounds']}, {c['date']}" + (f", all of it in {c['took'] / 60:.0f} minutes." if "took" in c else ".")]
     if report["versions"]:
         lines += ["", "Versions: " + ", ".join(f"{n} {v}" for n, v in report["versions"].items()) + "."]
     bad = {"crash": "crashes at once, or to a configuration that cannot be read", "hang": "never gets ready (graced: `--ready-timeout 2s`, "
