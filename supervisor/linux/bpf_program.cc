@@ -185,13 +185,35 @@ void attach_deafness(int socket) {
   attach_classic(socket, SO_ATTACH_FILTER, p, "SO_ATTACH_FILTER");
 }
 
+void attach_deafness_to_data(int socket) {
+  // The upper half of byte 12 is the length of the TCP header in words of four bytes.
+  constexpr unsigned length_at = 12, upper_half = 0xf0, all = 0xffffffff;
+  std::array<sock_filter, 8> p{{
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, length_at),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, upper_half),
+      BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 2),
+      BPF_STMT(BPF_MISC | BPF_TAX, 0),
+      BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, all),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  }};
+  attach_classic(socket, SO_ATTACH_FILTER, p, "SO_ATTACH_FILTER");
+}
+
 void detach_choice(int socket) {
   const int unused = 0;
   if (::setsockopt(socket, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof unused) < 0 && errno != ENOENT)
     throw sys_error("SO_DETACH_REUSEPORT_BPF");
 }
 
-void detach_deafness(int socket) {
+bool has_filter(int socket) {
+  // Asked for no instruction, the kernel tells how many there are; of eBPF it says EACCES.
+  socklen_t none = 0;
+  return ::getsockopt(socket, SOL_SOCKET, SO_GET_FILTER, nullptr, &none) < 0 || none > 0;
+}
+
+void detach_filter(int socket) {
   const int unused = 0;
   if (::setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) < 0 && errno != ENOENT)
     throw sys_error("SO_DETACH_FILTER");

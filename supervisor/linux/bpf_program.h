@@ -1,5 +1,6 @@
-// Programs for the kernel that choose among the sockets of a SO_REUSEPORT group. The instructions are
-// here, so no loader and no compiler is needed. Everything throws std::system_error naming the step.
+// Programs for the kernel: which socket of a SO_REUSEPORT group gets a connection, and what a socket does not
+// hear. The instructions are here, so no loader and no compiler is needed. Everything throws
+// std::system_error naming the step.
 #pragma once
 
 #include <span>
@@ -36,11 +37,15 @@ void attach_program(int socket, int program);
 // kernel's list of the group. A place that does not exist means the kernel's own choice. 1 to most_choices.
 void attach_places(int socket, std::span<const unsigned> places);
 
-// A filter on one listening socket: attempts to connect are not heard; what is half open completes.
-void attach_deafness(int socket);
 // Whatever program of a group was attached before, by whomever: the kernel spreads until the next one is.
 void detach_choice(int socket);
 
-void detach_deafness(int socket);
+// Filters on a single socket, each in the place of the one before. What is not heard the client sends again.
+// On a listening one: attempts to connect are not heard; what is half open completes.
+void attach_deafness(int socket);
+// On a TCP connection: nothing with data in it is heard; acknowledgements and the client's end are.
+void attach_deafness_to_data(int socket);
+bool has_filter(int socket);  // classic or eBPF, by whomever
+void detach_filter(int socket);
 
 }  // namespace graced

@@ -335,9 +335,12 @@ unsigned ConnectionWatch::State::close_idle(Duration at_least) {
       break;
     }
     Fd fd = taken(q.inode, taker, descriptors_are_new);
+    if (!fd) continue;
     // What has come since the look is seen here, and leaves the connection alone.
-    if (!fd || !enough(hindsights.at(q.inode).judge(activity_of(fd.get(), quick_acks)), at_least)) continue;
-    if (!end_reading(std::move(fd))) continue;
+    const auto still_idle = [&](int connection) {
+      return enough(hindsights.at(q.inode).judge(activity_of(connection, quick_acks)), at_least);
+    };
+    if (!end_reading_if(std::move(fd), still_idle)) continue;
     ended.insert(q.inode);
     ++closed;
   }

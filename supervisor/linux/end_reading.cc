@@ -10,6 +10,10 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <system_error>
+
+#include "linux/bpf_program.h"
+
 namespace graced {
 namespace {
 
@@ -33,6 +37,31 @@ class Uninterrupted {
   bool changed_ = false;
 };
 
+// What the client says stays outside, unless there is a filter already: then that is the worker's own.
+class Outside {
+ public:
+  explicit Outside(int fd) : fd_(fd) {
+    try {
+      if (has_filter(fd)) return;
+      attach_deafness_to_data(fd);
+      attached_ = true;
+    } catch (const std::system_error&) {}  // SO_LOCK_FILTER, no memory: then it may be reset
+  }
+  ~Outside() {
+    try {
+      if (attached_) detach_filter(fd_);
+    } catch (const std::system_error&) {}  // it has just been attached
+  }
+  Outside(const Outside&) = delete;
+  Outside& operator=(const Outside&) = delete;
+
+  void for_good() { attached_ = false; }
+
+ private:
+  int fd_;
+  bool attached_ = false;
+};
+
 }  // namespace
 
 bool end_reading(Fd duplicate) {
@@ -40,6 +69,13 @@ bool end_reading(Fd duplicate) {
   const bool ended = ::shutdown(duplicate.get(), SHUT_RD) == 0;
   duplicate.reset();
   return ended;
+}
+
+bool end_reading_if(Fd duplicate, const std::function<bool(int fd)>& still) {
+  Outside words(duplicate.get());
+  if (!still(duplicate.get())) return false;
+  words.for_good();
+  return end_reading(std::move(duplicate));
 }
 
 }  // namespace graced

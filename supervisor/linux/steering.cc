@@ -134,7 +134,7 @@ void ReuseportGroup::direct_by_places(std::span<const Member> chosen) {
 
 void ReuseportGroup::hear_again() {
   if (!deaf_) return;
-  for (const Member& m : members_) detach_deafness(m.fd);
+  for (const Member& m : members_) detach_filter(m.fd);
   deaf_ = false;
 }
 

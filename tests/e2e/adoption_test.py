@@ -379,10 +379,7 @@ class UnderLoad(Adopted):
         wait_until(lambda: descriptors(g.pid) <= before, lambda: "%d, %d before" % (descriptors(g.pid), before))
         for load in loads:
             r = self.report(load)
-            # One that pauses may ask in the very moment in which it is closed as idle: rare, and never a new connection.
-            crossed = r["failures"]["reused_reset"] if load is loads[-1] else 0
-            self.assertLessEqual(crossed, 2, r)
-            self.assertEqual(r["failed"] - crossed, 0, r)
+            self.assertEqual(r["failed"], 0, r)
             self.assertGreater(r["answered"], 20)
         self.assertEqual(g.end(), 0)
 

@@ -305,6 +305,32 @@ TEST_CASE("idle connections come to an orderly end, busy ones get their answer")
   }
 }
 
+TEST_CASE("a request that crosses with the close of an idle connection meets its end, not a reset") {
+  for (const Family family : {Family::ipv4, Family::ipv6, Family::dual}) {
+    CAPTURE(static_cast<int>(family));
+    Watched w(family);
+    w.worker.keep_ended();
+    const Fd client = w.asked();
+    CHECK(w.closes(1));
+    CHECK(wait_until([&] { return w.worker.ended() == 1; }));
+    say(client, "ask");
+    w.worker.leave_all();
+    CHECK(hear(client).empty());
+  }
+}
+
+TEST_CASE("connections that have a filter of the worker's own come to an orderly end as well") {
+  Watched w;
+  sock_filter everything = BPF_STMT(BPF_RET | BPF_K, 0xffffffff);
+  const sock_fprog program{1, &everything};
+  const int on = 1;
+  REQUIRE(::setsockopt(w.listener.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0);
+  REQUIRE(::setsockopt(w.listener.get(), SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof on) == 0);
+  const Fd client = w.asked();
+  CHECK(w.closes(1));
+  CHECK(hear(client).empty());
+}
+
 TEST_CASE("at the last call every connection ends in good order, busy or not") {
   Watched w;
   const Fd busy = w.asked();

@@ -51,6 +51,8 @@ class LineServer {
   void accept_again() const { tell('a'); }
   void hand_to_child() const { tell('h'); }  // a child has the connections then, and this process none
   void leave_all() const { tell('l'); }      // closes what it has accepted
+  void keep_ended() const { tell('k'); }     // does not close a connection by itself from now on
+  unsigned ended() const { return tell('e'); }  // that it has kept
 
  private:
   struct Inside {
@@ -84,8 +86,12 @@ class LineServer {
     void hear(Client& c) {
       char text[64];
       const ssize_t length = ::read(c.fd, text, sizeof text);
-      if (length <= 0) {
+      if (length <= 0 && keeps_ended_) {
+        kept_.push_back(c.fd);
+      } else if (length <= 0) {
         ::close(c.fd);
+      }
+      if (length <= 0) {
         c.fd = -1;
         return;
       }
@@ -121,23 +127,30 @@ class LineServer {
       }
       if (what == 'h' || what == 'l') {
         for (const Client& c : clients_) ::close(c.fd);
+        for (const int fd : kept_) ::close(fd);
         clients_.clear();
+        kept_.clear();
       }
-      if (::send(control_, "k", 1, MSG_NOSIGNAL) != 1) ::_exit(1);
+      if (what == 'k') keeps_ended_ = true;
+      const char ended = static_cast<char>(kept_.size());
+      if (::send(control_, &ended, 1, MSG_NOSIGNAL) != 1) ::_exit(1);
     }
 
     int control_;
     std::vector<int> listening_;
     int out_;  // held open only
     std::vector<Client> clients_;
+    std::vector<int> kept_;
     bool accepts_ = true;
+    bool keeps_ended_ = false;
   };
 
   // Returns when it is done.
-  void tell(char what) const {
-    char done = 0;
+  unsigned tell(char what) const {
+    unsigned char ended = 0;
     REQUIRE(::send(control_.get(), &what, 1, MSG_NOSIGNAL) == 1);
-    REQUIRE(::read(control_.get(), &done, 1) == 1);
+    REQUIRE(::read(control_.get(), &ended, 1) == 1);
+    return ended;
   }
 
   Fd control_;
