@@ -10,6 +10,7 @@
 
 #include "linux/bpf_program.h"
 #include "linux/duplicate.h"
+#include "linux/inode.h"
 #include "linux/listen_socket.h"
 
 namespace graced {

@@ -12,17 +12,11 @@
 #include "linux/spawn.h"
 #include "means.h"
 #include "options/options.h"
+#include "passed_socket.h"
 
 namespace graced {
 
 class RestoredListeners;
-
-struct PassedSocket {
-  std::shared_ptr<Listener> listener;
-  std::string name;                 // in LISTEN_FDNAMES
-  std::optional<std::size_t> spec;  // which --listen it came from; none: graced was started with it
-  bool switched = false;            // this generation's own: the next one gets another on the same address
-};
 
 // An address that was open already and is to have other options from the switch on.
 struct ChangedSocket {

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "linux/listen_socket.h"
-#include "plan.h"
 
 namespace graced {
 

@@ -9,10 +9,9 @@
 #include "core/store_name.h"
 #include "linux/fd_store.h"
 #include "linux/listener.h"
+#include "passed_socket.h"
 
 namespace graced {
-
-struct PassedSocket;
 
 // What an earlier graced has left, for the first generation of this one.
 class RestoredListeners {

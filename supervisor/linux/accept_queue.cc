@@ -4,9 +4,11 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <system_error>
+
+#include "linux/inode.h"
+#include "linux/socket_option.h"
 
 namespace graced {
 namespace {
@@ -14,9 +16,7 @@ namespace {
 constexpr unsigned syn_received = 1U << 3;  // TCP_SYN_RECV
 
 bool is_unix(int fd) {
-  int domain = 0;
-  socklen_t size = sizeof domain;
-  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+  return socket_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX;
 }
 
 std::optional<unsigned> tcp_queue(int fd) {
@@ -30,10 +30,8 @@ std::optional<unsigned> tcp_queue(int fd) {
 
 std::optional<unsigned> accept_queue(int listening_fd, SocketList& list) {
   if (!is_unix(listening_fd)) return tcp_queue(listening_fd);
-  struct stat s {};
-  if (::fstat(listening_fd, &s) < 0) return std::nullopt;
   try {
-    return list.unix_queue(s.st_ino);
+    return list.unix_queue(inode_of(listening_fd));
   } catch (const std::system_error&) { return std::nullopt; }
 }
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cstddef>
@@ -13,6 +12,7 @@
 
 #include "linux/adopted_names.h"
 #include "linux/listen_socket.h"
+#include "linux/socket_option.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -21,12 +21,6 @@
 namespace graced {
 
 namespace {
-
-int option_of(int fd, int level, int name) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  return ::getsockopt(fd, level, name, &value, &size) == 0 ? value : 0;
-}
 
 std::string unix_key(const SocketAddress& address) {
   constexpr std::size_t header = offsetof(sockaddr_un, sun_path);
@@ -43,16 +37,16 @@ std::string unix_key(const SocketAddress& address) {
 }  // namespace
 
 std::string group_key(int fd, const SocketAddress& address) {
-  if (option_of(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM) return "";
+  if (socket_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM) return "";
   const sa_family_t family = address.storage.ss_family;
   if (family == AF_UNIX) return unix_key(address);
-  const int protocol = option_of(fd, SOL_SOCKET, SO_PROTOCOL);
+  const int protocol = socket_option(fd, SOL_SOCKET, SO_PROTOCOL);
   if ((family != AF_INET && family != AF_INET6) || (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP))
     return "";
 
   std::string key = address_text(address, AddressKind::tcp);
-  if (family == AF_INET6 && option_of(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0) key += " ipv6-only";
-  if (const int interface = option_of(fd, SOL_SOCKET, SO_BINDTOIFINDEX); interface != 0) {
+  if (family == AF_INET6 && socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1) key += " ipv6-only";
+  if (const int interface = socket_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX); interface > 0) {
     key += fmt::format(" interface {}", interface);
   }
   return key;
@@ -62,11 +56,6 @@ std::string group_key(int fd) {
   SocketAddress address;
   if (::getsockname(fd, address.get(), &address.length) != 0) return "";
   return group_key(fd, address);
-}
-
-ino_t inode_of(int fd) {
-  struct stat s {};
-  return ::fstat(fd, &s) == 0 ? s.st_ino : 0;
 }
 
 }  // namespace graced

@@ -43,6 +43,4 @@ struct AdoptedSocket {
 std::string group_key(int fd);
 std::string group_key(int fd, const SocketAddress& address);  // that it is about to be bound to
 
-ino_t inode_of(int fd);  // 0: no descriptor
-
 }  // namespace graced

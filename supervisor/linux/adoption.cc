@@ -17,9 +17,11 @@
 #include <utility>
 
 #include "core/printable.h"
+#include "linux/inode.h"
 #include "linux/listen_error.h"
 #include "linux/plain_tcp.h"
 #include "linux/process.h"
+#include "linux/socket_option.h"
 
 namespace graced {
 
@@ -27,12 +29,6 @@ namespace {
 
 constexpr int most_at_once = 64;         // requests; others want to be heard too
 constexpr std::size_t most_listed = 64;  // of what passed through
-
-int option_of(int fd, int name) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
-}
 
 bool set_option(int fd, int name, int value) {
   return ::setsockopt(fd, SOL_SOCKET, name, &value, sizeof value) == 0;
@@ -130,7 +126,7 @@ Adoption::Verdict Adoption::on_bind(const AdoptionRequest& request) {
     return std::nullopt;
   }
   if (!notifications_.still_asked(request.id)) return 0;
-  if (option_of(socket.get(), SO_DOMAIN) != where->storage.ss_family) return std::nullopt;
+  if (socket_option(socket.get(), SOL_SOCKET, SO_DOMAIN) != where->storage.ss_family) return std::nullopt;
 
   const AddressKind kind = kind_of(socket.get());
   switch (kind) {
@@ -156,8 +152,8 @@ Adoption::Verdict Adoption::bind_tcp(const AdoptionRequest& request, const Socke
   if (const Predeclared* ours = predeclared(key)) return take_predeclared(request, *ours, socket);
   note_near_miss(where);
 
-  const bool had_group = option_of(socket.get(), SO_REUSEPORT) == 1;
-  const bool reuses = option_of(socket.get(), SO_REUSEADDR) == 1;
+  const bool had_group = socket_option(socket.get(), SOL_SOCKET, SO_REUSEPORT) == 1;
+  const bool reuses = socket_option(socket.get(), SOL_SOCKET, SO_REUSEADDR) == 1;
   const auto in_the_way = [&](const AdoptedSocket& s) { return s.key == key && (s.listening || !reuses); };
   if (!had_group && std::ranges::any_of(sockets_, in_the_way)) {
     // The group is our doing: without it, the worker's second socket would not get the address.
@@ -227,7 +223,7 @@ Adoption::Verdict Adoption::on_listen(const AdoptionRequest& request) {
   if (adopted == sockets_.end()) {
     const bool ours = std::ranges::any_of(predeclared_, [&](const auto& p) { return inode_of(p.fd) == inode; });
     const AddressKind kind = kind_of(socket.get());
-    const int type = option_of(socket.get(), SO_TYPE);
+    const int type = socket_option(socket.get(), SOL_SOCKET, SO_TYPE);
     SocketAddress local;
     if (!ours && (type == SOCK_STREAM || type == SOCK_SEQPACKET) &&
         ::getsockname(socket.get(), local.get(), &local.length) == 0) {

@@ -16,6 +16,7 @@
 
 #include "core/printable.h"
 #include "linux/adoption.h"
+#include "linux/inode.h"
 #include "linux/worker_view.h"
 
 namespace graced {

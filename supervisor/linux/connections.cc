@@ -22,9 +22,11 @@
 
 #include "linux/accept_queue.h"
 #include "linux/end_reading.h"
+#include "linux/inode.h"
 #include "linux/open_sockets.h"
 #include "linux/socket_list.h"
 #include "linux/socket_name.h"
+#include "linux/socket_option.h"
 #include "linux/sys_error.h"
 #include "linux/tcp_activity.h"
 
@@ -47,12 +49,6 @@ constexpr unsigned few = 500;  // sockets
 // How long a connection of which it cannot be told whether it is idle has to be quiet.
 Duration patience_if_unsure(Duration at_least) {
   return std::max<Duration>(at_least < infinity / 30 ? at_least * 30 : infinity, 30s);
-}
-
-int number_option(int fd, int option) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
 }
 
 unsigned queue_by_poll(int fd) {
@@ -156,15 +152,14 @@ ConnectionWatch::State::State(pid_t top, const std::vector<Socket>& sockets,
                               const std::optional<std::string>& cgroup_directory, bool handshakes_move)
     : worker(top) {
   for (const Socket& s : sockets) {
-    if (number_option(s.fd, SO_ACCEPTCONN) != 1) continue;  // a datagram socket has no connections
-    struct stat status {};
-    if (::fstat(s.fd, &status) < 0) continue;
-    listening.push_back({s.fd, status.st_ino, socket_name(s.fd)});
+    if (socket_option(s.fd, SOL_SOCKET, SO_ACCEPTCONN) != 1) continue;  // a datagram socket has no connections
+    listening.push_back({s.fd, inode_of(s.fd), socket_name(s.fd)});
     const Listening& l = listening.back();
     if (l.is_unix()) continue;
     places.ports.insert(l.name.endpoint.port);
     places.families.insert(l.name.family);
-    places.protocols.insert({IPPROTO_TCP, number_option(s.fd, SO_PROTOCOL)});  // MPTCP falls back to TCP
+    places.protocols.insert(
+        {IPPROTO_TCP, socket_option(s.fd, SOL_SOCKET, SO_PROTOCOL)});  // MPTCP falls back to TCP
     quick_acks = quick_acks && acknowledges_at_once(s.fd);
   }
   try {
@@ -240,7 +235,7 @@ void ConnectionWatch::State::count_by_asking(Connections& c, bool tcp, bool unix
   SocketTaker taker;
   for (const auto& [inode, place] : open) {
     const Fd fd = taker.take(inode, place);
-    if (!fd || number_option(fd.get(), SO_ACCEPTCONN) != 0) continue;
+    if (!fd || socket_option(fd.get(), SOL_SOCKET, SO_ACCEPTCONN) != 0) continue;
     const SocketName name = socket_name(fd.get());
     if (!is_ours(name)) continue;
     if (name.family == AF_UNIX) {

@@ -18,15 +18,10 @@
 #include "core/printable.h"
 #include "linux/listen_error.h"
 #include "linux/port_holder.h"
+#include "linux/socket_option.h"
 
 namespace graced {
 namespace {
-
-int integer_option(int fd, int level, int name) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  return ::getsockopt(fd, level, name, &value, &size) < 0 ? -1 : value;
-}
 
 // Sets options of one socket; a failure names the option as the user wrote it.
 struct OptionSetter {
@@ -161,7 +156,7 @@ bool takes_connections(AddressKind kind) {
 }
 
 bool is_listening(int fd) {
-  return integer_option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
+  return socket_option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
 }
 
 Fd make_socket(int family, const ListenSpec& spec) {
@@ -187,7 +182,7 @@ void set_options(int fd, const ListenOptions& options, const std::string& addres
   }
   if (options.mark) socket.set("mark", SOL_SOCKET, SO_MARK, &*options.mark, sizeof *options.mark);
   if (options.transparent) {
-    const bool v6 = integer_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
+    const bool v6 = socket_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
     socket.set("transparent", v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT,
                *options.transparent);
   }
@@ -199,8 +194,8 @@ void set_options(int fd, const ListenOptions& options, const std::string& addres
 }
 
 ListenOptions options_set(int fd) {
-  const auto is_set = [&](int level, int name) { return integer_option(fd, level, name) > 0; };
-  const int family = integer_option(fd, SOL_SOCKET, SO_DOMAIN);
+  const auto is_set = [&](int level, int name) { return socket_option(fd, level, name) > 0; };
+  const int family = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
   ListenOptions options;
   if (is_set(SOL_SOCKET, SO_KEEPALIVE)) options.keep_alive = true;
   if (is_set(SOL_SOCKET, SO_MARK)) options.mark = 1;
@@ -208,7 +203,7 @@ ListenOptions options_set(int fd) {
   if (family == AF_INET6 ? is_set(IPPROTO_IPV6, IPV6_TRANSPARENT) : is_set(IPPROTO_IP, IP_TRANSPARENT)) {
     options.transparent = true;
   }
-  if (integer_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM) return options;
+  if (socket_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM) return options;
   if (is_set(IPPROTO_TCP, TCP_NODELAY)) options.no_delay = true;
   if (is_set(IPPROTO_TCP, TCP_DEFER_ACCEPT)) options.defer_accept = 1s;
   if (is_set(IPPROTO_TCP, TCP_FASTOPEN)) options.fast_open = 1;
@@ -267,7 +262,7 @@ Fd open_ip_socket_again(int other, const ListenSpec& spec) {
   const OptionSetter socket{fd.get(), spec.address()};
   // The same address is the same choice: "8080" may be one socket for both families.
   const bool v6 = where.storage.ss_family == AF_INET6;
-  if (v6) socket.set("ipv6-only", IPPROTO_IPV6, IPV6_V6ONLY, integer_option(other, IPPROTO_IPV6, IPV6_V6ONLY));
+  if (v6) socket.set("ipv6-only", IPPROTO_IPV6, IPV6_V6ONLY, socket_option(other, IPPROTO_IPV6, IPV6_V6ONLY));
   socket.set("shared address", SOL_SOCKET, SO_REUSEPORT, 1);
   bind_and_listen(fd.get(), where, spec);
   return fd;
@@ -282,14 +277,14 @@ void stop_listening(int fd) {
 }
 
 AddressKind socket_kind(int fd, const std::string& address) {
-  const int family = integer_option(fd, SOL_SOCKET, SO_DOMAIN);
+  const int family = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
   if (family < 0) {
     const int code = errno;
     if (code == ENOTSOCK)
       throw ListenError(code, fmt::format("{}: descriptor {} is not a socket", address, fd));
     throw listen_error(code, address);
   }
-  const int type = integer_option(fd, SOL_SOCKET, SO_TYPE);
+  const int type = socket_option(fd, SOL_SOCKET, SO_TYPE);
   if (family == AF_INET || family == AF_INET6) {
     if (type == SOCK_STREAM) return AddressKind::tcp;
     if (type == SOCK_DGRAM) return AddressKind::udp;

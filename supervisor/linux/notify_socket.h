@@ -31,7 +31,7 @@ class NotifySocket {
   int fd() const { return socket_.get(); }
   const std::string& path() const { return path_; }
 
-  // Until there is a message, or for so long.
+  // Until there is a message, or for so long. False: there is none.
   bool wait(Duration limit) const;
 
   // The next message, nullopt if there is none. Descriptors sent along are closed, which is also

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "linux/socket_option.h"
+
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
@@ -72,12 +74,6 @@ void copy_option(int from, int to, const Option& option) {
   ::setsockopt(to, option.level, option.name, wanted.bytes.data(), wanted.size);
 }
 
-int integer_option(int fd, int name) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
-}
-
 std::uint64_t network_of(int fd) {
   std::uint64_t cookie = 0;
   socklen_t size = sizeof cookie;
@@ -87,11 +83,11 @@ std::uint64_t network_of(int fd) {
 }  // namespace
 
 bool is_mptcp(int fd) {
-  return integer_option(fd, SO_PROTOCOL) == IPPROTO_MPTCP;
+  return socket_option(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_MPTCP;
 }
 
 Fd plain_tcp_like(int mptcp) {
-  Fd plain(::socket(integer_option(mptcp, SO_DOMAIN), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+  Fd plain(::socket(socket_option(mptcp, SOL_SOCKET, SO_DOMAIN), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!plain) return plain;
   if (network_of(mptcp) != network_of(plain.get())) {
     errno = EXDEV;

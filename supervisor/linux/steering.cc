@@ -1,23 +1,16 @@
 // See steering.h. net/core/sock_reuseport.c of the kernel is the other half of this file.
 #include "linux/steering.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cassert>
 
+#include "linux/inode.h"
 #include "linux/sys_error.h"
 
 namespace graced {
 namespace {
 
 constexpr unsigned array_size = most_choices;  // 8 kB of kernel memory
-
-ino_t inode_of(int fd) {
-  struct stat s {};
-  if (::fstat(fd, &s) < 0) throw sys_error("fstat of listening socket {}", fd);
-  return s.st_ino;
-}
 
 }  // namespace
 

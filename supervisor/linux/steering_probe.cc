@@ -3,12 +3,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <array>
 #include <string>
 #include <string_view>
 
+#include "linux/inode.h"
 #include "linux/steering.h"
 #include "linux/sys_error.h"
 
@@ -35,19 +35,13 @@ class Trial {
     if (!client) return true;
     if (!readable(old_)) return false;
     group_.direct_to(std::array{next_.get()});
-    const ino_t inode = inode_of(old_);
+    const ino_t inode = inode_of(old_.get());
     old_.reset();  // and by the time this returns the queue has gone wherever it goes
     group_.left(inode);
     return accept_from(next_);
   }
 
  private:
-  static ino_t inode_of(const Fd& fd) {
-    struct stat s {};
-    ::fstat(fd.get(), &s);
-    return s.st_ino;
-  }
-
   Fd listen() {
     Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const int on = 1;
@@ -57,7 +51,7 @@ class Trial {
         ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&where_), &length) < 0) {
       throw sys_error("two sockets on one loopback port");
     }
-    group_.joined(fd.get(), inode_of(fd));
+    group_.joined(fd.get(), inode_of(fd.get()));
     return fd;
   }
 

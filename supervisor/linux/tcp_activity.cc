@@ -16,6 +16,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "linux/socket_option.h"
+
 namespace graced {
 namespace {
 
@@ -66,13 +68,11 @@ TcpActivity activity_of(const TcpCounts& counts, const tcp_info& info, bool quic
 TcpActivity activity_of(int fd, bool quick_acks) {
   tcp_info info{};
   socklen_t size = sizeof info;
-  int protocol = 0;
-  socklen_t protocol_size = sizeof protocol;
   int unread = 0;
   int unacknowledged = 0;
   // What is unread is asked last: nothing that came before goes unseen.
   // Of an MPTCP connection TCP_INFO tells of one part only.
-  if (::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &protocol_size) < 0 || protocol != IPPROTO_TCP ||
+  if (socket_option(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP ||
       ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 || ::ioctl(fd, SIOCOUTQ, &unacknowledged) < 0 ||
       ::ioctl(fd, SIOCINQ, &unread) < 0) {
     return {Activity::busy, Duration::zero()};
@@ -93,9 +93,7 @@ TcpActivity Hindsight::judge(TcpActivity now) {
 }
 
 bool acknowledges_at_once(int listening_fd) {
-  int at_once = 0;
-  socklen_t size = sizeof at_once;
-  return ::getsockopt(listening_fd, IPPROTO_TCP, TCP_QUICKACK, &at_once, &size) == 0 && at_once != 0;
+  return socket_option(listening_fd, IPPROTO_TCP, TCP_QUICKACK) > 0;
 }
 
 }  // namespace graced

@@ -1,16 +1,14 @@
 """What is measured. Each measure sees all supervisors in turn, so that a slow minute of the machine
 hits them all, and gives medians with the raw numbers behind them."""
 
-import json
-import signal
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from load import Load
 from supervisors import Failed, Programs, Running, cold_start
 
 RATE = 2000  # requests a second behind reloads
@@ -95,28 +93,10 @@ def reload(bench: Bench) -> list[Row]:
     ]
 
 
-class Load:
-    """graced-load in the background, until it is asked what it saw."""
-
-    def __init__(self, running: Running, *more: str):
-        command = [running.programs.load, "--rate", RATE, "--time", "300", "--expect", "pid ", "--follow", *more]
-        self.process = subprocess.Popen(
-            [*map(str, command), running.target], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self.process.stdout.readline()  # somebody answered: it runs
-
-    def result(self) -> dict:
-        self.process.send_signal(signal.SIGTERM)
-        output, _ = self.process.communicate()
-        return json.loads(output.splitlines()[-1])
-
-    def __enter__(self) -> "Load":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+def under_load(running: Running, *mode: str) -> Load:
+    load = Load(running.programs.load, running.target, "--rate", str(RATE), "--time", "300", "--follow", *mode)
+    load.await_answer()
+    return load
 
 
 def back_to_back(bench: Bench) -> list[Row]:
@@ -133,7 +113,7 @@ def back_to_back(bench: Bench) -> list[Row]:
                 running = bench.running(stack, "tiny")
 
                 def once(name: str) -> float:
-                    with Load(running[name], *mode) as load:
+                    with under_load(running[name], *mode) as load:
                         done = running[name].probe("back-to-back", bench.busy_seconds, until)
                         seen = load.result()
                     failed[name].append(seen["failed"])
@@ -237,7 +217,7 @@ def growth(bench: Bench) -> list[Row]:
     kinds: dict[str, list] = {}
     with ExitStack() as stack:
         for name, r in bench.running(stack, "tiny").items():
-            with Load(r) as load:
+            with under_load(r) as load:
                 r.probe("reload", first)
                 r.settle()
                 before = Size.of(r.pid)

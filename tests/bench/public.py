@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
@@ -17,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from load import Load
 from measures import SHAPES, Bench, Size, scale, switches
 from peers import PEERS, Peer
 from supervisors import PATIENCE, Failed, Programs
@@ -38,27 +38,9 @@ class Conditions:
         self.boots = [0, 1] if self.quick else [0, 1, 5]
 
 
-class Load:
-    def __init__(self, peer: Peer, conditions: Conditions, *more: str, paced: bool = True):
-        pace = ["--rate", str(conditions.rate)] if paced else []
-        self.process = subprocess.Popen(
-            [str(conditions.programs.load), *pace, "--time", "600", "--timeout", "5s", "--expect", "pid ",
-             *more, peer.target], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-    def result(self) -> dict:
-        self.process.send_signal(signal.SIGTERM)
-        lines = self.process.communicate(timeout=30)[0].splitlines()
-        if not lines:
-            raise Failed(f"graced-load ended with status {self.process.returncode}")
-        return json.loads(lines[-1])
-
-    def __enter__(self) -> "Load":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+def load_on(peer: Peer, conditions: Conditions, *more: str, paced: bool = True) -> Load:
+    pace = ["--rate", str(conditions.rate)] if paced else []
+    return Load(conditions.programs.load, peer.target, *pace, "--time", "600", "--timeout", "5s", *more)
 
 
 def keep_reloading(peer: Peer, conditions: Conditions, seconds: float, reloading: bool = True) -> int:
@@ -73,7 +55,7 @@ def keep_reloading(peer: Peer, conditions: Conditions, seconds: float, reloading
 
 def loaded(peer: Peer, conditions: Conditions, reloading: bool, *more: str) -> dict:
     """Load for a while, with reloads or without."""
-    with Load(peer, conditions, *more) as load:
+    with load_on(peer, conditions, *more) as load:
         asked = keep_reloading(peer, conditions, conditions.seconds, reloading)
         seen = load.result()
     if reloading:
@@ -122,7 +104,7 @@ def slow_boot(name: str, conditions: Conditions, seconds: int) -> dict:
     with PEERS[name](conditions.programs) as peer:
         peer.settle()
         peer.boot(seconds * 1000)
-        with Load(peer, conditions) as load:
+        with load_on(peer, conditions) as load:
             time.sleep(0.5)
             peer.reload()
             time.sleep(seconds + 1.5)
@@ -174,7 +156,7 @@ def killed(name: str, conditions: Conditions) -> dict:
     """The supervisor, by SIGKILL, with nobody to start it again."""
     with PEERS[name](conditions.programs) as peer:
         peer.settle()
-        with Load(peer, conditions) as load:
+        with load_on(peer, conditions) as load:
             time.sleep(0.5)
             worker = peer.ask()
             peer.kill()
@@ -194,7 +176,7 @@ def bad_reload(name: str, conditions: Conditions, how: str) -> dict:
     with PEERS[name](conditions.programs, **({"GRACED_READY_TIMEOUT": "2s"} if how == "hang" else {})) as peer:
         peer.settle()
         peer.spoil(how)
-        with Load(peer, conditions) as load:
+        with load_on(peer, conditions) as load:
             time.sleep(0.3)
             begun, told, status, words = time.monotonic(), None, None, ""
             try:
@@ -231,7 +213,7 @@ def by_wrk(peer: Peer, conditions: Conditions, kept: bool) -> dict:
 
 
 def by_ours(peer: Peer, conditions: Conditions, kept: bool) -> dict:
-    with Load(peer, conditions, "--clients", "8", *(["--keep-alive"] if kept else []), paced=False) as load:
+    with load_on(peer, conditions, "--clients", "8", *(["--keep-alive"] if kept else []), paced=False) as load:
         asked = keep_reloading(peer, conditions, WRK_SECONDS)
         seen = load.result()
     return {"reloads": asked, "requests": seen["requests"], "failed": seen["failed"], "p50_ms": seen["latency_ms"]["p50"],

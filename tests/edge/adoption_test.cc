@@ -16,6 +16,7 @@
 
 #include "adoption_story.h"
 #include "in_child.h"
+#include "linux/inode.h"
 #include "linux/seccomp_notifications.h"
 #include "own_network.h"
 #include "temp_directory.h"

@@ -49,9 +49,9 @@ class LineServer {
   void finish() const { tell('f'); }          // answers every "work"
   void stop_accepting() const { tell('s'); }  // but keeps the sockets
   void accept_again() const { tell('a'); }
-  void hand_to_child() const { tell('h'); }  // a child has the connections then, and this process none
-  void leave_all() const { tell('l'); }      // closes what it has accepted
-  void keep_ended() const { tell('k'); }     // does not close a connection by itself from now on
+  void hand_to_child() const { tell('h'); }     // a child has the connections then, and this process none
+  void leave_all() const { tell('l'); }         // closes what it has accepted
+  void keep_ended() const { tell('k'); }        // does not close a connection by itself from now on
   unsigned ended() const { return tell('e'); }  // that it has kept
 
  private:
