@@ -2,9 +2,9 @@
 same, without a connection lost."""
 import os, signal, socket
 import own_network
-from harness import Case, HERE, PATIENCE, alive, ask, descriptors, main, wait_until
+from harness import Case, HERE, PATIENCE, alive, ask, descriptors, for_everybody, main, wait_until
 
-BINDER = os.path.join(HERE, "binder.py")
+BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 
 
 def ask_for_once(address):

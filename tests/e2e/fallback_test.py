@@ -2,9 +2,9 @@
 asked for by name."""
 import ctypes, errno, os, socket, struct, unittest
 import own_network
-from harness import Case, HERE, PATIENCE, ask, main, wait_until
+from harness import Case, HERE, PATIENCE, ask, for_everybody, main, wait_until
 
-BINDER = os.path.join(HERE, "binder.py")
+BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 NOBODY = 65534
 PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 38, 24
 SYS_seccomp, SET_MODE_FILTER, NEW_LISTENER = 317, 1, 8

@@ -1,10 +1,29 @@
 """Runs the graced binary from outside. The test plays the service manager: it holds the notify
 socket, so it hears READY=1, RELOADING=1 and STATUS= as systemd would, and waits for those words."""
-import json, os, re, select, shutil, signal as signals, socket, subprocess, sys, tempfile, time, unittest
+import atexit, functools, json, os, re, select, shutil, signal as signals, socket, subprocess, sys, tempfile, time, unittest
 
-GRACED = os.environ["GRACED_BINARY"]
+
+@functools.cache
+def directory_of_everybody():
+    directory = tempfile.mkdtemp(prefix="graced-test-programs-")
+    atexit.register(shutil.rmtree, directory, True)
+    os.chmod(directory, 0o755)
+    return directory
+
+
+def for_everybody(program):
+    """Itself, or a copy: the tree may be in root's own directory, and tests become somebody else."""
+    above = os.path.dirname(os.path.abspath(program))
+    while os.stat(above).st_mode & 0o001:
+        if above == "/":
+            return program
+        above = os.path.dirname(above)
+    return shutil.copy(program, directory_of_everybody())
+
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-WORKER = os.path.join(HERE, "worker.py")
+GRACED = for_everybody(os.environ["GRACED_BINARY"])
+WORKER = for_everybody(os.path.join(HERE, "worker.py"))
 PATIENCE = 60  # seconds; how long a word may take on a slow, crowded machine
 
 
@@ -190,10 +209,13 @@ class Case(unittest.TestCase):
         return os.path.join(self.directory, name)
 
     def write(self, name, text, mode=0o644):
-        with open(self.path(name), "w") as f:
+        """Whole, or not there yet: somebody may be waiting for it."""
+        path = self.path(name)
+        with open(path + ".new", "w") as f:
             f.write(text)
-        os.chmod(self.path(name), mode)
-        return self.path(name)
+            os.fchmod(f.fileno(), mode)
+        os.replace(path + ".new", path)
+        return path
 
     def graced(self, *arguments, **more):
         g = Graced(self.directory, *arguments, **more)

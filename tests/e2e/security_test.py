@@ -1,6 +1,6 @@
 """What packaging/SECURITY.md says that nobody can do: each "cannot" there that needs a whole graced is tried
 here, by a worker or a stranger of another user."""
-import os, shutil, signal, socket, stat, subprocess, unittest
+import os, signal, socket, stat, subprocess, unittest
 
 from harness import GRACED, PATIENCE, WORKER, Case, main
 
@@ -18,9 +18,6 @@ class Security(Case):
     def setUp(self):
         super().setUp()
         os.chmod(self.directory, 0o755)  # a stranger may look
-        # Where this tree is, another user may have no way to.
-        self.program = shutil.copy(GRACED, self.path("graced"))
-        self.worker = shutil.copy(WORKER, self.path("worker.py"))
 
     def stranger(self, program, *arguments, **more):
         """Python, as another user; its stdout."""
@@ -37,7 +34,7 @@ class Security(Case):
         self.assertEqual(said, "refused\n" * len(attempts))
 
     def as_stranger(self, g, *words):
-        return subprocess.run([self.program, *words, "--control", g.control], preexec_fn=as_nobody, capture_output=True, text=True,
+        return subprocess.run([GRACED, *words, "--control", g.control], preexec_fn=as_nobody, capture_output=True, text=True,
                               timeout=PATIENCE, cwd="/")
 
     # ---- the control socket -----------------------------------------------------------------------
@@ -55,7 +52,7 @@ class Security(Case):
         out = self.path("out")
         self.write("out", "", 0o666)
         script = self.write("app", '#!/bin/sh\n"%s" stop --control "$1" >%s 2>&1\necho "status $?" >>%s\nexec "%s" ready serve\n'
-                            % (self.program, out, out, self.worker), 0o755)
+                            % (GRACED, out, out, WORKER), 0o755)
         g = self.graced("--user", str(NOBODY), command=(script, self.path("t.control")))
         with open(out) as f:
             said = f.read()
@@ -135,7 +132,7 @@ class Security(Case):
                             '        os.execve(%r, ["liar", %r], dict(os.environ, GRACED_GENERATION="2", GRACED_WORKER="0"))\n'
                             '    os._exit(0)\n'
                             'os.execv(%r, ["worker", *open(%r).read().split()])\n'
-                            % (NOBODY, NOBODY, liar, self.path("said"), self.worker, self.path("habits")), 0o755)
+                            % (NOBODY, NOBODY, liar, self.path("said"), WORKER, self.path("habits")), 0o755)
         g = self.graced("--ready-timeout", "1s", command=(script,))
         self.become("sleep=1000")
         r = g.reload()
@@ -178,7 +175,7 @@ class Security(Case):
                             '      [int(status[k], 16) for k in ("CapPrm", "CapEff", "CapAmb")], os.environ["HOME"],\n'
                             '      sorted(k for k in os.environ if k.startswith(("GRACED_", "WATCHDOG", "MAINPID"))),\n'
                             '      os.environ["NOTIFY_SOCKET"], file=open(%r, "w"))\n'
-                            'os.execv(%r, ["worker", "ready", "serve"])\n' % (out, self.worker), 0o755)
+                            'os.execv(%r, ["worker", "ready", "serve"])\n' % (out, WORKER), 0o755)
         g = self.graced("--user", str(NOBODY), command=(script,), env={"WATCHDOG_USEC": "60000000", "MAINPID": "1"})
         with open(out) as f:
             said = f.read()
@@ -207,7 +204,7 @@ class Security(Case):
                             'except OSError as e:\n    said = e.strerror\n'
                             'print(said, file=open(%r, "w"))\n'
                             'os = __import__("os")\nos.execv(%r, ["worker", "ready", "serve"])\n'
-                            % (self.path("roots/app.sock"), out, self.worker), 0o755)
+                            % (self.path("roots/app.sock"), out, WORKER), 0o755)
         g = self.graced("--user", str(NOBODY), "--adopt", "on", "--ready", "notify", options=(), command=(script,))
         with open(out) as f:
             self.assertEqual(f.read(), "Permission denied\n")

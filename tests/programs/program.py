@@ -5,7 +5,7 @@ import json, os, shutil, signal, socket, statistics, subprocess, sys, unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 import own_network
-from harness import Case, alive, main, wait_until
+from harness import Case, alive, for_everybody, main, wait_until
 
 SERVERS = os.path.join(HERE, "servers")
 BUILT = os.environ["GRACED_PROGRAMS"]
@@ -36,7 +36,7 @@ def built(name):
     path = os.path.join(BUILT, name)
     if not os.path.exists(path):
         raise unittest.SkipTest("%s could not be built here" % name)
-    return path
+    return for_everybody(path) if os.path.isfile(path) else path
 
 
 def parent(pid):
