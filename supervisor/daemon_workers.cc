@@ -96,7 +96,8 @@ void Daemon::perform(const Spawn& a) {
     worker.watch_listening = a.watch_listening;
     if (pipe) worker.output = stderr_.watch(std::move(pipe->read_end));
     if (plan.handoff.switched)
-      handoff_.started(a.worker, a.generation, worker.pid, std::move(process.notifications));
+      handoff_.started(a.worker, a.generation, worker.pid, std::move(process.notifications),
+                        plan.handoff.adoption.wait_killable);
     if (a.watch_listening) look_soon(worker.started + 5ms);
     control_->worker_changed(a.generation.value, a.slot, worker.pid,
                              std::string(to_text(WorkerState::starting)));

@@ -48,7 +48,8 @@ void Handoff::restore(std::vector<Fd> sockets) {
   }
 }
 
-void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications) {
+void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications,
+                      bool wait_killable) {
   Charge& charge = charges_.emplace_back();
   charge.worker = worker;
   charge.generation = generation;
@@ -71,7 +72,7 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
   }
   charge.changed = monotonic_now();
   charge.adoption =
-      std::make_unique<Adoption>(std::move(notifications), generation.value, names_, std::move(predeclared));
+      std::make_unique<Adoption>(std::move(notifications), wait_killable, generation.value, names_, std::move(predeclared));
   charge.heard = loop_.on_fd_or_hangup(charge.adoption->fd(), Turn::notify, [this, worker](bool hung_up) {
     hung_up ? stop_listening_to(worker) : answer(worker);
   });

@@ -48,8 +48,8 @@ class Handoff {
   // is no listening socket is closed.
   void restore(std::vector<Fd> sockets);
 
-  // `notifications` from its spawn; none: it is not adopted.
-  void started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications);
+  // `notifications` from its spawn; none: it is not adopted. `wait_killable`: see AdoptionMeans.
+  void started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications, bool wait_killable);
 
   // New connections go to this generation from now on.
   void switch_to(GenerationId generation);

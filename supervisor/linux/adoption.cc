@@ -70,9 +70,10 @@ bool is_connected(int fd) {
 
 }  // namespace
 
-Adoption::Adoption(Fd notifications, std::uint64_t generation, AdoptedNames& names,
+Adoption::Adoption(Fd notifications, bool wait_killable, std::uint64_t generation, AdoptedNames& names,
                    std::vector<Predeclared> predeclared)
     : notifications_(std::move(notifications)),
+      wait_killable_(wait_killable),
       generation_(generation),
       names_(names),
       worker_(names.new_worker()),
@@ -85,15 +86,20 @@ void Adoption::answer() {
     const auto asked = notifications_.next();
     if (!asked) return;
     const AdoptionRequest request = request_of(*asked);
-    bound_ = 0;
+    this_bind_ = {};
     Verdict verdict;
     try {
       verdict = verdict_on(request);
     } catch (const std::exception& error) { note(error.what()); }
-    if (!verdict) {
-      notifications_.pass(request.id);
-    } else if (!notifications_.answer(request.id, *verdict) && bound_ != 0) {
-      unanswered_ = bound_;
+    const bool answered =
+        verdict ? notifications_.answer(request.id, *verdict) : notifications_.pass(request.id);
+    // Without wait_killable even an answer that the kernel has taken can be lost: a wait that was just
+    // interrupted does not look for it.
+    const bool heard = answered && wait_killable_;
+    if (this_bind_.socket != 0 && !heard) {
+      last_bind_ = this_bind_;
+    } else if (answered && last_bind_.thread == request.thread) {
+      last_bind_ = {};
     }
   }
 }
@@ -119,6 +125,7 @@ Adoption::Verdict Adoption::on_bind(const AdoptionRequest& request) {
     return std::nullopt;
   }
   if (port_of(*where) == 0 && !is_named(*where)) return std::nullopt;
+  this_bind_ = {request.thread, 0, *where};
 
   Fd socket = copy_descriptor(request.thread, request.fd);
   if (!socket) {
@@ -148,7 +155,7 @@ Adoption::Verdict Adoption::on_bind(const AdoptionRequest& request) {
 Adoption::Verdict Adoption::bind_tcp(const AdoptionRequest& request, const SocketAddress& where, Fd socket) {
   const std::string key = group_key(socket.get(), where);
   if (key.empty()) return std::nullopt;  // another protocol
-  if (port_of_bound(socket.get()) != 0) { return bind_again(inode_of(socket.get())); }
+  if (port_of_bound(socket.get()) != 0) return bind_again(inode_of(socket.get()));
   if (const Predeclared* ours = predeclared(key)) return take_predeclared(request, *ours, socket);
   note_near_miss(where);
 
@@ -183,9 +190,10 @@ Adoption::Verdict Adoption::bind_tcp(const AdoptionRequest& request, const Socke
 
 // Of a bound socket: done already where the worker was interrupted before it heard so.
 Adoption::Verdict Adoption::bind_again(ino_t inode) {
-  if (unanswered_ != inode) return std::nullopt;
-  bound_ = std::exchange(unanswered_, 0);
-  return 0;
+  this_bind_.socket = inode;
+  if (this_bind_ == last_bind_) return 0;
+  this_bind_ = {};
+  return std::nullopt;
 }
 
 // The socket that is the worker's from now on; the same if it could not be replaced.
@@ -271,7 +279,7 @@ Adoption::Verdict Adoption::take_predeclared(const AdoptionRequest& request, con
   ::fcntl(ours.fd, F_SETFL, ::fcntl(socket.get(), F_GETFL));
   if (const int failed = replace(request, ours.fd); failed != 0) return failed;
   const ino_t inode = inode_of(ours.fd);
-  bound_ = inode;
+  this_bind_.socket = inode;
   if (find(inode) != sockets_.end()) return 0;
   add(request, ours.key, bound_address(ours.fd, kind_of(ours.fd)), inode).predeclared = true;
   return 0;
@@ -293,7 +301,7 @@ AdoptedSocket& Adoption::add(const AdoptionRequest& request, const std::string& 
   added.inode = inode;
   added.name = std::move(name);
   added.holder = {request.thread, request.fd};
-  bound_ = inode;
+  this_bind_.socket = inode;
   ++changes_;
   return added;
 }

@@ -27,8 +27,9 @@ class Adoption {
     int fd;
   };
 
-  // `notifications` comes from Spawned. `names` is one for all generations and outlives them.
-  Adoption(Fd notifications, std::uint64_t generation, AdoptedNames& names,
+  // `notifications` comes from Spawned, `wait_killable` is what it was spawned with. `names` is one for all
+  // generations and outlives them.
+  Adoption(Fd notifications, bool wait_killable, std::uint64_t generation, AdoptedNames& names,
            std::vector<Predeclared> predeclared = {});
   Adoption(const Adoption&) = delete;
   Adoption& operator=(const Adoption&) = delete;
@@ -91,14 +92,23 @@ class Adoption {
   void note_refused(const AdoptionRequest& request, int code);
 
   SeccompNotifications notifications_;
+  bool wait_killable_;
   std::uint64_t generation_;
   AdoptedNames& names_;
   std::uint64_t worker_;
   std::vector<Predeclared> predeclared_;
   std::vector<AdoptedSocket> sockets_;
   std::size_t look_again_at_ = 64;  // sockets: then those that were closed are forgotten
-  ino_t bound_ = 0;                 // by the request that is being answered
-  ino_t unanswered_ = 0;            // bound, but the worker was interrupted: it will ask again
+  struct Bind {
+    pid_t thread = 0;
+    ino_t socket = 0;  // 0: nothing was bound
+    SocketAddress where{};
+    bool operator==(const Bind& other) const {
+      return thread == other.thread && socket == other.socket && where.same_as(other.where);
+    }
+  };
+  Bind this_bind_;  // by the request that is being answered
+  Bind last_bind_;  // of which its thread may not have heard
   std::vector<std::string> passed_through_;
   std::vector<std::string> notes_;  // not taken yet
   std::set<std::string> noted_;     // ever

@@ -188,7 +188,7 @@ Adoption::Verdict Adoption::share(const AdoptionRequest& request, const std::sha
   if (!socket || inode_of(socket.get()) != name->socket) return EADDRINUSE;
   // Its file status flags are those of all who have it, so they stay.
   if (const int failed = replace(request, socket.get()); failed != 0) return failed;
-  bound_ = name->socket;
+  this_bind_.socket = name->socket;
   if (find(name->socket) == sockets_.end()) {
     add(request, "unix " + name->text, "unix " + printable(name->text), name->socket, name);
   }

@@ -60,8 +60,8 @@ bool SeccompNotifications::answer(std::uint64_t id, int code) {
   return send(id, code, 0);
 }
 
-void SeccompNotifications::pass(std::uint64_t id) {
-  send(id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+bool SeccompNotifications::pass(std::uint64_t id) {
+  return send(id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 
 int SeccompNotifications::replace(std::uint64_t id, int ours, int number, bool close_on_exec) {

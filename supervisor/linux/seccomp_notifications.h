@@ -24,8 +24,8 @@ class SeccompNotifications {
 
   // The call returns 0, or -1 with this errno. False if nobody waits for it any more.
   bool answer(std::uint64_t id, int code);
-  // The kernel does what was asked.
-  void pass(std::uint64_t id);
+  // The kernel does what was asked. False likewise.
+  bool pass(std::uint64_t id);
 
   // Puts a copy of our descriptor in place of descriptor `number` of who asked. 0 or an errno.
   int replace(std::uint64_t id, int ours, int number, bool close_on_exec);

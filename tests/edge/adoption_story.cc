@@ -75,7 +75,8 @@ AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, cons
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   Fd listener(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), std::stoi(number), 0)));
   REQUIRE(listener);
-  adoption_ = std::make_unique<Adoption>(std::move(listener), generation, names, std::move(traits.predeclared));
+  adoption_ = std::make_unique<Adoption>(std::move(listener), traits.wait_killable, generation, names,
+                                         std::move(traits.predeclared));
   go();
 }
 
@@ -91,7 +92,8 @@ AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, Laun
   auto& spawned = std::get<Spawned>(result);
   pid_ = spawned.pid;
   REQUIRE(spawned.notifications);
-  adoption_ = std::make_unique<Adoption>(std::move(spawned.notifications), generation, names);
+  adoption_ = std::make_unique<Adoption>(std::move(spawned.notifications), launch.adoption->wait_killable,
+                                         generation, names);
 }
 
 void AdoptedWorker::open_pipes(Fd& its_in, Fd& its_out) {

@@ -548,6 +548,26 @@ TEST_CASE("a signal does not interrupt a bind that graced is busy with") {
   CHECK(interrupted.hears() == "handled");
 }
 
+TEST_CASE("a bind whose answer a signal may have kept away is done when it is asked for again") {
+  const OwnNetwork network;
+  AdoptedNames names;
+  const Where where = v4(free_port());
+  AdoptedWorker worker(names, 1,
+                       [where](const WorkerSide& test) {
+                         const int s = tcp_socket(where);
+                         test.say(outcome(bind_to(s, where)));
+                         test.say(outcome(bind_to(s, where)));
+                         test.say(outcome(::listen(s, 4)));
+                         test.say(outcome(bind_to(s, where)));
+                       },
+                       {.wait_killable = false});
+  CHECK(worker.hears() == "ok");
+  CHECK(worker.hears() == "ok");
+  CHECK(worker.hears() == "ok");
+  CHECK(worker.hears() == "EINVAL");
+  CHECK(worker.adoption().sockets().size() == 1);
+}
+
 TEST_CASE("a bind that signals interrupt again and again succeeds all the same, with SA_RESTART") {
   const OwnNetwork network;
   AdoptedNames names;
