@@ -95,8 +95,6 @@ class Server {
         std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(next_due_ - Clock::now())).count());
   }
 
-  // ---- accepting ----
-
   void watch_listeners(bool yes) {
     if (std::exchange(accepting_, yes) == yes) return;
     for (const child::Listener& l : listeners_) control(yes ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, l.fd(), EPOLLIN);
@@ -121,8 +119,6 @@ class Server {
     return true;
   }
 
-  // ---- leaving ----
-
   void drain() {
     draining_ = true;
     drain_began_ = now_;
@@ -143,8 +139,6 @@ class Server {
     for (auto& [fd, c] : connections_) all.push_back(&c);
     return all;
   }
-
-  // ---- one connection ----
 
   // Answers, writes and reads until the connection has to wait for its client or for the clock.
   // It may be gone afterwards.
@@ -224,8 +218,6 @@ class Server {
       }
     }
   }
-
-  // ---- answering ----
 
   // Answers the next request of `in`, or puts the answer off. False: none is complete.
   bool answer_next(Connection& c) {

@@ -1,6 +1,5 @@
 // How workers leave: told at once or only when they are idle, late, one too many, hammered, or because
 // graced stops. When they leave, and what else follows, is in supervisor.cc.
-
 #include <algorithm>
 #include <utility>
 
@@ -72,8 +71,6 @@ void Supervisor::on(const HammerAsked&, Instant now) {
     if (w.leaves()) kill(w, now);
   }
 }
-
-// ---- the end ---------------------------------------------------------------------------------
 
 void Supervisor::on(const StopAsked& e, Instant now) {
   if (stopping_) {

@@ -19,8 +19,6 @@ struct Exit {
 // One thing a line, so that all of it is on a page.
 // clang-format off
 
-// ---- events ------------------------------------------------------------------------------------
-
 // What a reload needs besides a process is there: options read, addresses bound, --check passed.
 struct Prepared { GenerationId generation; Policy policy; };
 struct PreparationFailed { GenerationId generation; std::string why; int exit_status = 1; };  // of graced, if it is the first
@@ -39,8 +37,6 @@ struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerStopping,
                            WorkerAsksTime, WorkerIdle, WorkerGone, ReloadAsked, StopAsked, HammerAsked, TimePassed>;
-
-// ---- actions -----------------------------------------------------------------------------------
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
 struct Prepare { GenerationId generation; };

@@ -81,8 +81,6 @@ void Walk::run(int steps) {
   comes_to_its_end();
 }
 
-// ---- faults ------------------------------------------------------------------------------------
-
 void Walk::step() {
   const auto anybody = [](const Witness::Process&) { return true; };
   const auto starting = [](const Witness::Process& p) { return p.works() && !p.is_ready; };
@@ -129,8 +127,6 @@ void Walk::time_passes() {
   if (one_in(6)) now_ += any<Duration>({1ns, 20ms, 1s, 2min});
   tell(TimePassed{});
 }
-
-// ---- no more faults ----------------------------------------------------------------------------
 
 bool Walk::helps_on() {
   if (const auto generation = witness_.unprepared()) {

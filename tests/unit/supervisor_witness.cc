@@ -72,8 +72,6 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   look_at_the_untouched(status);
 }
 
-// ---- events ------------------------------------------------------------------------------------
-
 void Witness::happened(const Event& event) {
   const auto find = [&](WorkerId id) {
     const auto it = processes_.find(id);
@@ -154,8 +152,6 @@ void Witness::lost(const Process& process, int status) {
   unexpected_exits_.push_back(now_);
   std::erase_if(unexpected_exits_, [&](Instant t) { return after(t, policy.start_limit_window) <= now_; });
 }
-
-// ---- actions -----------------------------------------------------------------------------------
 
 void Witness::done(const Action& action) {
   promise(!finished_, "Finished was not the last action");
@@ -327,8 +323,6 @@ void Witness::on(const Finished& a) {
   finished_ = true;
   ++tally_.finished;
 }
-
-// ---- afterwards --------------------------------------------------------------------------------
 
 void Witness::look_at_end(bool was_stopping) {
   if (stopping_) {

@@ -37,8 +37,6 @@
 
 namespace graced::child {
 
-// ---- sockets -----------------------------------------------------------------------------------
-
 enum class Kind {
   stream,     // tcp, unix: listening
   datagram,   // udp, unix-dgram: bound
@@ -115,8 +113,6 @@ std::optional<Listener> take_inherited(std::string_view name, std::optional<Kind
 // also if sockets were passed but none fits: binding would fail or, worse, split the traffic.
 Listener listen(std::string_view name, std::string_view address);
 
-// ---- words to the supervisor -------------------------------------------------------------------
-
 // All of these return true once the supervisor's socket has taken the message, and false otherwise,
 // with errno: 0 if there is nobody to tell (no NOTIFY_SOCKET), else what went wrong. A worker need
 // not care. They wait at most 5 s for a supervisor that does not read.
@@ -136,8 +132,6 @@ bool barrier(std::chrono::milliseconds limit) noexcept;
 
 // Any other assignments of sd_notify(3), separated by newlines: "WATCHDOG=1".
 bool notify(std::string_view assignments) noexcept;
-
-// ---- hearing that it is time to leave ----------------------------------------------------------
 
 // Turns SIGTERM, or whatever signals are given, into something that can be waited for: a descriptor
 // that becomes readable with the first of them and stays so. For poll, select and epoll in any
@@ -177,8 +171,6 @@ class DrainToken {
   int fd_ = -1;
   std::vector<std::pair<int, struct sigaction>> former_;
 };
-
-// ---- leaving without dropping anything ---------------------------------------------------------
 
 enum class Outcome { idle, limit_passed };
 
@@ -244,8 +236,6 @@ class InFlight {
   bool closed_ = false;
   int idle_fd_;
 };
-
-// ---- who am I ----------------------------------------------------------------------------------
 
 std::uint64_t generation() noexcept;  // GRACED_GENERATION, from 1; 0: not a worker of graced
 unsigned worker_number() noexcept;    // GRACED_WORKER, 0…N-1 among its generation; 0 without graced

@@ -1,0 +1,175 @@
+// What workers do by themselves: get ready, or not in time, ask for more time, go, and come again.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+
+#include "core/supervisor.h"
+
+namespace graced {
+
+void Supervisor::spawn(GenerationId generation, unsigned slot, Instant now) {
+  const Policy& policy = policy_of(generation);
+  const WorkerId id{++last_worker_};
+  const Duration limit = policy.ready == ReadyRule::after ? policy.ready_after : policy.ready_timeout;
+  workers_.push_back(
+      {.id = id, .generation = generation, .slot = slot, .since = now, .deadline = after(now, limit)});
+
+  const bool watch_listening =
+      policy.ready == ReadyRule::listen || (policy.ready == ReadyRule::automatic && !must_say_ready(policy));
+  actions_.push_back(Spawn{id, generation, slot, watch_listening});
+}
+
+void Supervisor::on(const WorkerReady& e, Instant now) {
+  Worker* w = find(e.worker);
+  if (!w) return;
+  w->said_ready = true;
+  if (serves(*w)) serving_says_ready_ = true;
+
+  switch (policy_of(w->generation).ready) {
+    case ReadyRule::automatic:
+    case ReadyRule::notify:
+      become_ready(*w, now);
+      break;
+    case ReadyRule::listen:
+    case ReadyRule::after:
+      break;
+  }
+}
+
+void Supervisor::on(const WorkerListening& e, Instant now) {
+  Worker* w = find(e.worker);
+  if (!w) return;
+  const Policy& policy = policy_of(w->generation);
+
+  switch (policy.ready) {
+    case ReadyRule::automatic:
+      if (!must_say_ready(policy)) become_ready(*w, now);
+      break;
+    case ReadyRule::listen:
+      become_ready(*w, now);
+      break;
+    case ReadyRule::notify:
+    case ReadyRule::after:
+      break;
+  }
+}
+
+void Supervisor::become_ready(Worker& worker, Instant now) {
+  if (worker.state != WorkerState::starting) return;
+  worker.state = WorkerState::ready;
+  worker.since = now;
+  worker.deadline = no_deadline;
+
+  if (!on_trial(worker)) return;
+  const auto ready = std::ranges::count_if(
+      workers_, [&](const Worker& w) { return on_trial(w) && w.state == WorkerState::ready; });
+  if (static_cast<unsigned>(ready) == rollout_->policy->workers) promote(now);
+}
+
+// It leaves by itself, so nobody needs to tell it; its replacement need not wait until it is gone.
+void Supervisor::on(const WorkerStopping& e, Instant now) {
+  Worker* w = find(e.worker);
+  if (!w || !serves(*w) || w->state != WorkerState::ready || stopping_) return;
+  if (policy_.restart != RestartRule::always) return;  // how it ends decides
+  const Worker leaving = *w;
+  w->state = WorkerState::draining;
+  w->since = now;
+  w->deadline = after(now, policy_.drain_timeout);
+  lost_unexpectedly(leaving, {"said STOPPING=1", 0}, now);
+}
+
+void Supervisor::on(const WorkerAsksTime& e, Instant now) {
+  Worker* w = find(e.worker);
+  if (!w || w->deadline == no_deadline) return;
+  if (w->state == WorkerState::starting && policy_of(w->generation).ready == ReadyRule::after) return;
+  w->deadline = std::max(w->deadline, after(now, e.from_now));
+}
+
+void Supervisor::on(const WorkerGone& e, Instant now) {
+  const auto w = std::ranges::find(workers_, e.worker, &Worker::id);
+  if (w == workers_.end()) return;
+  const Worker gone = *w;
+  workers_.erase(w);
+
+  if (!gone.works()) return;
+  if (on_trial(gone)) {
+    const unsigned strength = rollout_->policy->workers;
+    abandon(strength == 1 ? e.exit.how : fmt::format("worker {} of {}: {}", gone.slot, strength, e.exit.how),
+            now);
+  } else {
+    lost_unexpectedly(gone, e.exit, now);
+  }
+}
+
+void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now) {
+  if (stopping_) return;
+  last_exit_ = exit;
+  switch (policy_.restart) {
+    case RestartRule::always:
+      break;
+    case RestartRule::on_failure:
+      if (exit.status == 0) return;
+      break;
+    case RestartRule::never:
+      return;
+  }
+
+  unexpected_exits_.push_back(now);
+  // A window of no length holds not even the exit that was just put in.
+  while (!unexpected_exits_.empty() && after(unexpected_exits_.front(), policy_.start_limit_window) <= now) {
+    unexpected_exits_.pop_front();
+  }
+  // A candidate on trial, or about to be, may be the cure: give up only if it fails as well.
+  if (unexpected_exits_.size() > policy_.start_limit && !rollout_ && !queued_) {
+    begin_stop(1,
+               fmt::format("{} unexpected exits within {}, giving up; the last worker {}",
+                           unexpected_exits_.size(), to_text(policy_.start_limit_window), exit.how),
+               now);
+    return;
+  }
+
+  auto [delay, first] = restart_delays_.try_emplace(worker.slot, policy_.restart_delay);
+  const bool served = worker.state == WorkerState::ready && now - worker.since >= policy_.restart_delay_reset;
+  if (served) delay->second = policy_.restart_delay;
+  respawns_.push_back({worker.slot, after(now, delay->second)});
+  // Twice as long next time; an infinite delay has no double.
+  const Duration limit = std::max(policy_.restart_delay_limit, policy_.restart_delay);
+  delay->second = delay->second > limit / 2 ? limit : delay->second * 2;
+}
+
+void Supervisor::deadline_passed(WorkerId id, Instant now) {
+  Worker* w = find(id);
+  if (!w || w->deadline > now) return;  // the deadline before it changed everything
+
+  switch (w->state) {
+    case WorkerState::starting: {
+      const Policy& policy = policy_of(w->generation);
+      if (policy.ready == ReadyRule::after) {
+        become_ready(*w, now);
+        break;
+      }
+      const std::string why = fmt::format("not ready within {}", to_text(policy.ready_timeout));
+      if (on_trial(*w)) {
+        abandon(why, now);
+      } else {
+        const Worker late = *w;
+        leave(*w, policy.drain_timeout, now);
+        lost_unexpectedly(late, {"was " + why, 1}, now);
+      }
+      break;
+    }
+    case WorkerState::retiring:
+      leave(*w, w->grace, now);
+      break;
+    case WorkerState::draining:
+      kill(*w, now);
+      break;
+    case WorkerState::ready:
+    case WorkerState::killed:
+      assert(!"has no deadline");
+      break;
+  }
+}
+
+}  // namespace graced
