@@ -31,7 +31,7 @@ Duration from_microseconds(std::uint64_t us) {
 
 constexpr std::uint64_t no_memory = UINT64_MAX;  // not known
 
-// ---- one type, its signature, and both ways ----------------------------------------------------
+// One type, its signature, and both ways.
 
 template <class T>
 constexpr const char* signature_of = nullptr;

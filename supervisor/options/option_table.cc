@@ -8,8 +8,10 @@
 #include <stdexcept>
 #include <vector>
 
+#include "options/choice_values.h"
 #include "options/env_file.h"
 #include "options/option_values.h"
+#include "options/resource_limit.h"
 #include "options/shell_words.h"
 
 namespace graced {

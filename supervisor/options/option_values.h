@@ -27,22 +27,6 @@ int read_signal(std::string_view text);
 std::string signal_name(int number);
 
 unsigned read_workers(std::string_view text);
-void read_ready(std::string_view text, Policy& policy);
-std::string ready_text(const Policy& policy);
 void read_start_limit(std::string_view text, Policy& policy);
-ResourceLimit read_resource_limit(std::string_view text);
-
-AdoptChoice read_adopt(std::string_view text);
-DrainChoice read_drain(std::string_view text);
-RestartRule read_restart(std::string_view text);
-LogFormat read_log_format(std::string_view text);
-LogLevel read_log_level(std::string_view text);
-bool read_watch_stderr(std::string_view text);
-
-std::string to_text(AdoptChoice choice);
-std::string to_text(DrainChoice choice);
-std::string to_text(RestartRule rule);
-std::string to_text(LogFormat format);
-std::string to_text(LogLevel level);
 
 }  // namespace graced
