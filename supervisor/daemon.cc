@@ -1,4 +1,5 @@
-// Events in, actions out; see daemon.h. What is done to processes is in daemon_workers.cc.
+// Its life, and what it hears; see daemon.h. What follows for generations is in daemon_generations.cc, for
+// processes in daemon_workers.cc, and what others are told in daemon_tells.cc.
 #include "daemon.h"
 
 #include <fcntl.h>
@@ -6,22 +7,16 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 
-#include <algorithm>
 #include <thread>
 
 #include "linux/control_places.h"
-#include "linux/footprint.h"
 #include "linux/sys_error.h"
-#include "linux/unit_state.h"
 #include "options/environment.h"
 #include "options/option_values.h"
 
 namespace graced {
 
 namespace {
-
-// Of the names in the manager's store, see FdStore.
-constexpr std::string_view adopted_family = "graced.adopted.";
 
 ListenVariables listen_variables(const std::vector<std::string>& environment) {
   return {find_variable(environment, "LISTEN_PID"), find_variable(environment, "LISTEN_FDS"),
@@ -42,16 +37,6 @@ Fd open_dev_null() {
 
 std::string control_path(const RunOptions& options) {
   return options.control ? *options.control : default_control_path(options.name, control_places());
-}
-
-// What a reload cannot change, because others find this instance by it.
-void refuse_changes(const RunOptions& first, const RunOptions& now) {
-  const auto refuse = [](const char* option) {
-    throw UsageError(fmt::format("'{}' cannot change in a reload: stop graced and start it again", option));
-  };
-  if (now.name != first.name) refuse("name");
-  if (now.control != first.control) refuse("control");
-  if (now.pid_file != first.pid_file) refuse("pid-file");
 }
 
 // How long the first workers have the machine to themselves: until one has its say, and then for its first
@@ -86,16 +71,16 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
       dev_null_(open_dev_null()),
       core_(first_options_.policy),
       handoff_(loop_, {.idle = [this](WorkerId w) { happens(WorkerIdle{w}); },
-                       .changed =
-                           [this](WorkerId w) {
-                             if (WorkerProcess* process = find(w)) look_at(*process, monotonic_now());
-                           },
+                       .changed = [this](WorkerId w) { ready_.look_at(w); },
                        .note =
                            [this](WorkerId w, const std::string& note) {
-                             const WorkerProcess* process = find(w);
+                             const WorkerProcess* process = workers_.find(w);
                              log_.warning(process ? about(*process) : LogFields{}, "{}", note);
                            },
                        .held = [this] { store_adopted(); }}),
+      ready_(loop_, handoff_,
+             {.ready = [this](WorkerId w) { happens(WorkerReady{w}); },
+              .listening = [this](WorkerId w) { happens(WorkerListening{w}); }}),
       listener_watch_(loop_, [this](const Listener& listener, ListenerWatch::Outcome outcome,
                                     const std::string& why) { listener_shut(listener, outcome, why); }) {
   if (first_options_.notify_fd) notify_fd_ = NotifyFd(*first_options_.notify_fd);
@@ -136,8 +121,7 @@ void Daemon::attend() {
   notifications_.limit(10ms, 100);  // a flood must not keep the others from their turn
   deadline_ = loop_.timer([this] { happens(TimePassed{}); });
   deadline_.fire_at(core_.next_deadline());
-  look_ = loop_.timer([this] { look(); });
-  look_.fire_at(next_look_);
+  ready_.attend();
   stderr_.attend();
   watch_listeners();
   listen_to_signals();
@@ -184,8 +168,6 @@ void Daemon::keep_watchdog_quiet() {
   watchdog_.fire_at(after(monotonic_now(), *interval));
 }
 
-// ---- the control socket ----------------------------------------------------------------------
-
 void Daemon::reload(RequestId by) {
   const StderrWatch::Later later(stderr_);
   log_.info("reload asked at the control socket");
@@ -210,8 +192,6 @@ void Daemon::control_failed(std::exception_ptr what) noexcept {
   loop_.fail(std::move(what));
 }
 
-// ---- from event to action --------------------------------------------------------------------
-
 // An action that fails at once is an event of its own (post), never a call back into the core.
 void Daemon::happens(Event event) {
   inbox_.push_back(std::move(event));
@@ -233,202 +213,6 @@ void Daemon::happens(Event event) {
   handling_ = false;
   if (deadline_) deadline_.fire_at(core_.next_deadline());
 }
-
-void Daemon::perform(const Prepare& a) {
-  stranger_.clear();
-  failure_code_ = 0;
-  const auto serving = status_.serving;
-  try {
-    RunOptions options = first_options_;
-    // The command line and the environment stay as they were; only files can have changed.
-    if (serving && (options.config || !options.env_files.empty())) {
-      options = load_run_options(started_with_.words, started_with_.environment);
-      refuse_changes(first_options_, options);
-    }
-    const Plan* current = serving ? &plans_.at(*serving) : nullptr;
-    handoff_.forget_closed();
-    plans_.insert_or_assign(a.generation, make_plan(std::move(options), inherited_.sockets, current,
-                                                    inheritable_, means_, serving ? nullptr : &restored_));
-    watch_listeners();
-    const Plan& plan = plans_.at(a.generation);
-    prepare_handoff(a.generation, plan);
-    if (!serving) {
-      log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION, first_options_.name,
-                ::getpid(), instance_.control_path());
-      for (const auto& listener : restored_.taken()) log_.info("listens on {} again", listener->address());
-    }
-    if (serving && !plan.check.empty()) {
-      start_check(a.generation);
-    } else {
-      post(Prepared{a.generation, plan.options.policy});
-    }
-  } catch (const std::exception& e) {
-    if (const auto* known = dynamic_cast<const std::system_error*>(&e)) failure_code_ = known->code().value();
-    const bool usage = dynamic_cast<const UsageError*>(&e) != nullptr;
-    post(PreparationFailed{a.generation, e.what(), usage ? 2 : 1});
-  }
-}
-
-void Daemon::prepare_handoff(GenerationId generation, const Plan& plan) {
-  for (const std::string& note : plan.handoff.notes) {
-    if (told_notes_.insert(note).second) log_.warning("{}", note);
-  }
-  std::vector<Fd> restored;
-  for (StoredDescriptor& d : store_.take(adopted_family)) restored.push_back(std::move(d.fd));
-  if (!plan.handoff.adopt && !restored.empty()) store_.hold(adopted_family, {});
-  if (!plan.handoff.switched) return;
-  handoff_.steer_by(means_.steering());
-  if (plan.handoff.adopt) handoff_.restore(std::move(restored));
-  std::vector<std::shared_ptr<Listener>> own;
-  for (const PassedSocket& s : plan.sockets) {
-    if (s.switched) own.push_back(s.listener);
-  }
-  handoff_.opened(generation, std::move(own));
-}
-
-// Once they serve, as with the other sockets: before, those that an earlier graced had stay.
-void Daemon::store_adopted() {
-  if (status_.phase == Phase::stopping && !is_followed()) return;
-  std::map<std::string, int> descriptors;
-  // What new connections wait in until the next graced belongs to a --listen, if that is its address.
-  std::map<const Listener*, int> waiting;
-  const auto plan = plans_.find(status_.serving.value_or(GenerationId{}));
-  const bool stopping = status_.phase == Phase::stopping && plan != plans_.end();
-  for (const auto& [inode, fd] : handoff_.adopted_sockets()) {
-    const Listener* listener = nullptr;
-    for (const PassedSocket& s : stopping ? plan->second.sockets : std::vector<PassedSocket>{}) {
-      if (s.switched && group_key(s.listener->fd()) == group_key(fd)) listener = s.listener.get();
-    }
-    if (listener) {
-      waiting.emplace(listener, fd);
-    } else {
-      descriptors.emplace(fmt::format("{}{}", adopted_family, inode), fd);
-    }
-  }
-  store_.hold(adopted_family, descriptors);
-  if (!waiting.empty()) store_listeners(store_, plan->second.sockets, waiting);
-}
-
-void Daemon::keep_time_of_retired() {
-  if (!handoff_.any_retired()) return;
-  for (const WorkerStatus& w : core_.status().workers) {
-    if (w.state == WorkerState::retiring) handoff_.retirement_ends(w.worker, w.last_call, w.deadline);
-  }
-}
-
-void Daemon::perform(const Switch& a) {
-  handoff_.switch_to(a.to);
-  const Status& status = status_;
-  const Plan& plan = plans_.at(a.to);
-  log_.set_level(plan.options.log_level);
-  for (const ChangedSocket& s : plan.changed) {
-    try {
-      apply_options(*s.listener, s.options);
-    } catch (const std::exception& e) { log_.warning("{}", e.what()); }
-  }
-  // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
-  std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
-  watch_listeners();
-  store_listeners(store_, plan.sockets);
-  restored_.forget_taken();
-  limit_draining(plan.options);
-  candidate_last_words_.clear();
-  if (!status.last_reload) give_back_memory();  // the start is over
-  if (status.last_reload && status.last_reload->generation == a.to) {
-    control_->reload_finished(a.to.value, true, "");
-    log_.info({.generation = a.to.value}, "serves, the reload took {}",
-              to_rough_text(status.last_reload->took));
-  } else {
-    log_.info({.generation = a.to.value}, "serves");
-  }
-  notify_fd_.ready();
-  survivors_.drain(plan.options.drain_signal, plan.options.policy.drain_timeout);
-  if (serves_) stderr_.change_output(std::exchange(serves_, {}));
-}
-
-void Daemon::perform(const Abandon& a) {
-  if (check_ && check_->generation == a.generation) {
-    end_all_below(check_->pid);  // reaped like any orphan
-    stderr_.release(check_->output);
-    check_.reset();
-  }
-  std::string missing;  // what an adopted one was waited for
-  for (const WorkerProcess& w : workers_) {
-    if (w.generation != a.generation) continue;
-    if (w.output && candidate_last_words_.empty()) candidate_last_words_ = w.output->lines.last_lines();
-    if (w.watch_listening && missing.empty()) missing = handoff_.waits_for(w.id, monotonic_now());
-  }
-  if (const auto plan = plans_.find(a.generation); plan != plans_.end()) limit_draining(plan->second.options);
-  leave_cgroup_if_empty(a.generation);
-  plans_.erase(a.generation);
-  handoff_.drop(a.generation);
-  watch_listeners();
-
-  failure_ = {a.why, missing.empty() ? "" : ": " + missing};
-  if (!stranger_.empty()) failure_.details += " (" + stranger_ + ")";
-  const std::string why = a.why + failure_.details;
-  for (const std::string& line : candidate_last_words_) failure_.details += "\n" + line;
-  candidate_last_words_.clear();
-
-  const auto serving = status_.serving;
-  if (serving) {
-    control_->reload_finished(a.generation.value, false, in_full(a.why));
-    log_.error({.generation = a.generation.value}, "failed: {}; generation {} still serves", why,
-               serving->value);
-  } else {
-    log_.error({.generation = a.generation.value}, "could not start: {}", why);
-  }
-}
-
-void Daemon::perform(const Answer& a) {
-  control_->answer(a.to, a.ok, a.generation.value, a.ok ? a.why : in_full(a.why));
-}
-
-void Daemon::perform(const Finished& a) {
-  exit_status_ = a.exit_status;
-  if (a.exit_status != 0) ended_because_ = a.why;
-  if (a.exit_status == 0) {
-    log_.info("{}", a.why);
-  } else if (a.why != failure_.why) {  // a failed start was told already
-    log_.error("{}", a.why);
-  }
-  // Those of a start that failed may be all that serves.
-  if (a.exit_status == 0) survivors_.hammer();
-  leave_socket_files();
-  loop_.leave();
-}
-
-// Does the manager keep the sockets for a graced that it starts again when this one has ended? Asked once, at
-// the end.
-bool Daemon::is_followed() {
-  if (followed_) return *followed_;
-  followed_ = false;
-  if (!upstream_.anybody()) return false;
-  const auto state = unit_state(find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or(""));
-  // Who may not ask knows at least, from systemd 254 on, whether there is a store.
-  followed_ = state ? graced::is_followed(*state, exit_status_)
-                    : find_variable(started_with_.environment, "FDSTORE").has_value();
-  return *followed_;
-}
-
-// Where the manager keeps the sockets for a graced that is to follow, their files stay as well, or nobody
-// could connect meanwhile. Otherwise nothing stays.
-void Daemon::leave_socket_files() {
-  std::vector<std::shared_ptr<Listener>> with_file = restored_.taken();
-  for (const auto& [generation, plan] : plans_) {
-    for (const PassedSocket& s : plan.sockets) with_file.push_back(s.listener);
-  }
-  std::erase_if(with_file, [](const auto& listener) { return listener->file() == FileId{}; });
-  if (with_file.empty() || !is_followed()) return;
-  for (const auto& listener : with_file) listener->leave_file();
-}
-
-// A failure's details belong to its reason, wherever that is shown.
-std::string Daemon::in_full(const std::string& why) const {
-  return why == failure_.why ? why + failure_.details : why;
-}
-
-// ---- a worker that shuts a shared socket down ------------------------------------------------
 
 void Daemon::watch_listeners() {
   if (!deadline_) return;  // not before attend()

@@ -9,7 +9,6 @@
 
 #include <deque>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,10 +34,11 @@
 #include "means.h"
 #include "options/options.h"
 #include "plan.h"
+#include "ready_watch.h"
 #include "stderr_watch.h"
 #include "stored_listeners.h"
 #include "survivors.h"
-#include "worker_process.h"
+#include "workers.h"
 
 namespace graced {
 
@@ -87,18 +87,11 @@ class Daemon : private ControlHandler {
   void read_notifications();
   void heard(const Notification& said);
   void ignore_ready(pid_t sender);
-  WorkerProcess* speaker(const Notification& said);
   void reap();
-  void worker_gone(const siginfo_t& info);
+  void worker_gone(const WorkerProcess& worker, const siginfo_t& info);
   void check_ended(const siginfo_t& info);
   void watch_listeners();
   void listener_shut(const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why);
-  void look();  // at workers that are not ready yet
-  void look_at(WorkerProcess& worker, Instant now);
-  bool has_gone_on(const WorkerProcess& worker) const;
-  bool seen_listening(const WorkerProcess& worker, Instant now);
-  Duration must_be_seen_for(const WorkerProcess& worker) const;
-  void look_soon(Instant when);
 
   // actions out
   void perform(const Prepare&);
@@ -120,16 +113,12 @@ class Daemon : private ControlHandler {
   void start_check(GenerationId generation);
   Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
                    const StderrPipe* pipe);
-  void end_all_below(pid_t pid);
-  void hammer_leftovers(const WorkerProcess& worker);
   void add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan) const;
   void tell_of_workers();
   void tell_of_phase();
   void tell_upstream();
   void watch_upstream();
 
-  WorkerProcess* find(WorkerId id);
-  WorkerProcess* find_pid(pid_t pid);
   LogFields about(const WorkerProcess& worker) const;
   std::string in_full(const std::string& why) const;
 
@@ -165,10 +154,11 @@ class Daemon : private ControlHandler {
   unsigned killed_ = 0;        // by the event being handled
 
   std::map<GenerationId, Plan> plans_;  // of the serving generation and of the candidate
-  std::list<WorkerProcess> workers_;    // oldest first
+  Workers workers_;
   Means means_;
   std::optional<bool> followed_;  // by another graced; once that was asked
   Handoff handoff_;
+  ReadyWatch ready_;
   std::set<std::string> told_notes_;  // of what this machine does not offer
   ListenerWatch listener_watch_;
   std::optional<Check> check_;
@@ -189,8 +179,6 @@ class Daemon : private ControlHandler {
   std::vector<Source> signals_;
   Source deadline_;
   Source watchdog_;
-  Source look_;
-  Instant next_look_ = no_deadline;
 };
 
 }  // namespace graced

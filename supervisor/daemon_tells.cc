@@ -28,7 +28,7 @@ void Daemon::tell_of_workers() {
   for (const WorkerStatus& w : workers) {
     const WorkerStatus* told = find_in(told_workers_, w.worker);
     if (told && told->state == w.state) continue;
-    const WorkerProcess* process = find(w.worker);
+    const WorkerProcess* process = workers_.find(w.worker);
     if (!process) continue;  // not started yet
     control_->worker_changed(w.generation.value, w.slot, process->pid, std::string(to_text(w.state)));
     if (w.state == WorkerState::ready) {
@@ -117,7 +117,7 @@ InstanceReport Daemon::report() {
   }
   for (const Cgroups::Usage& u : cgroups_.usage()) r.generations.push_back({u.generation, u.memory, u.cpu});
   for (const WorkerStatus& w : status.workers) {
-    const WorkerProcess* process = find(w.worker);
+    const WorkerProcess* process = workers_.find(w.worker);
     if (!process) continue;
     WorkerReport& worker = r.workers.emplace_back();
     worker.generation = w.generation.value;

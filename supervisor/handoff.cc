@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <exception>
 #include <set>
 
@@ -23,16 +22,15 @@ constexpr Duration quiet_for = 20ms;
 
 }  // namespace
 
-Handoff::Handoff(Loop& loop, Ears ears) : loop_(loop), ears_(std::move(ears)) {}
-
-// ---- what there is -----------------------------------------------------------------------------
+Handoff::Handoff(Loop& loop, Ears ears)
+    : loop_(loop), ears_(std::move(ears)), retirements_(loop, {ears_.idle, ears_.note}) {}
 
 void Handoff::opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners) {
   // They may have been restored: see restore().
   if (!serving_) {
     for (const auto& l : listeners) detach_choice(l->fd());
   }
-  for (const auto& l : listeners) joined(group_key(l->fd()), l->fd(), inode_of(l->fd()));
+  for (const auto& l : listeners) groups_.join(group_key(l->fd()), l->fd(), inode_of(l->fd()));
   listeners_[generation] = std::move(listeners);
 }
 
@@ -43,7 +41,7 @@ void Handoff::restore(std::vector<Fd> sockets) {
     // A socket can be in one array of the kernel's only, and an earlier graced had put it into one.
     detach_choice(fd.get());
     const ino_t inode = inode_of(fd.get());
-    joined(key, fd.get(), inode);
+    groups_.join(key, fd.get(), inode);
     restored_.emplace(inode, std::move(fd));
   }
 }
@@ -71,8 +69,8 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
     }
   }
   charge.changed = monotonic_now();
-  charge.adoption =
-      std::make_unique<Adoption>(std::move(notifications), wait_killable, generation.value, names_, std::move(predeclared));
+  charge.adoption = std::make_unique<Adoption>(std::move(notifications), wait_killable, generation.value,
+                                               names_, std::move(predeclared));
   charge.heard = loop_.on_fd_or_hangup(charge.adoption->fd(), Turn::notify, [this, worker](bool hung_up) {
     hung_up ? stop_listening_to(worker) : answer(worker);
   });
@@ -100,7 +98,7 @@ void Handoff::took_note_of(Charge& charge) {
   charge.changed = monotonic_now();
   std::set<std::string> keys;
   for (const AdoptedSocket& s : charge.adoption->sockets()) {
-    if (s.listening && s.steerable() && joined(s.key, s.fd.get(), s.inode)) keys.insert(s.key);
+    if (s.listening && s.steerable() && groups_.join(s.key, s.fd.get(), s.inode)) keys.insert(s.key);
   }
   if (charge.generation != serving_ || charge.leaves) return;
   for (const std::string& key : keys) {
@@ -114,14 +112,7 @@ void Handoff::took_note_of(Charge& charge) {
   tell_what_is_held();
 }
 
-bool Handoff::joined(const std::string& key, int fd, ino_t inode) {
-  if (key.empty() || joined_.contains(inode)) return false;
-  const Fd& kept = joined_.emplace(inode, Joined{key, duplicate(fd)}).first->second.fd;
-  groups_.try_emplace(key, means_).first->second.joined(kept.get(), inode);
-  return true;
-}
-
-// Those in joined_ that nobody here holds any more were closed.
+// Those in groups_ that nobody here holds any more were closed.
 void Handoff::take_leave_of_closed() {
   std::set<ino_t> held;
   for (const auto& [inode, fd] : restored_) held.insert(inode);
@@ -132,19 +123,7 @@ void Handoff::take_leave_of_closed() {
   for (const auto& [generation, listeners] : listeners_) {
     for (const auto& l : listeners) held.insert(inode_of(l->fd()));
   }
-  for (auto j = joined_.begin(); j != joined_.end();) {
-    auto& [inode, socket] = *j;
-    if (held.contains(inode)) {
-      ++j;
-      continue;
-    }
-    socket.fd.reset();
-    groups_.at(socket.key).left(inode);
-    j = joined_.erase(j);
-  }
-  std::erase_if(groups_, [&](const auto& g) {
-    return std::ranges::none_of(joined_, [&](const auto& j) { return j.second.key == g.first; });
-  });
+  groups_.keep_only(held);
 }
 
 void Handoff::forget_closed(Charge& charge) {
@@ -158,14 +137,10 @@ void Handoff::forget_closed() {
   for (Charge& c : charges_) forget_closed(c);
 }
 
-// ---- who gets new connections ------------------------------------------------------------------
-
 void Handoff::switch_to(GenerationId generation) {
   serving_ = generation;
   for (const std::string& complaint : names_.promote(generation.value)) ears_.note({}, complaint);
-  std::set<std::string> keys;
-  for (const auto& [inode, socket] : joined_) keys.insert(socket.key);
-  for (const std::string& key : keys) direct(key);
+  for (const std::string& key : groups_.keys()) direct(key);
   drop_orphans();
   // Where nobody is left who has them, what waits in their queues is handed over now.
   std::vector<GenerationId> others;
@@ -193,14 +168,10 @@ void Handoff::direct(const std::string& key) {
     }
   }
   if (chosen.empty()) return;
-  std::vector<int> fds;
-  for (const ino_t inode : chosen) fds.push_back(joined_.at(inode).fd.get());
   try {
-    groups_.at(key).direct_to(fds);
+    groups_.direct(key, chosen);
   } catch (const std::exception& e) { ears_.note({}, fmt::format("{}: {}", key, e.what())); }
 }
-
-// ---- leaving -----------------------------------------------------------------------------------
 
 void Handoff::retire(WorkerId worker, Duration close_when_idle, const std::optional<std::string>& cgroup,
                      bool queue_for_next_graced) {
@@ -226,24 +197,20 @@ void Handoff::retire(WorkerId worker, Duration close_when_idle, const std::optio
   // No generation follows: graced stops. What is not directed elsewhere must be kept away.
   if (charge->generation == serving_) {
     for (const std::string& key : keys) {
-      if (!(queue_for_next_graced ? park(key) : groups_.at(key).refuse())) return ears_.idle(worker);
+      if (!(queue_for_next_graced ? park(key) : groups_.refuse(key))) return ears_.idle(worker);
     }
   }
-  charge->retirement.emplace(charge->pid, listening, cgroup, queues_migrate_, close_when_idle, monotonic_now());
-  look_soon();
+  retirements_.begin(worker, charge->pid, listening, cgroup, queues_migrate_, close_when_idle);
 }
 
 // On a socket that nobody accepts from until the next graced does.
 bool Handoff::park(const std::string& key) {
-  if (std::ranges::any_of(restored_, [&](const auto& r) { return joined_.at(r.first).key == key; }))
-    return true;
-  const auto like = std::ranges::find(joined_, key, [](const auto& j) { return j.second.key; });
+  if (std::ranges::any_of(restored_, [&](const auto& r) { return groups_.has(key, r.first); })) return true;
   try {
-    Fd parking = open_ip_socket_again(like->second.fd.get(), ListenSpec{});
+    Fd parking = open_ip_socket_again(groups_.any_of(key), ListenSpec{});
     const ino_t inode = inode_of(parking.get());
-    joined(key, parking.get(), inode);
-    const std::array chosen{joined_.at(inode).fd.get()};
-    groups_.at(key).direct_to(chosen);
+    groups_.join(key, parking.get(), inode);
+    groups_.direct(key, {inode});
     restored_.emplace(inode, std::move(parking));
   } catch (const std::exception& e) {
     ears_.note({}, e.what());
@@ -253,48 +220,11 @@ bool Handoff::park(const std::string& key) {
   return true;
 }
 
-void Handoff::retirement_ends(WorkerId worker, Instant last_call, Instant end) {
-  Charge* charge = find(worker);
-  if (!charge || !charge->retirement) return;
-  charge->retirement->ends(last_call, end);
-  look_soon();
-}
-
 void Handoff::told_to_leave(WorkerId worker) {
   Charge* charge = find(worker);
   if (!charge) return;
   charge->leaves = true;
-  charge->retirement.reset();
-}
-
-void Handoff::look() {
-  const Instant now = monotonic_now();
-  std::vector<WorkerId> due;
-  for (const Charge& c : charges_) {
-    if (c.retirement && c.retirement->next_look() <= now) due.push_back(c.worker);
-  }
-  for (const WorkerId worker : due) {
-    Charge* charge = find(worker);
-    if (!charge || !charge->retirement) continue;
-    try {
-      if (!charge->retirement->look(now)) continue;
-    } catch (const std::exception& e) {
-      ears_.note(worker, fmt::format("cannot be watched, so it is told to leave at once: {}", e.what()));
-    }
-    charge->retirement.reset();
-    ears_.idle(worker);
-  }
-  look_soon();
-}
-
-void Handoff::look_soon() {
-  Instant next = no_deadline;
-  for (const Charge& c : charges_) {
-    if (c.retirement) next = std::min(next, c.retirement->next_look());
-  }
-  if (next == no_deadline && !timer_) return;
-  if (!timer_) timer_ = loop_.timer([this] { look(); });
-  timer_.fire_at(next);
+  retirements_.stop(worker);
 }
 
 void Handoff::gone(WorkerId worker, bool another_follows) {
@@ -302,7 +232,7 @@ void Handoff::gone(WorkerId worker, bool another_follows) {
   if (charge == charges_.end()) return;
   const GenerationId generation = charge->generation;
   charge->heard = Source();
-  charge->retirement.reset();
+  retirements_.stop(worker);
   if (another_follows && charge->adoption && generation == serving_) {
     charge->orphan = true;
     drop_orphans();
@@ -361,8 +291,6 @@ void Handoff::drop(GenerationId generation) {
   listeners_.erase(generation);
   take_leave_of_closed();
 }
-
-// ---- what is asked -----------------------------------------------------------------------------
 
 std::string Handoff::waits_for(WorkerId worker, Instant now) {
   Charge* charge = find(worker);
@@ -424,15 +352,6 @@ std::vector<Handoff::Address> Handoff::adopted_addresses(GenerationId generation
     for (const std::string& address : c.adoption->passed_through()) add(address, {address, How::not_at_all});
   }
   return found;
-}
-
-const Retirement* Handoff::retirement(WorkerId worker) const {
-  const Charge* charge = find(worker);
-  return charge && charge->retirement ? &*charge->retirement : nullptr;
-}
-
-bool Handoff::any_retired() const {
-  return std::ranges::any_of(charges_, [](const Charge& c) { return c.retirement.has_value(); });
 }
 
 bool Handoff::adopted(WorkerId worker) const {

@@ -19,8 +19,8 @@
 #include "linux/fd.h"
 #include "linux/listener.h"
 #include "linux/loop.h"
-#include "linux/steering.h"
-#include "retirement.h"
+#include "linux/steering_groups.h"
+#include "retirements.h"
 
 namespace graced {
 
@@ -37,7 +37,7 @@ class Handoff {
 
   // Before it is first needed.
   void steer_by(const SteeringProbe& probe) {
-    means_ = probe.means;
+    groups_.steer_by(probe.means);
     queues_migrate_ = probe.migrates;
   }
 
@@ -62,7 +62,9 @@ class Handoff {
               bool queue_for_next_graced);
 
   // When its connections are closed and until when it is waited for them, see Retirement::ends().
-  void retirement_ends(WorkerId worker, Instant last_call, Instant end);
+  void retirement_ends(WorkerId worker, Instant last_call, Instant end) {
+    retirements_.ends(worker, last_call, end);
+  }
 
   // Its connections are waited for no longer.
   void told_to_leave(WorkerId worker);
@@ -94,8 +96,9 @@ class Handoff {
   // TCP, of the serving generation, or else restored: what must outlive graced. Borrowed, by inode.
   std::map<ino_t, int> adopted_sockets() const;
 
-  const Retirement* retirement(WorkerId worker) const;  // null: it is not retiring
-  bool any_retired() const;
+  // null: it is not retiring
+  const Retirement* retirement(WorkerId worker) const { return retirements_.find(worker); }
+  bool any_retired() const { return retirements_.any(); }
 
  private:
   struct Charge {
@@ -109,42 +112,32 @@ class Handoff {
     Instant changed{};
     bool leaves = false;  // retired, or told to leave
     bool orphan = false;  // it is gone, what it listened on is kept for the next one
-    std::optional<Retirement> retirement;
   };
 
   void answer(WorkerId worker);
   void stop_listening_to(WorkerId worker);
   void took_note_of(Charge& charge);
-  bool joined(const std::string& key, int fd, ino_t inode);  // false: long ago
   void take_leave_of_closed();
   void forget_closed(Charge& charge);
   void direct(const std::string& key);
   void drop_orphans();
   bool park(const std::string& key);
   void tell_what_is_held();
-  void look();
-  void look_soon();
   std::map<std::string, std::string> listening_in(GenerationId generation) const;  // key → address
   Charge* find(WorkerId worker);
   const Charge* find(WorkerId worker) const;
 
   Loop& loop_;
   Ears ears_;
-  SteeringMeans means_ = SteeringMeans::none;
   bool queues_migrate_ = false;
-  AdoptedNames names_;                            // outlives the charges
-  std::map<std::string, ReuseportGroup> groups_;  // by AdoptedSocket::key
-  struct Joined {
-    std::string key;
-    Fd fd;  // what the group borrows
-  };
-  std::map<ino_t, Joined> joined_;  // the sockets in groups_
+  AdoptedNames names_;  // outlives the charges
+  SteeringGroups groups_;
   std::map<GenerationId, std::vector<std::shared_ptr<Listener>>> listeners_;
   std::list<Charge> charges_;  // oldest first
   std::map<ino_t, Fd> restored_;
   std::set<ino_t> told_held_;
   std::optional<GenerationId> serving_;
-  Source timer_;
+  Retirements retirements_;  // borrow what the charges and listeners_ hold
 };
 
 }  // namespace graced

@@ -1,0 +1,227 @@
+// The daemon's hands on generations: preparing one, giving it the place of the other, abandoning it, and
+// what stays when all is over.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "daemon.h"
+#include "linux/footprint.h"
+#include "linux/unit_state.h"
+#include "options/environment.h"
+
+namespace graced {
+
+namespace {
+
+// Of the names in the manager's store, see FdStore.
+constexpr std::string_view adopted_family = "graced.adopted.";
+
+// What a reload cannot change, because others find this instance by it.
+void refuse_changes(const RunOptions& first, const RunOptions& now) {
+  const auto refuse = [](const char* option) {
+    throw UsageError(fmt::format("'{}' cannot change in a reload: stop graced and start it again", option));
+  };
+  if (now.name != first.name) refuse("name");
+  if (now.control != first.control) refuse("control");
+  if (now.pid_file != first.pid_file) refuse("pid-file");
+}
+
+}  // namespace
+
+void Daemon::perform(const Prepare& a) {
+  stranger_.clear();
+  failure_code_ = 0;
+  const auto serving = status_.serving;
+  try {
+    RunOptions options = first_options_;
+    // The command line and the environment stay as they were; only files can have changed.
+    if (serving && (options.config || !options.env_files.empty())) {
+      options = load_run_options(started_with_.words, started_with_.environment);
+      refuse_changes(first_options_, options);
+    }
+    const Plan* current = serving ? &plans_.at(*serving) : nullptr;
+    handoff_.forget_closed();
+    plans_.insert_or_assign(a.generation, make_plan(std::move(options), inherited_.sockets, current,
+                                                    inheritable_, means_, serving ? nullptr : &restored_));
+    watch_listeners();
+    const Plan& plan = plans_.at(a.generation);
+    prepare_handoff(a.generation, plan);
+    if (!serving) {
+      log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION, first_options_.name,
+                ::getpid(), instance_.control_path());
+      for (const auto& listener : restored_.taken()) log_.info("listens on {} again", listener->address());
+    }
+    if (serving && !plan.check.empty()) {
+      start_check(a.generation);
+    } else {
+      post(Prepared{a.generation, plan.options.policy});
+    }
+  } catch (const std::exception& e) {
+    if (const auto* known = dynamic_cast<const std::system_error*>(&e)) failure_code_ = known->code().value();
+    const bool usage = dynamic_cast<const UsageError*>(&e) != nullptr;
+    post(PreparationFailed{a.generation, e.what(), usage ? 2 : 1});
+  }
+}
+
+void Daemon::prepare_handoff(GenerationId generation, const Plan& plan) {
+  for (const std::string& note : plan.handoff.notes) {
+    if (told_notes_.insert(note).second) log_.warning("{}", note);
+  }
+  std::vector<Fd> restored;
+  for (StoredDescriptor& d : store_.take(adopted_family)) restored.push_back(std::move(d.fd));
+  if (!plan.handoff.adopt && !restored.empty()) store_.hold(adopted_family, {});
+  if (!plan.handoff.switched) return;
+  handoff_.steer_by(means_.steering());
+  if (plan.handoff.adopt) handoff_.restore(std::move(restored));
+  std::vector<std::shared_ptr<Listener>> own;
+  for (const PassedSocket& s : plan.sockets) {
+    if (s.switched) own.push_back(s.listener);
+  }
+  handoff_.opened(generation, std::move(own));
+}
+
+// Once they serve, as with the other sockets: before, those that an earlier graced had stay.
+void Daemon::store_adopted() {
+  if (status_.phase == Phase::stopping && !is_followed()) return;
+  std::map<std::string, int> descriptors;
+  // What new connections wait in until the next graced belongs to a --listen, if that is its address.
+  std::map<const Listener*, int> waiting;
+  const auto plan = plans_.find(status_.serving.value_or(GenerationId{}));
+  const bool stopping = status_.phase == Phase::stopping && plan != plans_.end();
+  for (const auto& [inode, fd] : handoff_.adopted_sockets()) {
+    const Listener* listener = nullptr;
+    for (const PassedSocket& s : stopping ? plan->second.sockets : std::vector<PassedSocket>{}) {
+      if (s.switched && group_key(s.listener->fd()) == group_key(fd)) listener = s.listener.get();
+    }
+    if (listener) {
+      waiting.emplace(listener, fd);
+    } else {
+      descriptors.emplace(fmt::format("{}{}", adopted_family, inode), fd);
+    }
+  }
+  store_.hold(adopted_family, descriptors);
+  if (!waiting.empty()) store_listeners(store_, plan->second.sockets, waiting);
+}
+
+void Daemon::keep_time_of_retired() {
+  if (!handoff_.any_retired()) return;
+  for (const WorkerStatus& w : core_.status().workers) {
+    if (w.state == WorkerState::retiring) handoff_.retirement_ends(w.worker, w.last_call, w.deadline);
+  }
+}
+
+void Daemon::perform(const Switch& a) {
+  handoff_.switch_to(a.to);
+  const Status& status = status_;
+  const Plan& plan = plans_.at(a.to);
+  log_.set_level(plan.options.log_level);
+  for (const ChangedSocket& s : plan.changed) {
+    try {
+      apply_options(*s.listener, s.options);
+    } catch (const std::exception& e) { log_.warning("{}", e.what()); }
+  }
+  // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
+  std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
+  watch_listeners();
+  store_listeners(store_, plan.sockets);
+  restored_.forget_taken();
+  limit_draining(plan.options);
+  candidate_last_words_.clear();
+  if (!status.last_reload) give_back_memory();  // the start is over
+  if (status.last_reload && status.last_reload->generation == a.to) {
+    control_->reload_finished(a.to.value, true, "");
+    log_.info({.generation = a.to.value}, "serves, the reload took {}",
+              to_rough_text(status.last_reload->took));
+  } else {
+    log_.info({.generation = a.to.value}, "serves");
+  }
+  notify_fd_.ready();
+  survivors_.drain(plan.options.drain_signal, plan.options.policy.drain_timeout);
+  if (serves_) stderr_.change_output(std::exchange(serves_, {}));
+}
+
+void Daemon::perform(const Abandon& a) {
+  if (check_ && check_->generation == a.generation) {
+    end_all_below(check_->pid);  // reaped like any orphan
+    stderr_.release(check_->output);
+    check_.reset();
+  }
+  std::string missing;  // what an adopted one was waited for
+  for (const WorkerProcess& w : workers_) {
+    if (w.generation != a.generation) continue;
+    if (w.output && candidate_last_words_.empty()) candidate_last_words_ = w.output->lines.last_lines();
+    if (ready_.waits_for_listening(w.id) && missing.empty())
+      missing = handoff_.waits_for(w.id, monotonic_now());
+    ready_.forget(w.id);
+  }
+  if (const auto plan = plans_.find(a.generation); plan != plans_.end()) limit_draining(plan->second.options);
+  leave_cgroup_if_empty(a.generation);
+  plans_.erase(a.generation);
+  handoff_.drop(a.generation);
+  watch_listeners();
+
+  failure_ = {a.why, missing.empty() ? "" : ": " + missing};
+  if (!stranger_.empty()) failure_.details += " (" + stranger_ + ")";
+  const std::string why = a.why + failure_.details;
+  for (const std::string& line : candidate_last_words_) failure_.details += "\n" + line;
+  candidate_last_words_.clear();
+
+  const auto serving = status_.serving;
+  if (serving) {
+    control_->reload_finished(a.generation.value, false, in_full(a.why));
+    log_.error({.generation = a.generation.value}, "failed: {}; generation {} still serves", why,
+               serving->value);
+  } else {
+    log_.error({.generation = a.generation.value}, "could not start: {}", why);
+  }
+}
+
+void Daemon::perform(const Answer& a) {
+  control_->answer(a.to, a.ok, a.generation.value, a.ok ? a.why : in_full(a.why));
+}
+
+void Daemon::perform(const Finished& a) {
+  exit_status_ = a.exit_status;
+  if (a.exit_status != 0) ended_because_ = a.why;
+  if (a.exit_status == 0) {
+    log_.info("{}", a.why);
+  } else if (a.why != failure_.why) {  // a failed start was told already
+    log_.error("{}", a.why);
+  }
+  // Those of a start that failed may be all that serves.
+  if (a.exit_status == 0) survivors_.hammer();
+  leave_socket_files();
+  loop_.leave();
+}
+
+// Does the manager keep the sockets for a graced that it starts again when this one has ended? Asked once, at
+// the end.
+bool Daemon::is_followed() {
+  if (followed_) return *followed_;
+  followed_ = false;
+  if (!upstream_.anybody()) return false;
+  const auto state = unit_state(find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or(""));
+  // Who may not ask knows at least, from systemd 254 on, whether there is a store.
+  followed_ = state ? graced::is_followed(*state, exit_status_)
+                    : find_variable(started_with_.environment, "FDSTORE").has_value();
+  return *followed_;
+}
+
+// Where the manager keeps the sockets for a graced that is to follow, their files stay as well, or nobody
+// could connect meanwhile. Otherwise nothing stays.
+void Daemon::leave_socket_files() {
+  std::vector<std::shared_ptr<Listener>> with_file = restored_.taken();
+  for (const auto& [generation, plan] : plans_) {
+    for (const PassedSocket& s : plan.sockets) with_file.push_back(s.listener);
+  }
+  std::erase_if(with_file, [](const auto& listener) { return listener->file() == FileId{}; });
+  if (with_file.empty() || !is_followed()) return;
+  for (const auto& listener : with_file) listener->leave_file();
+}
+
+// A failure's details belong to its reason, wherever that is shown.
+std::string Daemon::in_full(const std::string& why) const {
+  return why == failure_.why ? why + failure_.details : why;
+}
+
+}  // namespace graced

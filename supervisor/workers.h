@@ -1,0 +1,42 @@
+// The workers that run, and whose a process is that was started below one of them.
+#pragma once
+
+#include <list>
+
+#include "core/id.h"
+#include "linux/notify_socket.h"
+#include "worker_process.h"
+
+namespace graced {
+
+class Workers {
+ public:
+  auto begin() { return workers_.begin(); }  // oldest first
+  auto end() { return workers_.end(); }
+  auto begin() const { return workers_.begin(); }
+  auto end() const { return workers_.end(); }
+
+  WorkerProcess& add() { return workers_.emplace_back(); }
+  WorkerProcess take_out(const WorkerProcess& worker);
+
+  WorkerProcess* find(WorkerId id);
+  WorkerProcess* find_pid(pid_t pid);
+
+  // How many of them are of this generation.
+  unsigned count(GenerationId generation) const;
+
+  // Who said it: the sender itself, or the worker that it was started below, however far. Null: none of them.
+  WorkerProcess* speaker(const Notification& said);
+
+  // Kills what a worker has left behind. While it is a zombie, so that its number, and its group's, are
+  // not yet anybody else's.
+  void hammer_leftovers(const WorkerProcess& worker);
+
+ private:
+  std::list<WorkerProcess> workers_;
+};
+
+// With SIGKILL: the process group that it leads, and whatever left that group but still hangs below it.
+void end_all_below(pid_t pid);
+
+}  // namespace graced
