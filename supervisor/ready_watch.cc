@@ -44,87 +44,87 @@ void ReadyWatch::attend() {
 }
 
 void ReadyWatch::watch(WorkerId worker, pid_t pid) {
-  candidates_.push_back({worker, pid, monotonic_now()});
+  watched_.push_back({worker, pid, monotonic_now()});
 }
 
 void ReadyWatch::expect_listening(WorkerId worker, std::vector<int> passed, bool of_first_generation) {
-  Candidate* candidate = find(worker);
-  if (!candidate) return;
-  candidate->expected = Expected{std::move(passed), of_first_generation};
-  look_soon(candidate->started + first_look);
+  Watched* w = find(worker);
+  if (!w) return;
+  w->expected = Expected{std::move(passed), of_first_generation};
+  look_soon(w->started + first_look);
 }
 
 void ReadyWatch::said_ready(WorkerId worker, pid_t sender) {
-  Candidate* candidate = find(worker);
-  if (!candidate || candidate->said) return;
+  Watched* w = find(worker);
+  if (!w || w->said) return;
   const Instant now = monotonic_now();
-  candidate->said = Said{now, sender};
-  look_at(*candidate, now);
+  w->said = Said{now, sender};
+  look_at(*w, now);
 }
 
 void ReadyWatch::look_at(WorkerId worker) {
-  if (Candidate* candidate = find(worker)) look_at(*candidate, monotonic_now());
+  if (Watched* w = find(worker)) look_at(*w, monotonic_now());
 }
 
 void ReadyWatch::forget(WorkerId worker) {
-  candidates_.remove_if([&](const Candidate& c) { return c.worker == worker; });
+  watched_.remove_if([&](const Watched& w) { return w.worker == worker; });
 }
 
 bool ReadyWatch::has_said_ready(WorkerId worker) const {
-  const Candidate* candidate = find(worker);
-  return candidate && candidate->said;
+  const Watched* w = find(worker);
+  return w && w->said;
 }
 
 bool ReadyWatch::waits_for_listening(WorkerId worker) const {
-  const Candidate* candidate = find(worker);
-  return candidate && candidate->expected;
+  const Watched* w = find(worker);
+  return w && w->expected;
 }
 
 void ReadyWatch::look() {
   const Instant now = monotonic_now();
   next_look_ = no_deadline;
   std::vector<WorkerId> waiting;  // what one look finds may make others forgotten
-  for (const Candidate& c : candidates_) {
-    if (c.said || c.expected) waiting.push_back(c.worker);
+  for (const Watched& w : watched_) {
+    if (w.said || w.expected) waiting.push_back(w.worker);
   }
   for (const WorkerId worker : waiting) {
-    if (Candidate* candidate = find(worker)) look_at(*candidate, now);
+    if (Watched* w = find(worker)) look_at(*w, now);
   }
 }
 
-void ReadyWatch::look_at(Candidate& candidate, Instant now) {
-  if (candidate.said) {
-    look_whether_it_lives(candidate, now);
-  } else if (candidate.expected) {
-    look_whether_it_listens(candidate, now);
+void ReadyWatch::look_at(Watched& w, Instant now) {
+  if (w.said) {
+    look_whether_it_lives(w, now);
+  } else if (w.expected) {
+    look_whether_it_listens(w, now);
   }
 }
 
-void ReadyWatch::look_whether_it_lives(Candidate& candidate, Instant now) {
-  Said& said = *candidate.said;
+void ReadyWatch::look_whether_it_lives(Watched& w, Instant now) {
+  Said& said = *w.said;
   const Duration waited = now - said.when;
-  Rest rest = rest_of(candidate.pid);
+  Rest rest = rest_of(w.pid);
   for (int i = 0; i < looks_at_once && rest == Rest::busy && waited == 0ms; ++i) {
     ::sched_yield();
-    rest = rest_of(candidate.pid);
+    rest = rest_of(w.pid);
   }
   if (rest == Rest::exiting) return;  // whoever reaps it will tell
 
-  const bool itself = said.sender == candidate.pid;
+  const bool itself = said.sender == w.pid;
   const bool rests = rest == Rest::resting && (itself || rest_of(said.sender) == Rest::resting);
   if (!rests && !said.run) {
-    said.run = time_run(candidate.pid);
-    said.rested = times_rested(candidate.pid);
+    said.run = time_run(w.pid);
+    said.rested = times_rested(w.pid);
   }
   // Since the first look.
   const auto has_gone_on = [&] {
     if (!itself) return false;
-    const auto rested = times_rested(candidate.pid);
-    if (rested && said.rested && *rested > *said.rested && rest_of(candidate.pid) != Rest::exiting) return true;
-    return time_run(candidate.pid) - *said.run >= believe_after_running;
+    const auto rested = times_rested(w.pid);
+    if (rested && said.rested && *rested > *said.rested && rest_of(w.pid) != Rest::exiting) return true;
+    return time_run(w.pid) - *said.run >= believe_after_running;
   };
   if (rests || waited >= believe_after || has_gone_on()) {
-    const WorkerId worker = candidate.worker;
+    const WorkerId worker = w.worker;
     forget(worker);
     ears_.ready(worker);
   } else {
@@ -132,40 +132,40 @@ void ReadyWatch::look_whether_it_lives(Candidate& candidate, Instant now) {
   }
 }
 
-void ReadyWatch::look_whether_it_listens(Candidate& candidate, Instant now) {
-  Expected& expected = *candidate.expected;
-  if (!listens(candidate, now)) {
+void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {
+  Expected& expected = *w.expected;
+  if (!listens(w, now)) {
     expected.seen.reset();
   } else if (!expected.seen) {
     expected.seen = now;
   }
-  const Duration long_enough = must_be_seen_for(candidate);
+  const Duration long_enough = must_be_seen_for(w);
   if (expected.seen && now - *expected.seen >= long_enough) {
-    const WorkerId worker = candidate.worker;
+    const WorkerId worker = w.worker;
     forget(worker);
     ears_.listening(worker);
     return;
   }
   const Instant next = expected.seen ? *expected.seen + long_enough
-                                     : now + std::clamp<Duration>((now - candidate.started) / 10, 5ms, 100ms);
+                                     : now + std::clamp<Duration>((now - w.started) / 10, 5ms, 100ms);
   look_soon(std::max<Instant>(next, now + 1ms));
 }
 
-bool ReadyWatch::listens(const Candidate& candidate, Instant now) {
-  const std::vector<int>& passed = candidate.expected->passed;
-  if (!passed.empty() && !waits_on_all(candidate.pid, passed)) return false;
-  if (handoff_.adopted(candidate.worker) && !handoff_.waits_for(candidate.worker, now).empty()) return false;
+bool ReadyWatch::listens(const Watched& w, Instant now) {
+  const std::vector<int>& passed = w.expected->passed;
+  if (!passed.empty() && !waits_on_all(w.pid, passed)) return false;
+  if (handoff_.adopted(w.worker) && !handoff_.waits_for(w.worker, now).empty()) return false;
   // Without an address there is nothing to be seen waiting on: then it must have come to rest.
-  return !passed.empty() || handoff_.listens(candidate.worker) || rest_of(candidate.pid) == Rest::resting;
+  return !passed.empty() || handoff_.listens(w.worker) || rest_of(w.pid) == Rest::resting;
 }
 
-Duration ReadyWatch::must_be_seen_for(const Candidate& candidate) const {
-  if (!handoff_.adopted(candidate.worker)) return listening_for;
-  if (handoff_.listens(candidate.worker)) return 0ms;  // graced has seen it happen, and was patient already
+Duration ReadyWatch::must_be_seen_for(const Watched& w) const {
+  if (!handoff_.adopted(w.worker)) return listening_for;
+  if (handoff_.listens(w.worker)) return 0ms;  // graced has seen it happen, and was patient already
   // The first generation shows what to expect of the next ones: that it has no address at all is believed
   // only of one that rests for long.
-  const bool nothing_known = candidate.expected->of_first_generation && candidate.expected->passed.empty();
-  return nothing_known && !handoff_.bound_anything(candidate.worker) ? nothing_bound_for : listening_for;
+  const bool nothing_known = w.expected->of_first_generation && w.expected->passed.empty();
+  return nothing_known && !handoff_.bound_anything(w.worker) ? nothing_bound_for : listening_for;
 }
 
 void ReadyWatch::look_soon(Instant when) {
@@ -174,12 +174,12 @@ void ReadyWatch::look_soon(Instant when) {
   if (timer_) timer_.fire_at(when);
 }
 
-ReadyWatch::Candidate* ReadyWatch::find(WorkerId worker) {
-  const auto c = std::ranges::find(candidates_, worker, &Candidate::worker);
-  return c == candidates_.end() ? nullptr : &*c;
+ReadyWatch::Watched* ReadyWatch::find(WorkerId worker) {
+  const auto c = std::ranges::find(watched_, worker, &Watched::worker);
+  return c == watched_.end() ? nullptr : &*c;
 }
 
-const ReadyWatch::Candidate* ReadyWatch::find(WorkerId worker) const {
+const ReadyWatch::Watched* ReadyWatch::find(WorkerId worker) const {
   return const_cast<ReadyWatch*>(this)->find(worker);
 }
 

@@ -59,7 +59,7 @@ class ReadyWatch {
     bool of_first_generation;
     std::optional<Instant> seen{};  // listening, since
   };
-  struct Candidate {
+  struct Watched {
     WorkerId worker;
     pid_t pid;
     Instant started;
@@ -68,19 +68,19 @@ class ReadyWatch {
   };
 
   void look();
-  void look_at(Candidate& candidate, Instant now);
-  void look_whether_it_lives(Candidate& candidate, Instant now);
-  void look_whether_it_listens(Candidate& candidate, Instant now);
-  bool listens(const Candidate& candidate, Instant now);
-  Duration must_be_seen_for(const Candidate& candidate) const;
+  void look_at(Watched& w, Instant now);
+  void look_whether_it_lives(Watched& w, Instant now);
+  void look_whether_it_listens(Watched& w, Instant now);
+  bool listens(const Watched& w, Instant now);
+  Duration must_be_seen_for(const Watched& w) const;
   void look_soon(Instant when);
-  Candidate* find(WorkerId worker);
-  const Candidate* find(WorkerId worker) const;
+  Watched* find(WorkerId worker);
+  const Watched* find(WorkerId worker) const;
 
   Loop& loop_;
   Handoff& handoff_;
   Ears ears_;
-  std::list<Candidate> candidates_;
+  std::list<Watched> watched_;
   Source timer_;
   Instant next_look_ = no_deadline;
 };
