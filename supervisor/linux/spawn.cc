@@ -1,53 +1,25 @@
 // clone3(CLONE_VM|CLONE_VFORK|CLONE_PIDFD): the child borrows our memory until exec, so a large
-// parent costs nothing and nothing may be allocated, locked or thrown in between.
+// parent costs nothing. What it does there is in become_worker.cc.
 #include "linux/spawn.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/close_range.h>
 #include <linux/sched.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
-#include "linux/adoption_filter.h"
+#include "linux/become_worker.h"
+#include "linux/spawn_failure.h"
 #include "linux/sys_error.h"
 
 namespace graced {
 
 namespace {
-
-constexpr int first_passed_fd = 3;
-
-enum class Step : int { signals, group, descriptors, limits, adoption, groups, gid, uid, directory, exec };
-
-struct Failure {
-  Step step;
-  int code;   // errno
-  int which;  // index of the limit
-};
-
-// Everything the child needs, as pointers to memory that the parent owns.
-struct Layout {
-  const Launch* launch;
-  std::vector<std::string> strings;   // backing of what follows
-  std::vector<std::string> programs;  // paths to try, in order
-  std::vector<const char*> argv;
-  std::vector<const char*> envp;
-  char* listen_pid = nullptr;               // digits go here; the rest of the slot is already zero
-  std::vector<int> pass;                    // working copy of pass_fds
-  const std::vector<int>* ignored_signals;  // exec resets handlers by itself, but not these
-  int status_fd = -1;
-  int listener_socket = -1;  // where the filter's descriptor is sent, if there is one
-};
 
 // Looked at once: graced itself ignores and handles none, so these are what it was started with.
 const std::vector<int>& ignored_signals() {
@@ -83,8 +55,8 @@ std::vector<std::string> programs_for(const Launch& launch) {
   return programs;
 }
 
-Layout lay_out(const Launch& launch, int status_fd, int listener_socket) {
-  Layout l;
+SpawnLayout lay_out(const Launch& launch, int status_fd, int listener_socket) {
+  SpawnLayout l;
   l.launch = &launch;
   l.programs = programs_for(launch);
   l.pass = launch.pass_fds;
@@ -115,134 +87,6 @@ Layout lay_out(const Launch& launch, int status_fd, int listener_socket) {
   return l;
 }
 
-// Without leading zeros: sd_listen_fds() would read those as octal.
-void write_number(char* at, pid_t number) noexcept {
-  std::array<char, 20> digits{};
-  std::size_t n = 0;
-  for (; number > 0; number /= 10) digits[n++] = static_cast<char>('0' + number % 10);
-  while (n > 0) *at++ = digits[--n];
-}
-
-// A source below the targets would be overwritten before its turn, so those move up first.
-bool place_descriptors(Layout& l) noexcept {
-  const Launch& launch = *l.launch;
-  const int first_free = first_passed_fd + static_cast<int>(l.pass.size());
-  for (int& fd : l.pass) {
-    if (fd < first_free) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, first_free);
-    if (fd < 0) return false;
-  }
-  int in = launch.stdin_fd;
-  int err = launch.stderr_fd;
-  for (int* fd : {&in, &err, &l.status_fd, &l.listener_socket}) {
-    if (*fd >= 0 && *fd < first_free) *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, first_free);
-  }
-  if (l.status_fd < 0 || (launch.adoption && l.listener_socket < 0)) return false;
-  if (in >= 0 && ::dup2(in, STDIN_FILENO) < 0) return false;
-  if (err >= 0 && ::dup2(err, STDERR_FILENO) < 0) return false;
-  int target = first_passed_fd;
-  for (const int fd : l.pass) {
-    if (::dup2(fd, target++) < 0) return false;
-  }
-  // Strays that graced was started with are nobody's business.
-  ::syscall(SYS_close_range, static_cast<unsigned>(first_free), ~0U, CLOSE_RANGE_CLOEXEC);
-  return true;
-}
-
-// The parent sleeps until exec, so the descriptor has to wait for it in a socket. From here on nothing that
-// the filter asks about may be called before exec: nobody would answer.
-bool load_filter(const Launch::Adoption& adoption, int socket) noexcept {
-  if (adoption.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
-  const int listener = load_adoption_filter(*adoption.filter, adoption.wait_killable);
-  if (listener < 0) return false;
-
-  char byte = 0;
-  iovec content{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof listener)] = {};
-  msghdr message{};
-  message.msg_iov = &content;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof listener);
-  std::memcpy(CMSG_DATA(header), &listener, sizeof listener);
-  const bool sent = ::sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
-  ::close(listener);
-  return sent;
-}
-
-// Raw calls: glibc's wrappers would go round all threads of a process that is not ours alone.
-bool become(const Launch::Identity& identity, Step& step) noexcept {
-  step = Step::groups;
-  if (::syscall(SYS_setgroups, identity.groups.size(), identity.groups.data()) != 0) return false;
-  step = Step::gid;
-  if (::syscall(SYS_setresgid, identity.gid, identity.gid, identity.gid) != 0) return false;
-  step = Step::uid;
-  return ::syscall(SYS_setresuid, identity.uid, identity.uid, identity.uid) == 0;
-}
-
-// As execvp(3): a directory without permission does not end the search.
-void exec(const Layout& l) noexcept {
-  int worst = ENOENT;
-  for (const std::string& program : l.programs) {
-    ::execve(program.c_str(), const_cast<char**>(l.argv.data()), const_cast<char**>(l.envp.data()));
-    if (errno == EACCES) worst = EACCES;
-    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) return;
-  }
-  errno = worst;
-}
-
-// The sanitizer does not know the stack that this runs on.
-#define GRACED_ON_FOREIGN_STACK __attribute__((no_sanitize_address))
-
-[[noreturn]] GRACED_ON_FOREIGN_STACK void become_worker(void* layout) noexcept {
-  Layout& l = *static_cast<Layout*>(layout);
-  const Launch& launch = *l.launch;
-  int which = 0;
-
-  Step step = Step::signals;
-  for (const int signo : *l.ignored_signals) ::signal(signo, SIG_DFL);
-  bool ok = ::sigprocmask(SIG_SETMASK, &launch.signal_mask, nullptr) == 0;
-
-  if (ok) {
-    step = Step::group;
-    ok = ::setpgid(0, 0) == 0;
-  }
-  if (ok) {
-    step = Step::descriptors;
-    ok = place_descriptors(l);
-  }
-  if (ok && launch.umask) ::umask(*launch.umask);
-  if (ok) {
-    step = Step::limits;
-    for (const Launch::Limit& limit : launch.limits) {
-      ok = ::setrlimit(static_cast<__rlimit_resource_t>(limit.resource), &limit.value) == 0;
-      if (!ok) break;
-      ++which;
-    }
-  }
-  if (ok && launch.adoption) {
-    // Before the user changes: with CAP_SYS_ADMIN the filter needs no no_new_privs.
-    step = Step::adoption;
-    ok = load_filter(*launch.adoption, l.listener_socket);
-  }
-  if (ok && launch.identity) ok = become(*launch.identity, step);
-  if (ok && launch.directory) {
-    step = Step::directory;
-    ok = ::chdir(launch.directory->c_str()) == 0;
-  }
-  if (ok) {
-    step = Step::exec;
-    if (l.listen_pid) write_number(l.listen_pid, ::getpid());
-    exec(l);
-  }
-  const Failure failure{step, errno, which};
-  (void)!::write(l.status_fd, &failure, sizeof failure);
-  ::_exit(127);
-}
-
 // The child must not return through our frames: it gets a stack of its own and never comes back.
 class ChildStack {
  public:
@@ -261,7 +105,7 @@ class ChildStack {
 };
 
 // -ENOSYS where we have no stub for the processor.
-long clone_like_vfork(Layout& layout, int cgroup_fd, int& pidfd) {
+long clone_like_vfork(SpawnLayout& layout, int cgroup_fd, int& pidfd) {
   static const ChildStack stack;
   clone_args args{};
   args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
@@ -315,7 +159,7 @@ long clone_like_vfork(Layout& layout, int cgroup_fd, int& pidfd) {
 }
 
 // Where clone3 is refused (an old kernel, a container's seccomp filter).
-long plain_fork(Layout& layout, int& pidfd) {
+long plain_fork(SpawnLayout& layout, int& pidfd) {
   const pid_t pid = ::fork();
   if (pid == 0) become_worker(&layout);
   if (pid < 0) return -errno;
@@ -332,60 +176,6 @@ void move_into(int cgroup_fd, pid_t pid) {
   const Fd file(::openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC));
   const std::string number = std::to_string(pid);
   if (file) (void)!::write(file.get(), number.data(), number.size());
-}
-
-std::string exec_hint(const Layout& l, int code) {
-  const std::string& program = l.launch->command.front();
-  const bool looked_up = program.find('/') == std::string::npos;
-  if (code == ENOENT && looked_up) return " (not found in PATH)";
-  struct stat file {};
-  const std::string path =
-      l.launch->directory && !program.starts_with('/') ? *l.launch->directory + "/" + program : program;
-  if (looked_up || ::stat(path.c_str(), &file) != 0) return "";
-  if (code == ENOENT) return " (the file is there; the interpreter that its first line names is not)";
-  if (S_ISDIR(file.st_mode)) return " (it is a directory)";
-  if (code == EACCES && (file.st_mode & 0111) == 0) return " (not executable: chmod +x it)";
-  if (code == ENOEXEC) return " (neither a program nor a script that begins with #!)";
-  return "";
-}
-
-SpawnFailed explain(const Layout& l, const Failure& failure) {
-  const Launch& launch = *l.launch;
-  const char* reason = ::strerrordesc_np(failure.code);
-  switch (failure.step) {
-    case Step::signals:
-      return {fmt::format("set the worker's signal mask: {}", reason), false};
-    case Step::group:
-      return {fmt::format("give the worker a process group: {}", reason), false};
-    case Step::descriptors: {
-      rlimit files{};
-      ::getrlimit(RLIMIT_NOFILE, &files);
-      return {fmt::format(
-                  "pass {} sockets to the worker: {} (the limit is {} descriptors; raise it with ulimit -n or "
-                  "LimitNOFILE=)",
-                  launch.pass_fds.size(), reason, files.rlim_cur),
-              false};
-    }
-    case Step::limits:
-      return {
-          fmt::format("set limit {}: {}", launch.limits[static_cast<std::size_t>(failure.which)].name, reason),
-          false};
-    case Step::adoption:
-      return {fmt::format("load the seccomp filter for adoption: {}", adoption_filter_refused(failure.code)),
-              false};
-    case Step::groups:
-    case Step::gid:
-    case Step::uid:
-      return {
-          fmt::format("become user {}: {} (graced must run as root for that)", launch.identity->name, reason),
-          false};
-    case Step::directory:
-      return {fmt::format("chdir {}: {}", *launch.directory, reason), false};
-    case Step::exec:
-      return {fmt::format("exec {}: {}{}", launch.command.front(), reason, exec_hint(l, failure.code)),
-              failure.code == ENOENT};
-  }
-  return {reason, false};
 }
 
 // What load_filter sent; none if the process died on the way to it.
@@ -423,7 +213,7 @@ std::variant<Spawned, SpawnFailed> spawn(const Launch& launch) {
     our_socket.reset(sockets[0]);
     its_socket.reset(sockets[1]);
   }
-  Layout layout = lay_out(launch, write_end.get(), its_socket.get());
+  SpawnLayout layout = lay_out(launch, write_end.get(), its_socket.get());
 
   int pidfd_number = -1;
   long pid = clone_like_vfork(layout, launch.cgroup_fd, pidfd_number);
@@ -435,7 +225,7 @@ std::variant<Spawned, SpawnFailed> spawn(const Launch& launch) {
   if (moves_later) move_into(launch.cgroup_fd, static_cast<pid_t>(pid));
   write_end.reset();
 
-  Failure failure{};
+  SpawnFailure failure{};
   const ssize_t n = ::read(read_end.get(), &failure, sizeof failure);
   if (n == 0) {
     Fd notifications = launch.adoption ? received_listener(our_socket.get()) : Fd();

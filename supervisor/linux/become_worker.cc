@@ -1,0 +1,155 @@
+// See become_worker.h. Nothing is allocated, locked or thrown: the parent's memory is borrowed until exec.
+#include "linux/become_worker.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "linux/adoption_filter.h"
+
+namespace graced {
+
+namespace {
+
+constexpr int first_passed_fd = 3;
+
+// Without leading zeros: sd_listen_fds() would read those as octal.
+void write_number(char* at, pid_t number) noexcept {
+  std::array<char, 20> digits{};
+  std::size_t n = 0;
+  for (; number > 0; number /= 10) digits[n++] = static_cast<char>('0' + number % 10);
+  while (n > 0) *at++ = digits[--n];
+}
+
+// A source below the targets would be overwritten before its turn, so those move up first.
+bool place_descriptors(SpawnLayout& l) noexcept {
+  const Launch& launch = *l.launch;
+  const int first_free = first_passed_fd + static_cast<int>(l.pass.size());
+  for (int& fd : l.pass) {
+    if (fd < first_free) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, first_free);
+    if (fd < 0) return false;
+  }
+  int in = launch.stdin_fd;
+  int err = launch.stderr_fd;
+  for (int* fd : {&in, &err, &l.status_fd, &l.listener_socket}) {
+    if (*fd >= 0 && *fd < first_free) *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, first_free);
+  }
+  if (l.status_fd < 0 || (launch.adoption && l.listener_socket < 0)) return false;
+  if (in >= 0 && ::dup2(in, STDIN_FILENO) < 0) return false;
+  if (err >= 0 && ::dup2(err, STDERR_FILENO) < 0) return false;
+  int target = first_passed_fd;
+  for (const int fd : l.pass) {
+    if (::dup2(fd, target++) < 0) return false;
+  }
+  // Strays that graced was started with are nobody's business.
+  ::syscall(SYS_close_range, static_cast<unsigned>(first_free), ~0U, CLOSE_RANGE_CLOEXEC);
+  return true;
+}
+
+// The parent sleeps until exec, so the descriptor has to wait for it in a socket. From here on nothing that
+// the filter asks about may be called before exec: nobody would answer.
+bool load_filter(const Launch::Adoption& adoption, int socket) noexcept {
+  if (adoption.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
+  const int listener = load_adoption_filter(*adoption.filter, adoption.wait_killable);
+  if (listener < 0) return false;
+
+  char byte = 0;
+  iovec content{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof listener)] = {};
+  msghdr message{};
+  message.msg_iov = &content;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof listener);
+  std::memcpy(CMSG_DATA(header), &listener, sizeof listener);
+  const bool sent = ::sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
+  ::close(listener);
+  return sent;
+}
+
+// Raw calls: glibc's wrappers would go round all threads of a process that is not ours alone.
+bool become(const Launch::Identity& identity, SpawnStep& step) noexcept {
+  step = SpawnStep::groups;
+  if (::syscall(SYS_setgroups, identity.groups.size(), identity.groups.data()) != 0) return false;
+  step = SpawnStep::gid;
+  if (::syscall(SYS_setresgid, identity.gid, identity.gid, identity.gid) != 0) return false;
+  step = SpawnStep::uid;
+  return ::syscall(SYS_setresuid, identity.uid, identity.uid, identity.uid) == 0;
+}
+
+// As execvp(3): a directory without permission does not end the search.
+void exec(const SpawnLayout& l) noexcept {
+  int worst = ENOENT;
+  for (const std::string& program : l.programs) {
+    ::execve(program.c_str(), const_cast<char**>(l.argv.data()), const_cast<char**>(l.envp.data()));
+    if (errno == EACCES) worst = EACCES;
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) return;
+  }
+  errno = worst;
+}
+
+}  // namespace
+
+// The sanitizer does not know the stack that this runs on.
+#define GRACED_ON_FOREIGN_STACK __attribute__((no_sanitize_address))
+
+[[noreturn]] GRACED_ON_FOREIGN_STACK void become_worker(void* layout) noexcept {
+  SpawnLayout& l = *static_cast<SpawnLayout*>(layout);
+  const Launch& launch = *l.launch;
+  int which = 0;
+
+  SpawnStep step = SpawnStep::signals;
+  for (const int signo : *l.ignored_signals) ::signal(signo, SIG_DFL);
+  bool ok = ::sigprocmask(SIG_SETMASK, &launch.signal_mask, nullptr) == 0;
+
+  if (ok) {
+    step = SpawnStep::group;
+    ok = ::setpgid(0, 0) == 0;
+  }
+  if (ok) {
+    step = SpawnStep::descriptors;
+    ok = place_descriptors(l);
+  }
+  if (ok && launch.umask) ::umask(*launch.umask);
+  if (ok) {
+    step = SpawnStep::limits;
+    for (const Launch::Limit& limit : launch.limits) {
+      ok = ::setrlimit(static_cast<__rlimit_resource_t>(limit.resource), &limit.value) == 0;
+      if (!ok) break;
+      ++which;
+    }
+  }
+  if (ok && launch.adoption) {
+    // Before the user changes: with CAP_SYS_ADMIN the filter needs no no_new_privs.
+    step = SpawnStep::adoption;
+    ok = load_filter(*launch.adoption, l.listener_socket);
+  }
+  if (ok && launch.identity) ok = become(*launch.identity, step);
+  if (ok && launch.directory) {
+    step = SpawnStep::directory;
+    ok = ::chdir(launch.directory->c_str()) == 0;
+  }
+  if (ok) {
+    step = SpawnStep::exec;
+    if (l.listen_pid) write_number(l.listen_pid, ::getpid());
+    exec(l);
+  }
+  const SpawnFailure failure{step, errno, which};
+  (void)!::write(l.status_fd, &failure, sizeof failure);
+  ::_exit(127);
+}
+
+}  // namespace graced
