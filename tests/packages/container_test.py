@@ -8,7 +8,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 os.environ.setdefault("GRACED_BINARY", "/usr/bin/graced")
-from harness import PATIENCE, Manager, ask, children, wait_until
+from harness import PATIENCE, WORKER, Manager, ask, children, wait_until
 from life_test import package, run
 
 ROOT = os.path.join(HERE, "..", "..")
@@ -93,7 +93,7 @@ class Pod(unittest.TestCase):
         """As the kubelet does: a new directory, and one link that leads to it at once."""
         where = tempfile.mkdtemp(prefix="..", dir=self.config)
         os.chmod(where, 0o755)
-        worker = " ".join([os.path.join(HERE, "..", "e2e", "worker.py"), *habits])
+        worker = " ".join([WORKER, *habits])
         for name, text in CONFIG["data"].items():
             with open(os.path.join(where, name), "w") as f:
                 f.write(re.sub(r"^command = .*$", "command = " + worker, text, flags=re.M))

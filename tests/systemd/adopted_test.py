@@ -1,8 +1,6 @@
 """graced@demo with a server that binds its port itself: what becomes of its sockets."""
 import os, signal
-from machine import HERE, Case, ask, main, refuses, wait_until, write
-
-BINDER = os.path.join(os.path.dirname(HERE), "e2e", "binder.py")
+from machine import BINDER, Case, ask, main, refuses, wait_until, write
 
 
 class Adopted(Case):

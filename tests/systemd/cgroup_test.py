@@ -1,6 +1,6 @@
 """Each generation has a cgroup: what it uses is known, and nothing of it outlives the hammer."""
 import os, unittest
-from machine import Case, HERE, ask, main, run, wait_until, write
+from machine import SERVER, Case, ask, main, run, wait_until, write
 
 TOP = "/sys/fs/cgroup"
 
@@ -65,8 +65,8 @@ class Cgroups(Case):
             if "memory" not in f.read():
                 self.assertIn("draining-memory-high has no effect: the memory controller was not delegated", self.journal())
                 self.skipTest("the memory controller is not in the v2 hierarchy of this machine")
-        write(self.config, "command = %s/server.py /run/build deaf\nlisten = 127.0.0.1:8080\ndraining-memory-high = 64M\n"
-              "stop-timeout = 0\n" % HERE)
+        write(self.config, "command = %s /run/build deaf\nlisten = 127.0.0.1:8080\ndraining-memory-high = 64M\n"
+              "stop-timeout = 0\n" % SERVER)
         self.systemctl("reload", self.unit)
         self.systemctl("reload", self.unit)
         with open(self.cgroup() + "/generation.2/memory.high") as f:

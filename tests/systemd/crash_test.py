@@ -1,6 +1,6 @@
 """What becomes of graced@demo when graced hangs or dies."""
 import os, signal
-from machine import Case, ask, main, refuses, read, run, wait_until, write
+from machine import SERVER, Case, ask, main, refuses, read, run, wait_until, write
 
 
 class Crash(Case):
@@ -104,7 +104,7 @@ class Crash(Case):
 
     def test_a_unix_socket_survives_a_crash_and_others_options_are_applied_again(self):
         pid = self.start("listen = unix:/run/demo.sock,mode=0600")
-        write(self.config, "command = %s/server.py /run/build\nlisten = unix:/run/demo.sock,mode=0640\n" % os.path.dirname(__file__))
+        write(self.config, "command = %s /run/build\nlisten = unix:/run/demo.sock,mode=0640\n" % SERVER)
         inode = os.stat("/run/demo.sock").st_ino
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: self.show("NRestarts") == "1" and self.show("ActiveState") == "active")
@@ -133,7 +133,7 @@ class Crash(Case):
         for port in (8080, 8082):
             wait_until(lambda: refuses(("127.0.0.1", port)))
         # Bound otherwise is another socket, though its address is the same.
-        write(self.config, "command = %s/server.py /run/build\nlisten = 127.0.0.1:8081,free-bind\n" % os.path.dirname(__file__))
+        write(self.config, "command = %s /run/build\nlisten = 127.0.0.1:8081,free-bind\n" % SERVER)
         self.systemctl("restart", self.unit)
         self.assertIn("build a", ask(("127.0.0.1", 8081)))
         self.assertNotIn("listens on", self.journal().rpartition("supervises")[2])

@@ -10,6 +10,17 @@ if not os.path.exists("/run/sandbox/command"):
     sys.exit("this installs things and starts units: run it by tests/systemd/sandbox")
 
 
+def installed(program):
+    """Where units, and whoever they run as, find it: the tree may be below somebody's home."""
+    directory = "/usr/local/lib/graced-tests"
+    os.makedirs(directory, exist_ok=True)
+    return shutil.copy(os.path.join(HERE, program), directory)
+
+
+SERVER = installed("server.py")
+BINDER = installed("../e2e/binder.py")
+
+
 def run(*command, ok=True, **more):
     r = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **more)
     if ok and r.returncode != 0:
@@ -135,7 +146,7 @@ class Case(unittest.TestCase):
 
     def configure(self, *lines, build="a"):
         self.build(build)
-        write(self.config, "\n".join(["command = %s/server.py /run/build" % HERE, *(lines or ["listen = " + self.where])]) + "\n")
+        write(self.config, "\n".join(["command = %s /run/build" % SERVER, *(lines or ["listen = " + self.where])]) + "\n")
 
     def build(self, text):
         write("/run/build", text)
