@@ -78,11 +78,10 @@ void try_choice(Program& p, int array) {
   p.push_back(leave());
 }
 
-Fd load(const Program& program, Queued queued) {
+Fd load(const Program& program, bpf_prog_type type, bpf_attach_type where = {}) {
   bpf_attr attributes = no_attributes();
-  attributes.prog_type = BPF_PROG_TYPE_SK_REUSEPORT;
-  attributes.expected_attach_type =
-      queued == Queued::migrate ? BPF_SK_REUSEPORT_SELECT_OR_MIGRATE : BPF_SK_REUSEPORT_SELECT;
+  attributes.prog_type = type;
+  attributes.expected_attach_type = where;
   attributes.insns = address_of(program.data());
   attributes.insn_cnt = static_cast<std::uint32_t>(program.size());
   attributes.license = address_of("");
@@ -90,6 +89,11 @@ Fd load(const Program& program, Queued queued) {
   Fd loaded(static_cast<int>(bpf(BPF_PROG_LOAD, attributes)));
   if (!loaded) throw sys_error("BPF_PROG_LOAD");
   return loaded;
+}
+
+Fd load(const Program& program, Queued queued) {
+  return load(program, BPF_PROG_TYPE_SK_REUSEPORT,
+              queued == Queued::migrate ? BPF_SK_REUSEPORT_SELECT_OR_MIGRATE : BPF_SK_REUSEPORT_SELECT);
 }
 
 void attach_classic(int socket, int option, std::span<sock_filter> instructions, const char* step) {
@@ -185,11 +189,14 @@ void attach_deafness(int socket) {
   attach_classic(socket, SO_ATTACH_FILTER, p, "SO_ATTACH_FILTER");
 }
 
+// The packet is as long as its TCP header, whose length in words of four bytes is the upper half of byte 12.
+constexpr int header_length_at = 12;
+constexpr int upper_half = 0xf0;
+
 void attach_deafness_to_data(int socket) {
-  // The upper half of byte 12 is the length of the TCP header in words of four bytes.
-  constexpr unsigned length_at = 12, upper_half = 0xf0, all = 0xffffffff;
+  constexpr unsigned all = 0xffffffff;
   std::array<sock_filter, 8> p{{
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, length_at),
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, header_length_at),
       BPF_STMT(BPF_ALU | BPF_AND | BPF_K, upper_half),
       BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 2),
       BPF_STMT(BPF_MISC | BPF_TAX, 0),
@@ -205,6 +212,27 @@ void detach_choice(int socket) {
   const int unused = 0;
   if (::setsockopt(socket, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof unused) < 0 && errno != ENOENT)
     throw sys_error("SO_DETACH_REUSEPORT_BPF");
+}
+
+Fd load_deafness_to_data() {
+  constexpr int length = BPF_REG_7;
+  return load(
+      {
+          copy(context, BPF_REG_1),  // where the next one but one looks for it
+          instruction(BPF_LDX | BPF_MEM | BPF_W, length, context, offsetof(__sk_buff, len), 0),
+          instruction(BPF_LD | BPF_ABS | BPF_B, 0, 0, 0, header_length_at),
+          instruction(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_0, 0, 0, upper_half),
+          instruction(BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_0, 0, 0, 2),
+          instruction(BPF_JMP | BPF_JEQ | BPF_X, BPF_REG_0, length, 1, 0),
+          set(BPF_REG_0, 0),
+          leave(),
+      },
+      BPF_PROG_TYPE_SOCKET_FILTER);
+}
+
+void attach_filter(int socket, int program) {
+  if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof program) < 0)
+    throw sys_error("SO_ATTACH_BPF");
 }
 
 bool has_filter(int socket) {

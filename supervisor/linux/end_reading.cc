@@ -37,13 +37,27 @@ class Uninterrupted {
   bool changed_ = false;
 };
 
+// None without CAP_BPF.
+const Fd& deafness_to_data() {
+  static const Fd program = [] {
+    try {
+      return load_deafness_to_data();
+    } catch (const std::system_error&) { return Fd(); }
+  }();
+  return program;
+}
+
 // What the client says stays outside, unless there is a filter already: then that is the worker's own.
 class Outside {
  public:
   explicit Outside(int fd) : fd_(fd) {
     try {
       if (has_filter(fd)) return;
-      attach_deafness_to_data(fd);
+      if (const Fd& program = deafness_to_data()) {
+        attach_filter(fd, program.get());
+      } else {
+        attach_deafness_to_data(fd);
+      }
       attached_ = true;
     } catch (const std::system_error&) {}  // SO_LOCK_FILTER, no memory: then it may be reset
   }
