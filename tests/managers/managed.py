@@ -123,6 +123,16 @@ class Managed(Case):
         self.assertEqual((self.status()["pid"], pid_by_manager()), (pid, pid))
         return pid
 
+    def crash(self):
+        """Kills graced and its worker; the PID of the next graced, once that serves."""
+        pid = self.serving(1)
+        worker = self.status()["workers"][0]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
+        again = wait_until(lambda: (lambda s: s and s["pid"] != pid and s["phase"] == "serving" and s["pid"])(self.status()), self.said)
+        self.assertFalse(alive(pid))
+        return again
+
     def stop_finishes_what_is_under_way(self, stop, pid):
         """A worker that has yet to finish keeps stop() from coming back; then all are gone."""
         leave = self.path("leave")

@@ -1,5 +1,5 @@
 """graced under runit, as packaging/examples/runit has it."""
-import os, re, signal, unittest
+import os, re
 from managed import Managed, ask, main, needs, wait_until
 
 
@@ -37,11 +37,7 @@ class Runit(Managed):
 
     def test_it_starts_again_after_a_crash(self):
         self.start()
-        pid = self.serving(1)
-        worker = self.status()["workers"][0]["pid"]
-        os.kill(pid, signal.SIGKILL)
-        os.kill(worker, signal.SIGKILL)
-        again = wait_until(lambda: (lambda s: s and s["pid"] != pid and s["phase"] == "serving" and s["pid"])(self.status()), self.said)
+        again = self.crash()
         self.assertEqual(self.pid(), again)
 
 

@@ -1,5 +1,5 @@
 """graced under s6, as packaging/examples/s6 has it."""
-import os, signal, unittest
+import os
 from managed import Managed, ask, main, needs, wait_until
 
 
@@ -53,11 +53,7 @@ class S6(Managed):
 
     def test_it_starts_again_after_a_crash(self):
         self.start()
-        pid = self.serving(1)
-        worker = self.status()["workers"][0]["pid"]
-        os.kill(pid, signal.SIGKILL)
-        os.kill(worker, signal.SIGKILL)
-        again = wait_until(lambda: (lambda s: s and s["pid"] != pid and s["phase"] == "serving" and s["pid"])(self.status()), self.said)
+        again = self.crash()
         self.assertEqual(self.pid(), again)
 
 

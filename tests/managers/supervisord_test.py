@@ -1,6 +1,5 @@
 """graced under supervisord, as packaging/examples/supervisord has it."""
-import os, signal, unittest
-from managed import Managed, alive, ask, main, needs, wait_until
+from managed import Managed, ask, main, needs, wait_until
 
 
 @needs("supervisord", "supervisorctl")
@@ -61,12 +60,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
     def test_a_crash_is_mended(self):
         self.start()
-        pid = self.serving(1)
-        worker = self.status()["workers"][0]["pid"]
-        os.kill(pid, signal.SIGKILL)
-        os.kill(worker, signal.SIGKILL)
-        again = wait_until(lambda: (lambda s: s and s["pid"] != pid and s["phase"] == "serving" and s["pid"])(self.status()), self.said)
-        self.assertFalse(alive(pid))
+        again = self.crash()
         self.assertEqual(int(self.ctl("pid", "shop")), again)
 
 
