@@ -5,7 +5,6 @@ import own_network
 from harness import Case, HERE, PATIENCE, ask, for_everybody, main, wait_until
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
-NOBODY = 65534
 PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 38, 24
 SYS_seccomp, SET_MODE_FILTER, NEW_LISTENER = 317, 1, 8
 libc = ctypes.CDLL(None, use_errno=True)
@@ -65,14 +64,6 @@ def another_listener(place):
 
 
 class Fallback(Case):
-    def as_nobody(self):
-        """In a directory that is nobody's."""
-        for path in [self.directory, *map(self.path, os.listdir(self.directory))]:
-            os.chown(path, NOBODY, NOBODY)
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
-
     def beside_another_listener(self):
         place = os.open("/dev/null", os.O_RDONLY)
         self.addCleanup(os.close, place)

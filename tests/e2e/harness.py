@@ -24,6 +24,7 @@ def for_everybody(program):
 HERE = os.path.dirname(os.path.abspath(__file__))
 GRACED = for_everybody(os.environ["GRACED_BINARY"])
 WORKER = for_everybody(os.path.join(HERE, "worker.py"))
+NOBODY = 65534
 PATIENCE = 60  # seconds; how long a word may take on a slow, crowded machine
 
 
@@ -216,6 +217,14 @@ class Case(unittest.TestCase):
             os.fchmod(f.fileno(), mode)
         os.replace(path + ".new", path)
         return path
+
+    def as_nobody(self):
+        """As preexec: from then on an ordinary user, whose this test's directory is."""
+        for path in [self.directory, *map(self.path, os.listdir(self.directory))]:
+            os.chown(path, NOBODY, NOBODY)
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
 
     def graced(self, *arguments, **more):
         g = Graced(self.directory, *arguments, **more)

@@ -2,9 +2,7 @@
 here, by a worker or a stranger of another user."""
 import os, signal, socket, stat, subprocess, unittest
 
-from harness import GRACED, PATIENCE, WORKER, Case, main
-
-NOBODY = 65534
+from harness import GRACED, NOBODY, PATIENCE, WORKER, Case, main
 
 
 def as_nobody():

@@ -5,7 +5,6 @@ from program import HARD, RELOADS, ProgramCase, alive, built, main, setUpModule,
 
 PORT = ("127.0.0.1", 8080)
 WHERE = "127.0.0.1:8080"
-NOBODY = 65534
 
 
 class Judged(ProgramCase):
@@ -61,17 +60,13 @@ class Judged(ProgramCase):
                 self.assertEqual(self.answered_by(g, self.answer(PORT)), serving)
         self.assertEqual(self.answered_by(g, self.finish(held[4][1])), serving)
 
-    def as_nobody(self):
+    def as_nobody_for_good(self):
         """No capability, and no way to one."""
-        for path in [self.directory, *map(self.path, os.listdir(self.directory))]:
-            os.chown(path, NOBODY, NOBODY)
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+        self.as_nobody()
         ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
 
     def test_an_ordinary_user(self):
-        g = self.program(built("server"), ":8080", preexec=self.as_nobody)
+        g = self.program(built("server"), ":8080", preexec=self.as_nobody_for_good)
         self.assertIn("only one generation can drain at a time", g.said())
         self.two_generations_at_once(g, PORT)
         self.reloads_lose_nothing(g, PORT)
