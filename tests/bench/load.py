@@ -9,17 +9,14 @@ from supervisors import Failed
 
 
 class Load:
-    """Asks until it is asked what it saw. `options` as of graced-load; the answers are to name their process."""
+    """Asks until it is asked what it saw. `options` as of graced-load, but not --follow: nobody would read what it
+    says, and it would wait for us instead of asking. The answers are to name their process."""
 
     def __init__(self, program: Path, target: str, *options: str):
         self.process = subprocess.Popen(
             [program, "--expect", "pid ", *options, target],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )
-
-    def await_answer(self) -> None:
-        """With --follow: until somebody has answered."""
-        self.process.stdout.readline()
 
     def result(self) -> dict:
         self.process.send_signal(signal.SIGTERM)

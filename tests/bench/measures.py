@@ -94,9 +94,7 @@ def reload(bench: Bench) -> list[Row]:
 
 
 def under_load(running: Running, *mode: str) -> Load:
-    load = Load(running.programs.load, running.target, "--rate", str(RATE), "--time", "300", "--follow", *mode)
-    load.await_answer()
-    return load
+    return Load(running.programs.load, running.target, "--rate", str(RATE), "--time", "300", *mode)
 
 
 def back_to_back(bench: Bench) -> list[Row]:
