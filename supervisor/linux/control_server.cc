@@ -142,8 +142,8 @@ void ControlServer::accept_all() {
   for (;;) {
     Fd socket{::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
     if (socket) {
-      welcome(std::move(socket));
-      continue;
+      if (welcome(std::move(socket))) continue;
+      return;  // some may have hung up since: they are heard before the next one is counted
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if (errno != EMFILE && errno != ENFILE) return;
@@ -155,17 +155,19 @@ void ControlServer::accept_all() {
   }
 }
 
-void ControlServer::welcome(Fd socket) {
+bool ControlServer::welcome(Fd socket) {
   try {
     ControlConnection::Owner& owner = *this;
     ControlConnection& newest = connections_.emplace_back(
         event_, priority_, std::move(socket), ++last_connection_, greeting_limit_, Calls::vtable(), owner);
     const bool ours = newest.may_change_things();
     const auto alike = std::ranges::count(connections_, ours, &ControlConnection::may_change_things);
-    if (alike > (ours ? most_of_ours : most_strangers)) connections_.pop_back();
+    if (alike <= (ours ? most_of_ours : most_strangers)) return true;
+    connections_.pop_back();
   } catch (const std::system_error&) {
     // It vanished before it could be welcomed, or there is no memory for it: its loss.
   }
+  return false;
 }
 
 void ControlServer::connection_ended(ControlConnection& ended) noexcept {

@@ -68,7 +68,7 @@ class ControlServer final : private ControlConnection::Owner {
   void connection_ended(ControlConnection&) noexcept override;
 
   void accept_all();
-  void welcome(Fd socket);
+  bool welcome(Fd socket);  // false: it was turned away
   int ask(ControlConnection&, sd_bus_message*, Wish, sd_bus_error*);
   template <class... Values>
   void tell_all(const char* signal, const char* types, Values... values);
