@@ -320,6 +320,7 @@ unsigned ConnectionWatch::State::close_idle(Duration at_least) {
   const Instant begin = std::chrono::steady_clock::now();
   const Duration since = begin - looked_at;
   SocketTaker taker;
+  OrderlyEnds ends;
   bool descriptors_are_new = false;
   unsigned closed = 0;
   more_to_close = false;
@@ -335,7 +336,7 @@ unsigned ConnectionWatch::State::close_idle(Duration at_least) {
     const auto still_idle = [&](int connection) {
       return enough(hindsights.at(q.inode).judge(activity_of(connection, quick_acks)), at_least);
     };
-    if (!end_reading_if(std::move(fd), still_idle)) continue;
+    if (!ends.end(std::move(fd), still_idle)) continue;
     ended.insert(q.inode);
     ++closed;
   }

@@ -37,23 +37,19 @@ class Uninterrupted {
   bool changed_ = false;
 };
 
-// None without CAP_BPF.
-const Fd& deafness_to_data() {
-  static const Fd program = [] {
-    try {
-      return load_deafness_to_data();
-    } catch (const std::system_error&) { return Fd(); }
-  }();
-  return program;
+Fd program_if_possible() {
+  try {
+    return load_deafness_to_data();
+  } catch (const std::system_error&) { return Fd(); }
 }
 
 // What the client says stays outside, unless there is a filter already: then that is the worker's own.
 class Outside {
  public:
-  explicit Outside(int fd) : fd_(fd) {
+  Outside(int fd, const Fd& program) : fd_(fd) {
     try {
       if (has_filter(fd)) return;
-      if (const Fd& program = deafness_to_data()) {
+      if (program) {
         attach_filter(fd, program.get());
       } else {
         attach_deafness_to_data(fd);
@@ -85,8 +81,9 @@ bool end_reading(Fd duplicate) {
   return ended;
 }
 
-bool end_reading_if(Fd duplicate, const std::function<bool(int fd)>& still) {
-  Outside words(duplicate.get());
+bool OrderlyEnds::end(Fd duplicate, const std::function<bool(int fd)>& still) {
+  if (!program_) program_ = program_if_possible();
+  Outside words(duplicate.get(), *program_);
   if (!still(duplicate.get())) return false;
   words.for_good();
   return end_reading(std::move(duplicate));

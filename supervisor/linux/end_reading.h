@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "linux/fd.h"
 
@@ -11,9 +12,16 @@ namespace graced {
 // same breath. False if the connection was over already.
 bool end_reading(Fd duplicate);
 
-// The same of a TCP connection, if `still` says so of it. A request that comes between that question and the
-// moment at which the reader closes would be reset; so from before the question on none comes through, and
-// its client meets an orderly end. False, and the connection as it was, if not.
-bool end_reading_if(Fd duplicate, const std::function<bool(int fd)>& still);
+// The same of TCP connections, one after the other, if `still` says so of them. A request that comes between
+// that question and the moment at which the reader closes would be reset; so from before the question on none
+// comes through, and its client meets an orderly end.
+class OrderlyEnds {
+ public:
+  // False, and the connection as it was, if not; false, too, if it was over already.
+  bool end(Fd duplicate, const std::function<bool(int fd)>& still);
+
+ private:
+  std::optional<Fd> program_;  // what keeps words out, for all of them; none without CAP_BPF
+};
 
 }  // namespace graced

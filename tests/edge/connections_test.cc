@@ -21,6 +21,7 @@
 #include "line_server.h"
 #include "linux/accept_queue.h"
 #include "linux/fd.h"
+#include "linux/proc_file.h"
 #include "linux/steering.h"
 #include "loopback.h"
 #include "opening.h"
@@ -317,6 +318,15 @@ TEST_CASE("a request that crosses with the close of an idle connection meets its
     w.worker.leave_all();
     CHECK(hear(client).empty());
   }
+}
+
+TEST_CASE("closing idle connections leaves no descriptor behind") {
+  Watched w;
+  const Fd client = w.asked();
+  CHECK(w.comes_to([](const Connections& c) { return c.idle == 1; }));
+  const std::size_t before = entries_of("/proc/self/fd").size();
+  CHECK(w.closes(1));
+  CHECK(entries_of("/proc/self/fd").size() == before);
 }
 
 TEST_CASE("connections that have a filter of the worker's own come to an orderly end as well") {
