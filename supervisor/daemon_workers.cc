@@ -1,17 +1,14 @@
-// The daemon's hands on processes: starting, hearing, watching, ending and reaping them.
+// The daemon's hands on processes: starting, hearing, ending and reaping them.
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/notify_text.h"
 #include "daemon.h"
 #include "linux/adoption_filter.h"
-#include "linux/listening.h"
 #include "linux/process.h"
 #include "options/option_values.h"
 

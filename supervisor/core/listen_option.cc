@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/bad_value.h"
 #include "core/nearest.h"
 #include "core/number.h"
 
@@ -17,11 +18,6 @@ namespace graced {
 namespace {
 
 using Text = std::string_view;
-
-template <class... Args>
-std::invalid_argument bad(fmt::format_string<Args...> what, Args&&... args) {
-  return std::invalid_argument{fmt::format(what, std::forward<Args>(args)...)};
-}
 
 // What to tell of an option that cannot be had: where it can.
 constexpr Text anywhere;

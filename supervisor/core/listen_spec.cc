@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/bad_value.h"
 #include "core/listen_option.h"
 #include "core/nearest.h"
 #include "core/number.h"
@@ -16,11 +17,6 @@
 namespace graced {
 
 namespace {
-
-template <class... Args>
-std::invalid_argument bad(fmt::format_string<Args...> what, Args&&... args) {
-  return std::invalid_argument{fmt::format(what, std::forward<Args>(args)...)};
-}
 
 // sockaddr_un's sun_path holds 108 bytes: a path needs its final NUL, an abstract name its first.
 constexpr std::size_t longest_path = 107;

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/select.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "linux/inode.h"
 #include "linux/proc_file.h"
 #include "linux/proc_text.h"
 #include "linux/process.h"
@@ -117,8 +117,7 @@ void look_at(pid_t pid, const Inodes& wanted, Inodes& waiting) {
 bool waits_on_all(pid_t pid, const std::vector<int>& sockets) {
   Inodes wanted;
   for (const int fd : sockets) {
-    struct stat s {};
-    if (::fstat(fd, &s) == 0) wanted.insert(s.st_ino);
+    if (const ino_t inode = inode_of(fd); inode != 0) wanted.insert(inode);
   }
   Inodes waiting;
   look_at(pid, wanted, waiting);

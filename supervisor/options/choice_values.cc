@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/bad_value.h"
 #include "core/nearest.h"
-#include "options/bad_value.h"
 #include "options/option_values.h"
 
 namespace graced {

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 
+#include "core/bad_value.h"
 #include "core/nearest.h"
 #include "core/number.h"
 #include "linux/cpus.h"
-#include "options/bad_value.h"
 #include "options/shell_words.h"
 
 namespace graced {

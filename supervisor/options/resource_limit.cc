@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <array>
 
+#include "core/bad_value.h"
 #include "core/nearest.h"
 #include "core/number.h"
-#include "options/bad_value.h"
 
 namespace graced {
 

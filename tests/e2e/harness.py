@@ -199,6 +199,12 @@ def descriptors(pid):
     return len(os.listdir("/proc/%d/fd" % pid))
 
 
+def become_nobody():
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+
+
 class Case(unittest.TestCase):
     maxDiff = None
 
@@ -222,9 +228,7 @@ class Case(unittest.TestCase):
         """As preexec: from then on an ordinary user, whose this test's directory is."""
         for path in [self.directory, *map(self.path, os.listdir(self.directory))]:
             os.chown(path, NOBODY, NOBODY)
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+        become_nobody()
 
     def graced(self, *arguments, **more):
         g = Graced(self.directory, *arguments, **more)

@@ -2,13 +2,7 @@
 here, by a worker or a stranger of another user."""
 import os, signal, socket, stat, subprocess, unittest
 
-from harness import GRACED, NOBODY, PATIENCE, WORKER, Case, main
-
-
-def as_nobody():
-    os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
+from harness import GRACED, NOBODY, PATIENCE, WORKER, Case, become_nobody, main
 
 
 @unittest.skipUnless(os.geteuid() == 0, "becoming somebody else takes root")
@@ -19,7 +13,7 @@ class Security(Case):
 
     def stranger(self, program, *arguments, **more):
         """Python, as another user; its stdout."""
-        done = subprocess.run(["/usr/bin/python3", "-c", program, *arguments], preexec_fn=as_nobody, capture_output=True,
+        done = subprocess.run(["/usr/bin/python3", "-c", program, *arguments], preexec_fn=become_nobody, capture_output=True,
                               text=True, timeout=PATIENCE, cwd="/", **more)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
@@ -32,7 +26,7 @@ class Security(Case):
         self.assertEqual(said, "refused\n" * len(attempts))
 
     def as_stranger(self, g, *words):
-        return subprocess.run([GRACED, *words, "--control", g.control], preexec_fn=as_nobody, capture_output=True, text=True,
+        return subprocess.run([GRACED, *words, "--control", g.control], preexec_fn=become_nobody, capture_output=True, text=True,
                               timeout=PATIENCE, cwd="/")
 
     # ---- the control socket -----------------------------------------------------------------------
@@ -146,7 +140,7 @@ class Security(Case):
                                   "print(flush=True)\n"
                                   "while True:\n    try:\n        socket.send_fds(s, [b'READY=1\\nFDSTORE=1'], null, 0, sys.argv[1])\n"
                                   "    except OSError:\n        sys.exit()\n", g.control + ".notify"],
-                                 preexec_fn=as_nobody, stdout=subprocess.PIPE, cwd="/")
+                                 preexec_fn=become_nobody, stdout=subprocess.PIPE, cwd="/")
         try:
             flood.stdout.readline()
             before = len(os.listdir("/proc/%d/fd" % g.pid))

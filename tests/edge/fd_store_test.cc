@@ -4,13 +4,13 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <array>
 #include <cstring>
 #include <optional>
 
+#include "linux/inode.h"
 #include "linux/listener.h"
 #include "linux/unit_state.h"
 #include "temp_directory.h"
@@ -19,10 +19,10 @@ using namespace graced;
 
 namespace {
 
-ino_t inode_of(int fd) {
-  struct stat file {};
-  REQUIRE(::fstat(fd, &file) == 0);
-  return file.st_ino;
+ino_t socket_of(int fd) {
+  const ino_t inode = inode_of(fd);
+  REQUIRE(inode != 0);
+  return inode;
 }
 
 struct Told {
@@ -85,7 +85,7 @@ TEST_CASE("the manager is given each descriptor once, and told when one is not n
   const auto first = manager.hears();
   REQUIRE(first);
   CHECK(first->text == "FDSTORE=1\nFDPOLL=0\nFDNAME=graced.x.a\n");
-  CHECK(inode_of(first->fd.get()) == inode_of(a.get()));
+  CHECK(socket_of(first->fd.get()) == socket_of(a.get()));
   CHECK(manager.hears()->text == "FDSTORE=1\nFDPOLL=0\nFDNAME=graced.x.b\n");
 
   store.hold("graced.x.", {{"graced.x.b", b.get()}});
@@ -95,7 +95,7 @@ TEST_CASE("the manager is given each descriptor once, and told when one is not n
   // Another socket under a name that is taken.
   store.hold("graced.x.", {{"graced.x.b", a.get()}});
   CHECK(manager.hears()->text == "FDSTOREREMOVE=1\nFDNAME=graced.x.b\n");
-  CHECK(inode_of(manager.hears()->fd.get()) == inode_of(a.get()));
+  CHECK(socket_of(manager.hears()->fd.get()) == socket_of(a.get()));
   CHECK_FALSE(manager.hears());
 }
 
@@ -105,12 +105,12 @@ TEST_CASE("what was restored is not sent again, and each family is left to those
   std::vector<StoredDescriptor> restored;
   restored.push_back({"graced.x.a", listening()});
   restored.push_back({"graced.y.b", listening()});
-  const ino_t inode = inode_of(restored.front().fd.get());
+  const ino_t inode = socket_of(restored.front().fd.get());
   FdStore store(upstream, std::move(restored), true);
 
   const auto taken = store.take("graced.x.");
   REQUIRE(taken.size() == 1);
-  CHECK(inode_of(taken.front().fd.get()) == inode);
+  CHECK(socket_of(taken.front().fd.get()) == inode);
   CHECK(store.take("graced.x.").empty());
   store.hold("graced.x.", {{"graced.x.a", taken.front().fd.get()}});
   CHECK_FALSE(manager.hears());

@@ -6,12 +6,12 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "linux/fd.h"
+#include "linux/inode.h"
 
 namespace graced {
 
@@ -20,9 +20,9 @@ enum class Family { ipv4, ipv6, dual };  // dual: listens for both, clients come
 inline constexpr int patience_ms = 20'000;
 
 inline ino_t inode_of(const Fd& fd) {
-  struct stat s {};
-  REQUIRE(::fstat(fd.get(), &s) == 0);
-  return s.st_ino;
+  const ino_t inode = inode_of(fd.get());
+  REQUIRE(inode != 0);
+  return inode;
 }
 
 // False if there is nothing to be accepted (any more).

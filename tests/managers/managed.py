@@ -129,7 +129,12 @@ class Managed(Case):
         worker = self.status()["workers"][0]["pid"]
         os.kill(pid, signal.SIGKILL)
         os.kill(worker, signal.SIGKILL)
-        again = wait_until(lambda: (lambda s: s and s["pid"] != pid and s["phase"] == "serving" and s["pid"])(self.status()), self.said)
+
+        def next_one():
+            status = self.status()
+            return status and status["pid"] != pid and status["phase"] == "serving" and status["pid"]
+
+        again = wait_until(next_one, self.said)
         self.assertFalse(alive(pid))
         return again
 
