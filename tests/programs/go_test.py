@@ -1,5 +1,5 @@
 """Go's net/http: static binaries, which no preloaded library reaches, of 64 and of 32 bits."""
-from program import ProgramCase, built, main, setUpModule
+from program import ProgramCase, built, built_32_bit, main, setUpModule
 
 PORT = ("127.0.0.1", 8080)
 
@@ -11,7 +11,7 @@ class Go(ProgramCase):
         self.reloads_lose_nothing(g, PORT)
 
     def test_go_32_bit(self):
-        g = self.program(built("server-386"), "127.0.0.1:8080")
+        g = self.program(built_32_bit("server-386"), "127.0.0.1:8080")
         self.two_generations_at_once(g, PORT)
         self.reloads_lose_nothing(g, PORT)
 

@@ -1,6 +1,6 @@
 """Reloads of programs that know nothing of graced, as Debian has them, under load. Each has a network of
 its own, so it can have its usual port."""
-import json, os, shutil, signal, socket, statistics, subprocess, sys, unittest
+import errno, json, os, shutil, signal, socket, statistics, subprocess, sys, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
@@ -37,6 +37,20 @@ def built(name):
     if not os.path.exists(path):
         raise unittest.SkipTest("%s could not be built here" % name)
     return for_everybody(path) if os.path.isfile(path) else path
+
+
+def built_32_bit(name):
+    """A program for 32 bits; skips the test where the kernel runs none: it then refuses, or kills, whatever is started."""
+    path = built(name)
+    try:
+        ended = subprocess.run([path, "-help"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    except OSError as e:
+        if e.errno != errno.ENOEXEC:
+            raise
+        raise unittest.SkipTest("this kernel runs no 32-bit programs: %s" % e.strerror)
+    if ended < 0:
+        raise unittest.SkipTest("this kernel runs no 32-bit programs: %s" % signal.Signals(-ended).name)
+    return path
 
 
 def parent(pid):
