@@ -101,6 +101,7 @@ class Daemon : private ControlHandler {
   void perform(const Retire&);
   void perform(const Drain&);
   void perform(const Kill&);
+  void perform(const Lost&);
   void perform(const Answer&);
   void perform(const Finished&);
   void prepare_handoff(GenerationId generation, const Plan& plan);
@@ -108,6 +109,7 @@ class Daemon : private ControlHandler {
   bool is_followed();
   void keep_time_of_retired();
   void leave_socket_files();
+  void shut_listeners();
   void limit_draining(const RunOptions& options);
   void leave_cgroup_if_empty(GenerationId generation);
   void start_check(GenerationId generation);

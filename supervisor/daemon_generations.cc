@@ -6,6 +6,8 @@
 
 #include "daemon.h"
 #include "linux/footprint.h"
+#include "linux/listen_socket.h"
+#include "linux/process.h"
 #include "linux/unit_state.h"
 #include "options/environment.h"
 
@@ -191,7 +193,19 @@ void Daemon::perform(const Finished& a) {
   // Those of a start that failed may be all that serves.
   if (a.exit_status == 0) survivors_.hammer();
   leave_socket_files();
+  shut_listeners();
   loop_.leave();
+}
+
+// A process that has left everything behind may still hold them: then clients would wait for ever, and no other
+// could listen there. Not those that somebody else opened, nor what the next graced is to have.
+void Daemon::shut_listeners() {
+  if (own_children().empty() || is_followed()) return;
+  for (const auto& [generation, plan] : plans_) {
+    for (const PassedSocket& s : plan.sockets) {
+      if (s.listener->made_by_graced()) stop_listening(s.listener->fd());
+    }
+  }
 }
 
 // Does the manager keep the sockets for a graced that it starts again when this one has ended? Asked once, at
@@ -202,7 +216,7 @@ bool Daemon::is_followed() {
   if (!upstream_.anybody()) return false;
   const auto state = unit_state(find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or(""));
   // Who may not ask knows at least, from systemd 254 on, whether there is a store.
-  followed_ = state ? graced::is_followed(*state, exit_status_)
+  followed_ = state ? graced::is_followed(*state, status_.exit_status)
                     : find_variable(started_with_.environment, "FDSTORE").has_value();
   return *followed_;
 }

@@ -195,6 +195,14 @@ void Daemon::perform(const Kill& a) {
   if (all) cgroups_.kill(w->generation.value);
 }
 
+// Nobody gets what a worker listened on that is not replaced: clients are refused, unless another graced comes.
+void Daemon::perform(const Lost& a) {
+  const bool stopping = status_.phase == Phase::stopping || status_.phase == Phase::finished;
+  handoff_.gone(a.worker, a.replaced                  ? Handoff::Follows::replacement
+                          : stopping && is_followed() ? Handoff::Follows::next_graced
+                                                      : Handoff::Follows::none);
+}
+
 void Daemon::limit_draining(const RunOptions& options) {
   if (!options.draining_memory_high) return;
   for (const WorkerProcess& w : workers_) {
@@ -257,7 +265,6 @@ void Daemon::worker_gone(const WorkerProcess& worker, const siginfo_t& info) {
     if (status.candidate == gone.generation) candidate_last_words_ = gone.output->lines.last_lines();
     stderr_.release(gone.output);
   }
-  handoff_.gone(gone.id, !expected && status.phase != Phase::stopping);
   happens(WorkerGone{gone.id, std::move(exit)});
 }
 

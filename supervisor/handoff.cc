@@ -227,22 +227,61 @@ void Handoff::told_to_leave(WorkerId worker) {
   retirements_.stop(worker);
 }
 
-void Handoff::gone(WorkerId worker, bool another_follows) {
+void Handoff::gone(WorkerId worker, Follows who) {
   const auto charge = std::ranges::find(charges_, worker, &Charge::worker);
   if (charge == charges_.end()) return;
   const GenerationId generation = charge->generation;
   charge->heard = Source();
   retirements_.stop(worker);
-  if (another_follows && charge->adoption && generation == serving_) {
+  const bool kept = who == Follows::replacement || (who == Follows::next_graced && !charge->leaves);
+  if (kept && charge->adoption && generation == serving_) {
     charge->orphan = true;
     drop_orphans();
     return;
   }
-  charges_.erase(charge);
+  let_go(charge);
   const bool last = std::ranges::none_of(charges_, [&](const Charge& c) { return c.generation == generation; });
   if (last && generation != serving_) listeners_.erase(generation);
   take_leave_of_closed();
   tell_what_is_held();
+}
+
+// Where no socket of the serving generation is left, no other gets what comes: those of old generations are
+// still among the kernel's choices.
+void Handoff::let_go(std::list<Charge>::iterator charge) {
+  std::list<Charge> gone;
+  gone.splice(gone.end(), charges_, charge);
+  const Charge& c = gone.front();
+  if (!c.adoption) return;
+  const auto others_have = [&](auto what, auto AdoptedSocket::*member) {
+    return std::ranges::any_of(charges_, [&](const Charge& other) {
+      return other.adoption &&
+             std::ranges::find(other.adoption->sockets(), what, member) != other.adoption->sockets().end();
+    });
+  };
+  for (const AdoptedSocket& s : c.adoption->sockets()) {
+    if (!s.listening) continue;
+    if (c.generation == serving_ && groups_.has(s.key, s.inode) && others_have(s.key, &AdoptedSocket::key) &&
+        !is_served(s.key)) {
+      groups_.refuse(s.key);
+    }
+    // A process that nobody knows of may have it still.
+    if (!s.predeclared && !s.shared() && !others_have(s.inode, &AdoptedSocket::inode))
+      stop_listening(s.fd.get());
+  }
+}
+
+// By the serving generation, or by what waits for the next graced.
+bool Handoff::is_served(const std::string& key) const {
+  const auto passed = listeners_.find(serving_.value_or(GenerationId{}));
+  return std::ranges::any_of(restored_, [&](const auto& r) { return groups_.has(key, r.first); }) ||
+         (passed != listeners_.end() &&
+          std::ranges::any_of(passed->second, [&](const auto& l) { return group_key(l->fd()) == key; })) ||
+         std::ranges::any_of(charges_, [&](const Charge& c) {
+           return c.generation == serving_ && c.adoption &&
+                  std::ranges::any_of(c.adoption->sockets(),
+                                      [&](const AdoptedSocket& s) { return s.listening && s.key == key; });
+         });
 }
 
 // What a worker that is gone listened on stays open until a living one of the serving generation listens
@@ -255,13 +294,18 @@ void Handoff::drop_orphans() {
       if (s.listening) covered.insert(s.key);
     }
   }
-  const auto dropped = std::erase_if(charges_, [&](const Charge& c) {
-    return c.orphan &&
-           (c.generation != serving_ || std::ranges::all_of(c.adoption->sockets(), [&](const AdoptedSocket& s) {
-              return !s.listening || covered.contains(s.key);
-            }));
-  });
-  if (dropped > 0) take_leave_of_closed();
+  bool dropped = false;
+  for (auto c = charges_.begin(); c != charges_.end();) {
+    const auto at = c++;
+    if (!at->orphan) continue;
+    const bool done = std::ranges::all_of(at->adoption->sockets(), [&](const AdoptedSocket& s) {
+      return !s.listening || covered.contains(s.key);
+    });
+    if (!done && at->generation == serving_) continue;
+    let_go(at);
+    dropped = true;
+  }
+  if (dropped) take_leave_of_closed();
 }
 
 std::map<ino_t, int> Handoff::adopted_sockets() const {

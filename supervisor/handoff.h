@@ -69,8 +69,10 @@ class Handoff {
   // Its connections are waited for no longer.
   void told_to_leave(WorkerId worker);
 
-  // `another_follows` in its place: what it listened on stays open until then.
-  void gone(WorkerId worker, bool another_follows);
+  // Who takes over what a serving worker listened on, which stays open until then. A replacement may turn out
+  // not to come: then it is said again, with `none`, and new connections are refused where nobody else listens.
+  enum class Follows { replacement, next_graced, none };
+  void gone(WorkerId worker, Follows who);
 
   // The candidate failed; nothing is waited for that was opened for it and no worker has.
   void drop(GenerationId generation);
@@ -121,7 +123,9 @@ class Handoff {
   void forget_closed(Charge& charge);
   void direct(const std::string& key);
   void drop_orphans();
+  void let_go(std::list<Charge>::iterator charge);
   bool park(const std::string& key);
+  bool is_served(const std::string& key) const;
   void tell_what_is_held();
   std::map<std::string, std::string> listening_in(GenerationId generation) const;  // key → address
   Charge* find(WorkerId worker);

@@ -55,6 +55,7 @@ struct Status {
   std::uint64_t restarts = 0;  // workers replaced after they exited by themselves
   bool reload_queued = false;
   std::optional<Instant> next_restart;  // of a worker that exited
+  int exit_status = 0;                  // of graced, as far as it is known: while it stops
 };
 
 }  // namespace graced

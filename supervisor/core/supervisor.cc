@@ -221,6 +221,7 @@ Status Supervisor::status() const {
   s.failed_reloads = failed_reloads_;
   s.restarts = restarts_;
   s.reload_queued = queued_.has_value();
+  if (stopping_) s.exit_status = stopping_->exit_status;
   for (const Respawn& r : respawns_) s.next_restart = std::min(s.next_restart.value_or(no_deadline), r.at);
   return s;
 }

@@ -56,6 +56,7 @@ class Supervisor {
   struct Respawn {
     unsigned slot;
     Instant at;
+    WorkerId of;  // who is gone, or leaves
   };
   struct Stopping {
     int exit_status;
@@ -97,6 +98,7 @@ class Supervisor {
   const Policy& policy_of(GenerationId generation) const;
   bool on_trial(const Worker& worker) const;
   bool serves(const Worker& worker) const;
+  bool is_replaced(const Worker& gone) const;
   bool must_say_ready(const Policy& policy) const;
   void answer(const std::vector<RequestId>& askers, bool ok, const std::string& why);
   Phase phase() const;

@@ -92,14 +92,24 @@ void Supervisor::on(const WorkerGone& e, Instant now) {
   const Worker gone = *w;
   workers_.erase(w);
 
-  if (!gone.works()) return;
   if (on_trial(gone)) {
+    actions_.push_back(Lost{gone.id, false});
     const unsigned strength = rollout_->policy->workers;
     abandon(strength == 1 ? e.exit.how : fmt::format("worker {} of {}: {}", gone.slot, strength, e.exit.how),
             now);
   } else {
-    lost_unexpectedly(gone, e.exit, now);
+    if (gone.works()) lost_unexpectedly(gone, e.exit, now);
+    actions_.push_back(Lost{gone.id, is_replaced(gone)});
   }
+}
+
+// Another one has its place, or will have it.
+bool Supervisor::is_replaced(const Worker& gone) const {
+  if (!serves(gone) || stopping_) return false;
+  return std::ranges::any_of(respawns_,
+                             [&](const Respawn& r) { return r.slot == gone.slot && r.at != no_deadline; }) ||
+         std::ranges::any_of(workers_,
+                             [&](const Worker& w) { return serves(w) && w.slot == gone.slot && w.works(); });
 }
 
 void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now) {
@@ -132,7 +142,7 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
   auto [delay, first] = restart_delays_.try_emplace(worker.slot, policy_.restart_delay);
   const bool served = worker.state == WorkerState::ready && now - worker.since >= policy_.restart_delay_reset;
   if (served) delay->second = policy_.restart_delay;
-  respawns_.push_back({worker.slot, after(now, delay->second)});
+  respawns_.push_back({worker.slot, after(now, delay->second), worker.id});
   // Twice as long next time; an infinite delay has no double.
   const Duration limit = std::max(policy_.restart_delay_limit, policy_.restart_delay);
   delay->second = delay->second > limit / 2 ? limit : delay->second * 2;

@@ -50,11 +50,12 @@ struct Abandon { GenerationId generation; std::string why; };  // the candidate 
 struct Retire { WorkerId worker; };                            // no new connections for it; tell when it is idle
 struct Drain { WorkerId worker; };                             // tell it to finish what it has and leave
 struct Kill { WorkerId worker; };                              // the hammer
+struct Lost { WorkerId worker; bool replaced; };  // it is gone; what it listened on is kept if it is replaced; may be taken back
 struct Answer { RequestId to; bool ok; GenerationId generation; std::string why; };
 struct Finished { int exit_status; std::string why; };         // the last action there is
 
 // clang-format on
 
-using Action = std::variant<Prepare, Spawn, Switch, Abandon, Retire, Drain, Kill, Answer, Finished>;
+using Action = std::variant<Prepare, Spawn, Switch, Abandon, Retire, Drain, Kill, Lost, Answer, Finished>;
 
 }  // namespace graced

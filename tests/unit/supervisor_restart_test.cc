@@ -488,4 +488,49 @@ TEST_CASE("a reload while a worker leaves by itself does not tell it to leave ag
   CHECK(s.state(leaving) == "draining");
 }
 
+TEST_CASE("what a worker listened on is kept only for one that follows") {
+  SUBCASE("a crash is followed") {
+    Story s = serving();
+    const WorkerId worker = s.newest();
+    s.exits(worker);
+    CHECK(s.lost.at(0).worker == worker);
+    CHECK(s.lost.at(0).replaced);
+  }
+  SUBCASE("nobody follows a clean exit on --restart on-failure, nor any on never") {
+    for (const RestartRule rule : {RestartRule::on_failure, RestartRule::never}) {
+      Story s = serving(Policy{.workers = 2, .restart = rule});
+      s.exits(s.newest(0), 0);
+      CHECK_FALSE(s.lost.at(0).replaced);
+      CHECK(s.phase() == "serving");
+    }
+  }
+  SUBCASE("one that says STOPPING=1 and is gone before its replacement was started") {
+    Story s = serving();
+    const WorkerId worker = s.newest();
+    s.happens(WorkerStopping{worker});
+    s.exits(worker, 0);
+    CHECK(s.lost.at(0).replaced);
+  }
+  SUBCASE("an old generation's is not") {
+    Story s = serving();
+    const WorkerId old = s.newest();
+    s.reloads();
+    s.exits(old, 0);
+    CHECK_FALSE(s.lost.at(0).replaced);
+  }
+  SUBCASE("the replacement that graced gives up") {
+    Story s = serving(Policy{.start_limit = 0});
+    s.exits(s.newest());
+    CHECK_FALSE(s.lost.at(0).replaced);
+  }
+  SUBCASE("the replacement never comes, as graced stops before") {
+    Story s = serving(Policy{.workers = 2});
+    const WorkerId worker = s.newest(0);
+    s.exits(worker);
+    s.happens(StopAsked{nobody});
+    CHECK(s.lost.at(0).worker == worker);
+    CHECK_FALSE(s.lost.at(0).replaced);
+  }
+}
+
 }  // namespace graced

@@ -63,6 +63,9 @@ struct Words {
   std::string operator()(const Retire& a) const { return fmt::format("Retire {}", a.worker.value); }
   std::string operator()(const Drain& a) const { return fmt::format("Drain {}", a.worker.value); }
   std::string operator()(const Kill& a) const { return fmt::format("Kill {}", a.worker.value); }
+  std::string operator()(const Lost& a) const {
+    return fmt::format("Lost {}{}", a.worker.value, a.replaced ? ", to be replaced" : "");
+  }
   std::string operator()(const Answer& a) const {
     return fmt::format("Answer {}: {} generation {} {}", a.to.value, a.ok ? "ok" : "failed", a.generation.value,
                        a.why);
@@ -91,6 +94,8 @@ Story::Story(const Policy& first) : supervisor(without_grace(first)), policy(wit
 
 void Story::happens(const Event& event) {
   last = supervisor.handle(event, now);
+  lost = only<Lost>(last);
+  std::erase_if(last, [](const Action& action) { return std::holds_alternative<Lost>(action); });
   for (const Spawn& spawn : only<Spawn>(last)) spawns.push_back(spawn);
   for (const Prepare& prepare : only<Prepare>(last)) preparing = prepare.generation;
 }

@@ -49,7 +49,8 @@ struct Story {
   Supervisor supervisor;
   Policy policy;  // what prepared() brings along if it is not told otherwise
   Instant now{1h};
-  std::vector<Action> last;   // what followed from the last thing told
+  std::vector<Action> last;   // what followed from the last thing told, but for…
+  std::vector<Lost> lost;     // …these, which follow the end of every worker
   std::vector<Spawn> spawns;  // all of them, oldest first
   GenerationId preparing;     // the newest generation
 

@@ -59,12 +59,20 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   to_answer_now_.clear();
   told_now_.clear();
   hammered_ = lost_now_ = false;
+  gone_now_.reset();
+  to_take_back_.clear();
   const bool was_stopping = stopping_;
 
   happened(event);
   const Status status = after.status();
   if (status.phase == Phase::stopping || status.phase == Phase::finished) stopping_ = true;
+  if (stopping_ && !was_stopping) {
+    for (const auto& [id, slot] : std::exchange(waiting_, {})) to_take_back_.insert(id);
+    to_be_filled_.clear();
+  }
   for (const Action& action : actions) done(action);
+  promise(!gone_now_, "a worker is gone, and nobody says whether it is lost");
+  promise(to_take_back_.empty(), "what a worker listened on is kept for a replacement that never comes");
   look_at_end(was_stopping);
   look_at(status);
   look_at_workers(status);
@@ -111,6 +119,7 @@ void Witness::happened(const Event& event) {
                    const Process* p = find(e.worker);
                    if (!p) return;
                    if (p->works() && is_serving(*p) && !stopping_) lost(*p, e.exit.status);
+                   gone_now_ = *p;
                    processes_.erase(e.worker);
                  },
                  [&](const ReloadAsked& e) {
@@ -149,6 +158,7 @@ void Witness::lost(const Process& process, int status) {
   if (policy.restart == RestartRule::never || (policy.restart == RestartRule::on_failure && status == 0))
     return;
   lost_now_ = true;
+  if (policy.restart_delay != infinity) to_be_filled_.insert(process.slot);
   unexpected_exits_.push_back(now_);
   std::erase_if(unexpected_exits_, [&](Instant t) { return after(t, policy.start_limit_window) <= now_; });
 }
@@ -181,6 +191,10 @@ void Witness::on(const Spawn& a) {
       policy.ready == ReadyRule::listen || (policy.ready == ReadyRule::automatic && !serving_said_ready_);
   promise(a.watch_listening == watch, "worker {} is watched or not", a.worker.value);
   newest_worker_ = a.worker;
+  if (serving_ == a.generation) {
+    to_be_filled_.erase(a.slot);
+    std::erase_if(waiting_, [&](const auto& w) { return w.second == a.slot; });
+  }
   processes_[a.worker] = Process{.generation = a.generation, .slot = a.slot, .started = now_};
   if (serving_ == a.generation) ++tally_.replacements;
 }
@@ -200,6 +214,8 @@ void Witness::on(const Switch& a) {
   switched_from_ = serving_.value_or(GenerationId{});
   serving_ = std::exchange(candidate_, std::nullopt);
   unexpected_exits_.clear();
+  to_be_filled_.clear();
+  waiting_.clear();
   to_answer_now_.merge(candidate_askers_);
   ++tally_.switches;
 }
@@ -303,6 +319,23 @@ void Witness::on(const Kill& a) {
     ++tally_.kills_by_max_draining;
   }
   p.killed = true;
+}
+
+void Witness::on(const Lost& a) {
+  if (to_take_back_.erase(a.worker) == 1) {
+    promise(!a.replaced, "worker {} is to be replaced while graced stops", a.worker.value);
+    return;
+  }
+  const auto* gone = std::get_if<WorkerGone>(event_);
+  promise(gone && gone->worker == a.worker && gone_now_, "worker {} is lost, and was not there",
+          a.worker.value);
+  const Process p = *std::exchange(gone_now_, std::nullopt);
+  const bool has_successor = std::ranges::any_of(processes_, [&](const auto& other) {
+    return is_serving(other.second) && other.second.slot == p.slot && other.second.works();
+  });
+  const bool right = is_serving(p) && !stopping_ && (has_successor || to_be_filled_.contains(p.slot));
+  promise(a.replaced == right, "worker {} is replaced or not", a.worker.value);
+  if (a.replaced && !has_successor) waiting_.emplace(a.worker, p.slot);
 }
 
 void Witness::on(const Answer& a) {

@@ -12,6 +12,8 @@
 //   Kill        at most one a worker, after Drain or after its own STOPPING=1 (the
 //               hammer need not wait for either), and only because its
 //               deadline passed, the hammer came, a second stop, or max-draining (the oldest first)
+//   Lost        once for each worker that is gone, replaced exactly if one of the serving generation has its
+//               slot or will have it; taken back when graced stops before that one was started
 //   deadlines   those promised by the generation's policy; after TimePassed none is in the past, and
 //               none is ever slept through
 //   reload      until the Switch nothing changes for the serving workers; at most one is queued
@@ -104,6 +106,7 @@ class Witness {
   void on(const Drain&);
   void told_retired(WorkerId id, Process& process);
   void on(const Kill&);
+  void on(const Lost&);
   void on(const Answer&);
   void on(const Finished&);
   void lost(const Process& process, int status);
@@ -125,6 +128,8 @@ class Witness {
   std::optional<GenerationId> candidate_;
   bool serving_said_ready_ = false;
   std::vector<Instant> unexpected_exits_;
+  std::set<unsigned> to_be_filled_;       // slots of the serving generation
+  std::map<WorkerId, unsigned> waiting_;  // those gone whose replacement has not been started; their slots
   bool queued_ = false;
   bool stopping_ = false;
   bool stop_asked_ = false;
@@ -145,6 +150,8 @@ class Witness {
   std::set<WorkerId> told_now_;  // to leave
   bool hammered_ = false;
   bool lost_now_ = false;
+  std::optional<Process> gone_now_;
+  std::set<WorkerId> to_take_back_;
 };
 
 }  // namespace graced
