@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -11,12 +10,12 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "linux/account.h"
+#include "linux/directory_lock.h"
 #include "linux/fd.h"
 #include "linux/listen_error.h"
 #include "linux/listen_socket.h"
@@ -119,24 +118,6 @@ class ClosedUmask {
 
  private:
   mode_t before_;
-};
-
-// One graced at a time binds in a directory, else two that find the same stale file could each remove
-// what the other has just made of it. Not for ever: such locks have other uses too, see tmpfiles.d(5).
-class DirectoryLock {
- public:
-  explicit DirectoryLock(const std::string& path)
-      : directory_(
-            ::open(std::filesystem::absolute(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    const timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
-    for (int attempt = 0; directory_ && attempt < 200; ++attempt) {
-      if (::flock(directory_.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-      ::nanosleep(&pause, nullptr);
-    }
-  }
-
- private:
-  Fd directory_;  // closing it gives the lock back
 };
 
 Fd open_path(const std::string& path) {

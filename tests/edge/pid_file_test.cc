@@ -9,6 +9,7 @@
 #include <optional>
 #include <system_error>
 
+#include "in_child.h"
 #include "temp_directory.h"
 
 using namespace graced;
@@ -71,4 +72,38 @@ TEST_CASE("a pid file that cannot be written is named and leaves nothing") {
         "pid file " + (scratch / "missing/a.pid") + ": No such file or directory");
   CHECK(error_of(scratch.path) == "pid file " + scratch.path + ": Is a directory");
   CHECK(scratch.empty());
+}
+
+TEST_CASE("a pid file that another process holds is refused with its PID, and can be had once that has ended") {
+  const TempDirectory scratch;
+  const std::string path = scratch / "a.pid";
+  {
+    const PidFile file(path);
+    const std::string refused = in_child([&] {
+      const PidFile second(path);
+      return std::string("no error");
+    });
+    CHECK(refused.starts_with("pid file " + path + ": another graced that runs has it (PID " +
+                              std::to_string(::getpid()) + ", "));
+    CHECK(content_of(path) == std::to_string(::getpid()) + "\n");
+  }
+  CHECK(in_child([&] {
+          const PidFile second(path);
+          return std::string("no error");
+        }) == "no error");
+  CHECK(scratch.empty());
+}
+
+TEST_CASE("whoever may only read a stale pid file cannot keep it from being replaced") {
+  const TempDirectory scratch;
+  const std::string path = scratch / "a.pid";
+  std::ofstream(path) << "999999999999\n";
+  const Fd reader(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct flock lock {};
+  lock.l_type = F_RDLCK;
+  REQUIRE(::fcntl(reader.get(), F_SETLK, &lock) == 0);
+  CHECK(in_child([&] {
+          const PidFile file(path);
+          return content_of(path) == std::to_string(::getpid()) + "\n" ? std::string("taken") : content_of(path);
+        }) == "taken");
 }
