@@ -220,7 +220,7 @@ void Daemon::watch_listeners() {
   for (const auto& [generation, plan] : plans_) {
     for (const PassedSocket& s : plan.sockets) open.push_back(s.listener);
   }
-  listener_watch_.watch(open);
+  listener_watch_.watch(open, instance_.spare_path_place());
 }
 
 void Daemon::listener_shut(const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why) {
@@ -248,6 +248,30 @@ void Daemon::listener_shut(const Listener& listener, ListenerWatch::Outcome outc
           "{}: a worker shut the socket down for everybody; reloading, so that another one listens there",
           address);
       happens(ReloadAsked{nobody});
+      return;
+    case ListenerWatch::Outcome::queue_is_back:
+      log_.info("{}: a worker changed for everybody how many connections may wait there: {} again", address,
+                why);
+      return;
+    case ListenerWatch::Outcome::path_is_back:
+      log_.warning("{}: the path was removed, by a worker that leaves perhaps; it is there again", address);
+      return;
+    case ListenerWatch::Outcome::path_is_gone:
+      log_.error("{}: the path was removed and cannot be put back ({}); nobody reaches it until a reload",
+                 address, why);
+      return;
+    case ListenerWatch::Outcome::path_is_taken:
+      log_.error("{}: another file has taken the path's place and is left alone; nobody reaches graced there",
+                 address);
+      return;
+    case ListenerWatch::Outcome::no_spare_path:
+      log_.warning(
+          "{}: should the path be removed, only a reload makes it anew, as no second name of it can be kept: "
+          "{}",
+          address, why);
+      return;
+    case ListenerWatch::Outcome::not_watched:
+      log_.debug("{}: a path that is removed is noticed when a worker exits, or at a reload: {}", address, why);
       return;
   }
 }

@@ -42,6 +42,7 @@ void Daemon::perform(const Prepare& a) {
       refuse_changes(first_options_, options);
     }
     const Plan* current = serving ? &plans_.at(*serving) : nullptr;
+    listener_watch_.look_again();  // a path that can be put back need not be made anew
     handoff_.forget_closed();
     plans_.insert_or_assign(a.generation, make_plan(std::move(options), inherited_.sockets, current,
                                                     inheritable_, means_, serving ? nullptr : &restored_));
@@ -125,6 +126,7 @@ void Daemon::perform(const Switch& a) {
   // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
   std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
   watch_listeners();
+  listener_watch_.look_again();
   store_listeners(store_, plan.sockets);
   restored_.forget_taken();
   limit_draining(plan.options);

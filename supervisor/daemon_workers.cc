@@ -265,6 +265,7 @@ void Daemon::worker_gone(const WorkerProcess& worker, const siginfo_t& info) {
     if (status.candidate == gone.generation) candidate_last_words_ = gone.output->lines.last_lines();
     stderr_.release(gone.output);
   }
+  listener_watch_.look_again();
   happens(WorkerGone{gone.id, std::move(exit)});
 }
 

@@ -1,12 +1,15 @@
-// Keeps the listening sockets listening: a worker may shut one down that all generations share.
+// Keeps the listening sockets listening, where they did and as long a queue as they had: a worker may shut one
+// down, or make its queue shorter, for all generations that share it; and anybody may remove its path.
 #pragma once
 
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "linux/file_watch.h"
 #include "linux/listen_socket.h"
 #include "linux/listener.h"
 #include "linux/loop.h"
@@ -17,17 +20,26 @@ class ListenerWatch {
  public:
   enum class Outcome {
     listens_again,
-    trying,  // `why` not, for now
-    lost,    // a unix socket: only a new one, in a new generation, can listen there
+    trying,         // `why` not, for now
+    lost,           // a unix socket that is shut: only a new one, in a new generation, can listen there
+    queue_is_back,  // `why`: how long it was, and is
+    path_is_back,
+    path_is_gone,   // `why` it cannot be put back
+    path_is_taken,  // by another file, which stays
+    no_spare_path,  // it could not be put back, `why`
+    not_watched,    // a path that goes will be noticed at look_again() only, `why`
   };
   using Teller = std::function<void(const Listener& listener, Outcome outcome, const std::string& why)>;
 
   // What happened is told through `tell`, which may call watch().
   ListenerWatch(Loop& loop, Teller tell);
 
-  // These from now on, and no others; what takes no connections is left out. They are kept open until the
-  // next call.
-  void watch(const std::vector<std::shared_ptr<Listener>>& listeners);
+  // These from now on, and no others. They are kept open until the next call. Spare names of their paths begin
+  // with spare_place.
+  void watch(const std::vector<std::shared_ptr<Listener>>& listeners, const std::string& spare_place);
+
+  // At their queues and paths, which nothing wakes us for; at the latter also where nothing can.
+  void look_again();
 
  private:
   struct Watched {
@@ -36,14 +48,24 @@ class ListenerWatch {
     Source shut;
     Source retry;
     bool told = false;  // that it cannot be helped for now
+    int file = -1;      // in files_
+    bool path_told = false;
   };
 
-  void begin(std::shared_ptr<Listener> listener);
+  void begin(std::shared_ptr<Listener> listener, const std::string& spare_place);
+  void keep_path(Watched& watched, const std::string& spare_place);
+  int watch_file(const std::string& path);  // -1 with why_not_watched_
+  void end(const Watched& watched);
   void revive(Watched& watched);
+  void look_at_paths();
+  void look_at_path(Watched& watched);
 
   Loop& loop_;
   Teller tell_;
   std::list<Watched> watched_;
+  std::optional<FileWatch> files_;  // once there is a path
+  std::string why_not_watched_;
+  Source files_changed_;
 };
 
 }  // namespace graced

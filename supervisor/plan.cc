@@ -40,12 +40,14 @@ std::map<std::string, std::deque<Sockets>> open_by_address(const Plan& plan) {
   return open;
 }
 
-// A unix socket that a worker has shut down listens never again, and its file is in the way of the next.
-bool give_up_if_shut(const Sockets& sockets) {
+// A unix socket that a worker has shut down listens never again, and its file is in the way of the next; one
+// whose path is gone is reached by nobody.
+bool give_up_if_lost(const Sockets& sockets) {
   bool gone = false;
   for (const auto& listener : sockets) {
-    if (!listener->can_be_replaced() || !takes_connections(listener->kind()) || !is_shut(listener->fd()))
-      continue;
+    if (!listener->can_be_replaced()) continue;
+    const bool shut = takes_connections(listener->kind()) && is_shut(listener->fd());
+    if (!shut && !listener->lost_its_path()) continue;
     listener->remove_file();
     gone = true;
   }
@@ -77,7 +79,7 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
   for (std::size_t i = 0; i < options.listen.size(); ++i) {
     const ListenSpec& spec = options.listen[i];
     auto& had = open[spec.address()];
-    if (!had.empty() && give_up_if_shut(had.front())) had.pop_front();
+    if (!had.empty() && give_up_if_lost(had.front())) had.pop_front();
     Sockets sockets;
     if (had.empty()) {
       sockets = open_listeners(spec);

@@ -19,28 +19,44 @@ bool is_unix(int fd) {
   return socket_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX;
 }
 
-std::optional<unsigned> tcp_queue(int fd) {
+// Of a listening socket two fields of it mean something else.
+std::optional<AcceptQueue> tcp_queue(int fd) {
   tcp_info info{};
   socklen_t size = sizeof info;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return std::nullopt;
-  return info.tcpi_unacked;  // of a listening socket: its queue
+  return AcceptQueue{info.tcpi_unacked, info.tcpi_sacked};
+}
+
+std::optional<AcceptQueue> queue_of(int fd, SocketList& list) {
+  if (!is_unix(fd)) return tcp_queue(fd);
+  try {
+    return list.unix_queue(inode_of(fd));
+  } catch (const std::system_error&) { return std::nullopt; }
+}
+
+std::optional<AcceptQueue> queue_of(int fd) {
+  if (!is_unix(fd)) return tcp_queue(fd);
+  try {
+    SocketList list;
+    return queue_of(fd, list);
+  } catch (const std::system_error&) { return std::nullopt; }
 }
 
 }  // namespace
 
 std::optional<unsigned> accept_queue(int listening_fd, SocketList& list) {
-  if (!is_unix(listening_fd)) return tcp_queue(listening_fd);
-  try {
-    return list.unix_queue(inode_of(listening_fd));
-  } catch (const std::system_error&) { return std::nullopt; }
+  const auto queue = queue_of(listening_fd, list);
+  return queue ? std::optional(queue->waiting) : std::nullopt;
 }
 
 std::optional<unsigned> accept_queue(int listening_fd) {
-  if (!is_unix(listening_fd)) return tcp_queue(listening_fd);
-  try {
-    SocketList list;
-    return accept_queue(listening_fd, list);
-  } catch (const std::system_error&) { return std::nullopt; }
+  const auto queue = queue_of(listening_fd);
+  return queue ? std::optional(queue->waiting) : std::nullopt;
+}
+
+std::optional<unsigned> longest_queue(int listening_fd) {
+  const auto queue = queue_of(listening_fd);
+  return queue ? std::optional(queue->longest) : std::nullopt;
 }
 
 std::set<Handshakes::Handshake> Handshakes::half_open(SocketList& list, const TcpPlaces& places) {

@@ -17,6 +17,9 @@ namespace graced {
 std::optional<unsigned> accept_queue(int listening_fd);
 std::optional<unsigned> accept_queue(int listening_fd, SocketList& list);
 
+// How many may wait there: what listen(2) was told last, as far as net.core.somaxconn allows. nullopt likewise.
+std::optional<unsigned> longest_queue(int listening_fd);
+
 // A handshake does not tell which of the sockets of a port it belongs to. Those begun before the others
 // took over are remembered, and looked for.
 class Handshakes {

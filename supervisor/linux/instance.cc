@@ -12,6 +12,7 @@
 
 #include "linux/instance_lock.h"
 #include "linux/runtime_directory.h"
+#include "linux/spare_link.h"
 #include "linux/sys_error.h"
 #include "linux/umask_scope.h"
 
@@ -96,6 +97,7 @@ Instance::Instance(const std::string& name, const std::string& control_path)
 
   remove_stale_socket(control_path_, SOCK_STREAM);
   remove_stale_socket(notify_path(), SOCK_DGRAM);
+  remove_stale_links(spare_path_place());
   listening_ = listen_on(control_path_);
 }
 

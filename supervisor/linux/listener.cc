@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "linux/accept_queue.h"
 #include "linux/listen_socket.h"
 
 namespace graced {
@@ -193,7 +194,22 @@ std::shared_ptr<Listener> Listener::inherited(ListenSpec spec, Fd fd) {
   set_options(listener->fd(), options, address);
   if (options.backlog && takes_connections(listener->kind_)) start_listening(listener->fd(), options, address);
   if (options.nonblock) set_nonblock(listener->fd(), *options.nonblock, address);
+  if (takes_connections(listener->kind_) && !options.backlog) listener->queue_ = longest_queue(listener->fd());
   return listener;
+}
+
+std::optional<Listener::Queue> Listener::keep_queue() {
+  if (!takes_connections(kind_) || !is_listening(fd())) return std::nullopt;
+  const bool asked = made_by_graced_ || spec_.options.backlog;
+  if (!asked && !queue_) return std::nullopt;
+  const auto was = longest_queue(fd());
+  if (was && was == queue_) return std::nullopt;
+  ListenOptions options = spec_.options;
+  if (!asked) options.backlog = queue_;
+  start_listening(fd(), options, spec_.address());
+  const auto is = longest_queue(fd());
+  queue_ = is;
+  return is && was && is != was ? std::optional(Queue{*is, *was}) : std::nullopt;
 }
 
 std::shared_ptr<Listener> Listener::restored(ListenSpec spec, Fd fd, FileId file) {
@@ -290,6 +306,7 @@ void apply_options(Listener& listener, const ListenOptions& options) {
     std::rethrow_exception(why);
   }
   listener.spec_.options = options;
+  listener.queue_.reset();
 }
 
 }  // namespace graced

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,22 @@ class Listener {
   bool can_be_replaced() const { return static_cast<bool>(path_); }
   void remove_file() { path_ = UnixPath{}; }
 
+  const UnixPath& path() const { return path_; }  // empty: no file, or not graced's
+  int keep_spare_path(const std::string& place) { return path_.keep_spare(place); }
+
+  // The path is missing and a reload can only bind another socket there.
+  bool lost_its_path() const {
+    return path_ && !path_.has_spare() && path_.place() == UnixPath::Place::missing;
+  }
+
+  // A worker's listen(2) changes the queue of all who have the socket: makes it as long again as was asked for.
+  // What was changed, if the kernel tells.
+  struct Queue {
+    unsigned is;
+    unsigned was;
+  };
+  std::optional<Queue> keep_queue();
+
   FileId file() const { return path_.id(); }
   void leave_file() { path_.leave(); }  // for the next graced
 
@@ -52,6 +69,7 @@ class Listener {
   AddressKind kind_;
   std::string address_;
   bool made_by_graced_;
+  std::optional<unsigned> queue_;  // how long it may be; of one that graced made: once that was looked at
 };
 
 // Binds what the spec asks for: several if it is a host name with several addresses; "8080" is one

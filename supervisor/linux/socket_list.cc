@@ -150,7 +150,7 @@ void SocketList::each_unix_connection(const std::function<void(const UnixSeen&)>
   });
 }
 
-std::optional<unsigned> SocketList::unix_queue(ino_t listening) {
+std::optional<AcceptQueue> SocketList::unix_queue(ino_t listening) {
   unix_diag_req request{};
   request.sdiag_family = AF_UNIX;
   request.udiag_states = ~0U;
@@ -159,13 +159,13 @@ std::optional<unsigned> SocketList::unix_queue(ino_t listening) {
   request.udiag_cookie[0] = request.udiag_cookie[1] = INET_DIAG_NOCOOKIE;
   Bytes bytes;
   append(bytes, &request, sizeof request);
-  std::optional<unsigned> queue;
+  std::optional<AcceptQueue> queue;
   ask<unix_diag_msg>(bytes, false, [&](const nlmsghdr* header, const unix_diag_msg&) {
     each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
       unix_diag_rqlen length{};
       if (type != UNIX_DIAG_RQLEN || size < sizeof length) return;
       std::memcpy(&length, data, sizeof length);
-      queue = length.udiag_rqueue;
+      queue = AcceptQueue{length.udiag_rqueue, length.udiag_wqueue};
     });
   });
   return queue;

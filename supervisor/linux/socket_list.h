@@ -49,6 +49,12 @@ struct UnixSeen {
   std::string name;  // as bound, "" if not; an accepted one has its listener's. Abstract: begins with NUL
 };
 
+// Of a listening socket.
+struct AcceptQueue {
+  unsigned waiting;
+  unsigned longest;  // how many may
+};
+
 class SocketList {
  public:
   // Throws std::system_error if it cannot be had: not in this kernel, or forbidden to this process.
@@ -59,8 +65,7 @@ class SocketList {
                 const std::function<void(const TcpSeen&)>& seen);
   void each_unix_connection(const std::function<void(const UnixSeen&)>& seen);
 
-  // How many wait in the accept queue of this listening unix socket.
-  std::optional<unsigned> unix_queue(ino_t listening);
+  std::optional<AcceptQueue> unix_queue(ino_t listening);
 
  private:
   void each_tcp_of(int protocol, int family, const std::set<std::uint16_t>& ports, const TcpQuestion& question,

@@ -174,28 +174,42 @@ UnixPath::UnixPath(const std::string& path) {
     throw ListenError(EADDRINUSE, fmt::format("unix:{}: another process took the path away", path));
   }
   path_ = std::filesystem::absolute(path);
-  device_ = file.st_dev;
-  inode_ = file.st_ino;
+  id_ = {file.st_dev, file.st_ino};
 }
 
 UnixPath::UnixPath(UnixPath&& other) noexcept
-    : path_(std::exchange(other.path_, {})), device_(other.device_), inode_(other.inode_) {}
+    : path_(std::exchange(other.path_, {})), id_(other.id_), spare_(std::move(other.spare_)) {}
 
 UnixPath& UnixPath::operator=(UnixPath&& other) noexcept {
   if (this == &other) return *this;
   remove();
   path_ = std::exchange(other.path_, {});
-  device_ = other.device_;
-  inode_ = other.inode_;
+  id_ = other.id_;
+  spare_ = std::move(other.spare_);
   return *this;
+}
+
+UnixPath::Place UnixPath::place() const {
+  struct stat file {};
+  if (::lstat(path_.c_str(), &file) != 0) return Place::missing;
+  return FileId{file.st_dev, file.st_ino} == id_ ? Place::ours : Place::taken;
+}
+
+int UnixPath::keep_spare(const std::string& place) {
+  if (!spare_) spare_ = SpareLink(path_, id_, place);
+  return spare_ ? 0 : spare_.why();
+}
+
+void UnixPath::leave() {
+  path_.clear();
+  spare_.remove();
 }
 
 void UnixPath::remove() noexcept {
   if (path_.empty()) return;
-  struct stat file {};
-  const bool ours = ::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ && file.st_ino == inode_;
-  if (ours) ::unlink(path_.c_str());
+  if (place() == Place::ours) ::unlink(path_.c_str());
   path_.clear();
+  spare_.remove();
 }
 
 void UnixPath::set_access(const ListenOptions& options, const std::string& address) const {
@@ -203,7 +217,7 @@ void UnixPath::set_access(const ListenOptions& options, const std::string& addre
   const Fd file = open_path(path_);
   if (!file) throw listen_error(errno, address);
   const struct stat now = stat_of(file, address);
-  if (now.st_dev != device_ || now.st_ino != inode_) {
+  if (FileId{now.st_dev, now.st_ino} != id_) {
     throw ListenError(EADDRINUSE, address + ": another process took the path away");
   }
   // The owner first: a mode for the group is meant for the group asked for.
@@ -239,6 +253,15 @@ UnixPath bind_unix(int fd, const ListenSpec& spec) {
     remove_stale(spec);
   }
   in_use(spec);
+}
+
+bool is_stale_socket(const std::string& path) {
+  const Fd file = open_path(path);
+  struct stat found {};
+  if (!file || ::fstat(file.get(), &found) != 0 || !S_ISSOCK(found.st_mode)) return false;
+  try {
+    return !somebody_bound(unix_address(by_descriptor(file), path), path);
+  } catch (const ListenError&) { return false; }
 }
 
 }  // namespace graced

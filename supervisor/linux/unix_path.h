@@ -2,21 +2,13 @@
 // means owning a file.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 
 #include "core/listen_spec.h"
+#include "linux/file_id.h"
+#include "linux/spare_link.h"
 
 namespace graced {
-
-// Which file it is, whatever its name; zeros: none.
-struct FileId {
-  dev_t device = 0;
-  ino_t inode = 0;
-
-  friend bool operator==(const FileId&, const FileId&) = default;
-};
 
 // The file of a socket that graced bound. Unlinked when its owner goes, unless another file has taken
 // its place; keep the socket open until then, so that its inode number cannot come back.
@@ -30,8 +22,18 @@ class UnixPath {
   ~UnixPath() { remove(); }
 
   explicit operator bool() const { return !path_.empty(); }
-  FileId id() const { return path_.empty() ? FileId{} : FileId{device_, inode_}; }
-  void leave() { path_.clear(); }  // not to be removed
+  const std::string& text() const { return path_; }
+  FileId id() const { return path_.empty() ? FileId{} : id_; }
+  void leave();  // not to be removed
+
+  // Whether the socket is reached there.
+  enum class Place { ours, missing, taken };
+  Place place() const;
+
+  // From now on it can be had again, unless the result is an errno: see SpareLink.
+  int keep_spare(const std::string& place);
+  bool has_spare() const { return static_cast<bool>(spare_); }
+  int put_back() const { return spare_.put_back(path_); }  // 0 or an errno
 
   // Applies mode, user and group; 0666 and graced's own where they are not given. `address` is for the
   // message. Throws ListenError.
@@ -41,13 +43,16 @@ class UnixPath {
   void remove() noexcept;
 
   std::string path_;  // absolute: the working directory may change
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
+  FileId id_;
+  SpareLink spare_;
 };
 
 // Binds fd to spec.path. A socket file that nobody is bound to any more is replaced; one that is in use
 // and anything that is no socket is left alone and named in the ListenError thrown. Nobody can connect
 // before mode and owner are set. The result is empty for an abstract name.
 UnixPath bind_unix(int fd, const ListenSpec& spec);
+
+// A socket's file, and nobody is bound to it any more; false also where this user may not ask.
+bool is_stale_socket(const std::string& path);
 
 }  // namespace graced

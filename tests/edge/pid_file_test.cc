@@ -104,6 +104,7 @@ TEST_CASE("whoever may only read a stale pid file cannot keep it from being repl
   REQUIRE(::fcntl(reader.get(), F_SETLK, &lock) == 0);
   CHECK(in_child([&] {
           const PidFile file(path);
-          return content_of(path) == std::to_string(::getpid()) + "\n" ? std::string("taken") : content_of(path);
+          return content_of(path) == std::to_string(::getpid()) + "\n" ? std::string("taken")
+                                                                       : content_of(path);
         }) == "taken");
 }
