@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "linux/control_places.h"
+#include "linux/journal.h"
 #include "linux/sys_error.h"
 #include "options/environment.h"
 #include "options/option_values.h"
@@ -51,7 +52,8 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
       inheritable_(inheritable(started_with_.environment)),
       serves_(std::move(serves)),
       first_options_(std::move(options)),
-      stderr_(loop_),
+      stderr_(loop_, is_journal(STDERR_FILENO,
+                                find_variable(started_with_.environment, "JOURNAL_STREAM").value_or(""))),
       log_(effective_log_format(first_options_.log_format,
                                 find_variable(started_with_.environment, "JOURNAL_STREAM").value_or("")),
            first_options_.log_level, first_options_.name,

@@ -5,8 +5,6 @@
 // linux/spawn.cc starts the new worker.
 #pragma once
 
-#include <signal.h>
-
 #include <deque>
 #include <functional>
 #include <map>
@@ -46,7 +44,6 @@ namespace graced {
 struct StartedWith {
   ParsedWords words;                     // what follows `graced run`
   std::vector<std::string> environment;  // NAME=VALUE
-  sigset_t signal_mask;                  // before graced blocked anything; workers get it back
 };
 
 class Daemon : private ControlHandler {

@@ -33,6 +33,10 @@ void signal_process(const WorkerProcess& worker, int signo) {
   if (::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), signo, nullptr, 0) != 0) ::kill(worker.pid, signo);
 }
 
+std::optional<uid_t> owner_of_output(const Plan& plan) {
+  return plan.identity ? std::optional(plan.identity->uid) : std::nullopt;
+}
+
 }  // namespace
 
 Launch Daemon::launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
@@ -43,7 +47,7 @@ Launch Daemon::launch_in(const Plan& plan, GenerationId generation, std::vector<
   launch.environment.push_back(fmt::format("GRACED_GENERATION={}", generation.value));
   launch.stdin_fd = dev_null_.get();
   launch.stderr_fd = pipe ? pipe->worker_end.get() : -1;
-  launch.signal_mask = started_with_.signal_mask;
+  launch.kept_capabilities = plan.options.kept_capabilities;
   launch.cgroup_fd = cgroups_.enter(generation.value);
   return launch;
 }
@@ -52,7 +56,7 @@ void Daemon::perform(const Spawn& a) {
   const Plan& plan = plans_.at(a.generation);
   try {
     std::optional<StderrPipe> pipe;
-    if (plan.options.watch_stderr) pipe = make_stderr_pipe();
+    if (plan.options.watch_stderr) pipe = make_stderr_pipe(owner_of_output(plan));
     Launch launch = launch_in(plan, a.generation, plan.command, pipe ? &*pipe : nullptr);
     launch.environment.push_back(fmt::format("GRACED_WORKER={}", a.slot));
 
@@ -94,7 +98,7 @@ void Daemon::perform(const Spawn& a) {
 
 void Daemon::start_check(GenerationId generation) {
   const Plan& plan = plans_.at(generation);
-  StderrPipe pipe = make_stderr_pipe();
+  StderrPipe pipe = make_stderr_pipe(owner_of_output(plan));
   auto result = spawn(launch_in(plan, generation, plan.check, &pipe));
   if (const auto* failed = std::get_if<SpawnFailed>(&result)) {
     post(PreparationFailed{generation, "check: " + failed->why});

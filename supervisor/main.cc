@@ -9,6 +9,7 @@
 #include "client/client.h"
 #include "daemon.h"
 #include "linux/daemonize.h"
+#include "linux/standard_descriptors.h"
 #include "machine_view.h"
 #include "options/check_view.h"
 #include "options/command_line.h"
@@ -19,14 +20,14 @@ namespace graced {
 namespace {
 
 // Before anything can run: sd-event needs its signals blocked, and one that comes early must wait.
-// Faults stay as they are, they cannot wait.
-sigset_t block_signals() {
+// Faults stay as they are, they cannot wait. Where SIGCHLD is ignored, as some starters leave it, the kernel
+// reaps children by itself, and nobody would learn how they ended.
+void block_signals() {
+  ::signal(SIGCHLD, SIG_DFL);
   sigset_t all;
-  sigset_t before;
   ::sigfillset(&all);
   for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) ::sigdelset(&all, fault);
-  ::sigprocmask(SIG_SETMASK, &all, &before);
-  return before;
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
 }
 
 std::vector<std::string> own_environment() {
@@ -65,9 +66,9 @@ struct Execute {
   std::vector<std::string> environment;
 
   int operator()(RunCommand& c) {
-    const sigset_t before = block_signals();
+    block_signals();
     RunOptions options = load_run_options(c.words, environment);
-    StartedWith started_with{std::move(c.words), std::move(environment), before};
+    StartedWith started_with{std::move(c.words), std::move(environment)};
     if (!options.daemonize) return Daemon(std::move(started_with), std::move(options)).run();
 
     Background background = Background::enter(options.watch_stderr);
@@ -98,6 +99,7 @@ struct Execute {
 
 int main(int argc, char** argv) {
   try {
+    open_standard_descriptors();
     std::vector<std::string> environment = own_environment();
     ParsedCommand command = parse_command_line({argv + 1, argv + argc}, environment);
     return std::visit(Execute{std::move(environment)}, command);

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t most_waiting_log = 256 * 1024;  // bytes
 }
 
-StderrWatch::StderrWatch(Loop& loop) : loop_(loop) {}
+StderrWatch::StderrWatch(Loop& loop, bool journal) : loop_(loop), output_(journal) {}
 
 StderrWatch::~StderrWatch() {
   for (WatchedStderr& s : streams_) {

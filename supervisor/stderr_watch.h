@@ -25,7 +25,8 @@ struct WatchedStderr {
 
 class StderrWatch {
  public:
-  explicit StderrWatch(Loop& loop);
+  // `journal`: see Output.
+  StderrWatch(Loop& loop, bool journal);
   StderrWatch(const StderrWatch&) = delete;
   StderrWatch& operator=(const StderrWatch&) = delete;
   ~StderrWatch();  // passes on what is left, with a second's patience for a reader that is slow

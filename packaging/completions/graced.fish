@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --name --config --control --pid-file --notify-fd --log-format --log-level
+            case -l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -83,6 +83,7 @@ complete -c graced -n '__graced_at run' -l user -x -a '(__fish_complete_users)' 
 complete -c graced -n '__graced_at run' -l group -x -a '(__fish_complete_groups)' -d 'group to run as'
 complete -c graced -n '__graced_at run' -l umask -x -d 'file mode creation mask, octal'
 complete -c graced -n '__graced_at run' -l rlimit -x -a 'as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack=' -d 'resource limit by its name in setrlimit(2), as in nofile=65536'
+complete -c graced -n '__graced_at run' -l keep-capabilities -x -d 'capabilities of graced\'s that its workers get as well, as in net_bind_service,sys_nice'
 complete -c graced -n '__graced_at run' -l name -x -d 'what graced reload, stop and status call it'
 complete -c graced -n '__graced_at run' -l config -r -F -d 'options, one NAME = VALUE a line, read again at every reload'
 complete -c graced -n '__graced_at run' -l control -r -F -d 'socket that graced reload, stop and status talk to'
@@ -120,6 +121,7 @@ complete -c graced -n '__graced_at check' -l user -x -a '(__fish_complete_users)
 complete -c graced -n '__graced_at check' -l group -x -a '(__fish_complete_groups)' -d 'group to run as'
 complete -c graced -n '__graced_at check' -l umask -x -d 'file mode creation mask, octal'
 complete -c graced -n '__graced_at check' -l rlimit -x -a 'as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack=' -d 'resource limit by its name in setrlimit(2), as in nofile=65536'
+complete -c graced -n '__graced_at check' -l keep-capabilities -x -d 'capabilities of graced\'s that its workers get as well, as in net_bind_service,sys_nice'
 complete -c graced -n '__graced_at check' -l name -x -d 'what graced reload, stop and status call it'
 complete -c graced -n '__graced_at check' -l config -r -F -d 'options, one NAME = VALUE a line, read again at every reload'
 complete -c graced -n '__graced_at check' -l control -r -F -d 'socket that graced reload, stop and status talk to'

@@ -94,9 +94,11 @@ void Supervisor::on(const WorkerGone& e, Instant now) {
 
   if (on_trial(gone)) {
     actions_.push_back(Lost{gone.id, false});
-    const unsigned strength = rollout_->policy->workers;
-    abandon(strength == 1 ? e.exit.how : fmt::format("worker {} of {}: {}", gone.slot, strength, e.exit.how),
-            now);
+    const Policy& policy = *rollout_->policy;
+    // Who restarts nothing stands for its worker, before it is ready as well as later.
+    abandon(policy.workers == 1 ? e.exit.how
+                                : fmt::format("worker {} of {}: {}", gone.slot, policy.workers, e.exit.how),
+            now, policy.restart == RestartRule::never ? e.exit.status : 1);
   } else {
     if (gone.works()) lost_unexpectedly(gone, e.exit, now);
     actions_.push_back(Lost{gone.id, is_replaced(gone)});

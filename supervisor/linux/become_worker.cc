@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 
@@ -80,14 +83,40 @@ bool load_filter(const Launch::Adoption& adoption, int socket) noexcept {
   return sent;
 }
 
-// Raw calls: glibc's wrappers would go round all threads of a process that is not ours alone.
+// Raw calls: glibc's wrappers would go round all threads of a process that is not ours alone. Who is that user
+// already needs no right to become it, and has the groups that its starter gave it.
 bool become(const Launch::Identity& identity, SpawnStep& step) noexcept {
   step = SpawnStep::groups;
-  if (::syscall(SYS_setgroups, identity.groups.size(), identity.groups.data()) != 0) return false;
+  if (::syscall(SYS_setgroups, identity.groups.size(), identity.groups.data()) != 0) {
+    if (errno != EPERM || ::geteuid() != identity.uid || ::getegid() != identity.gid) return false;
+  }
   step = SpawnStep::gid;
   if (::syscall(SYS_setresgid, identity.gid, identity.gid, identity.gid) != 0) return false;
   step = SpawnStep::uid;
   return ::syscall(SYS_setresuid, identity.uid, identity.uid, identity.uid) == 0;
+}
+
+// What exec gives to a process that is not root's: its ambient capabilities. So all are taken out of that set,
+// and out of the inheritable one that file capabilities draw on, and those to keep are put into both.
+bool keep_capabilities(std::uint64_t kept, int& which) noexcept {
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);  // there is none before Linux 4.3
+  __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  if (::syscall(SYS_capget, &self, sets.data()) != 0) return false;
+  const std::uint64_t permitted = sets[0].permitted | std::uint64_t{sets[1].permitted} << 32;
+  if (const std::uint64_t lacking = kept & ~permitted; lacking != 0) {
+    which = std::countr_zero(lacking);
+    errno = EPERM;
+    return false;
+  }
+  sets[0].inheritable = static_cast<std::uint32_t>(kept);
+  sets[1].inheritable = static_cast<std::uint32_t>(kept >> 32);
+  if (::syscall(SYS_capset, &self, sets.data()) != 0) return false;
+  for (std::uint64_t left = kept; left != 0; left &= left - 1) {
+    which = std::countr_zero(left);
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, which, 0, 0) != 0) return false;
+  }
+  return true;
 }
 
 // As execvp(3): a directory without permission does not end the search.
@@ -113,7 +142,9 @@ void exec(const SpawnLayout& l) noexcept {
 
   SpawnStep step = SpawnStep::signals;
   for (const int signo : *l.ignored_signals) ::signal(signo, SIG_DFL);
-  bool ok = ::sigprocmask(SIG_SETMASK, &launch.signal_mask, nullptr) == 0;
+  sigset_t none;
+  ::sigemptyset(&none);
+  bool ok = ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
 
   if (ok) {
     step = SpawnStep::group;
@@ -137,7 +168,14 @@ void exec(const SpawnLayout& l) noexcept {
     step = SpawnStep::adoption;
     ok = load_filter(*launch.adoption, l.listener_socket);
   }
-  if (ok && launch.identity) ok = become(*launch.identity, step);
+  if (ok && launch.identity) {
+    if (launch.kept_capabilities != 0) ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+    ok = become(*launch.identity, step);
+  }
+  if (ok) {
+    step = SpawnStep::capabilities;
+    ok = keep_capabilities(launch.kept_capabilities, which);
+  }
   if (ok && launch.directory) {
     step = SpawnStep::directory;
     ok = ::chdir(launch.directory->c_str()) == 0;

@@ -8,12 +8,24 @@
 
 namespace graced {
 
-enum class SpawnStep : int { signals, group, descriptors, limits, adoption, groups, gid, uid, directory, exec };
+enum class SpawnStep : int {
+  signals,
+  group,
+  descriptors,
+  limits,
+  adoption,
+  groups,
+  gid,
+  uid,
+  capabilities,
+  directory,
+  exec
+};
 
 struct SpawnFailure {
   SpawnStep step;
   int code;   // errno
-  int which;  // index of the limit
+  int which;  // index of the limit, or number of the capability
 };
 
 // Everything the child needs, as pointers to memory that the parent owns.

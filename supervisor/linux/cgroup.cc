@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "core/number.h"
+#include "linux/cgroup_place.h"
 #include "linux/proc_file.h"
 
 namespace graced {
@@ -48,29 +49,6 @@ std::optional<std::uint64_t> number_after(std::string_view text, std::string_vie
   return parse_number<std::uint64_t>(text.substr(0, text.find_first_of(" \n")), 0, UINT64_MAX);
 }
 
-// Ours in the v2 hierarchy: the line "0::/path" of /proc/self/cgroup.
-std::string own_path() {
-  const std::string text = "\n" + contents_of("/proc/self/cgroup").value_or("");
-  const std::size_t at = text.find("\n0::");
-  return at == std::string::npos ? "" : text.substr(at + 4, text.find('\n', at + 1) - at - 4);
-}
-
-// Where the v2 hierarchy is mounted as a whole: field 4 is the part of it that is, field 5 where.
-std::string mount_point() {
-  const std::string text = contents_of("/proc/self/mountinfo").value_or("");
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    if (line.find(" - cgroup2 ") == std::string_view::npos) continue;
-    std::string_view fields = line;
-    for (int skipped = 0; skipped < 3; ++skipped) fields.remove_prefix(fields.find(' ') + 1);
-    if (!fields.starts_with("/ ")) continue;
-    fields.remove_prefix(2);
-    return std::string(fields.substr(0, fields.find(' ')));
-  }
-  return "";
-}
-
 // What systemd says about a cgroup that it will not touch itself.
 bool is_delegated(const std::string& directory) {
   for (const char* name : {"user.delegate", "trusted.delegate"}) {
@@ -83,8 +61,8 @@ bool is_delegated(const std::string& directory) {
 }  // namespace
 
 Cgroups::Cgroups() {
-  std::string path = own_path();
-  const std::string mounted = path.empty() || path == "/" ? "" : mount_point();
+  std::string path = own_cgroup();
+  const std::string mounted = path.empty() || path == "/" ? "" : cgroup_mount_point();
   if (path == "/") {
     why_not_ = "graced is in the root of the cgroup hierarchy, which is everybody's";
     return;

@@ -1,15 +1,25 @@
-// sched_getaffinity(2): what this process may use, not what the machine has.
+// sched_getaffinity(2), and cpu.max of the kernel's cgroup-v2.rst: "max 100000", or microseconds of processor
+// time in as many of time.
 #include "linux/cpus.h"
 
 #include <sched.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <vector>
+
+#include "linux/cgroup_place.h"
+#include "linux/proc_file.h"
 
 namespace graced {
 
-unsigned available_cpus() {
+namespace {
+
+unsigned cpus_by_affinity() {
   // The kernel refuses a set smaller than its own, and how large that is it does not tell.
   for (std::size_t sets = 1; sets <= 64; sets *= 2) {
     std::vector<cpu_set_t> mask(sets);
@@ -19,6 +29,38 @@ unsigned available_cpus() {
     if (errno != EINVAL) break;
   }
   return 1;
+}
+
+// 0: no limit.
+unsigned cpus_of(const std::string& cpu_max) {
+  std::uint64_t quota = 0;
+  std::uint64_t period = 0;
+  const char* const end = cpu_max.data() + cpu_max.size();
+  const auto first = std::from_chars(cpu_max.data(), end, quota);
+  if (first.ec != std::errc{} || first.ptr == end) return 0;  // "max"
+  if (std::from_chars(first.ptr + 1, end, period).ec != std::errc{} || period == 0) return 0;
+  const std::uint64_t whole = quota / period + (quota % period == 0 ? 0 : 1);
+  return static_cast<unsigned>(std::clamp<std::uint64_t>(whole, 1, std::numeric_limits<unsigned>::max()));
+}
+
+}  // namespace
+
+unsigned cpus_by_quota(std::string directory, const std::string& top) {
+  unsigned least = 0;
+  for (;; directory.resize(directory.rfind('/'))) {
+    const unsigned cpus = cpus_of(contents_of(directory + "/cpu.max").value_or(""));
+    if (cpus != 0) least = least == 0 ? cpus : std::min(least, cpus);
+    if (directory.size() <= top.size()) return least;
+  }
+}
+
+unsigned available_cpus() {
+  const unsigned by_affinity = cpus_by_affinity();
+  const std::string top = cgroup_mount_point();
+  const std::string own = own_cgroup();
+  if (top.empty() || own.empty()) return by_affinity;
+  const unsigned by_quota = cpus_by_quota(own == "/" ? top : top + own, top);
+  return by_quota == 0 ? by_affinity : std::min(by_affinity, by_quota);
 }
 
 }  // namespace graced

@@ -1,13 +1,16 @@
-// sd_journal_sendv(3).
+// sd_journal_sendv(3), sd_journal_stream_fd(3).
 #include "linux/journal.h"
 
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <syslog.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <cstdint>
 #include <optional>
 
+#include "linux/fd.h"
 #include "linux/systemd.h"
 
 namespace graced {
@@ -34,6 +37,12 @@ bool is_journal(int fd, std::string_view journal_stream) {
 bool journal_exists(const std::string& socket) {
   struct stat file {};
   return ::stat(socket.c_str(), &file) == 0 && S_ISSOCK(file.st_mode);
+}
+
+// The name that systemd gives to the connection it makes for graced.
+bool connect_to_journal(int fd) {
+  const Fd stream(sd_journal_stream_fd("graced", LOG_INFO, 1));
+  return stream && ::dup2(stream.get(), fd) >= 0;
 }
 
 bool send_to_journal(const std::vector<std::string>& fields) {

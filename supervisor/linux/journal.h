@@ -14,6 +14,9 @@ bool is_journal(int fd, std::string_view journal_stream);
 // Whether a journal listens on this machine at all.
 bool journal_exists(const std::string& socket = "/run/systemd/journal/socket");
 
+// Makes `fd`, whatever it was, a new connection to the journal, for lines of text. False: there is none.
+bool connect_to_journal(int fd);
+
 // Each field is "NAME=value". False if the journal did not take it.
 bool send_to_journal(const std::vector<std::string>& fields);
 

@@ -10,9 +10,11 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "linux/journal.h"
+
 namespace graced {
 
-Output::Output() {
+Output::Output(bool journal) : journal_(journal) {
   struct stat file {};
   if (::fstat(STDERR_FILENO, &file) != 0) {
     broken_ = true;
@@ -41,11 +43,19 @@ void Output::flush() {
   write(due);
 }
 
+ssize_t Output::send(std::string_view bytes) {
+  return ::send(STDERR_FILENO, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 std::size_t Output::try_write(std::string_view bytes) {
   ssize_t n = -1;
   switch (kind_) {
     case Kind::socket:
-      n = ::send(STDERR_FILENO, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      n = send(bytes);
+      if (n < 0 && journal_ && errno != EAGAIN && errno != EINTR) {
+        if (!connect_to_journal(STDERR_FILENO)) return bytes.size();  // it may be there for the next line
+        n = send(bytes);
+      }
       break;
     case Kind::patient:
       if (own_) {

@@ -1,6 +1,8 @@
 // graced's own stderr, written to without ever waiting for whoever reads it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 
@@ -12,7 +14,9 @@ class Output {
  public:
   // Borrows descriptor 2. Where it can be reopened, the non-blocking mode is ours alone: status
   // flags of the inherited description are shared with whoever gave it to us.
-  Output();
+  // `journal`: it is a connection to the systemd journal, see is_journal(). When the journal is stopped, it is
+  // connected to the one that is started next; what is written before that is lost.
+  explicit Output(bool journal = false);
 
   // Takes all of it, in order; what cannot be written now waits. Once the reader is gone,
   // everything is dropped silently: there is nobody left to tell.
@@ -27,9 +31,11 @@ class Output {
  private:
   // How many bytes went out; 0: it would have had to wait.
   std::size_t try_write(std::string_view bytes);
+  ssize_t send(std::string_view bytes);
 
   enum class Kind { socket, patient, never_waits };
   Kind kind_ = Kind::never_waits;
+  bool journal_;
   Fd own_;
   std::string waiting_;
   bool broken_ = false;

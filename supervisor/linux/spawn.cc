@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -21,11 +22,13 @@ namespace graced {
 
 namespace {
 
-// Looked at once: graced itself ignores and handles none, so these are what it was started with.
+// Those whose default is to be restored. Looked at once: graced itself ignores and handles none, so these are
+// what it was started with.
 const std::vector<int>& ignored_signals() {
   static const std::vector<int> ignored = [] {
     std::vector<int> found;
     for (int signo = 1; signo < NSIG; ++signo) {
+      if (signo == SIGPIPE || signo == SIGHUP) continue;
       struct sigaction action {};
       if (::sigaction(signo, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) found.push_back(signo);
     }

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <linux/filter.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -16,7 +16,9 @@
 namespace graced {
 
 // Descriptors are borrowed for the call. Nothing else than these and stdout (and stdin, stderr
-// where left at -1) reaches the new process.
+// where left at -1) reaches the new process. It begins with no signal blocked and every signal at its default,
+// but for SIGPIPE and SIGHUP, which stay ignored where graced was started so (systemd's IgnoreSIGPIPE=,
+// nohup(1)).
 struct Launch {
   std::vector<std::string> command;  // at least one word; without '/' it is looked up in the environment's PATH
   std::vector<std::string> environment;  // NAME=VALUE; LISTEN_FDS and its kin are added here
@@ -49,8 +51,10 @@ struct Launch {
   std::optional<mode_t> umask;
   std::optional<std::string> directory;
   std::optional<Adoption> adoption;
-  int cgroup_fd = -1;    // the directory of the cgroup that it begins in
-  sigset_t signal_mask;  // what graced itself was started with
+  int cgroup_fd = -1;  // the directory of the cgroup that it begins in
+  // A bit for each number in capabilities(7). Of what graced has for itself, inheritable and ambient ones
+  // included, the process gets these and no others; a process of root's has what root has, as ever.
+  std::uint64_t kept_capabilities = 0;
 };
 
 struct Spawned {

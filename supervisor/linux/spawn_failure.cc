@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "linux/adoption_filter.h"
+#include "linux/capabilities.h"
 
 namespace graced {
 
@@ -61,6 +62,10 @@ SpawnFailed explain(const SpawnLayout& l, const SpawnFailure& failure) {
       return {
           fmt::format("become user {}: {} (graced must run as root for that)", launch.identity->name, reason),
           false};
+    case SpawnStep::capabilities:
+      return {fmt::format("keep capability {}: {} (graced must have it itself)", capability_name(failure.which),
+                          reason),
+              false};
     case SpawnStep::directory:
       return {fmt::format("chdir {}: {}", *launch.directory, reason), false};
     case SpawnStep::exec:

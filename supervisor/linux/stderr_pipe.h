@@ -1,21 +1,25 @@
 // The pipe that a watched worker has for stderr.
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 
 #include "linux/fd.h"
 
 namespace graced {
 
-// The worker's end can be read as well as written, so that a worker whose supervisor was killed does
-// not die of SIGPIPE; it can write on until the pipe is full.
+// A worker whose supervisor was killed finds that nobody reads any more (EPIPE, and SIGPIPE unless it is
+// ignored) as soon as it writes, as with every pipe: it must not wait for a reader that never comes.
 struct StderrPipe {
   Fd read_end;  // non-blocking
   Fd worker_end;
 };
 
-// As large as an unprivileged process may have it: 1 MiB. Throws std::system_error.
-StderrPipe make_stderr_pipe();
+// As large as an unprivileged process may have it: 1 MiB. `owner`: who the worker is, where that is not
+// graced's own user; it can open the pipe by name then, as /dev/stderr. Throws std::system_error.
+StderrPipe make_stderr_pipe(const std::optional<uid_t>& owner);
 
 // What is there now, at most 64 KiB; `ended` is set when all writers are gone.
 std::string read_available(int fd, bool& ended);

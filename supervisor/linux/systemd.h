@@ -89,6 +89,7 @@ GRACED_SYSTEMD(sd_event_source_set_time);
 GRACED_SYSTEMD(sd_event_unref);
 GRACED_SYSTEMD(sd_id128_randomize);
 GRACED_SYSTEMD(sd_journal_sendv);
+GRACED_SYSTEMD(sd_journal_stream_fd);
 
 #undef GRACED_SYSTEMD
 

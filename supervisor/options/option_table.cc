@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "options/capability_list.h"
 #include "options/choice_values.h"
 #include "options/env_file.h"
 #include "options/option_values.h"
@@ -188,6 +189,12 @@ constexpr auto rows = std::to_array<OptionRow>({
      .unset = "graced's own",
      .repeatable = true,
      .read = [](Options& o, const Text& v) { o.rlimits.push_back(read_resource_limit(v)); }},
+    {.word = {"keep-capabilities", 0, "LIST",
+              "capabilities of graced's that its workers get as well, as in net_bind_service,sys_nice"},
+     .group = surroundings,
+     .unset = "none",
+     .read = [](Options& o, const Text& v) { o.kept_capabilities = read_capabilities(v); },
+     .show = [](const Options& o) { return capabilities_text(o.kept_capabilities); }},
 
     {.word = {"name", 0, "NAME", "what graced reload, stop and status call it"},
      .group = instance,

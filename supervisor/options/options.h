@@ -60,6 +60,7 @@ struct RunOptions {
   std::optional<std::string> group;
   std::optional<unsigned> umask;
   std::vector<ResourceLimit> rlimits;
+  std::uint64_t kept_capabilities = 0;  // a bit for each number
 
   std::vector<std::string> check;  // empty: none
   std::optional<std::string> control;

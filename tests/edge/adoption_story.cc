@@ -162,7 +162,6 @@ Launch launch_of(std::vector<std::string> command) {
   launch.command = std::move(command);
   launch.environment = {"PATH=/usr/bin:/bin"};
   launch.adoption = Launch::Adoption{&adoption_filter(), means.needs_no_new_privs, means.wait_killable};
-  ::sigemptyset(&launch.signal_mask);
   return launch;
 }
 

@@ -230,6 +230,14 @@ TEST_CASE("restart never: graced ends with the worker's own status") {
   CHECK(the<Finished>(s.last).why == "the last worker killed by SIGKILL");
 }
 
+TEST_CASE("restart never: also of a worker that ends before it is ready") {
+  Story s(Policy{.restart = RestartRule::never});
+  s.happens(ReloadAsked{nobody});
+  s.prepared();
+  s.exits(s.newest(), 3);
+  CHECK(the<Finished>(s.last).exit_status == 3);
+}
+
 TEST_CASE("restart never: the last worker decides") {
   Story s = serving(Policy{.workers = 2, .restart = RestartRule::never});
   s.exits(s.newest(1), 3);
