@@ -287,11 +287,11 @@ bool Handoff::is_served(const std::string& key) const {
 // What a worker that is gone listened on stays open until a living one of the serving generation listens
 // there: meanwhile connections wait, and then the kernel hands them over.
 void Handoff::drop_orphans() {
-  std::set<std::string> covered;
+  std::map<std::string, const AdoptedSocket*> covered;
   for (const Charge& c : charges_) {
     if (c.generation != serving_ || c.orphan || c.leaves || !c.adoption) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
-      if (s.listening) covered.insert(s.key);
+      if (s.listening) covered.emplace(s.key, &s);
     }
   }
   bool dropped = false;
@@ -299,7 +299,9 @@ void Handoff::drop_orphans() {
     const auto at = c++;
     if (!at->orphan) continue;
     const bool done = std::ranges::all_of(at->adoption->sockets(), [&](const AdoptedSocket& s) {
-      return !s.listening || covered.contains(s.key);
+      // A name of its own nobody binds again.
+      return !s.listening || covered.contains(s.key) ||
+             std::ranges::any_of(covered, [&](const auto& other) { return made_anew(s, *other.second); });
     });
     if (!done && at->generation == serving_) continue;
     let_go(at);
@@ -347,11 +349,8 @@ std::string Handoff::waits_for(WorkerId worker, Instant now) {
   if (const auto s = not_listened_on(); s != charge->adoption->sockets().end())
     return fmt::format("{} is bound and not listened on", s->address);
   if (serving_ && *serving_ != charge->generation) {
-    const std::map<std::string, std::string> has = listening_in(charge->generation);
-    for (const auto& [key, address] : listening_in(*serving_)) {
-      if (!has.contains(key))
-        return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
-    }
+    if (const std::string address = first_missing(charge->generation); !address.empty())
+      return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
   }
   if (now - charge->changed < quiet_for) return "it has just bound an address";
   return "";
@@ -369,12 +368,28 @@ bool Handoff::bound_anything(WorkerId worker) const {
          (!charge->adoption->sockets().empty() || !charge->adoption->passed_through().empty());
 }
 
-std::map<std::string, std::string> Handoff::listening_in(GenerationId generation) const {
-  std::map<std::string, std::string> found;
+// Which address of the serving generation this one has not, empty if it has all. Some servers make a unix
+// socket for themselves under a name that nobody else can know: one for one, what the next generation has made
+// stands for it.
+std::string Handoff::first_missing(GenerationId generation) const {
+  const std::map<std::string, const AdoptedSocket*> served = listening_in(*serving_);
+  std::map<std::string, const AdoptedSocket*> has = listening_in(generation);
+  for (const auto& [key, socket] : served) {
+    if (has.erase(key) != 0) continue;
+    const auto own = std::ranges::find_if(
+        has, [&](const auto& h) { return !served.contains(h.first) && made_anew(*socket, *h.second); });
+    if (own == has.end()) return socket->address;
+    has.erase(own);
+  }
+  return "";
+}
+
+std::map<std::string, const AdoptedSocket*> Handoff::listening_in(GenerationId generation) const {
+  std::map<std::string, const AdoptedSocket*> found;
   for (const Charge& c : charges_) {
     if (c.generation != generation || !c.adoption) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
-      if (s.listening) found.emplace(s.key, s.address);
+      if (s.listening) found.emplace(s.key, &s);
     }
   }
   return found;

@@ -127,7 +127,8 @@ class Handoff {
   bool park(const std::string& key);
   bool is_served(const std::string& key) const;
   void tell_what_is_held();
-  std::map<std::string, std::string> listening_in(GenerationId generation) const;  // key → address
+  std::string first_missing(GenerationId generation) const;
+  std::map<std::string, const AdoptedSocket*> listening_in(GenerationId generation) const;  // by key
   Charge* find(WorkerId worker);
   const Charge* find(WorkerId worker) const;
 

@@ -10,9 +10,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <optional>
+#include <ranges>
 #include <system_error>
 
 #include "core/printable.h"
+#include "linux/path_parts.h"
 
 namespace graced {
 
@@ -31,8 +33,12 @@ bool same_file(const Fd& a, const Fd& b) {
          one.st_ino == other.st_ino;
 }
 
-const std::string& file_now(const AdoptedName& name) {
+const std::string& file_of_now(const AdoptedName& name) {
   return name.beside.empty() ? name.file : name.beside;
+}
+
+AdoptedName::Access access_of(const struct stat& file) {
+  return {file.st_mode, file.st_uid, file.st_gid};
 }
 
 bool is_file_of(const AdoptedName& name, const struct stat& found) {
@@ -40,14 +46,14 @@ bool is_file_of(const AdoptedName& name, const struct stat& found) {
 }
 
 bool still_there(const AdoptedName& name) {
-  const auto found = stat_at(name.directory, file_now(name));
+  const auto found = stat_at(name.directory, file_of_now(name));
   return found && is_file_of(name, *found);
 }
 
 }  // namespace
 
 AdoptedName::~AdoptedName() {
-  if (directory && still_there(*this)) ::unlinkat(directory.get(), file_now(*this).c_str(), 0);
+  if (directory && still_there(*this)) ::unlinkat(directory.get(), file_of_now(*this).c_str(), 0);
 }
 
 std::vector<std::string> AdoptedNames::promote(std::uint64_t generation) {
@@ -77,7 +83,8 @@ std::shared_ptr<AdoptedName> AdoptedNames::in_place(const Fd& directory, const s
 
 std::shared_ptr<AdoptedName> AdoptedNames::of_generation(std::uint64_t generation, const Fd& directory,
                                                          const std::string& file) const {
-  for (const auto& name : all()) {
+  const auto names = all();
+  for (const auto& name : names | std::views::reverse) {  // the newest
     if (name->generation == generation && name->file == file && name->directory &&
         same_file(name->directory, directory) && still_there(*name)) {
       return name;
@@ -95,7 +102,7 @@ std::shared_ptr<AdoptedName> AdoptedNames::abstract(const std::string& text) con
 
 std::shared_ptr<AdoptedName> AdoptedNames::file_of(const Fd& directory, const std::string& file) const {
   for (const auto& name : all()) {
-    if (name->directory && file_now(*name) == file && same_file(name->directory, directory) &&
+    if (name->directory && file_of_now(*name) == file && same_file(name->directory, directory) &&
         still_there(*name)) {
       return name;
     }
@@ -106,8 +113,24 @@ std::shared_ptr<AdoptedName> AdoptedNames::file_of(const Fd& directory, const st
 bool AdoptedNames::may_know(const std::string& file) const {
   return std::ranges::any_of(names_, [&](const auto& weak) {
     const auto name = weak.lock();
-    return name && name->directory && file_now(*name) == file;
+    return name && name->directory && (name->file == file || name->beside == file);
   });
+}
+
+std::string AdoptedNames::file_now(const AdoptedName& name) const {
+  return file_of_now(name);
+}
+
+void AdoptedNames::move(AdoptedName& name, const Fd& directory, const std::string& file,
+                        const std::string& beside) const {
+  name.directory = Fd(::fcntl(directory.get(), F_DUPFD_CLOEXEC, 0));
+  name.file = file;
+  name.beside = beside;
+  name.text = path_in(directory, file);
+  name.unlinked = false;
+  name.moved_beside.reset();
+  if (beside.empty()) return;
+  if (const auto there = stat_at(directory, file)) name.moved_beside = access_of(*there);
 }
 
 // The program may have changed mode and owner of what it believes to be its file: that was the old one's.
@@ -118,11 +141,12 @@ std::string AdoptedNames::put_in_place(AdoptedName& name) const {
     return fmt::format("{}: another file has taken its place; generation {} is reached as {} only",
                        printable(name.text), name.generation, printable(name.beside));
   }
-  if (before && ours && (before->st_uid != ours->st_uid || before->st_gid != ours->st_gid)) {
+  const bool set_since = before && (!name.moved_beside || *name.moved_beside != access_of(*before));
+  if (set_since && ours && (before->st_uid != ours->st_uid || before->st_gid != ours->st_gid)) {
     (void)::fchownat(name.directory.get(), name.beside.c_str(), before->st_uid, before->st_gid,
                      AT_SYMLINK_NOFOLLOW);
   }
-  if (before && ours && before->st_mode != ours->st_mode) {
+  if (set_since && ours && before->st_mode != ours->st_mode) {
     ::fchmodat(name.directory.get(), name.beside.c_str(), before->st_mode & 07777, 0);
   }
   if (::renameat(name.directory.get(), name.beside.c_str(), name.directory.get(), name.file.c_str()) != 0) {

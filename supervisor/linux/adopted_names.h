@@ -6,12 +6,15 @@
 // that an old generation cannot take the new one's file away; the file goes when graced lets its last
 // socket go, unless another file has taken its place. Within one generation, and for abstract names, there
 // can be one socket only: later workers get it in place of their own.
+//
+// A file that its worker renames or links to a path is as if it had been bound there.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +39,14 @@ struct AdoptedName {
   dev_t device = 0;    // of the file
   ino_t file_inode = 0;
   bool unlinked = false;  // its worker believes that the path is free
+  struct Access {
+    mode_t mode;
+    uid_t user;
+    gid_t group;
+    bool operator==(const Access&) const = default;
+  };
+  // Of what was at the path when this was renamed to be beside it: mode and owner had been set by then.
+  std::optional<Access> moved_beside;
 
   ino_t socket = 0;
   SocketHolder holder{};  // who bound it
@@ -62,7 +73,10 @@ class AdoptedNames {
   std::shared_ptr<AdoptedName> abstract(const std::string& text) const;
   // What an unlink would remove: in place, or still beside it.
   std::shared_ptr<AdoptedName> file_of(const Fd& directory, const std::string& file) const;
-  bool may_know(const std::string& file) const;  // cheap; true if some name has such a last part
+  bool may_know(const std::string& file) const;         // cheap; true if some name has such a last part
+  std::string file_now(const AdoptedName& name) const;  // in its directory
+  // It has that place now, or is beside it. `directory` is duplicated.
+  void move(AdoptedName& name, const Fd& directory, const std::string& file, const std::string& beside) const;
   // Empty, or why it stays beside.
   std::string put_in_place(AdoptedName& name) const;
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "core/made_anew.h"
 #include "linux/adopted_names.h"
 #include "linux/listen_socket.h"
 #include "linux/socket_option.h"
@@ -35,6 +36,11 @@ std::string unix_key(const SocketAddress& address) {
 }
 
 }  // namespace
+
+bool made_anew(const AdoptedSocket& one, const AdoptedSocket& other) {
+  if (one.pattern.empty() || other.pattern.empty()) return false;
+  return one.pattern == other.pattern || differ_at_random(one.pattern, other.pattern);
+}
 
 std::string group_key(int fd, const SocketAddress& address) {
   if (socket_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM) return "";

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "linux/fd.h"
 #include "linux/socket_holders.h"
@@ -19,6 +20,7 @@ struct AdoptedSocket {
   // interface, address and port; or the unix path.
   std::string key;
   std::string address;  // to show: "tcp [::]:8080", "unix /run/a.sock", "unix @abstract"
+  std::string pattern;  // unix: its key without numbers of the process that has bound it
   ino_t inode = 0;
 
   // Our duplicate, the same open file description as the worker's. Only once it listens: before, the
@@ -29,6 +31,7 @@ struct AdoptedSocket {
   bool predeclared = false;  // graced's own, put in place of the worker's
 
   std::shared_ptr<AdoptedName> name;  // unix; its file goes with the last AdoptedSocket that has it
+  std::vector<std::shared_ptr<AdoptedName>> second_names;  // paths that it was linked from
 
   SocketHolder holder{};  // who was last seen to have it
 
@@ -37,6 +40,10 @@ struct AdoptedSocket {
   // generations, paths within one. There is nothing to switch, and no queue that is a generation's own.
   bool shared() const { return name.use_count() > 1; }
 };
+
+// Whether two unix names are the same but for what their processes have put into them to make a name of their
+// own: their numbers, and random parts. No other generation can know such a name.
+bool made_anew(const AdoptedSocket& one, const AdoptedSocket& other);
 
 // What AdoptedSocket::key would be for this bound socket, if a worker's were bound to the same address.
 // Empty for what is not handed off (other types, unbound).

@@ -112,6 +112,9 @@ Adoption::Verdict Adoption::verdict_on(const AdoptionRequest& request) {
       return on_listen(request);
     case AdoptionRequest::Call::unlink:
       return on_unlink(request);
+    case AdoptionRequest::Call::rename:
+    case AdoptionRequest::Call::link:
+      return on_move(request);
     case AdoptionRequest::Call::other:
       break;
   }
@@ -245,11 +248,11 @@ Adoption::Verdict Adoption::on_listen(const AdoptionRequest& request) {
   if (adopted->listening) return 0;
   adopted->listening = true;
   ++changes_;
-  if (AdoptedName* name = adopted->name.get()) {
+  auto names = adopted->second_names;
+  if (adopted->name) names.push_back(adopted->name);
+  for (const auto& name : names) {
     if (!name->listening) name->listening = Fd(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
-    if (!name->beside.empty() && name->generation == names_.promoted()) {
-      if (const std::string why = names_.put_in_place(*name); !why.empty()) note(why);
-    }
+    put_in_place_if_due(*name);
   }
   adopted->fd = std::move(socket);
   // A worker that opens a second one has perhaps closed the first, which would go on queueing for nobody.
@@ -301,6 +304,7 @@ AdoptedSocket& Adoption::add(const AdoptionRequest& request, const std::string& 
   added.inode = inode;
   added.name = std::move(name);
   added.holder = {request.thread, request.fd};
+  if (added.name) called_by_its_name(added);
   this_bind_.socket = inode;
   ++changes_;
   return added;

@@ -67,6 +67,7 @@ class Adoption {
   Verdict on_bind(const AdoptionRequest& request);
   Verdict on_listen(const AdoptionRequest& request);
   Verdict on_unlink(const AdoptionRequest& request);
+  Verdict on_move(const AdoptionRequest& request);  // rename, link
 
   Verdict bind_tcp(const AdoptionRequest& request, const SocketAddress& where, Fd socket);
   Verdict bind_again(ino_t inode);
@@ -77,6 +78,16 @@ class Adoption {
   int bind_as_worker(const AdoptionRequest& request, const SocketAddress& where, const Fd& socket,
                      const Fd& directory, const std::string& beside);
   Verdict share(const AdoptionRequest& request, const std::shared_ptr<AdoptedName>& name);
+
+  struct Place;
+  std::optional<Place> place_of(const AdoptionRequest& request, int base, const std::string& path);
+  bool drop_second_name(AdoptedName& name);
+  Verdict rename_name(const AdoptionRequest& request, const std::shared_ptr<AdoptedName>& name,
+                      const Place& from, const Place& to);
+  Verdict link_name(const AdoptionRequest& request, const AdoptedName& name, const Place& to);
+  Verdict leave_in_place(const AdoptionRequest& request, const Place& from, const Place& to);
+  static void called_by_its_name(AdoptedSocket& socket);
+  void put_in_place_if_due(AdoptedName& name);
 
   const Predeclared* predeclared(const std::string& key) const;
   void note_near_miss(const SocketAddress& where);

@@ -56,7 +56,11 @@ std::vector<sock_filter> build() {
 #elif defined(__aarch64__)
   must(::seccomp_arch_add(filter, SCMP_ARCH_ARM), "add arm");
 #endif
-  for (const int call : {SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(unlink), SCMP_SYS(unlinkat)}) {
+  // The comparisons as a tree: every call that the worker makes goes through them.
+  must(::seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2), "sort the calls");
+  for (const int call :
+       {SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename),
+        SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(link), SCMP_SYS(linkat)}) {
     must(::seccomp_rule_add(filter, SCMP_ACT_NOTIFY, call, 0), "add a call");
   }
   return exported(filter);

@@ -1,5 +1,5 @@
-// The seccomp filter of an adopted worker: bind, listen, unlink and unlinkat are asked about, all else runs
-// as ever. Built once with libseccomp, for this processor's calls and its 32-bit ones.
+// The seccomp filter of an adopted worker: bind, listen, and what removes, renames or links files are asked
+// about, all else runs as ever. Built once with libseccomp, for this processor's calls and its 32-bit ones.
 #pragma once
 
 #include <linux/filter.h>

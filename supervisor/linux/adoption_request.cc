@@ -26,17 +26,21 @@ constexpr int none = -1;
 struct CallNumbers {
   std::uint32_t architecture;  // AUDIT_ARCH_*
   int bind, listen, unlink, unlinkat, socketcall;
+  int rename, renameat, renameat2, link, linkat;
 };
 
 constexpr std::array known_calls = {
 #if defined(__x86_64__)
-    CallNumbers{AUDIT_ARCH_X86_64, SYS_bind, SYS_listen, SYS_unlink, SYS_unlinkat, none},
-    CallNumbers{AUDIT_ARCH_I386, 361, 363, 10, 301, 102},
+    CallNumbers{AUDIT_ARCH_X86_64, SYS_bind, SYS_listen, SYS_unlink, SYS_unlinkat, none, SYS_rename,
+                SYS_renameat, SYS_renameat2, SYS_link, SYS_linkat},
+    CallNumbers{AUDIT_ARCH_I386, 361, 363, 10, 301, 102, 38, 302, 353, 9, 303},
 #elif defined(__aarch64__)
-    CallNumbers{AUDIT_ARCH_AARCH64, SYS_bind, SYS_listen, none, SYS_unlinkat, none},
-    CallNumbers{AUDIT_ARCH_ARM, 282, 284, 10, 328, none},
+    CallNumbers{AUDIT_ARCH_AARCH64, SYS_bind, SYS_listen, none, SYS_unlinkat, none, none, SYS_renameat,
+                SYS_renameat2, none, SYS_linkat},
+    CallNumbers{AUDIT_ARCH_ARM, 282, 284, 10, 328, none, 38, 329, 382, 9, 330},
 #else
-    CallNumbers{0, SYS_bind, SYS_listen, none, SYS_unlinkat, none},  // its filter knows native calls only
+    // Its filter knows native calls only.
+    CallNumbers{0, SYS_bind, SYS_listen, none, SYS_unlinkat, none, none, none, SYS_renameat2, none, SYS_linkat},
 #endif
 };
 
@@ -63,6 +67,16 @@ void set_listen(AdoptionRequest& request, std::uint64_t fd, std::uint64_t backlo
   request.call = AdoptionRequest::Call::listen;
   request.fd = static_cast<int>(fd);
   request.number = static_cast<int>(backlog);
+}
+
+void set_move(AdoptionRequest& request, AdoptionRequest::Call call, std::uint64_t fd, std::uint64_t path,
+              std::uint64_t to_fd, std::uint64_t to_path, std::uint64_t flags) {
+  request.call = call;
+  request.fd = static_cast<int>(fd);
+  request.pointer = path;
+  request.to_fd = static_cast<int>(to_fd);
+  request.to_pointer = to_path;
+  request.number = static_cast<int>(flags);
 }
 
 // The arguments lie in the caller's memory.
@@ -103,6 +117,7 @@ AdoptionRequest request_of(const seccomp_notif& asked) {
                          : std::ranges::find(known_calls, asked.data.arch, &CallNumbers::architecture);
   if (calls == known_calls.end() || request.thread == 0) return request;
 
+  constexpr auto here = static_cast<std::uint64_t>(AT_FDCWD);
   const auto& args = asked.data.args;
   const int number = asked.data.nr;
   if (number == calls->bind) {
@@ -120,6 +135,16 @@ AdoptionRequest request_of(const seccomp_notif& asked) {
     request.fd = static_cast<int>(args[0]);
     request.pointer = args[1];
     request.number = static_cast<int>(args[2]);
+  } else if (number == calls->rename) {
+    set_move(request, AdoptionRequest::Call::rename, here, args[0], here, args[1], 0);
+  } else if (number == calls->renameat) {
+    set_move(request, AdoptionRequest::Call::rename, args[0], args[1], args[2], args[3], 0);
+  } else if (number == calls->renameat2) {
+    set_move(request, AdoptionRequest::Call::rename, args[0], args[1], args[2], args[3], args[4]);
+  } else if (number == calls->link) {
+    set_move(request, AdoptionRequest::Call::link, here, args[0], here, args[1], 0);
+  } else if (number == calls->linkat) {
+    set_move(request, AdoptionRequest::Call::link, args[0], args[1], args[2], args[3], args[4]);
   }
   return request;
 }
@@ -137,14 +162,14 @@ std::optional<SocketAddress> address_of(const AdoptionRequest& request) {
 }
 
 // Page by page: what follows the terminator may not be readable.
-std::optional<std::string> path_of(const AdoptionRequest& request) {
+std::optional<std::string> path_at(pid_t thread, std::uint64_t pointer) {
   constexpr std::uint64_t page = 4096;
   std::string path;
-  std::uint64_t at = request.pointer;
+  std::uint64_t at = pointer;
   while (path.size() < PATH_MAX) {
     std::array<char, page> part;
     const std::size_t size = page - at % page;
-    if (read_memory(request.thread, at, part.data(), size) != 0) return std::nullopt;
+    if (read_memory(thread, at, part.data(), size) != 0) return std::nullopt;
     const std::string_view text(part.data(), size);
     const std::size_t end = text.find('\0');
     path += text.substr(0, end);

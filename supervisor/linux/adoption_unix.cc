@@ -17,6 +17,7 @@
 #include "core/printable.h"
 #include "linux/adoption.h"
 #include "linux/inode.h"
+#include "linux/path_parts.h"
 #include "linux/worker_view.h"
 
 namespace graced {
@@ -32,29 +33,6 @@ std::string name_in(const SocketAddress& where) {
   return name[0] == '\0' ? name : name.substr(0, name.find('\0'));
 }
 
-struct PathParts {
-  std::string directory;
-  std::string file;
-};
-
-// No file: a path that cannot be one of a socket.
-PathParts parts_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  PathParts parts;
-  parts.file = slash == std::string::npos ? path : path.substr(slash + 1);
-  parts.directory = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
-  if (parts.file == "." || parts.file == "..") parts.file.clear();
-  return parts;
-}
-
-// Where a directory is, as graced sees it.
-std::string path_of(const Fd& directory) {
-  std::array<char, PATH_MAX> target{};
-  const std::string link = fmt::format("/proc/self/fd/{}", directory.get());
-  const ssize_t n = ::readlink(link.c_str(), target.data(), target.size());
-  return n > 0 ? std::string(target.data(), static_cast<std::size_t>(n)) : "?";
-}
-
 SocketAddress address_at(const std::string& path) {
   SocketAddress address;
   sockaddr_un name{};
@@ -63,19 +41,6 @@ SocketAddress address_at(const std::string& path) {
   std::memcpy(&address.storage, &name, sizeof name);
   address.length = static_cast<socklen_t>(header + path.size() + 1);
   return address;
-}
-
-// A name that nothing has yet.
-std::string beside(const Fd& directory, const std::string& file, std::uint64_t generation) {
-  constexpr std::size_t longest = sizeof(sockaddr_un::sun_path) - 1;
-  for (int attempt = 1;; ++attempt) {
-    const std::string suffix =
-        attempt == 1 ? fmt::format(".g{}", generation) : fmt::format(".g{}-{}", generation, attempt);
-    std::string name = file.substr(0, longest - suffix.size()) + suffix;
-    struct stat found {};
-    if (::fstatat(directory.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0 || attempt == 1000)
-      return name;
-  }
 }
 
 bool is_bound(int fd) {
@@ -103,8 +68,7 @@ Adoption::Verdict Adoption::bind_unix(const AdoptionRequest& request, const Sock
     pass(address_text(where, AddressKind::unix_stream));
     return std::nullopt;
   }
-  const std::string path =
-      fmt::format("{}/{}", path_of(directory) == "/" ? "" : path_of(directory), parts.file);
+  const std::string path = path_in(directory, parts.file);
 
   if (const Predeclared* ours = predeclared("unix " + path)) return take_predeclared(request, *ours, socket);
   const auto mine = [&] { return names_.of_generation(generation_, directory, parts.file); };
@@ -121,7 +85,8 @@ Adoption::Verdict Adoption::bind_unix(const AdoptionRequest& request, const Sock
   bound->file = parts.file;
   bound->socket = inode;
   bound->holder = {request.thread, request.fd};
-  if (names_.in_place(directory, parts.file)) bound->beside = beside(directory, parts.file, generation_);
+  if (names_.in_place(directory, parts.file))
+    bound->beside = free_name_beside(directory, parts.file, generation_);
   if (const int failed = bind_as_worker(request, where, socket, directory, bound->beside); failed != 0) {
     return failed > 0 ? Verdict(failed) : std::nullopt;
   }
@@ -192,29 +157,6 @@ Adoption::Verdict Adoption::share(const AdoptionRequest& request, const std::sha
   if (find(name->socket) == sockets_.end()) {
     add(request, "unix " + name->text, "unix " + printable(name->text), name->socket, name);
   }
-  return 0;
-}
-
-Adoption::Verdict Adoption::on_unlink(const AdoptionRequest& request) {
-  if ((request.number & AT_REMOVEDIR) != 0) return std::nullopt;
-  if (names_.empty()) return std::nullopt;
-  const auto path = graced::path_of(request);
-  if (!path) return std::nullopt;
-  const PathParts parts = parts_of(*path);
-  if (!names_.may_know(parts.file)) return std::nullopt;
-
-  const bool from_descriptor = request.fd != AT_FDCWD && !path->starts_with('/');
-  const Fd base = from_descriptor ? copy_descriptor(request.thread, request.fd) : Fd();
-  if (from_descriptor && !base) return std::nullopt;
-  Fd directory;
-  {
-    const WorkerView view(request.thread);
-    if (view) directory = open_directory(from_descriptor ? base.get() : AT_FDCWD, parts.directory);
-  }
-  if (!directory) return std::nullopt;
-  if (!notifications_.still_asked(request.id)) return 0;
-  if (!names_.file_of(directory, parts.file)) return std::nullopt;
-  if (const auto mine = names_.of_generation(generation_, directory, parts.file)) mine->unlinked = true;
   return 0;
 }
 

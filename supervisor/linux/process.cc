@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <string>
 
 #include "linux/fd.h"
@@ -27,6 +28,21 @@ std::optional<ProcessStat> stat_of(const std::string& directory) {
 std::optional<pid_t> parent_of(pid_t pid) {
   const auto s = stat_of(fmt::format("/proc/{}", pid));
   return s ? std::optional(s->parent) : std::nullopt;
+}
+
+std::set<int> numbers_of(pid_t thread) {
+  std::set<int> numbers;
+  const auto add = [&](pid_t id) {
+    const std::string status = contents_of(fmt::format("/proc/{}/status", id)).value_or("");
+    std::size_t at = status.find("\nNStgid:");
+    if (at == std::string::npos) return;
+    const std::size_t end = status.find('\n', ++at);
+    at = status.find_last_of("\t ", end);
+    numbers.insert(std::atoi(status.c_str() + at + 1));
+  };
+  add(thread);
+  if (const auto parent = parent_of(thread)) add(*parent);
+  return numbers;
 }
 
 std::optional<uid_t> user_of(pid_t pid) {

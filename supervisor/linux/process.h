@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace graced {
 
 // The parent, nullopt if there is no such process (any more).
 std::optional<pid_t> parent_of(pid_t pid);
+
+// What a thread's process and the parent of that are called, in their own PID namespaces. Empty: it is gone.
+std::set<int> numbers_of(pid_t thread);
 
 // Whom it runs as (its effective user), nullopt if it is gone.
 std::optional<uid_t> user_of(pid_t pid);

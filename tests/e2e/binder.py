@@ -3,6 +3,9 @@
 SIGTERM in the middle of whatever it does. Its habits are its arguments:
 
     tcp:[HOST:]PORT  unix:PATH  abstract:NAME  udp:PORT    listens there (udp: binds only)
+    moved:PATH linked:PATH   binds PATH.PID.tmp, listens there, and renames or links it to PATH
+    mv:PATH          the same, and lets a process of its own rename it
+    private:DIRECTORY        listens in a directory of its own, made in that one, under a name that nobody can know
     ready            says READY=1 once all of them listen
     slow             takes 300 ms to answer
     held             answers only when the file FILE in held:FILE is there
@@ -12,7 +15,7 @@ SIGTERM in the middle of whatever it does. Its habits are its arguments:
     fork             a child accepts, the parent waits for it
     exit             exits at once with 3, after a word on stderr
 """
-import os, select, socket, sys, threading
+import os, random, select, socket, string, subprocess, sys, threading
 
 habits = sys.argv[1:]
 
@@ -46,6 +49,23 @@ def bind(habit):
 def listen(s):
     if s.type == socket.SOCK_STREAM and "bound" not in habits:
         s.listen(128)
+    return s
+
+
+def put_in_place(habit):
+    """Bound elsewhere, as servers do it whose path shall never be without somebody who listens there."""
+    kind, _, path = habit.partition(":")
+    temporary = "%s.%d.tmp" % (path, os.getpid())
+    s = listen(bind("unix:" + temporary))
+    if kind == "moved":
+        os.rename(temporary, path)
+    elif kind == "mv":
+        subprocess.run(["mv", temporary, path], check=True)
+    else:
+        if os.path.exists(path):
+            os.unlink(path)
+        os.link(temporary, path)
+        os.unlink(temporary)
     return s
 
 
@@ -85,6 +105,12 @@ if "exit" in habits:
 if value_of("late"):
     wait_for(value_of("late"))
 listeners = [listen(bind(h)) for h in habits if h.startswith(("tcp:", "unix:", "abstract:", "udp:"))]
+listeners += [put_in_place(h) for h in habits if h.startswith(("moved:", "linked:", "mv:"))]
+if value_of("private"):
+    # As mkdtemp(3) names them.
+    own = os.path.join(value_of("private"), "own." + "".join(random.choices(string.ascii_letters + string.digits, k=6)))
+    os.mkdir(own)
+    listeners.append(listen(bind("unix:" + os.path.join(own, "sock"))))
 if "fork" in habits and (child := os.fork()):
     os.waitpid(child, 0)
     sys.exit()

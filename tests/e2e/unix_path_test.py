@@ -1,8 +1,9 @@
 """The path of a unix socket that graced listens on: workers remove it when they leave (asyncio of Python 3.13 does, Go's
 listeners, php-fpm), administrators and cleaners do, and whoever has the socket can change its queue."""
 import os, shutil, signal, socket, subprocess, tempfile, threading, unittest
-from harness import WORKER, Case, ask, main, wait_until
+from harness import HERE, WORKER, Case, ask, for_everybody, main, wait_until
 
+BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 AGAIN = "it is there again"
 
 
@@ -163,6 +164,67 @@ class Vanished(Case):
         os.unlink(path)
         wait_until(lambda: AGAIN in g.said(), g.said)
         self.assertIn("generation 1", ask(path))
+
+
+class PutInPlace(Case):
+    """Adopted servers that bind elsewhere and rename, or link, to where they are reached."""
+
+    def changing(self, *habits, options=()):
+        self.become(*habits)
+        script = self.write("app", '#!/bin/sh\nexec "%s" $(cat "%s")\n' % (BINDER, self.path("habits")), 0o755)
+        return self.graced(options=options, command=(script,))
+
+    def test_a_socket_that_is_put_in_place_is_reloaded_without_a_lost_request(self):
+        for kind in ("moved", "linked", "mv"):
+            with self.subTest(kind):
+                path = self.path("s")
+                g = self.changing(kind + ":" + path)
+                self.assertEqual([a["address"] for a in g.status()["addresses"]], ["unix " + path])
+                load = self.load("--clients", "3", "unix:" + path)
+                for generation in (2, 3, 4):
+                    r = g.reload()
+                    self.assertEqual(r.returncode, 0, r.stderr)
+                    self.assertIn("generation %d" % generation, ask(path))
+                report = self.report(load)
+                self.assertEqual(report["failed"], 0, report)
+                self.assertGreater(report["answered"], 20)
+                self.assertEqual(g.end(), 0)
+                self.assertEqual([f for f in os.listdir(self.directory) if f.startswith("s")], [])
+                os.unlink(g.manager.path)
+
+    def test_a_candidate_that_fails_after_it_renamed_leaves_the_served_path(self):
+        path = self.path("s")
+        g = self.changing("moved:" + path, options=("--ready-timeout", "1s"))
+        inode = os.stat(path).st_ino
+        self.become("moved:" + path, "unix:" + self.path("never"), "bound")
+        self.assertEqual(g.reload().returncode, 1)
+        self.assertEqual(os.stat(path).st_ino, inode)
+        self.assertIn("generation 1", ask(path))
+        wait_until(lambda: len(g.workers()) == 1)
+        self.assertEqual([f for f in os.listdir(self.directory) if f.startswith("s")], ["s"])
+
+    def test_a_killed_worker_s_replacement_takes_the_path_again(self):
+        path = self.path("s")
+        g = self.changing("moved:" + path)
+        os.kill(g.workers()[0]["pid"], signal.SIGKILL)
+        wait_until(lambda: g.status()["restarts"] == 1 and len(g.workers("ready")) == 1, g.said)
+        self.assertIn("generation 1", ask(path))
+        self.assertEqual(g.reload().returncode, 0)
+        self.assertIn("generation 2", ask(path))
+
+    def test_a_private_socket_under_a_random_name_is_not_asked_of_the_next_generation(self):
+        path = self.path("s")
+        os.mkdir(self.path("own"))
+        g = self.changing("unix:" + path, "private:" + self.path("own"), options=("--ready-timeout", "60s"))
+        for generation in (2, 3):
+            r = g.reload()
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertIn("generation %d" % generation, ask(path))
+        # What it does not have is asked of it still: it may be on its way.
+        self.become("unix:" + path)
+        r = g.reload("--wait", "2s")
+        self.assertEqual(r.returncode, 4, r.stderr)
+        self.assertEqual(g.status()["serving"], 3)
 
 
 @unittest.skipUnless(shutil.which("ss"), "iproute2 is not installed")

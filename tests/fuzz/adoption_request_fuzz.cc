@@ -1,5 +1,5 @@
-// What a worker's bind, listen or unlink is about: numbers, and memory of the worker's, which is this process
-// here. 6 bytes: architecture, call and three arguments; the rest is what the pointer leads to.
+// What a worker's bind, listen, unlink, rename or link is about: numbers, and memory of the worker's, which is
+// this process here. 6 bytes: architecture, call and three arguments; the rest is what the pointer leads to.
 #include <linux/audit.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -20,7 +20,8 @@ using namespace graced;
 
 namespace {
 
-constexpr std::array calls = {SYS_bind, SYS_listen, SYS_unlinkat, 361, 363, 10, 301, 102};
+constexpr std::array calls = {SYS_bind,     SYS_listen, SYS_unlinkat,  361, 363, 10,  301, 102,
+                              SYS_renameat, SYS_linkat, SYS_renameat2, 38,  302, 353, 9,   303};
 
 void read_address(const AdoptionRequest& request) {
   static const Fd tcp(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -57,14 +58,21 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   asked.data.args[2] =
       (data[3] & 0x80) != 0 ? data[4] * 0x01010101ULL : std::min<std::uint64_t>(data[4], memory.size());
 
+  asked.data.args[3] = pointer + 1;
+  asked.data.args[4] = data[4];
+
   const AdoptionRequest request = request_of(asked);
   switch (request.call) {
     case AdoptionRequest::Call::bind:
       read_address(request);
       break;
     case AdoptionRequest::Call::unlink:
-      if (const auto path = path_of(request)) {
-        fuzz::promise(path->find('\0') == std::string::npos, "a path ends at its NUL");
+    case AdoptionRequest::Call::rename:
+    case AdoptionRequest::Call::link:
+      for (const std::uint64_t at : {request.pointer, request.to_pointer}) {
+        if (const auto path = path_at(request.thread, at)) {
+          fuzz::promise(path->find('\0') == std::string::npos, "a path ends at its NUL");
+        }
       }
       break;
     case AdoptionRequest::Call::listen:
