@@ -1,11 +1,9 @@
-// The rights are those of the file system alone (setfsuid(2)), so they need no way back through a
-// privilege that they gave up. Raw calls: graced has one thread, glibc would ask all.
+// See worker_view.h.
 #include "linux/worker_view.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/openat2.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,16 +46,6 @@ std::vector<unsigned> numbers_of(const std::string& status, std::string_view lab
     text = end;
   }
   return numbers;
-}
-
-std::vector<gid_t> own_groups() {
-  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
-  if (::getgroups(static_cast<int>(groups.size()), groups.data()) < 0) groups.clear();
-  return groups;
-}
-
-bool set_groups(const std::vector<gid_t>& groups) {
-  return ::syscall(SYS_setgroups, groups.size(), groups.data()) == 0;
 }
 
 }  // namespace
@@ -104,23 +92,11 @@ bool WorkerView::take_rights(const std::string& status) {
   own_umask_ = ::umask(mask[0]);
 
   const std::vector<gid_t> others = numbers_of(status, "Groups", 10);
-  own_groups_ = own_groups();
-  if (users[3] == ::geteuid() && groups[3] == ::getegid() && others == own_groups_) return true;
-  rights_taken_ = true;
-  if (others != own_groups_ && !set_groups(others)) return false;
-  ::setfsgid(groups[3]);
-  ::setfsuid(users[3]);
-  constexpr auto ask = static_cast<unsigned>(-1);  // changes nothing and tells what is set
-  return static_cast<unsigned>(::setfsgid(ask)) == groups[3] &&
-         static_cast<unsigned>(::setfsuid(ask)) == users[3];
+  return rights_.take(users[3], groups[3], others);
 }
 
 void WorkerView::return_rights() noexcept {
-  if (rights_taken_) {
-    ::setfsuid(::geteuid());
-    ::setfsgid(::getegid());
-    if (own_groups() != own_groups_) set_groups(own_groups_);
-  }
+  rights_.give_back();
   if (own_umask_) ::umask(*own_umask_);
 }
 

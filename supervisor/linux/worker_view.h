@@ -5,9 +5,9 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "linux/fd.h"
+#include "linux/file_rights.h"
 
 namespace graced {
 
@@ -33,8 +33,7 @@ class WorkerView {
   Fd own_root_;  // only where the worker's is another
   Fd own_directory_;
   std::optional<mode_t> own_umask_;
-  bool rights_taken_ = false;
-  std::vector<gid_t> own_groups_;
+  FileRights rights_;
 };
 
 // A directory to look into (O_PATH), from `base` (AT_FDCWD: the view's working directory). None for paths
