@@ -50,6 +50,7 @@ constexpr Duration first_answers = 1ms;
 Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void()> serves)
     : started_with_(std::move(started_with)),
       inheritable_(inheritable(started_with_.environment)),
+      starting_place_(find_variable(started_with_.environment, "PWD").value_or("")),
       serves_(std::move(serves)),
       first_options_(std::move(options)),
       stderr_(loop_, is_journal(STDERR_FILENO,

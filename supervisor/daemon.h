@@ -25,6 +25,7 @@
 #include "linux/notify_fd.h"
 #include "linux/notify_socket.h"
 #include "linux/pid_file.h"
+#include "linux/starting_place.h"
 #include "linux/stderr_pipe.h"
 #include "linux/upstream.h"
 #include "listener_watch.h"
@@ -101,6 +102,9 @@ class Daemon : private ControlHandler {
   void perform(const Lost&);
   void perform(const Answer&);
   void perform(const Finished&);
+  RunOptions read_options_again(const Fd& place);
+  Plan first_plan();
+  Plan plan_of_reload(const Plan& serving);
   void prepare_handoff(GenerationId generation, const Plan& plan);
   void store_adopted();
   bool is_followed();
@@ -110,6 +114,7 @@ class Daemon : private ControlHandler {
   void limit_draining(const RunOptions& options);
   void leave_cgroup_if_empty(GenerationId generation);
   void start_check(GenerationId generation);
+  void tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch);
   Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
                    const StderrPipe* pipe);
   void add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan) const;
@@ -123,6 +128,7 @@ class Daemon : private ControlHandler {
 
   StartedWith started_with_;
   std::vector<std::string> inheritable_;  // of the environment
+  StartingPlace starting_place_;
   std::function<void()> serves_;
   RunOptions first_options_;
   Loop loop_;

@@ -28,6 +28,18 @@ void refuse_changes(const RunOptions& first, const RunOptions& now) {
   if (now.pid_file != first.pid_file) refuse("pid-file");
 }
 
+bool is_relative(const std::string& path) {
+  return !path.starts_with('/');
+}
+
+// Whether a name of theirs leads from the directory that graced was started in.
+bool begins_where_started(const RunOptions& options) {
+  if (!options.chdir || is_relative(*options.chdir)) return true;
+  return std::ranges::any_of(options.env_files, [](const std::string& file) {
+    return is_relative(file.starts_with('-') ? file.substr(1) : file);
+  });
+}
+
 }  // namespace
 
 void Daemon::perform(const Prepare& a) {
@@ -35,17 +47,8 @@ void Daemon::perform(const Prepare& a) {
   failure_code_ = 0;
   const auto serving = status_.serving;
   try {
-    RunOptions options = first_options_;
-    // The command line and the environment stay as they were; only files can have changed.
-    if (serving && (options.config || !options.env_files.empty())) {
-      options = load_run_options(started_with_.words, started_with_.environment);
-      refuse_changes(first_options_, options);
-    }
-    const Plan* current = serving ? &plans_.at(*serving) : nullptr;
     listener_watch_.look_again();  // a path that can be put back need not be made anew
-    handoff_.forget_closed();
-    plans_.insert_or_assign(a.generation, make_plan(std::move(options), inherited_.sockets, current,
-                                                    inheritable_, means_, serving ? nullptr : &restored_));
+    plans_.insert_or_assign(a.generation, serving ? plan_of_reload(plans_.at(*serving)) : first_plan());
     watch_listeners();
     const Plan& plan = plans_.at(a.generation);
     prepare_handoff(a.generation, plan);
@@ -64,6 +67,38 @@ void Daemon::perform(const Prepare& a) {
     const bool usage = dynamic_cast<const UsageError*>(&e) != nullptr;
     post(PreparationFailed{a.generation, e.what(), usage ? 2 : 1});
   }
+}
+
+Plan Daemon::first_plan() {
+  Plan plan = make_plan(first_options_, inherited_.sockets, nullptr, inheritable_, means_, &restored_);
+  hold_artefact(plan, starting_place_.own());
+  return plan;
+}
+
+// A place that is lost matters to what begins there only.
+Plan Daemon::plan_of_reload(const Plan& serving) {
+  Fd place;
+  std::exception_ptr lost;
+  try {
+    place = starting_place_.again();
+  } catch (const std::system_error&) { lost = std::current_exception(); }
+  if (lost && first_options_.config && is_relative(*first_options_.config)) std::rethrow_exception(lost);
+  RunOptions options = read_options_again(place);
+  if (lost && begins_where_started(options)) std::rethrow_exception(lost);
+
+  handoff_.forget_closed();
+  Plan plan = make_plan(std::move(options), inherited_.sockets, &serving, inheritable_, means_, nullptr);
+  hold_artefact(plan, place);
+  return plan;
+}
+
+// The command line and the environment stay as they were; only files can have changed.
+RunOptions Daemon::read_options_again(const Fd& place) {
+  if (!first_options_.config && first_options_.env_files.empty()) return first_options_;
+  const InDirectory there(place, starting_place_);
+  RunOptions options = load_run_options(started_with_.words, started_with_.environment);
+  refuse_changes(first_options_, options);
+  return options;
 }
 
 void Daemon::prepare_handoff(GenerationId generation, const Plan& plan) {

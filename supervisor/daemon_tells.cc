@@ -33,7 +33,6 @@ void Daemon::tell_of_workers() {
     control_->worker_changed(w.generation.value, w.slot, process->pid, std::string(to_text(w.state)));
     if (w.state == WorkerState::ready) {
       log_.info(about(*process), "is ready after {}", to_rough_text(monotonic_now() - process->started));
-      handoff_.is_ready(w.worker);
       listener_watch_.look_again();
     }
   }
@@ -115,6 +114,10 @@ InstanceReport Daemon::report() {
   const auto plan = plans_.find(status.serving.value_or(status.candidate.value_or(GenerationId{})));
   if (plan != plans_.end()) {
     r.command = fmt::format("{}", fmt::join(plan->second.command, " "));
+    const Artefact& artefact = plan->second.artefact;
+    r.executable = artefact.executable();
+    r.executable_replaced = artefact.runs_from_descriptor();
+    r.changed = artefact.changed();
     add_addresses(r, plan->first, plan->second);
   }
   for (const Cgroups::Usage& u : cgroups_.usage()) r.generations.push_back({u.generation, u.memory, u.cpu});

@@ -59,6 +59,7 @@ void Daemon::perform(const Spawn& a) {
     if (plan.options.watch_stderr) pipe = make_stderr_pipe(owner_of_output(plan));
     Launch launch = launch_in(plan, a.generation, plan.command, pipe ? &*pipe : nullptr);
     launch.environment.push_back(fmt::format("GRACED_WORKER={}", a.slot));
+    launch.program = plan.artefact.program();
 
     if (plan.handoff.adopt) {
       const AdoptionMeans& means = plan.handoff.adoption;
@@ -93,7 +94,21 @@ void Daemon::perform(const Spawn& a) {
     control_->worker_changed(a.generation.value, a.slot, worker.pid,
                              std::string(to_text(WorkerState::starting)));
     log_.info(about(worker), "started: {}", fmt::join(plan.command, " "));
+    tell_of_artefact(worker, plan, launch);
   } catch (const std::exception& e) { post(WorkerGone{a.worker, {e.what(), 1}}); }
+}
+
+void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch) {
+  if (launch.program && launch.program->path.empty()) {
+    log_.info(about(worker),
+              "runs the file that generation {} was prepared with; {} does not lead to it any more",
+              worker.generation.value, plan.artefact.executable());
+  }
+  if (worker.generation != status_.serving) return;
+  if (const auto changed = plan.artefact.changed(); !changed.empty()) {
+    log_.warning(about(worker), "may run other code than generation {} was prepared with: {} changed since",
+                 worker.generation.value, fmt::join(changed, ", "));
+  }
 }
 
 void Daemon::start_check(GenerationId generation) {

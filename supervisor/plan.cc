@@ -1,6 +1,7 @@
 // See plan.h.
 #include "plan.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 
 #include "linux/listen_socket.h"
 #include "linux/shut_listener.h"
+#include "linux/sys_error.h"
 #include "options/option_fd_names.h"
 #include "stored_listeners.h"
 
@@ -170,6 +172,18 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
   return plan;
 }
 
+void hold_artefact(Plan& plan, const Fd& place) {
+  const Launch::Identity* user = plan.identity ? &*plan.identity : nullptr;
+  Fd directory;
+  if (plan.options.chdir) {
+    directory = open_directory_for(user, place ? place.get() : AT_FDCWD, *plan.options.chdir);
+  } else if (place) {
+    directory.reset(::fcntl(place.get(), F_DUPFD_CLOEXEC, 0));
+    if (!directory) throw sys_error("hold the directory of the workers");
+  }
+  plan.artefact = Artefact(std::move(directory), plan.command, plan.environment, user);
+}
+
 Launch launch_of(const Plan& plan, std::vector<std::string> command) {
   Launch launch;
   launch.command = std::move(command);
@@ -184,6 +198,7 @@ Launch launch_of(const Plan& plan, std::vector<std::string> command) {
   }
   launch.umask = plan.options.umask;
   launch.directory = plan.options.chdir;
+  launch.directory_fd = plan.artefact.directory();
   return launch;
 }
 

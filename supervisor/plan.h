@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "linux/account.h"
+#include "linux/artefact.h"
 #include "linux/listener.h"
 #include "linux/spawn.h"
 #include "means.h"
@@ -33,6 +34,7 @@ struct Plan {
   std::vector<std::string> check;        // likewise; empty: none
   std::vector<std::string> environment;  // of every worker, without what differs between them
   std::optional<Launch::Identity> identity;
+  Artefact artefact;  // what hold_artefact found
 };
 
 // Of graced's own environment, "NAME=VALUE" each, what its workers have as well.
@@ -45,6 +47,10 @@ std::vector<std::string> inheritable(const std::vector<std::string>& own_environ
 // closed.
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
                const std::vector<std::string>& environment, Means& means, RestoredListeners* restored);
+
+// The rest of its preparation: what its workers run is found and held, see Artefact. place: where --chdir
+// begins, and where workers start without it. Throws std::exception with one line to show.
+void hold_artefact(Plan& plan, const Fd& place);
 
 // Who --user and --group say the workers are; none: graced's own user. Throws std::runtime_error where there
 // is no such account.

@@ -1,6 +1,10 @@
 // `graced status --json` and `graced list --json`: for programs, so names and units stay as they are.
 //
 //   name, version, phase, command   strings; phase: "starting", "serving", "reloading", "stopping", "finished"
+//   executable                      its path without symbolic links, of the serving generation, or null
+//   executable_replaced             true where that does not lead to it any more: a replacement runs the
+//                                   file that it was all the same
+//   changed_files                   what a replacement would run as it is now and not as it was
 //   config                          path or null
 //   pid, age_s                      of graced
 //   serving, candidate              generation or null

@@ -155,6 +155,18 @@ void show_addresses(Page& page, const std::vector<AddressReport>& addresses) {
   }
 }
 
+void show_artefact(Page& page, const InstanceReport& r) {
+  if (!r.executable.empty()) {
+    page.entry("executable",
+               one_cell(r.executable) +
+                   (r.executable_replaced ? "  (held open: this does not lead to it any more)" : ""));
+  }
+  if (r.changed.empty()) return;
+  page.entry("changed",
+             fmt::format("{} {}", page.painted("a replacement would run files changed since:", Paint::yellow),
+                         one_cell(fmt::format("{}", fmt::join(r.changed, ", ")))));
+}
+
 std::string size_text(std::uint64_t bytes) {
   constexpr std::string_view units = "KMGT";
   if (bytes < 1024) return fmt::format("{}B", bytes);
@@ -235,6 +247,7 @@ std::string report_text(const InstanceReport& r, bool colour) {
   page.entry("graced",
              fmt::format("PID {}, up {}, version {}", r.pid, to_rough_text(r.age), one_cell(r.version)));
   page.entry("command", one_cell(r.command));
+  show_artefact(page, r);
   if (!r.config.empty()) page.entry("config", one_cell(r.config));
   show_addresses(page, r.addresses);
   show_generations(page, r.generations);

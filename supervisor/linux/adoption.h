@@ -57,11 +57,6 @@ class Adoption {
   // not listen keeps a candidate from being ready.
   void forget_closed();
 
-  // One of sockets(), before the others: its file goes, unless another has it.
-  void let_go(ino_t inode) {
-    changes_ += std::erase_if(sockets_, [&](const auto& s) { return s.inode == inode; });
-  }
-
   // Things a person should know, each once: "tcp [::]:8080: …". Empty the second time.
   std::vector<std::string> take_notes();
 

@@ -43,8 +43,10 @@ bool place_descriptors(SpawnLayout& l) noexcept {
   }
   int in = launch.stdin_fd;
   int err = launch.stderr_fd;
-  for (int* fd : {&in, &err, &l.status_fd, &l.listener_socket}) {
-    if (*fd >= 0 && *fd < first_free) *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, first_free);
+  for (int* fd : {&in, &err, &l.status_fd, &l.listener_socket, &l.program_fd, &l.directory_fd}) {
+    if (*fd < 0 || *fd >= first_free) continue;
+    *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, first_free);
+    if (*fd < 0) return false;
   }
   if (l.status_fd < 0 || (launch.adoption && l.listener_socket < 0)) return false;
   if (in >= 0 && ::dup2(in, STDIN_FILENO) < 0) return false;
@@ -120,7 +122,7 @@ bool keep_capabilities(std::uint64_t kept, int& which) noexcept {
 }
 
 // As execvp(3): a directory without permission does not end the search.
-void exec(const SpawnLayout& l) noexcept {
+void exec_by_path(const SpawnLayout& l) noexcept {
   int worst = ENOENT;
   for (const std::string& program : l.programs) {
     ::execve(program.c_str(), const_cast<char**>(l.argv.data()), const_cast<char**>(l.envp.data()));
@@ -128,6 +130,35 @@ void exec(const SpawnLayout& l) noexcept {
     if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) return;
   }
   errno = worst;
+}
+
+void exec_descriptor(const SpawnLayout& l, int fd) noexcept {
+  ::syscall(SYS_execveat, fd, "", l.argv.data(), l.envp.data(), AT_EMPTY_PATH);
+}
+
+// A script's interpreter is told to read /dev/fd/N, so that one stays open; a description of its own, since
+// Perl reads from that itself.
+int descriptor_for_interpreter(const SpawnLayout& l) noexcept {
+  char path[40] = "/proc/self/fd/";
+  write_number(path + std::strlen(path), l.program_fd);
+  const int readable = ::open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  const int first_free = first_passed_fd + static_cast<int>(l.pass.size());
+  return ::fcntl(readable >= 0 ? readable : l.program_fd, F_DUPFD, first_free);
+}
+
+void exec(const SpawnLayout& l) noexcept {
+  exec_by_path(l);
+  if (l.program_fd < 0 || (errno != ENOENT && errno != ENOTDIR && errno != EACCES)) return;
+  const int why = errno;
+  exec_descriptor(l, l.program_fd);
+  // What it says of a script whose descriptor would be closed by now.
+  if (errno == ENOENT) exec_descriptor(l, descriptor_for_interpreter(l));
+  if (!l.programs.empty()) errno = why;
+}
+
+bool enter_directory(const SpawnLayout& l) noexcept {
+  if (l.directory_fd >= 0) return ::fchdir(l.directory_fd) == 0;
+  return !l.launch->directory || ::chdir(l.launch->directory->c_str()) == 0;
 }
 
 }  // namespace
@@ -168,6 +199,11 @@ void exec(const SpawnLayout& l) noexcept {
     step = SpawnStep::adoption;
     ok = load_filter(*launch.adoption, l.listener_socket);
   }
+  if (ok && !launch.directory) {
+    // As what it inherits from graced: nobody asks whether it may.
+    step = SpawnStep::directory;
+    ok = enter_directory(l);
+  }
   if (ok && launch.identity) {
     if (launch.kept_capabilities != 0) ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
     ok = become(*launch.identity, step);
@@ -178,7 +214,7 @@ void exec(const SpawnLayout& l) noexcept {
   }
   if (ok && launch.directory) {
     step = SpawnStep::directory;
-    ok = ::chdir(launch.directory->c_str()) == 0;
+    ok = enter_directory(l);
   }
   if (ok) {
     step = SpawnStep::exec;

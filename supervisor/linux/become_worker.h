@@ -39,7 +39,9 @@ struct SpawnLayout {
   std::vector<int> pass;                    // working copy of pass_fds
   const std::vector<int>* ignored_signals;  // exec resets handlers by itself, but not these
   int status_fd = -1;                       // closed by exec, or else it gets a SpawnFailure
-  int listener_socket = -1;                 // where the filter's descriptor is sent, if there is one
+  int program_fd = -1;
+  int directory_fd = -1;
+  int listener_socket = -1;  // where the filter's descriptor is sent, if there is one
 };
 
 // Takes a SpawnLayout. Calls only what is safe in a process that shares its parent's memory.

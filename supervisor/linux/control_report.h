@@ -51,13 +51,16 @@ struct InstanceReport {
   std::string name;
   std::string version;
   std::int32_t pid = 0;
-  std::string phase;  // "starting", "serving", "reloading", "stopping"
-  Duration age{};     // of graced
-  std::string command;
-  std::string config;                 // path, may be empty
-  std::uint64_t serving = 0;          // generation; 0: none
-  std::uint64_t candidate = 0;        // generation; 0: none
-  std::vector<WorkerReport> workers;  // oldest first
+  std::string phase;                   // "starting", "serving", "reloading", "stopping"
+  Duration age{};                      // of graced
+  std::string command;                 // as typed
+  std::string executable{};            // of the serving generation, without symbolic links; may be empty
+  bool executable_replaced = false;    // does not lead to it any more; a replacement runs it all the same
+  std::vector<std::string> changed{};  // files that a replacement would run and that changed since
+  std::string config;                  // path, may be empty
+  std::uint64_t serving = 0;           // generation; 0: none
+  std::uint64_t candidate = 0;         // generation; 0: none
+  std::vector<WorkerReport> workers;   // oldest first
   std::vector<AddressReport> addresses;
   std::vector<GenerationReport> generations{};  // by number
   std::optional<ReloadReport> last_reload;

@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "linux/become_worker.h"
+#include "linux/program_search.h"
 #include "linux/spawn_failure.h"
 #include "linux/sys_error.h"
 
@@ -38,24 +39,9 @@ const std::vector<int>& ignored_signals() {
 }
 
 std::vector<std::string> programs_for(const Launch& launch) {
-  const std::string& program = launch.command.front();
-  if (program.find('/') != std::string::npos) return {program};
-
-  std::string path = "/usr/local/bin:/usr/bin:/bin";
-  for (const auto* environment : {launch.shared_environment, &launch.environment}) {
-    if (!environment) continue;
-    for (const std::string& e : *environment) {
-      if (e.starts_with("PATH=")) path = e.substr(5);
-    }
-  }
-  std::vector<std::string> programs;
-  for (std::size_t from = 0; from <= path.size();) {
-    const std::size_t to = std::min(path.find(':', from), path.size());
-    const std::string directory = path.substr(from, to - from);
-    programs.push_back((directory.empty() ? "." : directory) + "/" + program);
-    from = to + 1;
-  }
-  return programs;
+  if (!launch.program)
+    return programs_named(launch.command.front(), {launch.shared_environment, &launch.environment});
+  return launch.program->path.empty() ? std::vector<std::string>{} : std::vector{launch.program->path};
 }
 
 SpawnLayout lay_out(const Launch& launch, int status_fd, int listener_socket) {
@@ -63,6 +49,8 @@ SpawnLayout lay_out(const Launch& launch, int status_fd, int listener_socket) {
   l.launch = &launch;
   l.programs = programs_for(launch);
   l.pass = launch.pass_fds;
+  l.program_fd = launch.program ? launch.program->fd : -1;
+  l.directory_fd = launch.directory_fd;
   l.status_fd = status_fd;
   l.listener_socket = listener_socket;
   l.ignored_signals = &ignored_signals();

@@ -46,10 +46,17 @@ struct Launch {
     bool no_new_privs;   // AdoptionMeans::needs_no_new_privs
     bool wait_killable;  // AdoptionMeans::wait_killable
   };
+  // A file that is the command, whatever has its name by now.
+  struct Program {
+    std::string path;  // leads to it; empty: nothing does
+    int fd = -1;       // names it (O_PATH); -1: the path has to do
+  };
   std::optional<Identity> identity;
   std::vector<Limit> limits;
   std::optional<mode_t> umask;
-  std::optional<std::string> directory;
+  std::optional<Program> program;        // none: the command's first word is looked for
+  std::optional<std::string> directory;  // that the worker was told to start in, and must be allowed to enter
+  int directory_fd = -1;                 // it, or that of graced where there is none; -1: by its name
   std::optional<Adoption> adoption;
   int cgroup_fd = -1;  // the directory of the cgroup that it begins in
   // A bit for each number in capabilities(7). Of what graced has for itself, inheritable and ambient ones

@@ -1,6 +1,7 @@
 // See spawn_failure.h.
 #include "linux/spawn_failure.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,13 +17,25 @@ namespace graced {
 namespace {
 
 std::string exec_hint(const SpawnLayout& l, int code) {
-  const std::string& program = l.launch->command.front();
-  const bool looked_up = program.find('/') == std::string::npos;
+  const Launch& launch = *l.launch;
+  if (launch.program && launch.program->path.empty()) {
+    return code == ENOSYS || code == EPERM
+               ? " (its path does not lead to it any more, and this kernel or container runs none from a "
+                 "descriptor)"
+               : " (the file that its generation was prepared with; its path does not lead to it any more)";
+  }
+  const std::string& word = launch.program ? launch.program->path : launch.command.front();
+  const bool looked_up = word.find('/') == std::string::npos;
   if (code == ENOENT && looked_up) return " (not found in PATH)";
+  if (struct stat directory{}; launch.directory_fd >= 0 && !word.starts_with('/') &&
+                               ::fstat(launch.directory_fd, &directory) == 0 && directory.st_nlink == 0) {
+    return " (the directory to start in was removed)";
+  }
+  const bool by_name = launch.directory && launch.directory_fd < 0 && !word.starts_with('/');
+  const std::string path = by_name ? *launch.directory + "/" + word : word;
   struct stat file {};
-  const std::string path =
-      l.launch->directory && !program.starts_with('/') ? *l.launch->directory + "/" + program : program;
-  if (looked_up || ::stat(path.c_str(), &file) != 0) return "";
+  const int base = launch.directory_fd >= 0 ? launch.directory_fd : AT_FDCWD;
+  if (looked_up || ::fstatat(base, path.c_str(), &file, 0) != 0) return "";
   if (code == ENOENT) return " (the file is there; the interpreter that its first line names is not)";
   if (S_ISDIR(file.st_mode)) return " (it is a directory)";
   if (code == EACCES && (file.st_mode & 0111) == 0) return " (not executable: chmod +x it)";
@@ -67,7 +80,8 @@ SpawnFailed explain(const SpawnLayout& l, const SpawnFailure& failure) {
                           reason),
               false};
     case SpawnStep::directory:
-      return {fmt::format("chdir {}: {}", *launch.directory, reason), false};
+      return {fmt::format("chdir {}: {}", launch.directory.value_or("to where graced was started"), reason),
+              false};
     case SpawnStep::exec:
       return {fmt::format("exec {}: {}{}", launch.command.front(), reason, exec_hint(l, failure.code)),
               failure.code == ENOENT};

@@ -1,6 +1,6 @@
 """What can happen to graced. A step is a name and numbers, so that it can be written down and done again; it
 returns the kinds of failed requests that it explains."""
-import os, resource, signal, socket, subprocess, time
+import os, resource, shutil, signal, socket, subprocess, time
 
 from world import GRACED, PATIENCE, PATIENT, Broken, alive, must, wait_until
 
@@ -190,6 +190,34 @@ def worker_does_shutdown(world, which):
     world.tell(world.pick(which), "shutdown")
     wait_until(lambda: world.stderr.text.count(b"listens again") != before, "a socket that was shut down listens again")
     return BROKEN_OFF | {"refused"}
+
+
+@step(3, 2)
+def artefact_changed(world, which, how):
+    """What has come to lie at the path, refused or never asked about, is not what a replaced worker runs."""
+    way = how % 4
+    if way == 0:
+        world.build("exit=3")
+    elif way == 1:
+        world.build()
+    else:  # another directory of that name, or a link to another one
+        os.rename(world.path("build"), world.path("build.old"))
+        other = world.path("build.bad" if way == 3 else "build")
+        os.mkdir(other)
+        if way == 3:
+            os.symlink("build.bad", world.path("build"))
+        world.build("exit=3")
+    if how // 4 % 2:
+        world.reload(1)
+    killed = world.pick(which)
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: killed not in world.serving(), "who is killed dies")
+    world.settle()
+    if way == 3:
+        os.unlink(world.path("build"))
+        os.rename(world.path("build.bad"), world.path("build"))
+    shutil.rmtree(world.path("build.old"), True)
+    return BROKEN_OFF
 
 
 # ---- configuration ----------------------------------------------------------------------------------

@@ -21,9 +21,11 @@ class Crash(Case):
         self.assert_nothing_left(g)
 
     def test_delays_double(self):
-        times = self.path("times")
-        g = self.switchable("--restart-delay", "100ms", "--start-limit", "4/60s")
-        self.write("app", '#!/bin/sh\ndate +%%s%%N >> %s\nexit 1\n' % times, 0o755)
+        times, broken = self.path("times"), self.path("broken")
+        script = self.write("app", '#!/bin/sh\n[ -e "%s" ] || exec "%s" ready serve\ndate +%%s%%N >> "%s"\nexit 1\n'
+                            % (broken, WORKER, times), 0o755)
+        g = self.graced("--restart-delay", "100ms", "--start-limit", "4/60s", command=(script,))
+        self.write("broken", "")
         os.kill(g.workers()[0]["pid"], signal.SIGKILL)
         self.assertEqual(g.end(signo=None), 1)
         with open(times) as f:
@@ -51,14 +53,13 @@ class Crash(Case):
         self.assertIn("exited with status 3", r.stderr)
 
     def test_a_worker_that_says_stopping_is_replaced_before_it_is_gone(self):
-        leave = self.path("leave")
-        g = self.switchable("--restart-delay", "10ms", "--env", "LEAVE_FILE=" + leave, habits=("ready", "serve-late"))
-        first = g.workers()[0]["pid"]
-        self.write("app", '#!/bin/sh\nexec "%s" ready serve\n' % WORKER, 0o755)
-        # Recycling itself: it says so, and is replaced while it finishes.
-        self.become("ready", "stopping", "sleep=1000")
-        os.kill(first, signal.SIGKILL)
+        again = self.path("again")
+        script = self.write("app", '#!/bin/sh\n[ -e "%s" ] && exec "%s" ready serve\ntouch "%s"\nexec "%s" deaf ready stopping sleep=1000\n'
+                            % (again, WORKER, again, WORKER), 0o755)
+        g = self.graced("--restart-delay", "10ms", command=(script,))
+        first = wait_until(lambda: g.workers("draining"))[0]["pid"]
         wait_until(lambda: g.workers("ready"))
+        self.assertTrue(alive(first))
 
 
 class Drain(Case):

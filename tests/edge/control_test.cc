@@ -24,6 +24,9 @@ InstanceReport full_report() {
   r.phase = "reloading";
   r.age = 3h + 250ms;
   r.command = "./shop --port 80";
+  r.executable = "/srv/shop/7/shop";
+  r.executable_replaced = true;
+  r.changed = {"shop.conf", "b"};
   r.config = "/etc/graced/shop.conf";
   r.serving = 6;
   r.candidate = 7;
@@ -189,6 +192,9 @@ TEST_CASE("the status arrives as it was, to the microsecond") {
   CHECK(got.phase == sent.phase);
   CHECK(got.age == sent.age);
   CHECK(got.command == sent.command);
+  CHECK(got.executable == sent.executable);
+  CHECK(got.executable_replaced);
+  CHECK(got.changed == sent.changed);
   CHECK(got.config == sent.config);
   CHECK(got.serving == 6);
   CHECK(got.candidate == 7);

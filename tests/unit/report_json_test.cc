@@ -13,6 +13,8 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   r.phase = "serving";
   r.age = 90min;
   r.command = "./shop \"a\"";
+  r.executable = "/srv/shop/7/shop";
+  r.changed = {"shop.conf"};
   r.serving = 6;
   r.workers = {{6, 0, 4250, "ready", 1500ms, std::nullopt, "12 requests", {"a", "b\xff"}},
                {6, 1, 0, "draining", 0s, infinity, "", {}, "2 connections, 1 queued", 2, 1, 250ms}};
@@ -28,6 +30,11 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "phase": "serving",
   "age_s": 5400.0,
   "command": "./shop \"a\"",
+  "executable": "/srv/shop/7/shop",
+  "executable_replaced": false,
+  "changed_files": [
+    "shop.conf"
+  ],
   "config": null,
   "serving": 6,
   "candidate": null,
@@ -103,8 +110,9 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
 
 TEST_CASE("an instance without anything is nulls and empty lists, never missing names") {
   const std::string json = report_json({});
-  for (const char* part : {"\"workers\": []", "\"addresses\": []", "\"last_reload\": null",
-                           "\"next_restart_s\": null", "\"serving\": null", "\"config\": null"})
+  for (const char* part :
+       {"\"workers\": []", "\"addresses\": []", "\"last_reload\": null", "\"next_restart_s\": null",
+        "\"executable\": null", "\"changed_files\": []", "\"serving\": null", "\"config\": null"})
     CHECK_MESSAGE(json.find(part) != std::string::npos, part);
   CHECK(list_json({}) == "[]\n");
 }

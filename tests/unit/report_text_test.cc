@@ -35,6 +35,20 @@ TEST_CASE("a quiet instance takes few lines") {
         "           1       0  4250  ready  3h 12min\n");
 }
 
+TEST_CASE("what a replacement would run is told, and where it is not what it was") {
+  InstanceReport r = serving();
+  r.executable = "/srv/shop/7/shop";
+  CHECK(report_text(r, false).find("  command      ./shop --port 80\n"
+                                   "  executable   /srv/shop/7/shop\n"
+                                   "  listening ") != std::string::npos);
+  r.executable_replaced = true;
+  r.changed = {"shop.conf", "lib/a.js"};
+  CHECK(report_text(r, false).find(
+            "  executable   /srv/shop/7/shop  (held open: this does not lead to it any more)\n"
+            "  changed      a replacement would run files changed since: shop.conf, lib/a.js\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("what the generations use is shown where it is known") {
   InstanceReport r = serving();
   r.generations = {{1, std::nullopt, 1500ms}, {2, 52U << 20, 12min}, {3, 900, 0s}};

@@ -1,0 +1,30 @@
+// Files that a worker reads by their names, as they were when its generation was prepared. Looked at when
+// somebody asks, never watched.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <string>
+#include <vector>
+
+namespace graced {
+
+class KnownFiles {
+ public:
+  // Names begin in `directory` (AT_FDCWD: graced's own). What is neither a file nor a directory now is not
+  // remembered: nobody can tell what it would be.
+  void add(int directory, const std::string& name);
+
+  // Names, each once: of files that are gone, or others, or were written to, and of directories that are
+  // others.
+  std::vector<std::string> changed(int directory) const;
+
+ private:
+  struct Known {
+    std::string name;
+    struct stat then;
+  };
+  std::vector<Known> files_;
+};
+
+}  // namespace graced
