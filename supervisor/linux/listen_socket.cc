@@ -69,6 +69,16 @@ bool is_wildcard_v6(const SocketAddress& address) {
   return v6.sin6_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr);
 }
 
+std::string way_out(const PortHolder& holder) {
+  if (holder.pid != ::getpid()) return "";
+  if (holder.other_address.empty()) return " (is it listed twice?)";
+  return fmt::format(
+      ", which listens on {}: these two overlap (leave one of them out; to change one for the other, stop "
+      "graced "
+      "and start it again)",
+      holder.other_address);
+}
+
 [[noreturn]] void bind_failed(int code, const SocketAddress& where, const ListenSpec& spec) {
   const std::string step = "bind " + spec.address();
   switch (code) {
@@ -78,8 +88,7 @@ bool is_wildcard_v6(const SocketAddress& address) {
       if (!holder)
         throw listen_error(code, step, "by a process that is not visible from here; as root: ss -lntup");
       const std::string reason = std::generic_category().message(code);
-      const std::string_view hint = holder->pid == ::getpid() ? " (is it listed twice?)" : "";
-      throw ListenError(code, fmt::format("{}: {} by {}{}", step, reason, holder->text(), hint));
+      throw ListenError(code, fmt::format("{}: {} by {}{}", step, reason, holder->text(), way_out(*holder)));
     }
     case EACCES:
       throw listen_error(code, step,
@@ -237,9 +246,11 @@ void set_options_to_bind(int fd, const SocketAddress& where, const ListenSpec& s
 
 namespace {
 
-void bind_and_listen(int fd, const SocketAddress& where, const ListenSpec& spec) {
+void bind_and_listen(int fd, const SocketAddress& where, const ListenSpec& spec,
+                     const std::function<void(int fd)>& bound = {}) {
   set_options(fd, spec.options, spec.address());
   if (::bind(fd, where.get(), where.length) < 0) bind_failed(errno, where, spec);
+  if (bound) bound(fd);
   // With SO_REUSEADDR two sockets can be bound to one address: which of them is late shows only here.
   if (takes_connections(spec.kind) && ::listen(fd, queue_length(spec.options)) < 0)
     bind_failed(errno, where, spec);
@@ -247,10 +258,11 @@ void bind_and_listen(int fd, const SocketAddress& where, const ListenSpec& spec)
 
 }  // namespace
 
-Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec) {
+Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec,
+                  const std::function<void(int fd)>& bound) {
   Fd fd = make_socket(where.storage.ss_family, spec);
   set_options_to_bind(fd.get(), where, spec);
-  bind_and_listen(fd.get(), where, spec);
+  bind_and_listen(fd.get(), where, spec, bound);
   return fd;
 }
 

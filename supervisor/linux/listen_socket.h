@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,9 @@ void set_options_to_bind(int fd, const SocketAddress& where, const ListenSpec& s
 // Those of set_options() that are not at their default, buffers left out, with any value.
 ListenOptions options_set(int fd);
 
-// A tcp or udp socket, ready: bound and listening.
-Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec);
+// A tcp or udp socket, ready: bound and listening. `bound` is called in between.
+Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec,
+                  const std::function<void(int fd)>& bound = {});
 
 // Another one on the address that `other` is bound to; both must have SO_REUSEPORT, which this one gets.
 Fd open_ip_socket_again(int other, const ListenSpec& spec);

@@ -1,6 +1,7 @@
 // /proc/net names the inode of a socket, /proc/PID/fd who has it open.
 #include "linux/port_holder.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/un.h>
@@ -64,8 +65,8 @@ std::optional<Endpoint> endpoint(const sockaddr* address) {
 
 // The socket in /proc/net/{tcp,udp}{,6} that is most in our way: one that listens before a mere
 // connection, the very same address before one that covers it.
-std::optional<Inode> find_in_our_way(const std::vector<const char*>& tables, const Endpoint& wanted) {
-  std::optional<Inode> best;
+std::optional<InternetRow> find_in_our_way(const std::vector<const char*>& tables, const Endpoint& wanted) {
+  std::optional<InternetRow> best;
   int best_rank = -1;
   for (const char* const table : tables) {
     const std::string text = contents_of(table).value_or("");
@@ -74,10 +75,20 @@ std::optional<Inode> find_in_our_way(const std::vector<const char*>& tables, con
       const int rank = (row.listens ? 2 : 0) + (row.ip == wanted.ip ? 1 : 0);
       if (rank <= best_rank) continue;
       best_rank = rank;
-      best = row.inode;
+      best = row;
     }
   }
   return best;
+}
+
+std::string text_of(const InternetRow& row) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (is_v4(row.ip)) {
+    ::inet_ntop(AF_INET, &row.ip[12], text.data(), text.size());
+    return fmt::format("{}:{}", text.data(), row.port);
+  }
+  ::inet_ntop(AF_INET6, row.ip.data(), text.data(), text.size());
+  return fmt::format("[{}]:{}", text.data(), row.port);
 }
 
 bool has_open(pid_t pid, std::string_view wanted) {
@@ -108,8 +119,10 @@ std::optional<PortHolder> holder_of(Inode inode) {
 std::optional<PortHolder> holder_of_ip(const std::vector<const char*>& tables, const sockaddr* address) {
   const auto wanted = endpoint(address);
   if (!wanted) return std::nullopt;
-  const auto inode = find_in_our_way(tables, *wanted);
-  return inode ? holder_of(*inode) : std::nullopt;
+  const auto row = find_in_our_way(tables, *wanted);
+  auto holder = row ? holder_of(row->inode) : std::nullopt;
+  if (holder && row->ip != wanted->ip) holder->other_address = text_of(*row);
+  return holder;
 }
 
 }  // namespace

@@ -13,6 +13,9 @@ namespace graced {
 struct PortHolder {
   pid_t pid;
   std::string command;  // as in /proc/PID/comm, safe to show
+  // "0.0.0.0:8080": of a tcp or udp socket that is bound to another address, which includes the one asked for,
+  // or is part of it. Else empty.
+  std::string other_address{};
 
   std::string text() const;  // "nginx (PID 812)", or "graced itself" for our own PID
 };
