@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "address_change.h"
 #include "daemon.h"
 #include "linux/footprint.h"
 #include "linux/listen_socket.h"
@@ -105,6 +106,7 @@ void Daemon::prepare_handoff(GenerationId generation, const Plan& plan) {
   for (const std::string& note : plan.handoff.notes) {
     if (told_notes_.insert(note).second) log_.warning("{}", note);
   }
+  for (const std::string& note : kept_waiting(plan)) log_.warning({.generation = generation.value}, "{}", note);
   std::vector<Fd> restored;
   for (StoredDescriptor& d : store_.take(adopted_family)) restored.push_back(std::move(d.fd));
   if (!plan.handoff.adopt && !restored.empty()) store_.hold(adopted_family, {});
@@ -151,7 +153,12 @@ void Daemon::keep_time_of_retired() {
 void Daemon::perform(const Switch& a) {
   handoff_.switch_to(a.to);
   const Status& status = status_;
+  for (const std::string& complaint : show_addresses(plans_.at(a.to))) log_.warning("{}", complaint);
   const Plan& plan = plans_.at(a.to);
+  for (const auto& [generation, before] : plans_) {
+    if (generation == a.to) continue;
+    for (const std::string& complaint : refuse_gone_addresses(before, plan)) log_.warning("{}", complaint);
+  }
   log_.set_level(plan.options.log_level);
   for (const ChangedSocket& s : plan.changed) {
     try {

@@ -30,7 +30,7 @@ void Handoff::opened(GenerationId generation, std::vector<std::shared_ptr<Listen
   if (!serving_) {
     for (const auto& l : listeners) detach_choice(l->fd());
   }
-  for (const auto& l : listeners) groups_.join(group_key(l->fd()), l->fd(), inode_of(l->fd()));
+  for (const auto& l : listeners) groups_.join(l->key(), l->fd(), inode_of(l->fd()));
   listeners_[generation] = std::move(listeners);
 }
 
@@ -56,7 +56,7 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
 
   // By the worker's own hand or by graced's: whoever binds an address that is there gets that one.
   std::vector<Adoption::Predeclared> predeclared;
-  for (const auto& l : listeners_[generation]) predeclared.push_back({group_key(l->fd()), l->fd()});
+  for (const auto& l : listeners_[generation]) predeclared.push_back({l->key(), l->fd()});
   for (const auto& [inode, fd] : restored_) predeclared.push_back({group_key(fd.get()), fd.get()});
   if (!queues_migrate_) {
     for (const Charge& other : charges_) {
@@ -69,8 +69,11 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
     }
   }
   charge.changed = monotonic_now();
-  charge.adoption = std::make_unique<Adoption>(std::move(notifications), wait_killable, generation.value,
-                                               names_, std::move(predeclared));
+  charge.adoption = std::make_unique<Adoption>(
+      std::move(notifications), wait_killable, generation.value, names_, std::move(predeclared),
+      [this, worker](const std::string& key, int fd, const SocketAddress& where) {
+        return arrival(worker, key, fd, where);
+      });
   charge.heard = loop_.on_fd_or_hangup(charge.adoption->fd(), Turn::notify, [this, worker](bool hung_up) {
     hung_up ? stop_listening_to(worker) : answer(worker);
   });
@@ -141,6 +144,8 @@ void Handoff::switch_to(GenerationId generation) {
   serving_ = generation;
   for (const std::string& complaint : names_.promote(generation.value)) ears_.note({}, complaint);
   for (const std::string& key : groups_.keys()) direct(key);
+  show_what_serves();
+  hide_what_nobody_serves();
   drop_orphans();
   // Where nobody is left who has them, what waits in their queues is handed over now.
   std::vector<GenerationId> others;
@@ -164,7 +169,7 @@ void Handoff::direct(const std::string& key) {
   }
   if (const auto passed = listeners_.find(serving_.value_or(GenerationId{})); passed != listeners_.end()) {
     for (const auto& l : passed->second) {
-      if (group_key(l->fd()) == key) chosen.insert(inode_of(l->fd()));
+      if (l->key() == key) chosen.insert(inode_of(l->fd()));
     }
   }
   if (chosen.empty()) return;
@@ -190,14 +195,14 @@ void Handoff::retire(WorkerId worker, Duration close_when_idle, const std::optio
   }
   for (const auto& l : listeners_[charge->generation]) {
     listening.push_back({l->fd()});
-    keys.insert(group_key(l->fd()));
+    keys.insert(l->key());
   }
   // Without a socket of its own it goes on getting new connections until it is told.
   if (listening.empty()) return ears_.idle(worker);
   // No generation follows: graced stops. What is not directed elsewhere must be kept away.
   if (charge->generation == serving_) {
     for (const std::string& key : keys) {
-      if (!(queue_for_next_graced ? park(key) : groups_.refuse(key))) return ears_.idle(worker);
+      if (!queue_for_next_graced || !park(key)) hide(key);
     }
   }
   retirements_.begin(worker, charge->pid, listening, cgroup, queues_migrate_, close_when_idle);
@@ -263,7 +268,7 @@ void Handoff::let_go(std::list<Charge>::iterator charge) {
     if (!s.listening) continue;
     if (c.generation == serving_ && groups_.has(s.key, s.inode) && others_have(s.key, &AdoptedSocket::key) &&
         !is_served(s.key)) {
-      groups_.refuse(s.key);
+      hide(s.key);
     }
     // A process that nobody knows of may have it still.
     if (!s.predeclared && !s.shared() && !others_have(s.inode, &AdoptedSocket::inode))
@@ -276,7 +281,7 @@ bool Handoff::is_served(const std::string& key) const {
   const auto passed = listeners_.find(serving_.value_or(GenerationId{}));
   return std::ranges::any_of(restored_, [&](const auto& r) { return groups_.has(key, r.first); }) ||
          (passed != listeners_.end() &&
-          std::ranges::any_of(passed->second, [&](const auto& l) { return group_key(l->fd()) == key; })) ||
+          std::ranges::any_of(passed->second, [&](const auto& l) { return l->key() == key; })) ||
          std::ranges::any_of(charges_, [&](const Charge& c) {
            return c.generation == serving_ && c.adoption &&
                   std::ranges::any_of(c.adoption->sockets(),

@@ -122,6 +122,14 @@ class Handoff {
   void take_leave_of_closed();
   void forget_closed(Charge& charge);
   void direct(const std::string& key);
+  Adoption::Arrival arrival(WorkerId worker, const std::string& key, int fd, const SocketAddress& where) const;
+  bool is_directed(const std::string& key, GenerationId arrives_in) const;
+  std::string overlapped(int fd, const SocketAddress& where, GenerationId arrives_in) const;
+  void each_listening(
+      const std::function<void(GenerationId of, const std::string& key, int fd)>& listening) const;
+  void show_what_serves();
+  void hide_what_nobody_serves();
+  void hide(const std::string& key);
   void drop_orphans();
   void let_go(std::list<Charge>::iterator charge);
   bool park(const std::string& key);

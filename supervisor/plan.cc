@@ -84,7 +84,7 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
     if (!had.empty() && give_up_if_lost(had.front())) had.pop_front();
     Sockets sockets;
     if (had.empty()) {
-      sockets = open_listeners(spec);
+      sockets = open_listeners(spec, {.share = switched, .hidden = serving != nullptr});
     } else {
       sockets = std::move(had.front());
       had.pop_front();

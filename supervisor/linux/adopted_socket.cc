@@ -12,6 +12,7 @@
 
 #include "core/made_anew.h"
 #include "linux/adopted_names.h"
+#include "linux/hiding.h"
 #include "linux/listen_socket.h"
 #include "linux/socket_option.h"
 
@@ -42,7 +43,7 @@ bool made_anew(const AdoptedSocket& one, const AdoptedSocket& other) {
   return one.pattern == other.pattern || differ_at_random(one.pattern, other.pattern);
 }
 
-std::string group_key(int fd, const SocketAddress& address) {
+std::string group_key(int fd, const SocketAddress& address, int interface) {
   if (socket_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM) return "";
   const sa_family_t family = address.storage.ss_family;
   if (family == AF_UNIX) return unix_key(address);
@@ -52,10 +53,12 @@ std::string group_key(int fd, const SocketAddress& address) {
 
   std::string key = address_text(address, AddressKind::tcp);
   if (family == AF_INET6 && socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1) key += " ipv6-only";
-  if (const int interface = socket_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX); interface > 0) {
-    key += fmt::format(" interface {}", interface);
-  }
+  if (interface > 0) key += fmt::format(" interface {}", interface);
   return key;
+}
+
+std::string group_key(int fd, const SocketAddress& address) {
+  return group_key(fd, address, interface_of(fd));
 }
 
 std::string group_key(int fd) {

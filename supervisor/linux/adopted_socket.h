@@ -4,10 +4,12 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "linux/fd.h"
+#include "linux/hiding.h"
 #include "linux/socket_holders.h"
 
 namespace graced {
@@ -27,6 +29,8 @@ struct AdoptedSocket {
   // worker may as well connect with it, and then a close must be the last one.
   Fd fd;
   bool listening = false;
+
+  std::optional<Hidden> hidden{};  // from its first listen(2) on, until it is shown
 
   bool predeclared = false;  // graced's own, put in place of the worker's
 
@@ -48,6 +52,7 @@ bool made_anew(const AdoptedSocket& one, const AdoptedSocket& other);
 // What AdoptedSocket::key would be for this bound socket, if a worker's were bound to the same address.
 // Empty for what is not handed off (other types, unbound).
 std::string group_key(int fd);
-std::string group_key(int fd, const SocketAddress& address);  // that it is about to be bound to
+std::string group_key(int fd, const SocketAddress& address);                 // that it is about to be bound to
+std::string group_key(int fd, const SocketAddress& address, int interface);  // of a hidden one: its own
 
 }  // namespace graced

@@ -71,13 +71,14 @@ bool is_connected(int fd) {
 }  // namespace
 
 Adoption::Adoption(Fd notifications, bool wait_killable, std::uint64_t generation, AdoptedNames& names,
-                   std::vector<Predeclared> predeclared)
+                   std::vector<Predeclared> predeclared, Arrives arrives)
     : notifications_(std::move(notifications)),
       wait_killable_(wait_killable),
       generation_(generation),
       names_(names),
       worker_(names.new_worker()),
-      predeclared_(std::move(predeclared)) {}
+      predeclared_(std::move(predeclared)),
+      arrives_(std::move(arrives)) {}
 
 Adoption::~Adoption() = default;
 
@@ -161,6 +162,7 @@ Adoption::Verdict Adoption::bind_tcp(const AdoptionRequest& request, const Socke
   if (port_of_bound(socket.get()) != 0) return bind_again(inode_of(socket.get()));
   if (const Predeclared* ours = predeclared(key)) return take_predeclared(request, *ours, socket);
   note_near_miss(where);
+  if (arrival(key, socket.get(), where) == Arrival::How::refused) return EADDRINUSE;
 
   const bool had_group = socket_option(socket.get(), SOL_SOCKET, SO_REUSEPORT) == 1;
   const bool reuses = socket_option(socket.get(), SOL_SOCKET, SO_REUSEADDR) == 1;
@@ -243,7 +245,9 @@ Adoption::Verdict Adoption::on_listen(const AdoptionRequest& request) {
     return std::nullopt;
   }
   // Of ours, the queue is as long as we have said.
-  if (!adopted->predeclared && ::listen(socket.get(), request.number) != 0) return errno;
+  if (!adopted->predeclared) {
+    if (const int failed = start_listening(*adopted, socket.get(), request.number); failed != 0) return failed;
+  }
   adopted->holder = {request.thread, request.fd};
   if (adopted->listening) return 0;
   adopted->listening = true;
@@ -258,6 +262,48 @@ Adoption::Verdict Adoption::on_listen(const AdoptionRequest& request) {
   // A worker that opens a second one has perhaps closed the first, which would go on queueing for nobody.
   if (std::ranges::count(sockets_, adopted->key, &AdoptedSocket::key) > 1) forget_closed();
   return 0;
+}
+
+Adoption::Arrival::How Adoption::arrival(const std::string& key, int fd, const SocketAddress& where) {
+  if (!arrives_) return Arrival::How::open;
+  const Arrival arrival = arrives_(key, fd, where);
+  if (!arrival.note.empty()) note(arrival.note);
+  return arrival.how;
+}
+
+// 0 or an errno. What is to be hidden must be so before the kernel can find it.
+int Adoption::start_listening(AdoptedSocket& adopted, int fd, int backlog) {
+  if (!adopted.listening && adopted.steerable()) {
+    SocketAddress where;
+    if (::getsockname(fd, where.get(), &where.length) != 0) return errno;
+    switch (arrival(adopted.key, fd, where)) {
+      case Arrival::How::open:
+        break;
+      case Arrival::How::unseen:
+        adopted.hidden = hide(fd, Hidden::Way::unseen);
+        break;
+      case Arrival::How::deaf:
+        adopted.hidden = hide(fd, Hidden::Way::deaf);
+        break;
+      case Arrival::How::refused:
+        return EADDRINUSE;
+    }
+  }
+  if (::listen(fd, backlog) == 0) return 0;
+  const int code = errno;
+  if (!adopted.listening && adopted.hidden) graced::show(fd, *std::exchange(adopted.hidden, std::nullopt));
+  return code;
+}
+
+void Adoption::show() {
+  std::exception_ptr failed;
+  for (AdoptedSocket& s : sockets_) {
+    if (!s.hidden || !s.fd) continue;
+    try {
+      graced::show(s.fd.get(), *std::exchange(s.hidden, std::nullopt));
+    } catch (const std::system_error&) { failed = std::current_exception(); }
+  }
+  if (failed) std::rethrow_exception(failed);
 }
 
 const Adoption::Predeclared* Adoption::predeclared(const std::string& key) const {

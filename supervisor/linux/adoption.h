@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -27,10 +28,23 @@ class Adoption {
     int fd;
   };
 
+  // How a TCP socket comes to its address, next to what others listen on.
+  struct Arrival {
+    enum class How {
+      open,
+      unseen,  // both: hidden from its first listen(2) on, see Hidden
+      deaf,
+      refused,  // EADDRINUSE
+    } how = How::open;
+    std::string note{};  // for a person, if there is something to say
+  };
+  // Asked before such a socket is bound, and again before it listens.
+  using Arrives = std::function<Arrival(const std::string& key, int fd, const SocketAddress& where)>;
+
   // `notifications` comes from Spawned, `wait_killable` is what it was spawned with. `names` is one for all
-  // generations and outlives them.
+  // generations and outlives them. Without `arrives` every socket is open.
   Adoption(Fd notifications, bool wait_killable, std::uint64_t generation, AdoptedNames& names,
-           std::vector<Predeclared> predeclared = {});
+           std::vector<Predeclared> predeclared = {}, Arrives arrives = {});
   Adoption(const Adoption&) = delete;
   Adoption& operator=(const Adoption&) = delete;
   ~Adoption();  // lets go of all sockets, and removes the unix paths that nobody else has
@@ -56,6 +70,9 @@ class Adoption {
   // connect. Reads /proc, so: before a reload compares addresses, and where a socket that is bound and does
   // not listen keeps a candidate from being ready.
   void forget_closed();
+
+  // What was hidden gets connections from now on. Throws std::system_error; the others are shown all the same.
+  void show();
 
   // Things a person should know, each once: "tcp [::]:8080: …". Empty the second time.
   std::vector<std::string> take_notes();
@@ -89,6 +106,9 @@ class Adoption {
   static void called_by_its_name(AdoptedSocket& socket);
   void put_in_place_if_due(AdoptedName& name);
 
+  Arrival::How arrival(const std::string& key, int fd, const SocketAddress& where);
+  int start_listening(AdoptedSocket& adopted, int fd, int backlog);
+
   const Predeclared* predeclared(const std::string& key) const;
   void note_near_miss(const SocketAddress& where);
   Verdict take_predeclared(const AdoptionRequest& request, const Predeclared& ours, const Fd& socket);
@@ -108,6 +128,7 @@ class Adoption {
   AdoptedNames& names_;
   std::uint64_t worker_;
   std::vector<Predeclared> predeclared_;
+  Arrives arrives_;
   std::vector<AdoptedSocket> sockets_;
   std::size_t look_again_at_ = 64;  // sockets: then those that were closed are forgotten
   struct Bind {

@@ -151,10 +151,6 @@ Fd load_choice(int array, std::span<const unsigned> slots, Queued queued) {
   return load(p, queued);
 }
 
-Fd load_refusal(Queued queued) {
-  return load({set(BPF_REG_0, SK_DROP), leave()}, queued);
-}
-
 void attach_program(int socket, int program) {
   if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &program, sizeof program) < 0)
     throw sys_error("SO_ATTACH_REUSEPORT_EBPF");
@@ -173,20 +169,6 @@ void attach_places(int socket, std::span<const unsigned> places) {
   }
   p.push_back(BPF_STMT(BPF_RET | BPF_K, places.back()));
   attach_classic(socket, SO_ATTACH_REUSEPORT_CBPF, p, "SO_ATTACH_REUSEPORT_CBPF");
-}
-
-void attach_deafness(int socket) {
-  // The packet begins with the TCP header; its flags are in byte 13. SYN without ACK is a new attempt.
-  // A connection inherits the filter from its listener, and never hears a SYN in its life.
-  constexpr unsigned flags_at = 13, syn = 0x02, ack = 0x10, all = 0xffffffff;
-  std::array<sock_filter, 5> p{{
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_at),
-      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, syn | ack),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, syn, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-      BPF_STMT(BPF_RET | BPF_K, all),
-  }};
-  attach_classic(socket, SO_ATTACH_FILTER, p, "SO_ATTACH_FILTER");
 }
 
 // The packet is as long as its TCP header, whose length in words of four bytes is the upper half of byte 12.

@@ -1,5 +1,5 @@
-// Programs for the kernel: which socket of a SO_REUSEPORT group gets a connection, and what a socket does not
-// hear. The instructions are here, so no loader and no compiler is needed. Everything throws
+// Programs for the kernel: which socket of a SO_REUSEPORT group gets a connection, and what a connection
+// does not hear. The instructions are here, so no loader and no compiler is needed. Everything throws
 // std::system_error naming the step.
 #pragma once
 
@@ -26,9 +26,6 @@ void put_into(int array, unsigned slot, int socket);
 // if all of them are gone, the kernel's own choice. 1 to most_choices.
 Fd load_choice(int array, std::span<const unsigned> slots, Queued queued);
 
-// eBPF: nobody. A client is refused at once.
-Fd load_refusal(Queued queued);
-
 // For the whole group of this socket, in the place of what was attached before, atomically. The group
 // keeps the program, the program the array.
 void attach_program(int socket, int program);
@@ -41,8 +38,6 @@ void attach_places(int socket, std::span<const unsigned> places);
 void detach_choice(int socket);
 
 // Filters on a single socket, each in the place of the one before. What is not heard the client sends again.
-// On a listening one: attempts to connect are not heard; what is half open completes.
-void attach_deafness(int socket);
 // On a TCP connection: nothing with data in it is heard; acknowledgements and the client's end are. The
 // kernel needs some 50 µs for a classic one, and 1 µs for an eBPF program that is loaded once for many.
 void attach_deafness_to_data(int socket);

@@ -55,7 +55,8 @@ class Outside {
         attach_deafness_to_data(fd);
       }
       attached_ = true;
-    } catch (const std::system_error&) {}  // SO_LOCK_FILTER, no memory: then it may be reset
+    } catch (const std::system_error&) {
+    }  // no privilege (probe_steering() tells), SO_LOCK_FILTER: then it may be reset
   }
   ~Outside() {
     try {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "linux/accept_queue.h"
+#include "linux/adopted_socket.h"
 #include "linux/listen_socket.h"
 
 namespace graced {
@@ -81,9 +82,27 @@ bool means_no_ipv6(const ListenError& error) {
   return error.code().value() == EAFNOSUPPORT || error.code().value() == EADDRNOTAVAIL;
 }
 
-Listeners open_every_address(const ListenSpec& spec) {
+void set_shared(int fd, const std::string& address) {
+  const int yes = 1;
+  if (::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) < 0)
+    throw listen_error(errno, address + ": share the address");
+}
+
+std::shared_ptr<Listener> open_ip(const SocketAddress& where, const ListenSpec& spec, const Opening& opening) {
+  std::optional<Hidden> hidden;
+  Fd fd = open_ip_socket(where, spec, [&](int bound) {
+    if (spec.kind != AddressKind::tcp) return;
+    // Not before bind(2), which would then not meet a stranger of the same user who shares it, too; not after
+    // listen(2), where the kernel would make no group of it until a second one comes.
+    if (opening.share) set_shared(bound, spec.address());
+    if (opening.hidden) hidden = hide(bound, way_to_hide_for_a_while());
+  });
+  return std::make_shared<Listener>(spec, std::move(fd), UnixPath{}, hidden);
+}
+
+Listeners open_every_address(const ListenSpec& spec, const Opening& opening) {
   const auto open = [&](int family) -> Listeners {
-    return {std::make_shared<Listener>(spec, open_ip_socket(wildcard(family, spec.port), spec), UnixPath{})};
+    return {open_ip(wildcard(family, spec.port), spec, opening)};
   };
   if (spec.family == IpFamily::v4) return open(AF_INET);
   try {
@@ -96,12 +115,12 @@ Listeners open_every_address(const ListenSpec& spec) {
 }
 
 // A name may have an IPv6 address (localhost has) where IPv6 is off: then the others do.
-Listeners open_host(const ListenSpec& spec) {
+Listeners open_host(const ListenSpec& spec, const Opening& opening) {
   Listeners opened;
   std::optional<ListenError> skipped;
   for (const SocketAddress& address : resolve(spec)) {
     try {
-      opened.push_back(std::make_shared<Listener>(spec, open_ip_socket(address, spec), UnixPath{}));
+      opened.push_back(open_ip(address, spec, opening));
     } catch (const ListenError& error) {
       if (address.storage.ss_family != AF_INET6 || !means_no_ipv6(error)) throw;
       skipped = error;
@@ -159,6 +178,13 @@ void set_nonblock(int fd, bool on, const std::string& address) {
                                 listener.spec().address(), option));
 }
 
+std::string key_of(int fd, const std::optional<Hidden>& hidden) {
+  SocketAddress where;
+  if (!hidden) return group_key(fd);
+  if (::getsockname(fd, where.get(), &where.length) != 0) return "";
+  return group_key(fd, where, hidden->interface);
+}
+
 // What was given before and no longer is, at its default.
 ListenOptions with_defaults(ListenOptions options, const ListenOptions& before) {
   if (before.no_delay && !options.no_delay) options.no_delay = false;
@@ -172,13 +198,23 @@ ListenOptions with_defaults(ListenOptions options, const ListenOptions& before) 
 
 }  // namespace
 
-Listener::Listener(ListenSpec spec, Fd fd, UnixPath path)
+Listener::Listener(ListenSpec spec, Fd fd, UnixPath path, std::optional<Hidden> hidden)
     : spec_(std::move(spec)),
       fd_(std::move(fd)),
       path_(std::move(path)),
       kind_(spec_.kind == AddressKind::inherited ? socket_kind(fd_.get(), spec_.address()) : spec_.kind),
       address_(bound_address(fd_.get(), kind_)),
-      made_by_graced_(spec_.kind != AddressKind::inherited) {}
+      made_by_graced_(spec_.kind != AddressKind::inherited),
+      hidden_(hidden),
+      key_(key_of(fd_.get(), hidden_)) {}
+
+void Listener::show() {
+  if (hidden_) graced::show(fd(), *std::exchange(hidden_, std::nullopt));
+}
+
+void Listener::refuse() {
+  if (made_by_graced_ && kind_ == AddressKind::tcp && !is_unseen(fd())) hide(fd(), Hidden::Way::unseen);
+}
 
 std::shared_ptr<Listener> Listener::inherited(ListenSpec spec, Fd fd) {
   spec.kind = AddressKind::inherited;
@@ -216,7 +252,7 @@ std::shared_ptr<Listener> Listener::restored(ListenSpec spec, Fd fd, FileId file
   const std::string address = spec.address();
   const int number = fd.get();
   if (socket_kind(number, address) != spec.kind) return nullptr;
-  if (takes_connections(spec.kind) && !is_listening(number)) return nullptr;
+  if (takes_connections(spec.kind) && (!is_listening(number) || is_unseen(number))) return nullptr;
   UnixPath path;
   if (file != FileId{}) {
     struct stat now {};
@@ -237,11 +273,11 @@ std::shared_ptr<Listener> Listener::restored(ListenSpec spec, Fd fd, FileId file
   return listener;
 }
 
-Listeners open_listeners(const ListenSpec& spec) {
+Listeners open_listeners(const ListenSpec& spec, const Opening& opening) {
   switch (spec.kind) {
     case AddressKind::tcp:
     case AddressKind::udp:
-      return every_address(spec) ? open_every_address(spec) : open_host(spec);
+      return every_address(spec) ? open_every_address(spec, opening) : open_host(spec, opening);
     case AddressKind::unix_stream:
     case AddressKind::unix_dgram:
     case AddressKind::unix_seqpacket:
@@ -257,9 +293,7 @@ bool can_be_switched(const Listener& listener) {
 }
 
 void share_address(const Listener& listener) {
-  const int yes = 1;
-  if (::setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) < 0)
-    throw listen_error(errno, listener.spec().address() + ": share the address");
+  set_shared(listener.fd(), listener.spec().address());
 }
 
 std::shared_ptr<Listener> open_again(const Listener& listener, const ListenSpec& spec) {

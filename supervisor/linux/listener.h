@@ -8,6 +8,7 @@
 
 #include "core/listen_spec.h"
 #include "linux/fd.h"
+#include "linux/hiding.h"
 #include "linux/listen_error.h"
 #include "linux/unix_path.h"
 
@@ -16,7 +17,7 @@ namespace graced {
 class Listener {
  public:
   // Made by graced; path is empty unless it has a file.
-  Listener(ListenSpec spec, Fd fd, UnixPath path);
+  Listener(ListenSpec spec, Fd fd, UnixPath path, std::optional<Hidden> hidden = {});
 
   // Made by whoever started graced. Throws ListenError if fd is no socket, or one that carries a
   // connection instead of listening for them.
@@ -36,6 +37,14 @@ class Listener {
   const std::string& address() const { return address_; }  // as really bound: "tcp [::]:8080"
   AddressKind kind() const { return kind_; }               // as the kernel says; inherited: none we know
   bool made_by_graced() const { return made_by_graced_; }
+  const std::string& key() const { return key_; }  // see group_key()
+
+  // Of a tcp socket that was opened hidden: it gets connections from now on. Throws std::system_error.
+  void show();
+  const std::optional<Hidden>& hidden() const { return hidden_; }
+  // From now on a tcp socket that graced made refuses new clients, though workers still have it and accept what
+  // is queued. Throws std::system_error.
+  void refuse();
 
   // Whether another socket can be bound where this one is, while workers still have it: it has a file.
   bool can_be_replaced() const { return static_cast<bool>(path_); }
@@ -70,6 +79,14 @@ class Listener {
   std::string address_;
   bool made_by_graced_;
   std::optional<unsigned> queue_;  // how long it may be; of one that graced made: once that was looked at
+  std::optional<Hidden> hidden_;
+  std::string key_;
+};
+
+// How tcp sockets begin to listen.
+struct Opening {
+  bool share = false;   // as share_address() does; whoever holds the address now is in the way all the same
+  bool hidden = false;  // until Listener::show()
 };
 
 // Binds what the spec asks for: several if it is a host name with several addresses; "8080" is one
@@ -77,7 +94,7 @@ class Listener {
 // is moved to another number. All of them or none. Throws ListenError, one line with the way out:
 // "bind 127.0.0.1:80: Permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)".
 // Numbers are whatever was free: whoever passes them on at 3… must expect them there.
-std::vector<std::shared_ptr<Listener>> open_listeners(const ListenSpec& spec);
+std::vector<std::shared_ptr<Listener>> open_listeners(const ListenSpec& spec, const Opening& opening = {});
 
 // Whether each generation can have a socket of its own on this address, in one SO_REUSEPORT group: tcp that
 // graced opened.

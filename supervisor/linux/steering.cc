@@ -18,7 +18,6 @@ void ReuseportGroup::joined(int fd, ino_t inode) {
   // listen() called twice is still one place in the list.
   if (std::ranges::find(members_, inode, &Member::inode) != members_.end()) return;
   members_.push_back({fd, inode});
-  if (deaf_) attach_deafness(fd);
 }
 
 void ReuseportGroup::left(ino_t inode) {
@@ -54,27 +53,6 @@ void ReuseportGroup::direct_to(std::span<const int> fds) {
       throw sys_error_of(EOPNOTSUPP, "direct new connections");
   }
   chosen_ = std::move(chosen);
-  hear_again();
-}
-
-bool ReuseportGroup::refuse() {
-  if (members_.empty()) return true;
-  if (means_ == SteeringMeans::ebpf) {
-    try {
-      attach_program(members_.front().fd, load_refusal(queued_).get());
-      chosen_.clear();
-      return true;
-    } catch (const std::system_error&) {}  // the other way, then
-  }
-  try {
-    deaf_ = true;
-    for (const Member& m : members_) attach_deafness(m.fd);
-  } catch (const std::system_error&) {
-    hear_again();
-    return false;
-  }
-  chosen_.clear();
-  return true;
 }
 
 void ReuseportGroup::direct_by_slots(std::span<const Member> chosen) {
@@ -123,12 +101,6 @@ void ReuseportGroup::direct_by_places(std::span<const Member> chosen) {
     places.push_back(static_cast<unsigned>(found - members_.begin()));
   }
   attach_places(chosen.front().fd, places);
-}
-
-void ReuseportGroup::hear_again() {
-  if (!deaf_) return;
-  for (const Member& m : members_) detach_filter(m.fd);
-  deaf_ = false;
 }
 
 }  // namespace graced

@@ -57,12 +57,6 @@ class ReuseportGroup {
   // MPTCP socket (Go: GODEBUG=multipathtcp=0), or SteeringMeans::none.
   void direct_to(std::span<const int> fds);
 
-  // From now on nobody gets any, while all of them may stay open: for a worker that finishes its
-  // connections when no other follows. With eBPF a client is refused at once, as if nobody listened;
-  // without it is not answered, tries again after a second, and is refused once the sockets are closed.
-  // Half-open connections complete in both. False if neither could be had. direct_to() ends it.
-  bool refuse();
-
  private:
   struct Member {
     int fd;
@@ -72,7 +66,6 @@ class ReuseportGroup {
   void direct_by_slots(std::span<const Member> chosen);
   void direct_by_places(std::span<const Member> chosen);
   unsigned slot_for(const Member& member);
-  void hear_again();
 
   SteeringMeans means_;
   std::vector<Member> members_;  // as the kernel lists them
@@ -80,7 +73,6 @@ class ReuseportGroup {
   Fd array_;                  // kept: a socket cannot move to another one
   std::vector<ino_t> slots_;  // of array_; 0 is free
   Queued queued_ = Queued::migrate;
-  bool deaf_ = false;
 };
 
 }  // namespace graced

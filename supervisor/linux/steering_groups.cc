@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "linux/duplicate.h"
+#include "linux/hiding.h"
 
 namespace graced {
 
@@ -36,8 +37,10 @@ void SteeringGroups::direct(const std::string& key, const std::set<ino_t>& chose
   groups_.at(key).direct_to(fds);
 }
 
-bool SteeringGroups::refuse(const std::string& key) {
-  return groups_.at(key).refuse();
+void SteeringGroups::hide(const std::string& key) {
+  for (const auto& [inode, socket] : sockets_) {
+    if (socket.key == key && !is_unseen(socket.fd.get())) graced::hide(socket.fd.get(), Hidden::Way::unseen);
+  }
 }
 
 std::set<std::string> SteeringGroups::keys() const {

@@ -30,8 +30,8 @@ class SteeringGroups {
   // ReuseportGroup::direct_to() does.
   void direct(const std::string& key, const std::set<ino_t>& chosen);
 
-  // Nobody gets any; false: cannot be had. See ReuseportGroup::refuse().
-  bool refuse(const std::string& key);
+  // None of them gets any more, for good: see Hidden::unseen. Throws std::system_error.
+  void hide(const std::string& key);
 
   std::set<std::string> keys() const;
   bool has(const std::string& key, ino_t inode) const;

@@ -105,6 +105,15 @@ Result result_of(SteeringMeans means) {
   return result;
 }
 
+// What end_reading.h does to spare a request that. The kernel used to let everybody filter his own TCP sockets.
+bool keeps_data_out() {
+  const Fd trial(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  try {
+    attach_deafness_to_data(trial.get());
+  } catch (const std::system_error&) { return false; }
+  return true;
+}
+
 }  // namespace
 
 SteeringProbe probe_steering() {
@@ -118,6 +127,7 @@ SteeringProbe probe_steering() {
   if (cbpf.directs) {
     std::string why = fmt::format("{}; only one generation can drain at a time", ebpf.refusal);
     if (!cbpf.migrates) why += fmt::format(", and {} (or sysctl net.ipv4.tcp_migrate_req=1)", resets);
+    if (!keeps_data_out()) why += "; a request that comes while its connection is closed as idle is reset";
     return {SteeringMeans::cbpf, cbpf.migrates, why};
   }
   return {SteeringMeans::none, false,

@@ -333,7 +333,7 @@ class Declared(Adopted):
         port = free_port()
         late = self.path("late")
         g = self.graced("-l", "127.0.0.1:%d" % port, "--adopt", "on", options=(), wait=False,
-                        command=(BINDER, "tcp:%d" % port, "late:" + late))
+                        command=(BINDER, "late:" + late, "tcp:%d" % port))
         waiting = wait_until(lambda: self.connected(port))
         waiting.ask()
         self.write("late", "")

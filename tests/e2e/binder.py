@@ -9,9 +9,11 @@ SIGTERM in the middle of whatever it does. Its habits are its arguments:
     ready            says READY=1 once all of them listen
     slow             takes 300 ms to answer
     held             answers only when the file FILE in held:FILE is there
-    late:FILE        binds only when FILE is there
+    asked:FILE       makes FILE when it is asked something
+    late:FILE        binds what follows only when FILE is there
     rebind:FILE      closes its first address and binds it again when FILE is there, and removes FILE
     bound            binds and never listens
+    at-once          accepts on each address while it has not yet bound the next one
     fork             a child accepts, the parent waits for it
     exit             exits at once with 3, after a word on stderr
 """
@@ -81,6 +83,8 @@ def serve(connection):
             request, _, pending = pending.partition(b"\r\n\r\n")
             if "slow" in habits:
                 select.select([], [], [], 0.3)
+            if value_of("asked"):
+                open(value_of("asked"), "w").close()
             if value_of("held"):
                 wait_for(value_of("held"))
             body = b"pid %d generation %s\n" % (os.getpid(), os.environ["GRACED_GENERATION"].encode())
@@ -102,9 +106,14 @@ def accept(listener):
 
 if "exit" in habits:
     sys.exit("this build is broken")
-if value_of("late"):
-    wait_for(value_of("late"))
-listeners = [listen(bind(h)) for h in habits if h.startswith(("tcp:", "unix:", "abstract:", "udp:"))]
+listeners = []
+for habit in habits:
+    if habit.startswith("late:"):
+        wait_for(habit.partition(":")[2])
+    elif habit.startswith(("tcp:", "unix:", "abstract:", "udp:")):
+        listeners.append(listen(bind(habit)))
+        if "at-once" in habits:
+            threading.Thread(target=accept, args=(listeners[-1],), daemon=True).start()
 listeners += [put_in_place(h) for h in habits if h.startswith(("moved:", "linked:", "mv:"))]
 if value_of("private"):
     # As mkdtemp(3) names them.
@@ -118,7 +127,7 @@ if "ready" in habits:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
 for listener in listeners:
-    if listener.type == socket.SOCK_STREAM:
+    if listener.type == socket.SOCK_STREAM and "at-once" not in habits:
         threading.Thread(target=accept, args=(listener,), daemon=True).start()
 if value_of("rebind"):
     wait_for(value_of("rebind"))

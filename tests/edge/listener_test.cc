@@ -11,11 +11,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 
 #include "in_child.h"
+#include "linux/inode.h"
+#include "linux/steering.h"
 #include "opening.h"
 
 using namespace graced;
@@ -132,6 +135,28 @@ TEST_CASE("a port in use says who has it, once") {
   const std::string other = in_child([&] { return error_of_opening(address); });
   CHECK(other == "bind " + address + ": Address already in use by " + own_name() + " (PID " +
                      std::to_string(::getpid()) + ")");
+}
+
+TEST_CASE("an address that overlaps another one of graced's names that, and is not called listed twice") {
+  const auto first = open_one("[::]:0");
+  const std::string port = port_of(*first);
+  for (const std::string address : {"127.0.0.1:", "0.0.0.0:", "[::1]:"}) {
+    CHECK(
+        error_of_opening(address + port) ==
+        "bind " + address + port + ": Address already in use by graced itself, which listens on [::]:" + port +
+            ": these two overlap (leave one of them out; to change one for the other, stop graced and start it "
+            "again)");
+  }
+}
+
+TEST_CASE("an address that is to be switched is one group's from the beginning, and no stranger shares it") {
+  const auto first = open_listeners(parse_listen_spec("127.0.0.1:0"), {.share = true}).front();
+  ReuseportGroup group(SteeringMeans::ebpf);
+  group.joined(first->fd(), inode_of(first->fd()));
+  group.direct_to(std::array{first->fd()});
+  CHECK(error_of([&] {
+          open_listeners(parse_listen_spec("127.0.0.1:" + port_of(*first)), {.share = true});
+        }).ends_with("by graced itself (is it listed twice?)"));
 }
 
 TEST_CASE("a udp port is not shared with a stranger") {

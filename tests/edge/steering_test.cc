@@ -204,73 +204,17 @@ TEST_CASE("if all of the chosen sockets are closed the others get what comes") {
   }
 }
 
-TEST_CASE("nobody gets new connections once they are refused, and somebody does again") {
-  for (const Family family : all_families) {
-    CAPTURE(static_cast<int>(family));
-    Address address(family, SteeringMeans::ebpf, 2);
-    address.direct_to({1});
-    const Fd early = address.where.connect();
-    REQUIRE(address.comes_to_queue(1, 1));
-    CHECK(address.group.refuse());
-    CHECK(address.where.error_of_connecting(patience_ms) == ECONNREFUSED);
-    CHECK(accept_from(address.listeners[1]));  // which was there before
-    address.direct_to({0});
-    CHECK(address.spread(20)[0] == 20);
-  }
-}
-
-TEST_CASE("without eBPF a client is not heard until somebody is chosen again") {
-  for (const Family family : all_families) {
-    for (const SteeringMeans means : {SteeringMeans::cbpf, SteeringMeans::none}) {
-      CAPTURE(static_cast<int>(family));
-      CAPTURE(static_cast<int>(means));
-      Address address(family, means, 1);
-      const Fd early = address.where.connect();
-      CHECK(address.group.refuse());
-      CHECK(address.where.error_of_connecting(50) == EINPROGRESS);
-      CHECK(address.comes_to_queue(0, 1));
-      address.listen();
-      CHECK(address.where.error_of_connecting(50) == EINPROGRESS);
-      if (means == SteeringMeans::none) continue;
-      address.direct_to({1});
-      CHECK(address.spread(20)[1] == 20);
-    }
-  }
-}
-
-TEST_CASE("connections accepted before and after a refusal go on as ever") {
-  Address address(Family::ipv4, SteeringMeans::cbpf, 1);
-  const Fd client = address.where.connect();
-  REQUIRE(address.group.refuse());
-  REQUIRE(address.comes_to_queue(0, 1));
-  const Fd accepted = accept_from(address.listeners[0]);
-  REQUIRE(accepted);
-  std::array<char, 8> text{};
-  CHECK(::send(client.get(), "question", 8, 0) == 8);
-  CHECK(::recv(accepted.get(), text.data(), text.size(), 0) == 8);
-  address.close(0);
-  CHECK(::send(accepted.get(), "answer", 6, 0) == 6);
-  CHECK(::recv(client.get(), text.data(), text.size(), 0) == 6);
-}
-
-TEST_CASE("a handshake that had begun completes after a switch and after a refusal") {
+TEST_CASE("a handshake that had begun completes after a switch") {
   for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
-    for (const bool refused : {false, true}) {
-      CAPTURE(static_cast<int>(means));
-      CAPTURE(refused);
-      Address address(Family::ipv4, means, 2);
-      address.where.wait_for_data(address.listeners[0]);
-      address.direct_to({0});
-      const Fd client = address.where.connect();
-      if (refused) {
-        CHECK(address.group.refuse());
-      } else {
-        address.direct_to({1});
-      }
-      CHECK(accept_queue(address.listeners[0].get()) == 0U);
-      CHECK(::send(client.get(), "data", 4, MSG_NOSIGNAL) == 4);
-      CHECK(address.comes_to_queue(0, 1));
-    }
+    CAPTURE(static_cast<int>(means));
+    Address address(Family::ipv4, means, 2);
+    address.where.wait_for_data(address.listeners[0]);
+    address.direct_to({0});
+    const Fd client = address.where.connect();
+    address.direct_to({1});
+    CHECK(accept_queue(address.listeners[0].get()) == 0U);
+    CHECK(::send(client.get(), "data", 4, MSG_NOSIGNAL) == 4);
+    CHECK(address.comes_to_queue(0, 1));
   }
 }
 
