@@ -118,6 +118,7 @@ struct ConnectionWatch::State {
   void count_unix_from_list(Connections& c);
   void count_by_asking(Connections& c, bool tcp, bool unix_too);
   void add(Connections& c, ino_t inode, const TcpActivity& seen);
+  void add_unix(Connections& c, ino_t inode);
   void read_descriptors() { open = sockets_of_tree(worker); }
 
   bool any_unix() const { return std::ranges::any_of(listening, &Listening::is_unix); }
@@ -139,7 +140,7 @@ struct ConnectionWatch::State {
   bool many = false;                  // there were at the last look
   bool forbidden = false;             // to read or to take descriptors
   std::vector<Quiet> quiet;           // at the last look
-  std::unordered_set<ino_t> counted;  // at the last look, TCP
+  std::unordered_set<ino_t> counted;  // at the last look
   Instant looked_at;
   std::unordered_map<ino_t, Hindsight> hindsights;
   bool more_to_close = false;
@@ -195,6 +196,7 @@ Connections ConnectionWatch::State::on_the_way() {
   Connections c;
   if (tcp_list) c.half_open = handshakes.left(*list, places);
   for (const Listening& l : listening) {
+    if (inode_of(l.fd) != l.inode) continue;  // closed since, by a worker that leaves
     const auto queue = l.is_unix() && unix_list ? accept_queue(l.fd, *list) : accept_queue(l.fd);
     c.queued += queue ? *queue : queue_by_poll(l.fd);
   }
@@ -214,6 +216,11 @@ void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity&
   if (activity.activity != Activity::busy) quiet.push_back({inode, activity});
 }
 
+void ConnectionWatch::State::add_unix(Connections& c, ino_t inode) {
+  counted.insert(inode);
+  ++c.unix_connections;
+}
+
 void ConnectionWatch::State::count_tcp_from_list(By way, Connections& c) {
   const auto within = way == By::cgroup ? cgroup : std::nullopt;
   const bool may_be_twice = places.protocols.size() > 1;
@@ -227,7 +234,7 @@ void ConnectionWatch::State::count_tcp_from_list(By way, Connections& c) {
 
 void ConnectionWatch::State::count_unix_from_list(Connections& c) {
   list->each_unix_connection([&](const UnixSeen& s) {
-    if (open.contains(s.inode) && is_ours({AF_UNIX, {}, s.name})) ++c.unix_connections;
+    if (open.contains(s.inode) && is_ours({AF_UNIX, {}, s.name})) add_unix(c, s.inode);
   });
 }
 
@@ -239,7 +246,7 @@ void ConnectionWatch::State::count_by_asking(Connections& c, bool tcp, bool unix
     const SocketName name = socket_name(fd.get());
     if (!is_ours(name)) continue;
     if (name.family == AF_UNIX) {
-      if (unix_too) ++c.unix_connections;
+      if (unix_too) add_unix(c, inode);
       continue;
     }
     tcp_info info{};

@@ -34,7 +34,8 @@ struct Connections {
 class ConnectionWatch {
  public:
   struct Socket {
-    int fd;  // our duplicate of a listening socket of the worker, TCP or unix; borrowed
+    int fd;  // our duplicate of a listening socket of the worker, TCP or unix; borrowed, may be closed
+             // meanwhile
   };
 
   // `cgroup`: the directory of the worker's own cgroup in the v2 hierarchy, if it has one and has made

@@ -354,6 +354,34 @@ TEST_CASE("at the last call every connection ends in good order, busy or not") {
   CHECK(w.comes_to([](const Connections& c) { return c.done(); }));
 }
 
+TEST_CASE("at the last call connections of a unix socket end as well") {
+  const TempDirectory scratch;
+  const UnixListener listener(scratch / "server.sock");
+  const LineServer worker({listener.fd.get()});
+  ConnectionWatch watch(worker.pid(), sockets({&listener.fd}), std::nullopt);
+  const Fd client = listener.connect();
+  Watched::ask(client);
+  CHECK(watch.look().unix_connections == 1);
+  CHECK(watch.close_all() == 1);
+  CHECK(hear(client).empty());
+  CHECK(wait_until([&] { return watch.look().done(); }));
+}
+
+TEST_CASE("a worker that has closed its address still has its connections, whatever has that descriptor now") {
+  Loopback where(Family::ipv4);
+  Fd listener = where.listen();
+  const LineServer worker({listener.get()});
+  ConnectionWatch watch(worker.pid(), sockets({&listener}), std::nullopt);
+  const Fd client = where.connect();
+  Watched::ask(client);
+  const int number = listener.release();
+  const Fd other = Loopback(Family::ipv4).listen();
+  REQUIRE(::dup3(other.get(), number, O_CLOEXEC) == number);
+  listener = Fd(number);
+  CHECK(wait_until([&] { return watch.look().idle == 1; }));
+  CHECK(watch.look().queued == 0);
+}
+
 TEST_CASE("a connection is not idle before its time, and not once it has been asked again since the look") {
   Watched w;
   const Fd client = w.asked();
