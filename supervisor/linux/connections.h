@@ -13,7 +13,8 @@
 
 namespace graced {
 
-// Connections that the worker made itself, to a database for example, do not count.
+// Connections that the worker made itself, to a database for example, do not count, nor those that it made to
+// its own addresses, at either end.
 struct Connections {
   // TCP. Idle: all that came was read, all that was sent has arrived, and the last thing was sent after
   // (or, if nothing was ever said, when) the last one came. What cannot be told apart counts as busy:
