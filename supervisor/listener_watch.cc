@@ -33,6 +33,10 @@ void ListenerWatch::watch(const std::vector<std::shared_ptr<Listener>>& listener
     const bool known = std::ranges::any_of(watched_, [&](const Watched& w) { return w.listener == listener; });
     if (!known) begin(listener, spare_place);
   }
+  if (files_ && std::ranges::none_of(watched_, [](const Watched& w) { return w.file >= 0; })) {
+    files_changed_ = Source();
+    files_.reset();
+  }
 }
 
 void ListenerWatch::begin(std::shared_ptr<Listener> listener, const std::string& spare_place) {

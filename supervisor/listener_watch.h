@@ -63,7 +63,7 @@ class ListenerWatch {
   Loop& loop_;
   Teller tell_;
   std::list<Watched> watched_;
-  std::optional<FileWatch> files_;  // once there is a path
+  std::optional<FileWatch> files_;  // while there is a path
   std::string why_not_watched_;
   Source files_changed_;
 };
