@@ -132,7 +132,8 @@ std::optional<Launch::Program> Artefact::program() const {
   if (!file_) return std::nullopt;
   std::string path = path_now();
   if (path.empty() && by_path_only_) return Launch::Program{named_, -1};
-  return Launch::Program{std::move(path), file_.get()};
+  return Launch::Program{std::move(path), file_.get(),
+                         interpreter_ ? shell_of(*interpreter_) : std::vector<std::string>{}, named_};
 }
 
 bool Artefact::runs_from_descriptor() const {

@@ -147,6 +147,11 @@ int descriptor_for_interpreter(const SpawnLayout& l) noexcept {
 }
 
 void exec(const SpawnLayout& l) noexcept {
+  if (l.shell_fd) {
+    write_number(l.shell_fd, descriptor_for_interpreter(l));
+    ::execve(l.shell.front(), const_cast<char**>(l.shell.data()), const_cast<char**>(l.envp.data()));
+    return;
+  }
   exec_by_path(l);
   if (l.program_fd < 0 || (errno != ENOENT && errno != ENOTDIR && errno != EACCES)) return;
   const int why = errno;

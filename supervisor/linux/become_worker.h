@@ -40,6 +40,8 @@ struct SpawnLayout {
   const std::vector<int>* ignored_signals;  // exec resets handlers by itself, but not these
   int status_fd = -1;                       // closed by exec, or else it gets a SpawnFailure
   int program_fd = -1;
+  std::vector<const char*> shell;  // and its arguments, where it is to read the program's descriptor
+  char* shell_fd = nullptr;        // digits of that go here
   int directory_fd = -1;
   int listener_socket = -1;  // where the filter's descriptor is sent, if there is one
 };

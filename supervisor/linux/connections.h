@@ -13,8 +13,7 @@
 
 namespace graced {
 
-// Connections that the worker made itself, to a database for example, do not count, nor those that it made to
-// its own addresses, at either end.
+// Connections that the worker made itself, to a database for example, do not count.
 struct Connections {
   // TCP. Idle: all that came was read, all that was sent has arrived, and the last thing was sent after
   // (or, if nothing was ever said, when) the last one came. What cannot be told apart counts as busy:
@@ -35,8 +34,7 @@ struct Connections {
 class ConnectionWatch {
  public:
   struct Socket {
-    int fd;  // our duplicate of a listening socket of the worker, TCP or unix; borrowed, may be closed
-             // meanwhile
+    int fd;  // our duplicate of a listening socket of the worker, TCP or unix; borrowed
   };
 
   // `cgroup`: the directory of the worker's own cgroup in the v2 hierarchy, if it has one and has made

@@ -29,13 +29,25 @@ std::optional<Shebang> parse_shebang(std::string_view beginning) {
   const std::string_view interpreter = take_word(line);
   if (interpreter.empty()) return std::nullopt;
 
+  std::string_view argument = line.substr(std::min(line.find_first_not_of(blanks), line.size()));
+  argument = argument.substr(0, argument.find_last_not_of(blanks) + 1);
   std::string_view program = interpreter;
   if (last_part(interpreter) == "env") {
     do program = take_word(line);
     while (program.starts_with('-') || program.find('=') != std::string_view::npos);
     if (program.empty()) program = interpreter;
   }
-  return Shebang{std::string(interpreter), std::string(program)};
+  return Shebang{std::string(interpreter), std::string(argument), std::string(program)};
+}
+
+// Not bash: its scripts compare $0 with BASH_SOURCE to tell whether they were run or read by another one.
+std::vector<std::string> shell_of(const Shebang& script) {
+  constexpr std::array<std::string_view, 3> shells{"sh", "dash", "ash"};
+  if (std::ranges::find(shells, last_part(script.interpreter)) == shells.end()) return {};
+  if (script.argument.empty()) return {script.interpreter};
+  const bool switches = script.argument.starts_with('-') && script.argument.size() > 1 &&
+                        script.argument.find_first_not_of("aefnuvx", 1) == std::string::npos;
+  return switches ? std::vector{script.interpreter, script.argument} : std::vector<std::string>{};
 }
 
 bool reads_from_descriptor(const Shebang& script) {

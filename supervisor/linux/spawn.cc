@@ -44,6 +44,18 @@ std::vector<std::string> programs_for(const Launch& launch) {
   return launch.program->path.empty() ? std::vector<std::string>{} : std::vector{launch.program->path};
 }
 
+// sh -c '. /dev/fd/N' NAME ARGUMENTS: the script finds what lies beside it, as its name is not /dev/fd/N.
+void lay_out_shell(SpawnLayout& l) {
+  const auto& program = l.launch->program;
+  if (!program || !program->path.empty() || program->shell.empty()) return;
+  constexpr std::string_view read = ". /dev/fd/";
+  std::string& command = l.strings.emplace_back(std::string(read) + std::string(20, '\0'));
+  l.shell_fd = command.data() + read.size();
+  for (const std::string& word : program->shell) l.shell.push_back(word.c_str());
+  for (const char* word : {"-c", command.c_str(), program->name.c_str()}) l.shell.push_back(word);
+  l.shell.insert(l.shell.end(), l.argv.begin() + 1, l.argv.end());
+}
+
 SpawnLayout lay_out(const Launch& launch, int status_fd, int listener_socket) {
   SpawnLayout l;
   l.launch = &launch;
@@ -57,7 +69,7 @@ SpawnLayout lay_out(const Launch& launch, int status_fd, int listener_socket) {
   for (const std::string& word : launch.command) l.argv.push_back(word.c_str());
   l.argv.push_back(nullptr);
 
-  l.strings.reserve(3);  // pointers into it must stay
+  l.strings.reserve(4);  // pointers into it must stay
   l.envp.reserve(launch.environment.size() +
                  (launch.shared_environment ? launch.shared_environment->size() : 0) + 4);
   if (launch.shared_environment) {
@@ -75,6 +87,7 @@ SpawnLayout lay_out(const Launch& launch, int status_fd, int listener_socket) {
     for (const std::string& s : l.strings) l.envp.push_back(s.c_str());
   }
   l.envp.push_back(nullptr);
+  lay_out_shell(l);
   return l;
 }
 

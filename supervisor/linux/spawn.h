@@ -50,6 +50,9 @@ struct Launch {
   struct Program {
     std::string path;  // leads to it; empty: nothing does
     int fd = -1;       // names it (O_PATH); -1: the path has to do
+    // Of a script for a shell: from a descriptor that is called with these words, and $0 is that name.
+    std::vector<std::string> shell{};
+    std::string name{};
   };
   std::optional<Identity> identity;
   std::vector<Limit> limits;

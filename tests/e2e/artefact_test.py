@@ -250,6 +250,11 @@ class Scripts(Artefact):
         self.kill_worker(g)
         self.assertEqual(self.status_of(g), "one two")
 
+    def test_what_a_script_of_sh_finds_beside_it(self):
+        self.write("beside", 'exec "%s" "status=$1,$2" ready serve\n' % WORKER)
+        g, _ = self.comes_back("#!/bin/sh", 'cd / && . "$(dirname "$0")/beside"\n')
+        self.assertEqual(self.status_of(g), "one,two")
+
     def test_shells(self):
         for name, shell in (("t1", "/bin/sh"), ("t2", "/bin/bash -e")):
             with self.subTest(shell):

@@ -160,7 +160,7 @@ TEST_CASE("a program whose path leads to another one is run from the descriptor,
 TEST_CASE("a script whose path leads to another one is read from a descriptor, again and again") {
   const TempDirectory scratch;
   const std::string real = fs::canonical(scratch.path);
-  write_script(real + "/app", "#!/bin/sh -e\necho \"$1 $2 $0\" >&2\n");
+  write_script(real + "/app", "#!/bin/bash -e\necho \"$1 $2 $0\" >&2\n");
   const Artefact artefact(opened(real), {"./app"}, environment, nullptr);
   CHECK(run(artefact, {"./app", "a b", "c"}) == "a b c " + real + "/app\n");
   write_script(real + "/app", "#!/bin/sh\nexit 3\n");
@@ -168,6 +168,18 @@ TEST_CASE("a script whose path leads to another one is read from a descriptor, a
     const std::string said = run(artefact, {"./app", "a b", "c"});
     CHECK_MESSAGE(said.starts_with("a b c /dev/fd/"), said);
   }
+}
+
+TEST_CASE("a script of sh keeps its name, and so finds what lies beside it") {
+  const TempDirectory scratch;
+  const std::string real = fs::canonical(scratch.path);
+  write_script(real + "/beside", "#!/bin/sh\necho beside >&2\nexit 0\n");
+  write_script(real + "/app", "#!/bin/sh -e\necho \"$1 $2 $0\" >&2\nexec \"$(dirname \"$0\")/beside\"\n");
+  const Artefact artefact(opened("/"), {real + "/app"}, environment, nullptr);
+  const std::string said = "a b c " + real + "/app\nbeside\n";
+  CHECK(run(artefact, {"./app", "a b", "c"}) == said);
+  write_script(real + "/app", "#!/bin/sh\nexit 3\n");
+  for (int i = 0; i < 2; ++i) CHECK(run(artefact, {"./app", "a b", "c"}) == said);
 }
 
 TEST_CASE("what is held is not overwritten by the sockets that are passed") {
@@ -236,7 +248,7 @@ TEST_CASE("a program that only root may reach is passed over for a user, as exec
 
 TEST_CASE("where nothing can be run from a descriptor it is said, and nothing else is run instead") {
   const TempDirectory scratch;
-  write_script(scratch / "app", "#!/bin/sh\n");
+  write_script(scratch / "app", "#!/bin/bash\n");
   CHECK(in_child([&] {
           const Artefact artefact(opened(scratch.path), {"./app"}, environment, nullptr);
           write_script(scratch / "app", "#!/bin/sh\necho another >&2\n");

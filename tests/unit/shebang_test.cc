@@ -32,6 +32,15 @@ TEST_CASE("what is no script has none") {
              "ELF") == "none");
 }
 
+TEST_CASE("a posix shell can be called to read a script from elsewhere, unless its arguments are in the way") {
+  using Words = std::vector<std::string>;
+  CHECK(shell_of(*parse_shebang("#!/bin/sh\n")) == Words{"/bin/sh"});
+  CHECK(shell_of(*parse_shebang("#! /bin/dash -eu \n")) == Words{"/bin/dash", "-eu"});
+  for (const char* line : {"#!/bin/sh -\n", "#!/bin/sh --\n", "#!/bin/sh -c\n", "#!/bin/sh -e -u\n",
+                           "#!/bin/sh -s\n", "#!/bin/bash\n", "#!/usr/bin/env sh\n", "#!/usr/bin/python3\n"})
+    CHECK_MESSAGE(shell_of(*parse_shebang(line)).empty(), line);
+}
+
 TEST_CASE("node and its kin ask for the real path of what they run") {
   CHECK(reads_from_descriptor(*parse_shebang("#!/bin/sh\n")));
   CHECK(reads_from_descriptor(*parse_shebang("#!/usr/bin/env python3\n")));
