@@ -115,6 +115,10 @@ class ProgramCase(Case):
     question = HttpQuestion
     load_program = LOAD
 
+    def setUp(self):
+        super().setUp()
+        self.first_workers = {}
+
     def program(self, *command, options=(), **more):
         """Nothing but the command. --drain-idle is short, so that no test is long; the file is for what
         changes on the way."""
@@ -143,9 +147,13 @@ class ProgramCase(Case):
         return self.finish(self.begin(address))
 
     def answered_by(self, g, answer):
-        """The worker, a child of graced's, that answered or whose child did; None: a file did, as pid 0."""
+        """The worker, a child of graced's, that answered or whose child did; None: a file did, as pid 0. Who cannot tell
+        its PID says its generation."""
         self.assertRegex(answer, "^pid [0-9]")
-        pid = int(answer.split()[1])
+        pid, generation = int(answer.split()[1]), answer.partition(" generation ")[2]
+        if generation:
+            self.first_workers.update({w["generation"]: w["pid"] for w in g.workers()})
+            return self.first_workers[int(generation)]
         while pid > 1 and parent(pid) != g.pid:
             pid = parent(pid)
         return pid or None
