@@ -123,6 +123,14 @@ class Daemon : private ControlHandler {
   void tell_upstream();
   void watch_upstream();
 
+  const WorkerStatus* status_of(WorkerId worker) const;  // null: it is gone
+
+  // What comes to a worker if it goes on as it does: "killed".
+  struct Step {
+    Instant at;  // `no_deadline`: nothing does
+    std::string what;
+  };
+  Step next_step(const WorkerStatus& worker, const WorkerProcess& process, Instant now) const;
   LogFields about(const WorkerProcess& worker) const;
   std::string in_full(const std::string& why) const;
 

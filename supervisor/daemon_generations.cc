@@ -145,9 +145,8 @@ void Daemon::store_adopted() {
 
 void Daemon::keep_time_of_retired() {
   if (!handoff_.any_retired()) return;
-  for (const WorkerStatus& w : core_.status().workers) {
-    if (w.state == WorkerState::retiring) handoff_.retirement_ends(w.worker, w.last_call, w.deadline);
-  }
+  for (const WorkerStatus& w : status_.workers)
+    handoff_.close_connections(w.worker, {w.drain_idle, w.any_pause, w.last_call});
 }
 
 void Daemon::perform(const Switch& a) {

@@ -7,6 +7,7 @@
 #include "core/phase_limit.h"
 #include "core/story.h"
 #include "daemon.h"
+#include "options/option_values.h"
 
 namespace graced {
 
@@ -89,6 +90,27 @@ void Daemon::add_addresses(InstanceReport& report, GenerationId generation, cons
     report.addresses.push_back({"adopted", a.address, text_of(a.how)});
 }
 
+Daemon::Step Daemon::next_step(const WorkerStatus& w, const WorkerProcess& process, Instant now) const {
+  switch (w.state) {
+    case WorkerState::starting: {
+      const auto plan = plans_.find(w.generation);
+      const bool gets_ready = plan != plans_.end() && plan->second.options.policy.ready == ReadyRule::after;
+      return {w.deadline, gets_ready ? "ready" : "given up"};
+    }
+    case WorkerState::retiring:
+      if (w.last_call < w.deadline && now < w.last_call) return {w.last_call, "closed"};
+      return {w.deadline, "SIG" + signal_name(process.drain_signal)};
+    case WorkerState::draining:
+      if (w.last_call != no_deadline && now < w.last_call && handoff_.retirement(w.worker))
+        return {w.last_call, "closed"};
+      return {w.killed_at, "killed"};
+    case WorkerState::ready:
+    case WorkerState::killed:
+      break;
+  }
+  return {no_deadline, ""};
+}
+
 InstanceReport Daemon::report() {
   const Instant now = monotonic_now();
   const Status& status = status_;
@@ -131,8 +153,9 @@ InstanceReport Daemon::report() {
     // To whoever looks, one that gets no new connections is draining, told or not.
     worker.state = to_text(w.state == WorkerState::retiring ? WorkerState::draining : w.state);
     worker.age = now - process->started;
-    const Instant limit = w.state == WorkerState::retiring ? w.killed_at : w.deadline;
-    if (limit != no_deadline) worker.left = std::max(Duration{}, limit - now);
+    const Step next = next_step(w, *process, now);
+    if (next.at != no_deadline) worker.left = std::max(Duration{}, next.at - now);
+    worker.then = next.what;
     if (const Retirement* retirement = handoff_.retirement(w.worker)) {
       const Connections& seen = retirement->seen();
       worker.connections = seen.busy + seen.idle + seen.unix_connections;

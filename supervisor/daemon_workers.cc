@@ -80,7 +80,6 @@ void Daemon::perform(const Spawn& a) {
     worker.pidfd = std::move(process.pidfd);
     worker.started = monotonic_now();
     worker.drain_signal = plan.options.drain_signal;
-    worker.drain_idle = plan.options.drain_idle;
     if (pipe) worker.output = stderr_.watch(std::move(pipe->read_end));
     if (plan.handoff.switched)
       handoff_.started(a.worker, a.generation, worker.pid, std::move(process.notifications),
@@ -177,28 +176,32 @@ void Daemon::perform(const Retire& a) {
   WorkerProcess* w = workers_.find(a.worker);
   if (!w) return;
   ready_.forget(a.worker);
-  log_.info(about(*w), "gets no new connections; it is told to leave when it has finished those it has");
+  const WorkerStatus* s = status_of(a.worker);
+  const bool ends = s && s->deadline != no_deadline;
+  log_.info(about(*w), "gets no new connections; it is told to leave when it has finished those it has{}",
+            ends ? fmt::format(", or after {}", to_rough_text(s->deadline - s->since)) : "");
   // Of several workers it could not be told whose connections are in there.
   const bool alone = workers_.count(w->generation) == 1;
   const bool restarts = status_.phase == Phase::stopping && is_followed();
-  handoff_.retire(a.worker, w->drain_idle, alone ? cgroups_.directory_of(w->generation.value) : std::nullopt,
-                  restarts);
+  handoff_.retire(a.worker, alone ? cgroups_.directory_of(w->generation.value) : std::nullopt, restarts);
 }
 
 void Daemon::perform(const Drain& a) {
   WorkerProcess* w = workers_.find(a.worker);
   if (!w) return;
-  if (const Retirement* retirement = handoff_.retirement(a.worker); retirement && !retirement->seen().done())
-    log_.warning(about(*w), "still has {}, and is told to leave", retirement->waits_for());
+  const WorkerStatus* s = status_of(a.worker);
+  if (const Retirement* retirement = handoff_.retirement(a.worker); retirement && s)
+    log_.warning(about(*w), "still has {}, and is told to leave{}", retirement->waits_for(),
+                 s->last_call <= s->since ? ""
+                                          : fmt::format("; what it has not finished after {} is closed",
+                                                        to_rough_text(s->last_call - s->since)));
   handoff_.told_to_leave(a.worker);
   signal_process(*w, w->drain_signal);
   ready_.forget(a.worker);
-  for (const WorkerStatus& s : status_.workers) {
-    if (s.worker != a.worker) continue;
-    log_.info(
-        about(*w), "is draining, {}",
-        s.deadline == no_deadline ? "as long as it takes" : "at most " + to_rough_text(s.deadline - s.since));
-  }
+  if (s)
+    log_.info(about(*w), "is draining, {}",
+              s->deadline == no_deadline ? "as long as it takes"
+                                         : "at most " + to_rough_text(s->deadline - s->since));
 }
 
 void Daemon::perform(const Kill& a) {
@@ -263,14 +266,13 @@ void Daemon::worker_gone(const WorkerProcess& worker, const siginfo_t& info) {
   leave_cgroup_if_empty(gone.generation);
   Exit exit = exit_of(info);
   const Status& status = status_;
-  const auto known = std::ranges::find(status.workers, gone.id, &WorkerStatus::worker);
-  const bool expected = known != status.workers.end() && known->state != WorkerState::starting &&
-                        known->state != WorkerState::ready;
+  const WorkerStatus* known = status_of(gone.id);
+  const bool expected = known && known->state != WorkerState::starting && known->state != WorkerState::ready;
   const std::string age = to_rough_text(monotonic_now() - gone.started);
   if (expected) {
     log_.info(about(gone), "{} after {}", exit.how, age);
   } else {
-    const bool was_ready = known != status.workers.end() && known->state == WorkerState::ready;
+    const bool was_ready = known && known->state == WorkerState::ready;
     exit.how += fmt::format(" after {}", age);
     if (said_ready && !was_ready) {
       exit.how += ", right after READY=1";
@@ -306,6 +308,11 @@ void Daemon::check_ended(const siginfo_t& info) {
   } else {
     happens(PreparationFailed{check.generation, "check: " + exit.how});
   }
+}
+
+const WorkerStatus* Daemon::status_of(WorkerId worker) const {
+  const auto found = std::ranges::find(status_.workers, worker, &WorkerStatus::worker);
+  return found == status_.workers.end() ? nullptr : &*found;
 }
 
 LogFields Daemon::about(const WorkerProcess& worker) const {

@@ -178,8 +178,7 @@ void Handoff::direct(const std::string& key) {
   } catch (const std::exception& e) { ears_.note({}, fmt::format("{}: {}", key, e.what())); }
 }
 
-void Handoff::retire(WorkerId worker, Duration close_when_idle, const std::optional<std::string>& cgroup,
-                     bool queue_for_next_graced) {
+void Handoff::retire(WorkerId worker, const std::optional<std::string>& cgroup, bool queue_for_next_graced) {
   Charge* charge = find(worker);
   if (!charge) return ears_.idle(worker);
   charge->leaves = true;
@@ -205,7 +204,7 @@ void Handoff::retire(WorkerId worker, Duration close_when_idle, const std::optio
       if (!queue_for_next_graced || !park(key)) hide(key);
     }
   }
-  retirements_.begin(worker, charge->pid, listening, cgroup, queues_migrate_, close_when_idle);
+  retirements_.begin(worker, charge->pid, listening, cgroup, queues_migrate_);
 }
 
 // On a socket that nobody accepts from until the next graced does.
@@ -226,10 +225,7 @@ bool Handoff::park(const std::string& key) {
 }
 
 void Handoff::told_to_leave(WorkerId worker) {
-  Charge* charge = find(worker);
-  if (!charge) return;
-  charge->leaves = true;
-  retirements_.stop(worker);
+  if (Charge* charge = find(worker)) charge->leaves = true;
 }
 
 void Handoff::gone(WorkerId worker, Follows who) {

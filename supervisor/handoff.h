@@ -54,19 +54,16 @@ class Handoff {
   // New connections go to this generation from now on.
   void switch_to(GenerationId generation);
 
-  // It gets no new connections; Ears::idle tells, perhaps at once, when it has none left. close_when_idle
-  // and cgroup: see Retirement.
+  // It gets no new connections; Ears::idle tells, perhaps at once, when it has none left. cgroup: see
+  // ConnectionWatch.
   // queue_for_next_graced: where no generation follows, new connections wait in adopted_sockets() instead of
   // being refused.
-  void retire(WorkerId worker, Duration close_when_idle, const std::optional<std::string>& cgroup,
-              bool queue_for_next_graced);
+  void retire(WorkerId worker, const std::optional<std::string>& cgroup, bool queue_for_next_graced);
 
-  // When its connections are closed and until when it is waited for them, see Retirement::ends().
-  void retirement_ends(WorkerId worker, Instant last_call, Instant end) {
-    retirements_.ends(worker, last_call, end);
-  }
+  // Of a retired one, see Retirement::close().
+  void close_connections(WorkerId worker, const Closing& closing) { retirements_.close(worker, closing); }
 
-  // Its connections are waited for no longer.
+  // It gets no new connections any more. Those of a retired one are watched, and closed, as before.
   void told_to_leave(WorkerId worker);
 
   // Who takes over what a serving worker listened on, which stays open until then. A replacement may turn out
@@ -98,7 +95,7 @@ class Handoff {
   // TCP, of the serving generation, or else restored: what must outlive graced. Borrowed, by inode.
   std::map<ino_t, int> adopted_sockets() const;
 
-  // null: it is not retiring
+  // null: nobody watches its connections
   const Retirement* retirement(WorkerId worker) const { return retirements_.find(worker); }
   bool any_retired() const { return retirements_.any(); }
 

@@ -1,9 +1,10 @@
-// When a look is the last one, and what it has seen in words.
+// When to look, what to close, and what was seen in words.
 #include "retirement.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "linux/loop.h"
 
@@ -22,38 +23,37 @@ constexpr int closing_cost = 4;
 
 }  // namespace
 
-void Retirement::ends(Instant last_call, Instant end) {
-  if (last_call == last_call_) return;
-  last_call_ = last_call;
-  closing_time_ = last_call == no_deadline ? no_deadline : last_call - (end - last_call);
-  next_look_ = std::min(next_look_, closing_time_);
+void Retirement::close(const Closing& closing) {
+  if (closing == closing_) return;
+  closing_ = closing;
+  next_look_ = std::min({next_look_, closing.any_pause, closing.last_call});
 }
 
 bool Retirement::look(Instant now) {
   seen_ = watch_.look();
-  if (seen_.done()) {
-    if (done_before_) return true;
-    next_look_ = now + second_look;
-  } else {
-    if (now >= closing_time_) return close_up(now);
-    // Not only if some are surely idle: what counts as busy may turn out to be after a while.
-    if (seen_.idle + seen_.busy > 0 && close_when_idle_ != infinity) watch_.close_idle(close_when_idle_);
-    next_look_ = std::min(now + watch_.pause(), closing_time_);
-  }
-  done_before_ = seen_.done();
+  just_closed_all_ = false;
+  const bool done = seen_.done();
+  if (done && done_before_) return true;
+  next_look_ = done ? now + second_look : look_and_close(now);
+  done_before_ = done;
   return false;
 }
 
-bool Retirement::close_up(Instant now) {
-  done_before_ = false;
-  if (now >= last_call_) {
+// When to look again.
+Instant Retirement::look_and_close(Instant now) {
+  // Not only if some are surely idle: what counts as busy may turn out to be after a while.
+  const bool any = seen_.idle + seen_.busy > 0;
+  if (now >= closing_.last_call) {
+    just_closed_all_ = !std::exchange(closed_all_, true);
     watch_.close_all();
-  } else if (close_when_idle_ != infinity) {
-    watch_.close_idle(std::min(close_when_idle_, pause_between_requests));
+  } else if (now >= closing_.any_pause) {
+    if (any) watch_.close_idle(std::min(closing_.drain_idle, pause_between_requests));
+  } else {
+    if (any && closing_.drain_idle != infinity) watch_.close_idle(closing_.drain_idle);
+    return std::min({now + watch_.pause(), closing_.any_pause, closing_.last_call});
   }
   const Instant next = now + std::max(closing_look, (monotonic_now() - now) * closing_cost);
-  next_look_ = now < last_call_ ? std::min(next, last_call_) : next;
-  return false;
+  return now < closing_.last_call ? std::min(next, closing_.last_call) : next;
 }
 
 std::string Retirement::waits_for() const {

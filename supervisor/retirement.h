@@ -11,22 +11,26 @@
 
 namespace graced {
 
+// When the connections of an old worker are closed from our side.
+struct Closing {
+  Duration drain_idle = infinity;   // one that is idle for so long; infinity: none
+  Instant any_pause = no_deadline;  // from then on one that pauses; no_deadline: never
+  Instant last_call = no_deadline;  // then all that are left, busy or not; no_deadline: never
+
+  friend bool operator==(const Closing&, const Closing&) = default;
+};
+
 class Retirement {
  public:
-  // A connection that is idle for `close_when_idle` is closed from our side; infinity: none is. cgroup and
-  // handshakes_move: see ConnectionWatch.
+  // cgroup and handshakes_move: see ConnectionWatch. Closes none to begin with.
   Retirement(pid_t worker, const std::vector<ConnectionWatch::Socket>& listening,
-             const std::optional<std::string>& cgroup, bool handshakes_move, Duration close_when_idle,
-             Instant now)
-      : watch_(worker, listening, cgroup, handshakes_move),
-        close_when_idle_(close_when_idle),
-        next_look_(now) {}
+             const std::optional<std::string>& cgroup, bool handshakes_move, Instant now)
+      : watch_(worker, listening, cgroup, handshakes_move), next_look_(now) {}
 
   Instant next_look() const { return next_look_; }
 
-  // At `last_call` what is left is closed, busy or not, so that it is over by `end`. As long before that,
-  // connections are closed as soon as they pause. Either may change; no_deadline: never.
-  void ends(Instant last_call, Instant end);
+  // From now on so, and not as before.
+  void close(const Closing& closing);
 
   // True once nothing is left. Throws std::system_error if that cannot be told.
   bool look(Instant now);
@@ -34,16 +38,19 @@ class Retirement {
   const Connections& seen() const { return seen_; }
   std::string waits_for() const;  // "2 connections (1 idle), 3 queued"; empty: for nothing
 
+  // Whether this look was that of the last call.
+  bool has_just_closed_all() const { return just_closed_all_; }
+
  private:
-  bool close_up(Instant now);
+  Instant look_and_close(Instant now);
 
   ConnectionWatch watch_;
-  Duration close_when_idle_;
+  Closing closing_;
   Connections seen_;
   Instant next_look_;
-  Instant closing_time_ = no_deadline;  // from then on a short pause is enough
-  Instant last_call_ = no_deadline;
   bool done_before_ = false;
+  bool closed_all_ = false;
+  bool just_closed_all_ = false;
 };
 
 }  // namespace graced

@@ -9,17 +9,16 @@
 namespace graced {
 
 void Retirements::begin(WorkerId worker, pid_t pid, const std::vector<ConnectionWatch::Socket>& listening,
-                        const std::optional<std::string>& cgroup, bool handshakes_move,
-                        Duration close_when_idle) {
+                        const std::optional<std::string>& cgroup, bool handshakes_move) {
   retiring_.erase(worker);
-  retiring_.try_emplace(worker, pid, listening, cgroup, handshakes_move, close_when_idle, monotonic_now());
+  retiring_.try_emplace(worker, pid, listening, cgroup, handshakes_move, monotonic_now());
   look_soon();
 }
 
-void Retirements::ends(WorkerId worker, Instant last_call, Instant end) {
+void Retirements::close(WorkerId worker, const Closing& closing) {
   const auto r = retiring_.find(worker);
   if (r == retiring_.end()) return;
-  r->second.ends(last_call, end);
+  r->second.close(closing);
   look_soon();
 }
 
@@ -38,7 +37,11 @@ void Retirements::look() {
     const auto r = retiring_.find(worker);
     if (r == retiring_.end()) continue;
     try {
-      if (!r->second.look(now)) continue;
+      if (!r->second.look(now)) {
+        if (r->second.has_just_closed_all())
+          ears_.note(worker, fmt::format("has {} left: closed from outside", r->second.waits_for()));
+        continue;
+      }
     } catch (const std::exception& e) {
       ears_.note(worker, fmt::format("cannot be watched, so it is told to leave at once: {}", e.what()));
     }

@@ -1,4 +1,4 @@
-// The old workers that get no new connections, each looked at when it is due.
+// The old workers that get no new connections, each looked at when it is due, until it has none left.
 #pragma once
 
 #include <functional>
@@ -22,15 +22,15 @@ class Retirements {
 
   // See Retirement for all but the worker. Ears::idle is never called from here.
   void begin(WorkerId worker, pid_t pid, const std::vector<ConnectionWatch::Socket>& listening,
-             const std::optional<std::string>& cgroup, bool handshakes_move, Duration close_when_idle);
+             const std::optional<std::string>& cgroup, bool handshakes_move);
 
-  // See Retirement::ends(); nothing if it is not retiring.
-  void ends(WorkerId worker, Instant last_call, Instant end);
+  // See Retirement::close(); nothing if it is not watched.
+  void close(WorkerId worker, const Closing& closing);
 
   // Before its listening sockets are closed.
   void stop(WorkerId worker) { retiring_.erase(worker); }
 
-  const Retirement* find(WorkerId worker) const;  // null: it is not retiring
+  const Retirement* find(WorkerId worker) const;  // null: it is not watched
   bool any() const { return !retiring_.empty(); }
 
  private:

@@ -20,7 +20,6 @@ struct WorkerProcess {
   Fd pidfd;
   Instant started{};
   int drain_signal = 0;
-  Duration drain_idle{};  // with idle drain: how long a connection is quiet to count as idle
 
   std::string status;               // its last STATUS=
   WatchedStderr* output = nullptr;  // null: stderr is inherited

@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
+            case -l --listen --adopt -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -73,6 +73,7 @@ complete -c graced -n '__graced_at run' -l drain -x -a 'auto signal idle' -d 'si
 complete -c graced -n '__graced_at run' -l drain-idle -x -d 'with idle drain'
 complete -c graced -n '__graced_at run' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'
 complete -c graced -n '__graced_at run' -l drain-timeout -x -d 'then it is killed, and all it started'
+complete -c graced -n '__graced_at run' -l drain-grace -x -d 'with idle drain'
 complete -c graced -n '__graced_at run' -l stop-timeout -x -d 'the same limit when graced itself stops'
 complete -c graced -n '__graced_at run' -l max-draining -x -d 'generations that may drain at once'
 complete -c graced -n '__graced_at run' -l draining-memory-high -x -d 'memory.high for a generation that drains'
@@ -111,6 +112,7 @@ complete -c graced -n '__graced_at check' -l drain -x -a 'auto signal idle' -d '
 complete -c graced -n '__graced_at check' -l drain-idle -x -d 'with idle drain'
 complete -c graced -n '__graced_at check' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'
 complete -c graced -n '__graced_at check' -l drain-timeout -x -d 'then it is killed, and all it started'
+complete -c graced -n '__graced_at check' -l drain-grace -x -d 'with idle drain'
 complete -c graced -n '__graced_at check' -l stop-timeout -x -d 'the same limit when graced itself stops'
 complete -c graced -n '__graced_at check' -l max-draining -x -d 'generations that may drain at once'
 complete -c graced -n '__graced_at check' -l draining-memory-high -x -d 'memory.high for a generation that drains'

@@ -23,12 +23,19 @@ Json unless_zero(Number n) {
 }
 
 Json to_json(const WorkerReport& w) {
-  return {{"generation", w.generation}, {"worker", w.slot},
-          {"pid", unless_zero(w.pid)},  {"state", w.state},
-          {"age_s", seconds(w.age)},    {"left_s", seconds(w.left)},
-          {"status", w.status},         {"last_lines", w.last_lines},
-          {"waits_for", w.waits_for},   {"connections", w.connections},
-          {"queued", w.queued},         {"quiet_s", seconds(w.quiet)}};
+  return {{"generation", w.generation},
+          {"worker", w.slot},
+          {"pid", unless_zero(w.pid)},
+          {"state", w.state},
+          {"age_s", seconds(w.age)},
+          {"left_s", seconds(w.left)},
+          {"then", w.then},
+          {"status", w.status},
+          {"last_lines", w.last_lines},
+          {"waits_for", w.waits_for},
+          {"connections", w.connections},
+          {"queued", w.queued},
+          {"quiet_s", seconds(w.quiet)}};
 }
 
 Json to_json(const ReloadReport& r) {

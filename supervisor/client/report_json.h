@@ -9,8 +9,10 @@
 //   pid, age_s                      of graced
 //   serving, candidate              generation or null
 //   workers                         oldest first: generation, worker (0…N-1), pid or null, state ("starting",
-//                                   "ready", "draining", "killed"), age_s, left_s (until it is given up or
-//                                   killed) or null, status, last_lines (of its stderr, oldest first)
+//                                   "ready", "draining", "killed"), age_s, left_s (until what `then` says:
+//                                   "given up", "ready"; the drain signal, "SIGTERM"; what is left of its
+//                                   connections "closed"; "killed"; or "") or null, then, status, last_lines
+//                                   (of its stderr, oldest first)
 //   addresses                       name, address
 //   last_reload                     null or generation, ok, why, age_s (since it ended), took_s
 //   reloads, failed_reloads, restarts   counts

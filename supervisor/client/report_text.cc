@@ -132,7 +132,7 @@ bool in_trouble(const WorkerReport& w) {
 
 std::string patience(const WorkerReport& w) {
   if (!w.left || *w.left == infinity) return w.state == "draining" ? "no limit" : "";
-  return to_rough_text(*w.left);
+  return w.then.empty() ? to_rough_text(*w.left) : fmt::format("{} in {}", w.then, to_rough_text(*w.left));
 }
 
 std::string waits_for(const WorkerReport& w) {
@@ -212,7 +212,7 @@ void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
   };
   std::vector<std::vector<Cell>> rows{
       {heading("generation", true), heading("worker", true), heading("PID", true), heading("state"),
-       heading("age"), heading(any_patience ? "killed in" : ""), heading(any_status ? "status" : "")}};
+       heading("age"), heading(any_patience ? "next" : ""), heading(any_status ? "status" : "")}};
   for (const auto& w : workers)
     rows.push_back({{fmt::to_string(w.generation), Paint::plain, true},
                     {fmt::to_string(w.slot), Paint::plain, true},

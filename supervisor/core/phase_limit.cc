@@ -8,12 +8,12 @@ namespace graced {
 namespace {
 
 template <class Counts>
-std::optional<Instant> latest_deadline(const Status& status, Counts counts) {
-  std::optional<Instant> latest;
+std::optional<Instant> latest(const Status& status, Instant WorkerStatus::*time, Counts counts) {
+  std::optional<Instant> found;
   for (const WorkerStatus& w : status.workers) {
-    if (counts(w)) latest = std::max(latest.value_or(w.deadline), w.deadline);
+    if (counts(w)) found = std::max(found.value_or(w.*time), w.*time);
   }
-  return latest;
+  return found;
 }
 
 }  // namespace
@@ -22,14 +22,15 @@ std::optional<Instant> phase_limit(const Status& status, Instant next_deadline) 
   switch (status.phase) {
     case Phase::starting:
     case Phase::reloading: {
-      const auto starting = latest_deadline(status, [&](const WorkerStatus& w) {
+      const auto starting = latest(status, &WorkerStatus::deadline, [&](const WorkerStatus& w) {
         return w.generation == status.candidate && w.state == WorkerState::starting;
       });
       return starting ? starting : next_deadline;  // nothing started yet: it is being prepared
     }
     case Phase::stopping:
       // Those that were killed have no deadline any more.
-      return latest_deadline(status, [](const WorkerStatus& w) { return w.state != WorkerState::killed; });
+      return latest(status, &WorkerStatus::killed_at,
+                    [](const WorkerStatus& w) { return w.state != WorkerState::killed; });
     case Phase::serving:
     case Phase::finished:
       return std::nullopt;

@@ -26,12 +26,15 @@ struct Policy {
   Duration ready_after = 0s;     // with ReadyRule::after
   Duration ready_timeout = 30s;  // from exec to readiness; as long again for --check before
   DrainRule drain = DrainRule::signal;
-  Duration drain_timeout = 60s;      // from the drain signal to SIGKILL; with DrainRule::idle, until what is
-                                     // left of its connections is closed (the last call)…
-  Duration last_call = 1s;           // …then so long to the signal, a quarter of drain_timeout at most…
-  Duration drain_grace = 5s;         // …and so long to SIGKILL, drain_timeout at most
-  Duration stop_timeout = 30s;       // until SIGKILL when graced itself stops
-  unsigned max_draining = 8;         // generations; the oldest is hammered beyond it, at least 1…
+  Duration drain_timeout = 60s;    // from the switch to SIGKILL
+  Duration drain_grace = 5s;       // with DrainRule::idle, of that time: from the drain signal on, which comes
+                                   // then though connections are left; a quarter at most…
+  Duration last_call = 1s;         // …and at the end, once they are closed; half of the grace at most;
+                                   // with drain_idle they are closed so long before the signal
+  Duration drain_idle = infinity;  // with DrainRule::idle: connections that are idle for so long are closed
+  Duration stop_timeout = 30s;     // until SIGKILL when graced itself stops; else as drain_timeout…
+  Duration stop_idle = 5s;         // …but then this is drain_idle, unless that is shorter
+  unsigned max_draining = 8;       // generations; the oldest is hammered beyond it, at least 1…
   Duration max_draining_grace = 1s;  // …but not before it has drained for this long: quick reloads
                                      // in a row must not cost the requests of those just replaced
   RestartRule restart = RestartRule::always;

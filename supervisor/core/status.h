@@ -31,9 +31,14 @@ struct WorkerStatus {
   unsigned slot;
   WorkerState state;
   Instant since;      // of the state
-  Instant deadline;   // when patience ends; `no_deadline` if it has none
-  Instant last_call;  // of a retiring one: when what is left of its connections is closed; else `no_deadline`
+  Instant deadline;   // when patience ends, of a retiring one: the drain signal; `no_deadline` if it has none
+  Instant last_call;  // when what is left of its connections is closed; `no_deadline`: never, or nothing is
   Instant killed_at;  // when it is killed if it does not leave; `no_deadline` if nothing threatens it
+
+  // Of those that are retired: how long a connection is idle to be closed, `infinity`: none is; and from when
+  // on any pause is long enough, `no_deadline`: never.
+  Duration drain_idle;
+  Instant any_pause;
 };
 
 struct ReloadStatus {

@@ -74,17 +74,13 @@ void Supervisor::promote(Instant now) {
   actions_.push_back(Switch{*serving_});
   for (Worker& w : workers_) {
     if (w.generation != old || !w.works()) continue;
-    const Duration limit = old_policy.drain_timeout;
     switch (old_policy.drain) {
       case DrainRule::signal:
-        leave(w, limit, now);
+        leave(w, old_policy.drain_timeout, now);
         break;
-      case DrainRule::idle: {
-        const Duration last_call = std::min(old_policy.last_call, limit / 4);
-        const Duration until_signal = limit == infinity ? infinity : limit + last_call;
-        retire(w, until_signal, last_call, std::min(old_policy.drain_grace, limit), now);
+      case DrainRule::idle:
+        retire(w, old_policy, old_policy.drain_timeout, now);
         break;
-      }
     }
   }
   enforce_max_draining(now);
@@ -203,18 +199,16 @@ Status Supervisor::status() const {
   s.serving = serving_;
   if (rollout_) s.candidate = rollout_->generation;
   for (const Worker& w : workers_) {
-    const bool retiring = w.state == WorkerState::retiring;
-    const bool ends = retiring && w.deadline != no_deadline;
     s.workers.push_back({.worker = w.id,
                          .generation = w.generation,
                          .slot = w.slot,
                          .state = w.state,
                          .since = w.since,
                          .deadline = w.deadline,
-                         .last_call = ends ? w.deadline - w.last_call : no_deadline,
-                         .killed_at = ends         ? after(w.deadline, w.grace)
-                                      : w.leaves() ? w.deadline
-                                                   : no_deadline});
+                         .last_call = w.last_call_at(),
+                         .killed_at = w.killed_at(),
+                         .drain_idle = w.drain_idle,
+                         .any_pause = w.any_pause_from()});
   }
   s.last_reload = last_reload_;
   s.reloads = reloads_;

@@ -7,7 +7,8 @@
 //               └───────────┴── anything else ──► Abandon, Drain the new ones, Answer  (abandon)
 //
 // With DrainRule::idle the old ones are retired first: they get no new connections from the Switch on,
-// and their Drain follows when those they have are done, or when the drain timeout is over.
+// and their Drain follows when those they have are done, or when no more than the grace is left of the
+// drain timeout.
 //
 // Until the Switch the serving generation is not touched in any way, so there is nothing to roll
 // back. One rollout at a time; a reload asked meanwhile waits in a queue of one, together with all
@@ -85,7 +86,10 @@ class Supervisor {
 
   void spawn(GenerationId generation, unsigned slot, Instant now);
   void become_ready(Worker& worker, Instant now);
-  void retire(Worker& worker, Duration limit, Duration last_call, Duration grace, Instant now);
+  void retire(Worker& worker, const Policy& policy, Duration limit, Instant now);
+  void told_with_connections(Worker& worker, Instant now);
+  void make_room(Worker& worker, Instant now);
+  void hurry(Worker& worker, Duration limit, Instant now);
   void leave(Worker& worker, Duration limit, Instant now);
   void kill(Worker& worker, Instant now);
   void lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now);

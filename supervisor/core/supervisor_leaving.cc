@@ -11,19 +11,27 @@ void Supervisor::on(const WorkerIdle& e, Instant now) {
   Worker* w = find(e.worker);
   if (!w || w->state != WorkerState::retiring) return;
   // What it did not need of its time for its connections it may have for its leaving.
-  const Instant limit = std::max(w->deadline, after(now, w->grace));
+  const Instant limit = w->killed_at();
+  w->last_call = 0s;
   leave(*w, w->grace, now);
   w->deadline = limit;
 }
 
-// limit: until the drain signal, the last call within.
-void Supervisor::retire(Worker& worker, Duration limit, Duration last_call, Duration grace, Instant now) {
+// limit: until it is killed, the grace and the last call within.
+void Supervisor::retire(Worker& worker, const Policy& policy, Duration limit, Instant now) {
   worker.state = WorkerState::retiring;
   worker.since = now;
-  worker.deadline = after(now, limit);
-  worker.last_call = last_call;
-  worker.grace = grace;
+  worker.grace = std::min(policy.drain_grace, limit / 4);
+  worker.last_call = std::min(policy.last_call, worker.grace / 2);
+  worker.deadline = after(now, limit == infinity ? infinity : limit - worker.grace);
+  worker.drain_idle = policy.drain_idle;
+  worker.closes_first = policy.drain_idle != infinity;
   actions_.push_back(Retire{worker.id});
+}
+
+// Its connections have not ended: it may still finish them in its own way until the last call.
+void Supervisor::told_with_connections(Worker& worker, Instant now) {
+  leave(worker, worker.grace, now);
 }
 
 void Supervisor::leave(Worker& worker, Duration limit, Instant now) {
@@ -51,19 +59,24 @@ void Supervisor::enforce_max_draining(Instant now) {
   for (; draining.size() > policy_.max_draining; draining.erase(draining.begin())) {
     for (Worker& w : workers_) {
       if (!w.leaves() || w.generation != *draining.begin()) continue;
-      // One that has not even been told has that time from now on.
-      const bool retiring = w.state == WorkerState::retiring;
-      const Instant limit = after(retiring ? now : w.since, policy_.max_draining_grace);
-      if (limit > now) {
-        w.deadline = std::min(w.deadline, limit);
-        w.last_call = std::min(w.last_call, policy_.max_draining_grace / 4);
-      } else if (retiring) {
-        leave(w, w.grace, now);
-      } else {
-        kill(w, now);
-      }
+      make_room(w, now);
     }
   }
+}
+
+void Supervisor::make_room(Worker& worker, Instant now) {
+  const Duration grace = policy_.max_draining_grace;
+  // One that has not even been told has that time from now on.
+  if (worker.state == WorkerState::retiring) {
+    worker.deadline = std::min(worker.deadline, after(now, grace));
+    if (worker.deadline <= now) told_with_connections(worker, now);
+    return;
+  }
+  // And what it has left is closed before it is killed.
+  worker.last_call = std::min(worker.last_call, grace / 4);
+  const Instant limit = std::max(after(worker.since, grace), after(now, worker.last_call));
+  worker.deadline = std::min(worker.deadline, limit);
+  if (worker.deadline <= now) kill(worker, now);
 }
 
 void Supervisor::on(const HammerAsked&, Instant now) {
@@ -89,28 +102,34 @@ void Supervisor::begin_stop(int exit_status, std::string why, Instant now) {
   if (rollout_) abandon("graced is stopping", now);
   if (queued_) answer(std::exchange(queued_, std::nullopt)->askers, false, "graced is stopping");
 
-  // stop_timeout is the end of it, so a retiring worker's last call and grace are part of that time.
   const Duration limit = policy_.stop_timeout;
   for (Worker& w : workers_) {
-    const Duration grace = std::min(w.leaves() ? w.grace : policy_.drain_grace, limit / 2);
-    const Duration until_signal = limit == infinity ? infinity : limit - grace;
     if (w.works()) {
       switch (policy_.drain) {
         case DrainRule::signal:
           leave(w, limit, now);
           break;
         case DrainRule::idle:
-          retire(w, until_signal, std::min(policy_.last_call, limit / 8), grace, now);
+          retire(w, policy_, limit, now);
           break;
       }
     }
-    if (w.state == WorkerState::retiring) {
-      w.grace = grace;
-      w.last_call = std::min(w.last_call, limit / 8);
-      w.deadline = std::min(w.deadline, after(now, until_signal));
-    } else if (w.state == WorkerState::draining) {
-      w.deadline = std::min(w.deadline, after(now, limit));
-    }
+    hurry(w, limit, now);
+  }
+}
+
+// limit: of a stop, at the end of which everybody is killed. Connections that are idle, as far as that can be
+// told, do not hold it up.
+void Supervisor::hurry(Worker& worker, Duration limit, Instant now) {
+  if (worker.state == WorkerState::retiring) {
+    worker.grace = std::min(worker.grace, limit / 4);
+    worker.last_call = std::min(worker.last_call, worker.grace / 2);
+    worker.deadline =
+        std::min(worker.deadline, after(now, limit == infinity ? infinity : limit - worker.grace));
+    worker.drain_idle = std::min(worker.drain_idle, policy_.stop_idle);
+  } else if (worker.state == WorkerState::draining) {
+    worker.last_call = std::min(worker.last_call, limit / 8);
+    worker.deadline = std::min(worker.deadline, after(now, limit));
   }
 }
 

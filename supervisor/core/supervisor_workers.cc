@@ -172,7 +172,7 @@ void Supervisor::deadline_passed(WorkerId id, Instant now) {
       break;
     }
     case WorkerState::retiring:
-      leave(*w, w->grace, now);
+      told_with_connections(*w, now);
       break;
     case WorkerState::draining:
       kill(*w, now);

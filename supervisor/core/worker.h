@@ -27,13 +27,21 @@ struct Worker {
   Instant deadline = no_deadline;  // of starting (or of `--ready after`), retiring and draining
   bool said_ready = false;         // READY=1, whenever it came
 
-  // Of a retiring one: how long before its deadline what is left of its connections is closed, and how
-  // long it may take from the drain signal on.
-  Duration last_call = 0s;
+  // Of a retiring one, whose deadline is the drain signal: how long it may take from there on, until it is
+  // killed; and at the end of that time, how long once what is left of its connections is closed. It keeps
+  // the latter if it is told to leave with connections.
   Duration grace = 0s;
+  Duration last_call = 0s;
+  Duration drain_idle = infinity;  // its connections are closed when they are idle for so long…
+  bool closes_first = false;       // …and what is left is closed before the drain signal, not after it
 
   bool works() const { return state == WorkerState::starting || state == WorkerState::ready; }
   bool leaves() const { return state == WorkerState::retiring || state == WorkerState::draining; }
+
+  // See WorkerStatus.
+  Instant killed_at() const;
+  Instant last_call_at() const;
+  Instant any_pause_from() const;
 };
 
 }  // namespace graced

@@ -24,6 +24,7 @@
 #include "linux/end_reading.h"
 #include "linux/inode.h"
 #include "linux/open_sockets.h"
+#include "linux/own_ends.h"
 #include "linux/socket_list.h"
 #include "linux/socket_name.h"
 #include "linux/socket_option.h"
@@ -35,7 +36,8 @@ namespace {
 
 // The states of TCP that concern a worker; the later ones of a closing are the kernel's.
 constexpr unsigned established = 1U << 1;
-constexpr unsigned left_by_client = 1U << 8;  // CLOSE_WAIT
+constexpr unsigned left_by_client = 1U << 8;     // CLOSE_WAIT
+constexpr unsigned leaving = 1U << 4 | 1U << 5;  // FIN_WAIT1, FIN_WAIT2: of a client that has said all
 constexpr unsigned listens = 1U << 10;
 
 constexpr Duration first_pause = 20ms;
@@ -94,6 +96,12 @@ struct ConnectionWatch::State {
     ino_t inode;
     TcpActivity activity;
   };
+  struct Accepted {
+    ino_t inode;
+    Endpoint local;
+    Endpoint peer;
+    TcpActivity activity;
+  };
 
   // How connections are found to be the worker's.
   enum class By {
@@ -118,6 +126,10 @@ struct ConnectionWatch::State {
   void count_unix_from_list(Connections& c);
   void count_by_asking(Connections& c, bool tcp, bool unix_too);
   void add(Connections& c, ino_t inode, const TcpActivity& seen);
+  void add_clients(Connections& c, const std::vector<Accepted>& all, const OwnEnds& ends);
+  bool is_known(ino_t inode) const { return hindsights.contains(inode) || own.contains(inode); }
+  OwnEnds own_ends_from_list(const std::optional<std::uint64_t>& within);
+  void add_unix(Connections& c, ino_t inode);
   void read_descriptors() { open = sockets_of_tree(worker); }
 
   bool any_unix() const { return std::ranges::any_of(listening, &Listening::is_unix); }
@@ -139,9 +151,10 @@ struct ConnectionWatch::State {
   bool many = false;                  // there were at the last look
   bool forbidden = false;             // to read or to take descriptors
   std::vector<Quiet> quiet;           // at the last look
-  std::unordered_set<ino_t> counted;  // at the last look, TCP
+  std::unordered_set<ino_t> counted;  // at the last look
   Instant looked_at;
-  std::unordered_map<ino_t, Hindsight> hindsights;
+  std::unordered_map<ino_t, Hindsight> hindsights;  // of those known to be clients'
+  std::unordered_set<ino_t> own;                    // accepted, and connected by the worker itself
   bool more_to_close = false;
   std::unordered_set<ino_t> ended;  // by close_idle(), and perhaps not yet by the worker
   unsigned looks = 0;
@@ -195,6 +208,7 @@ Connections ConnectionWatch::State::on_the_way() {
   Connections c;
   if (tcp_list) c.half_open = handshakes.left(*list, places);
   for (const Listening& l : listening) {
+    if (inode_of(l.fd) != l.inode) continue;  // closed since, by a worker that leaves
     const auto queue = l.is_unix() && unix_list ? accept_queue(l.fd, *list) : accept_queue(l.fd);
     c.queued += queue ? *queue : queue_by_poll(l.fd);
   }
@@ -202,7 +216,7 @@ Connections ConnectionWatch::State::on_the_way() {
 }
 
 void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity& seen) {
-  counted.insert(inode);
+  if (own.contains(inode) || !counted.insert(inode).second) return;
   Hindsight& hindsight = hindsights.try_emplace(inode, seen).first->second;
   const TcpActivity activity = hindsight.judge(seen);
   c.quiet = std::min(c.quiet.value_or(infinity), activity.quiet);
@@ -214,40 +228,86 @@ void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity&
   if (activity.activity != Activity::busy) quiet.push_back({inode, activity});
 }
 
+void ConnectionWatch::State::add_unix(Connections& c, ino_t inode) {
+  counted.insert(inode);
+  ++c.unix_connections;
+}
+
+void ConnectionWatch::State::add_clients(Connections& c, const std::vector<Accepted>& all,
+                                         const OwnEnds& ends) {
+  for (const Accepted& a : all) {
+    if (ends.have(a.local, a.peer)) {
+      own.insert(a.inode);
+    } else {
+      add(c, a.inode, a.activity);
+    }
+  }
+}
+
+// Both families: to a socket of both an IPv4 one may be connected, and the other way round.
+OwnEnds ConnectionWatch::State::own_ends_from_list(const std::optional<std::uint64_t>& within) {
+  const TcpPlaces there{{IPPROTO_TCP}, {AF_INET, AF_INET6}, places.ports};
+  OwnEnds ends;
+  list->each_tcp_to(there, {established | left_by_client | leaving, within, false}, [&](const TcpSeen& s) {
+    if (within || open.contains(s.inode)) ends.add(s.local, s.peer);
+  });
+  return ends;
+}
+
 void ConnectionWatch::State::count_tcp_from_list(By way, Connections& c) {
   const auto within = way == By::cgroup ? cgroup : std::nullopt;
-  const bool may_be_twice = places.protocols.size() > 1;
+  std::vector<Accepted> perhaps_own;
   list->each_tcp(places, {established | left_by_client, within, true}, [&](const TcpSeen& s) {
     if (s.inode == 0 || (!within && !open.contains(s.inode)) || !is_ours({AF_INET, s.local, {}})) return;
-    if (may_be_twice && counted.contains(s.inode)) return;
     const TcpActivity untold{Activity::busy, Duration::zero()};
-    add(c, s.inode, s.info ? activity_of(s.counts, *s.info, quick_acks) : untold);
+    const TcpActivity activity = s.info ? activity_of(s.counts, *s.info, quick_acks) : untold;
+    if (!is_known(s.inode) && OwnEnds::possible(s.local, s.peer)) {
+      perhaps_own.push_back({s.inode, s.local, s.peer, activity});
+    } else {
+      add(c, s.inode, activity);
+    }
   });
+  if (!perhaps_own.empty()) add_clients(c, perhaps_own, own_ends_from_list(within));
 }
 
 void ConnectionWatch::State::count_unix_from_list(Connections& c) {
   list->each_unix_connection([&](const UnixSeen& s) {
-    if (open.contains(s.inode) && is_ours({AF_UNIX, {}, s.name})) ++c.unix_connections;
+    if (open.contains(s.inode) && !open.contains(s.peer) && is_ours({AF_UNIX, {}, s.name}))
+      add_unix(c, s.inode);
   });
 }
 
+// Without a list nobody tells whose the other end of a unix connection is: it counts as a client's.
 void ConnectionWatch::State::count_by_asking(Connections& c, bool tcp, bool unix_too) {
   SocketTaker taker;
+  std::vector<Accepted> perhaps_own;
+  OwnEnds ends;
   for (const auto& [inode, place] : open) {
     const Fd fd = taker.take(inode, place);
     if (!fd || socket_option(fd.get(), SOL_SOCKET, SO_ACCEPTCONN) != 0) continue;
     const SocketName name = socket_name(fd.get());
-    if (!is_ours(name)) continue;
     if (name.family == AF_UNIX) {
-      if (unix_too) ++c.unix_connections;
+      if (unix_too && is_ours(name)) add_unix(c, inode);
+      continue;
+    }
+    if (!tcp) continue;
+    const SocketName peer = is_known(inode) ? SocketName{} : peer_name(fd.get());
+    if (!is_ours(name)) {
+      if (is_ours(peer)) ends.add(name.endpoint, peer.endpoint);
       continue;
     }
     tcp_info info{};
     socklen_t size = sizeof info;
-    if (!tcp || ::getsockopt(fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) continue;
-    if (((1U << info.tcpi_state) & (established | left_by_client)) != 0)
-      add(c, inode, activity_of(fd.get(), quick_acks));
+    if (::getsockopt(fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) continue;
+    if (((1U << info.tcpi_state) & (established | left_by_client)) == 0) continue;
+    const TcpActivity activity = activity_of(fd.get(), quick_acks);
+    if (peer.family != 0 && OwnEnds::possible(name.endpoint, peer.endpoint)) {
+      perhaps_own.push_back({inode, name.endpoint, peer.endpoint, activity});
+    } else {
+      add(c, inode, activity);
+    }
   }
+  add_clients(c, perhaps_own, ends);
 }
 
 void ConnectionWatch::State::count(By way, Connections& c) {

@@ -13,7 +13,8 @@
 
 namespace graced {
 
-// Connections that the worker made itself, to a database for example, do not count.
+// Connections that the worker made itself, to a database for example, do not count, nor those that it made to
+// its own addresses, at either end.
 struct Connections {
   // TCP. Idle: all that came was read, all that was sent has arrived, and the last thing was sent after
   // (or, if nothing was ever said, when) the last one came. What cannot be told apart counts as busy:
@@ -34,7 +35,8 @@ struct Connections {
 class ConnectionWatch {
  public:
   struct Socket {
-    int fd;  // our duplicate of a listening socket of the worker, TCP or unix; borrowed
+    int fd;  // our duplicate of a listening socket of the worker, TCP or unix; borrowed, may be closed
+             // meanwhile
   };
 
   // `cgroup`: the directory of the worker's own cgroup in the v2 hierarchy, if it has one and has made

@@ -17,13 +17,15 @@ struct WorkerReport {
   std::int32_t pid = 0;                 // 0: gone, or never started
   std::string state;                    // "starting", "ready", "draining", "killed"
   Duration age{};                       // of the process
-  std::optional<Duration> left;         // until graced loses patience; none: it has no deadline
+  std::optional<Duration> left;         // until what `then` says; none: it has no deadline
   std::string status;                   // its own STATUS=, may be empty
   std::vector<std::string> last_lines;  // of its stderr, oldest first, at most 20
   std::string waits_for{};          // of a draining worker: "2 connections (1 idle)", "its exit"; else empty
   std::uint32_t connections = 0;    // that a draining worker finishes, where graced counts them
   std::uint32_t queued = 0;         // that it has not accepted yet
   std::optional<Duration> quiet{};  // since anything came or went on any of them
+  std::string
+      then{};  // "given up", "ready"; "SIGTERM"; its connections "closed", itself "killed"; may be empty
 };
 
 struct AddressReport {

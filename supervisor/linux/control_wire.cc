@@ -50,7 +50,7 @@ constexpr const char* signature_of<Duration> = "t";
 template <>
 constexpr const char* signature_of<std::optional<Duration>> = "t";
 template <>
-constexpr const char* signature_of<WorkerReport> = "(tuisttsassuut)";
+constexpr const char* signature_of<WorkerReport> = "(tuisttsassuuts)";
 template <>
 constexpr const char* signature_of<AddressReport> = "(sss)";
 template <>
@@ -58,7 +58,7 @@ constexpr const char* signature_of<std::optional<ReloadReport>> = "(tbstt)";
 template <>
 constexpr const char* signature_of<std::vector<std::string>> = "as";
 template <>
-constexpr const char* signature_of<std::vector<WorkerReport>> = "a(tuisttsassuut)";
+constexpr const char* signature_of<std::vector<WorkerReport>> = "a(tuisttsassuuts)";
 template <>
 constexpr const char* signature_of<std::vector<AddressReport>> = "a(sss)";
 template <>
@@ -100,7 +100,7 @@ struct Appending {
   }
   void operator()(const WorkerReport& w) const {
     structure(signature_of<WorkerReport>, w.generation, w.slot, w.pid, w.state, w.age, w.left, w.status,
-              w.last_lines, w.waits_for, w.connections, w.queued, w.quiet);
+              w.last_lines, w.waits_for, w.connections, w.queued, w.quiet, w.then);
   }
   void operator()(const AddressReport& a) const {
     structure(signature_of<AddressReport>, a.name, a.address, a.handoff);
@@ -159,7 +159,7 @@ struct Reading {
   }
   void operator()(WorkerReport& w) const {
     structure(signature_of<WorkerReport>, w.generation, w.slot, w.pid, w.state, w.age, w.left, w.status,
-              w.last_lines, w.waits_for, w.connections, w.queued, w.quiet);
+              w.last_lines, w.waits_for, w.connections, w.queued, w.quiet, w.then);
   }
   void operator()(AddressReport& a) const {
     structure(signature_of<AddressReport>, a.name, a.address, a.handoff);

@@ -35,7 +35,8 @@ void append_condition(Bytes& filter, int code, std::size_t if_true, std::size_t 
 
 // The filter is bytecode: each condition says how many bytes to go on. The end of it is yes, four bytes
 // behind the end is no.
-Bytes filter_for(const std::set<std::uint16_t>& ports, const std::optional<std::uint64_t>& cgroup) {
+Bytes filter_for(int port_is, const std::set<std::uint16_t>& ports,
+                 const std::optional<std::uint64_t>& cgroup) {
   constexpr std::size_t op = sizeof(inet_diag_bc_op);
   constexpr std::size_t cgroup_size = op + sizeof(std::uint64_t);
   constexpr std::size_t port_size = 3 * op;  // compare, the port, jump
@@ -47,7 +48,7 @@ Bytes filter_for(const std::set<std::uint16_t>& ports, const std::optional<std::
   }
   std::size_t left = ports_size;
   for (const std::uint16_t port : ports) {
-    append_condition(filter, INET_DIAG_BC_S_EQ, 2 * op, port_size);
+    append_condition(filter, port_is, 2 * op, port_size);
     append_condition(filter, 0, 0, port);
     append_condition(filter, INET_DIAG_BC_JMP, op, left - 2 * op);
     left -= port_size;
@@ -92,22 +93,35 @@ void SocketList::ask(std::span<const std::uint8_t> request, bool all, const Seen
   }
 }
 
+// Which of the two ports of a socket is asked about.
+enum class SocketList::End : std::uint8_t { local = INET_DIAG_BC_S_EQ, peer = INET_DIAG_BC_D_EQ };
+
 void SocketList::each_tcp(const TcpPlaces& places, const TcpQuestion& question,
                           const std::function<void(const TcpSeen&)>& seen) {
+  each_tcp_of(places, End::local, question, seen);
+}
+
+void SocketList::each_tcp_to(const TcpPlaces& places, const TcpQuestion& question,
+                             const std::function<void(const TcpSeen&)>& seen) {
+  each_tcp_of(places, End::peer, question, seen);
+}
+
+void SocketList::each_tcp_of(const TcpPlaces& places, End end, const TcpQuestion& question,
+                             const std::function<void(const TcpSeen&)>& seen) {
+  const Bytes filter = filter_for(static_cast<int>(end), places.ports, question.cgroup);
   for (const int protocol : places.protocols) {
-    for (const int family : places.families) each_tcp_of(protocol, family, places.ports, question, seen);
+    for (const int family : places.families) each_tcp_of(protocol, family, filter, question, seen);
   }
 }
 
-void SocketList::each_tcp_of(int protocol, int family, const std::set<std::uint16_t>& ports,
-                             const TcpQuestion& question, const std::function<void(const TcpSeen&)>& seen) {
+void SocketList::each_tcp_of(int protocol, int family, const Bytes& filter, const TcpQuestion& question,
+                             const std::function<void(const TcpSeen&)>& seen) {
   const bool plain = protocol == IPPROTO_TCP;
   inet_diag_req_v2 request{};
   request.sdiag_family = static_cast<std::uint8_t>(family);
   request.sdiag_protocol = plain ? IPPROTO_TCP : 0xff;
   request.idiag_states = question.states;
   if (question.with_info && plain) request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
-  const Bytes filter = filter_for(ports, question.cgroup);
   Bytes bytes;
   append(bytes, &request, sizeof request);
   append_attribute(bytes, INET_DIAG_REQ_BYTECODE, filter.data(), filter.size());
@@ -138,13 +152,18 @@ void SocketList::each_unix_connection(const std::function<void(const UnixSeen&)>
   unix_diag_req request{};
   request.sdiag_family = AF_UNIX;
   request.udiag_states = established;
-  request.udiag_show = UDIAG_SHOW_NAME;
+  request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER;
   Bytes bytes;
   append(bytes, &request, sizeof request);
   ask<unix_diag_msg>(bytes, true, [&](const nlmsghdr* header, const unix_diag_msg& m) {
-    UnixSeen s{m.udiag_ino, {}};
+    UnixSeen s{m.udiag_ino, 0, {}};
     each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
       if (type == UNIX_DIAG_NAME) s.name.assign(data, size);
+      std::uint32_t peer = 0;
+      if (type == UNIX_DIAG_PEER && size == sizeof peer) {
+        std::memcpy(&peer, data, size);
+        s.peer = peer;
+      }
     });
     seen(s);
   });

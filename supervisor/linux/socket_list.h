@@ -46,6 +46,7 @@ struct TcpSeen {
 
 struct UnixSeen {
   ino_t inode;
+  ino_t peer;        // 0 if it is gone
   std::string name;  // as bound, "" if not; an accepted one has its listener's. Abstract: begins with NUL
 };
 
@@ -60,16 +61,22 @@ class SocketList {
   // Throws std::system_error if it cannot be had: not in this kernel, or forbidden to this process.
   SocketList();
 
-  // Both throw std::system_error, ENOENT or EOPNOTSUPP where the kernel has no such list.
+  // All throw std::system_error, ENOENT or EOPNOTSUPP where the kernel has no such list.
   void each_tcp(const TcpPlaces& places, const TcpQuestion& question,
                 const std::function<void(const TcpSeen&)>& seen);
+  // The same of sockets that are connected to one of these ports.
+  void each_tcp_to(const TcpPlaces& places, const TcpQuestion& question,
+                   const std::function<void(const TcpSeen&)>& seen);
   void each_unix_connection(const std::function<void(const UnixSeen&)>& seen);
 
   std::optional<AcceptQueue> unix_queue(ino_t listening);
 
  private:
-  void each_tcp_of(int protocol, int family, const std::set<std::uint16_t>& ports, const TcpQuestion& question,
+  enum class End : std::uint8_t;
+  void each_tcp_of(const TcpPlaces& places, End end, const TcpQuestion& question,
                    const std::function<void(const TcpSeen&)>& seen);
+  void each_tcp_of(int protocol, int family, const std::vector<std::uint8_t>& filter,
+                   const TcpQuestion& question, const std::function<void(const TcpSeen&)>& seen);
   template <class Message, class Seen>
   void ask(std::span<const std::uint8_t> request, bool all, const Seen& seen);
 

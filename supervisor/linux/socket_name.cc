@@ -15,6 +15,29 @@ namespace {
 constexpr std::array<std::uint8_t, 16> any_v6{};
 constexpr std::array<std::uint8_t, 16> any_v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
 
+using Ask = int (*)(int, sockaddr*, socklen_t*);
+
+SocketName ask_for_name(Ask ask, int fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  SocketName name;
+  if (ask(fd, reinterpret_cast<sockaddr*>(&storage), &length) < 0) return name;
+  name.family = storage.ss_family;
+  if (storage.ss_family == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, &storage, sizeof v4);
+    name.endpoint = endpoint_of(AF_INET, &v4.sin_addr, ntohs(v4.sin_port));
+  } else if (storage.ss_family == AF_INET6) {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &storage, sizeof v6);
+    name.endpoint = endpoint_of(AF_INET6, &v6.sin6_addr, ntohs(v6.sin6_port));
+  } else if (storage.ss_family == AF_UNIX) {
+    constexpr std::size_t before = offsetof(sockaddr_un, sun_path);
+    if (length > before) name.path.assign(reinterpret_cast<const char*>(&storage) + before, length - before);
+  }
+  return name;
+}
+
 }  // namespace
 
 Endpoint endpoint_of(int family, const void* ip, std::uint16_t port) {
@@ -34,24 +57,11 @@ bool covers(const Endpoint& listening, const Endpoint& address) {
 }
 
 SocketName socket_name(int fd) {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof storage;
-  SocketName name;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) < 0) return name;
-  name.family = storage.ss_family;
-  if (storage.ss_family == AF_INET) {
-    sockaddr_in v4;
-    std::memcpy(&v4, &storage, sizeof v4);
-    name.endpoint = endpoint_of(AF_INET, &v4.sin_addr, ntohs(v4.sin_port));
-  } else if (storage.ss_family == AF_INET6) {
-    sockaddr_in6 v6;
-    std::memcpy(&v6, &storage, sizeof v6);
-    name.endpoint = endpoint_of(AF_INET6, &v6.sin6_addr, ntohs(v6.sin6_port));
-  } else if (storage.ss_family == AF_UNIX) {
-    constexpr std::size_t before = offsetof(sockaddr_un, sun_path);
-    if (length > before) name.path.assign(reinterpret_cast<const char*>(&storage) + before, length - before);
-  }
-  return name;
+  return ask_for_name(::getsockname, fd);
+}
+
+SocketName peer_name(int fd) {
+  return ask_for_name(::getpeername, fd);
 }
 
 }  // namespace graced

@@ -27,5 +27,6 @@ struct SocketName {
 };
 
 SocketName socket_name(int fd);
+SocketName peer_name(int fd);  // whom it is connected to
 
 }  // namespace graced

@@ -113,15 +113,22 @@ constexpr auto rows = std::to_array<OptionRow>({
      .show = [](const Options& o) { return join_shell_words(o.check); }},
 
     {.word = {"drain", 0, "auto|signal|idle",
-              "signal tells an old worker to finish at once; idle lets it finish its connections first, "
-              "closes idle ones and then tells it; auto is idle where workers are adopted, else signal"},
+              "signal tells an old worker to finish at once; idle lets its connections end first, and then "
+              "tells it; auto is idle where workers are adopted, else signal"},
      .group = leaving,
      .read = [](Options& o, const Text& v) { o.drain = read_drain(v); },
      .show = [](const Options& o) { return to_text(o.drain); }},
-    {.word = {"drain-idle", 0, "TIME", "with idle drain: how long a connection is quiet to count as idle"},
+    {.word =
+         {"drain-idle", 0, "TIME",
+          "with idle drain: close connections that are quiet for so long; only for HTTP/1 and its like, as it "
+          "cuts slow answers behind TLS, HTTP/2, gRPC, WebSocket, event streams and long polls"},
      .group = leaving,
-     .read = [](Options& o, const Text& v) { o.drain_idle = read_time(v); },
-     .show = [](const Options& o) { return to_text(o.drain_idle); }},
+     .unset = "none",
+     .read = [](Options& o, const Text& v) { o.policy.drain_idle = read_time(v); },
+     .show =
+         [](const Options& o) {
+           return o.policy.drain_idle == infinity ? Text{} : to_text(o.policy.drain_idle);
+         }},
     {.word = {"drain-signal", 0, "SIG", "what tells a worker to finish"},
      .group = leaving,
      .read = [](Options& o, const Text& v) { o.drain_signal = read_signal(v); },
@@ -130,6 +137,13 @@ constexpr auto rows = std::to_array<OptionRow>({
      .group = leaving,
      .read = [](Options& o, const Text& v) { o.policy.drain_timeout = read_time(v); },
      .show = [](const Options& o) { return to_text(o.policy.drain_timeout); }},
+    {.word = {"drain-grace", 0, "TIME",
+              "with idle drain: the end of that time, from the drain signal on, which comes then though "
+              "connections "
+              "are open; a quarter of it at most"},
+     .group = leaving,
+     .read = [](Options& o, const Text& v) { o.policy.drain_grace = read_finite_time(v); },
+     .show = [](const Options& o) { return to_text(o.policy.drain_grace); }},
     {.word = {"stop-timeout", 0, "TIME", "the same limit when graced itself stops"},
      .group = leaving,
      .read = [](Options& o, const Text& v) { o.policy.stop_timeout = read_time(v); },

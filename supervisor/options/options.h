@@ -50,7 +50,6 @@ struct RunOptions {
   AdoptChoice adopt = AdoptChoice::automatic;  // automatic: where there is no --listen and nothing inherited
   Policy policy;                               // its drain rule is settled once it is known who adopts
   DrainChoice drain = DrainChoice::automatic;  // automatic: idle where workers are adopted, else signal
-  Duration drain_idle = 1s;                    // how long a connection is quiet to count as idle
   int drain_signal = SIGTERM;
 
   std::vector<std::string> environment;  // NAME=VALUE: env files in their order, then --env; a later one wins

@@ -200,7 +200,7 @@ TEST_CASE("a handshake that had begun is waited for, one that begins later is no
 TEST_CASE("what the worker connected itself does not count") {
   Loopback database(Family::ipv4);
   const Fd database_listener = database.listen();
-  const Fd out = database.connect();
+  Fd out = database.connect();
   const Fd accepted = accept_from(database_listener);
 
   Loopback where(Family::ipv4);
@@ -208,9 +208,42 @@ TEST_CASE("what the worker connected itself does not count") {
   const LineServer worker({listener.get()}, out.get());
   ConnectionWatch watch(worker.pid(), sockets({&listener}), std::nullopt);
   CHECK(watch.look().done());
-  // The same connection seen from its other end is one.
+  // The same connection seen from its other end is one, if that is another worker's.
+  out.reset();
   const LineServer other({database_listener.get()}, accepted.get());
   CHECK(ConnectionWatch(other.pid(), sockets({&database_listener}), std::nullopt).look().idle == 1);
+}
+
+TEST_CASE("what a worker connects to its own address is no client, however many there are of both") {
+  for (const Family family : {Family::ipv4, Family::ipv6, Family::dual}) {
+    CAPTURE(static_cast<int>(family));
+    for (const int own : {1, 600}) {  // asked one by one, and by the kernel's list
+      CAPTURE(own);
+      Watched w(family);
+      for (int i = 0; i < own; ++i) w.worker.connect_to_itself();
+      Fd client = w.where.connect();
+      say_for_sure(client, "work");
+      CHECK(w.comes_to([](const Connections& c) { return c.busy == 1 && c.queued == 0; }));
+      CHECK(w.last.idle == 0);
+      CHECK(w.watch.close_idle(0s) == 0);
+      client.reset();
+      CHECK(w.comes_to([](const Connections& c) { return c.done(); }));
+    }
+  }
+}
+
+TEST_CASE("what a worker connects to its own unix address is no client") {
+  const TempDirectory scratch;
+  const UnixListener listener(scratch / "server.sock");
+  const LineServer worker({listener.fd.get()});
+  worker.connect_to_itself();
+  Fd client = listener.connect();
+  Watched::ask(client);
+  ConnectionWatch watch(worker.pid(), sockets({&listener.fd}), std::nullopt);
+  CHECK(wait_until([&] { return watch.look().queued == 0; }));
+  CHECK(watch.look().unix_connections == 1);
+  client.reset();
+  CHECK(wait_until([&] { return watch.look().done(); }));
 }
 
 TEST_CASE("another generation's connections on the same port do not count") {
@@ -352,6 +385,36 @@ TEST_CASE("at the last call every connection ends in good order, busy or not") {
   CHECK(hear(idle).empty());
   CHECK(hear(busy).empty());  // this worker does not finish what nobody waits for any more
   CHECK(w.comes_to([](const Connections& c) { return c.done(); }));
+}
+
+TEST_CASE("at the last call connections of a unix socket end as well") {
+  const TempDirectory scratch;
+  const UnixListener listener(scratch / "server.sock");
+  const LineServer worker({listener.fd.get()});
+  ConnectionWatch watch(worker.pid(), sockets({&listener.fd}), std::nullopt);
+  const Fd client = listener.connect();
+  Watched::ask(client);
+  CHECK(watch.look().unix_connections == 1);
+  CHECK(watch.close_all() == 1);
+  CHECK(hear(client).empty());
+  CHECK(wait_until([&] { return watch.look().done(); }));
+}
+
+TEST_CASE("a worker that has closed its address still has its connections, whatever has that descriptor now") {
+  Loopback where(Family::ipv4);
+  Fd listener = where.listen();
+  const LineServer worker({listener.get()});
+  ConnectionWatch watch(worker.pid(), sockets({&listener}), std::nullopt);
+  const Fd client = where.connect();
+  Watched::ask(client);
+  const int number = listener.release();
+  Loopback elsewhere(Family::ipv4);
+  const Fd other = elsewhere.listen();
+  const Fd queued_there = elsewhere.connect();
+  REQUIRE(::dup3(other.get(), number, O_CLOEXEC) == number);
+  listener = Fd(number);
+  CHECK(wait_until([&] { return watch.look().idle == 1; }));
+  CHECK(watch.look().queued == 0);
 }
 
 TEST_CASE("a connection is not idle before its time, and not once it has been asked again since the look") {
@@ -499,7 +562,9 @@ TEST_CASE("another user's worker that we may not look at is an error that names 
   CHECK(said == "read /proc/" + std::to_string(worker.pid()) + "/fd: Permission denied");
 }
 
-TEST_CASE("another user's worker in its own cgroup is counted all the same, and so are many connections") {
+TEST_CASE(
+    "another user's worker in its own cgroup is counted all the same, and so are many connections, but not "
+    "those to itself") {
   const std::string root = cgroup_root();
   const std::string mine = root + "/graced-edge-test-" + std::to_string(::getpid());
   if (root.empty() || ::mkdir(mine.c_str(), 0755) < 0) {
@@ -511,6 +576,8 @@ TEST_CASE("another user's worker in its own cgroup is counted all the same, and 
     Loopback where(Family::ipv4);
     const Fd listener = where.listen();
     const LineServer worker({listener.get()});
+    for (int i = 0; i < 3; ++i) worker.connect_to_itself();
+    std::ofstream(root + "/cgroup.procs") << ::getpid() << std::flush;  // clients are outside
     std::vector<Fd> clients;
     for (int i = 0; i < 600; ++i) clients.push_back(where.connect());
     say_for_sure(clients.back(), "work");

@@ -31,7 +31,7 @@ InstanceReport full_report() {
   r.serving = 6;
   r.candidate = 7;
   r.workers = {{6, 0, 100, "draining", 2h, infinity, "2 requests left", {"one", "two"}},
-               {7, 0, 0, "starting", 15ms, 29s, "", {}},
+               {7, 0, 0, "starting", 15ms, 29s, "", {}, "", 0, 0, {}, "given up"},
                {7, 1, 102, "ready", 5us, std::nullopt, "", {}}};
   r.addresses = {{"http", "tcp [::]:80"}, {"admin", "unix /run/shop.sock"}};
   r.last_reload = ReloadReport{5, false, "exited with status 1\npanic: no config", 10min, 1500ms};
@@ -205,6 +205,7 @@ TEST_CASE("the status arrives as it was, to the microsecond") {
   CHECK(got.workers[0].status == "2 requests left");
   CHECK(got.workers[0].last_lines == std::vector<std::string>{"one", "two"});
   CHECK(got.workers[1].left == 29s);
+  CHECK(got.workers[1].then == "given up");
   CHECK(got.workers[2].slot == 1);
   CHECK(got.workers[2].age == 5us);
   REQUIRE(got.addresses.size() == 2);

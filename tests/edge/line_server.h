@@ -49,7 +49,8 @@ class LineServer {
   void finish() const { tell('f'); }          // answers every "work"
   void stop_accepting() const { tell('s'); }  // but keeps the sockets
   void accept_again() const { tell('a'); }
-  void hand_to_child() const { tell('h'); }     // a child has the connections then, and this process none
+  void hand_to_child() const { tell('h'); }  // a child has the connections then, and this process none
+  void connect_to_itself() const { tell('o'); }
   void leave_all() const { tell('l'); }         // closes what it has accepted
   void keep_ended() const { tell('k'); }        // does not close a connection by itself from now on
   unsigned ended() const { return tell('e'); }  // that it has kept
@@ -132,8 +133,19 @@ class LineServer {
         kept_.clear();
       }
       if (what == 'k') keeps_ended_ = true;
+      if (what == 'o') connect_out();
       const char ended = static_cast<char>(kept_.size());
       if (::send(control_, &ended, 1, MSG_NOSIGNAL) != 1) ::_exit(1);
+    }
+
+    // Accepted in its turn, like any other.
+    void connect_out() {
+      sockaddr_storage where{};
+      socklen_t length = sizeof where;
+      auto* const name = reinterpret_cast<sockaddr*>(&where);
+      if (::getsockname(listening_.front(), name, &length) < 0) ::_exit(1);
+      const int fd = ::socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      if (fd < 0 || ::connect(fd, name, length) < 0) ::_exit(1);
     }
 
     int control_;

@@ -329,11 +329,14 @@ TEST_CASE("adoption and idle drain are asked for by name, or left to graced") {
   const RunOptions unasked = load({"app"});
   CHECK(unasked.adopt == AdoptChoice::automatic);
   CHECK(unasked.drain == DrainChoice::automatic);
-  CHECK(unasked.drain_idle == 1s);
-  const RunOptions asked = load({"--adopt", "on", "--drain", "idle", "--drain-idle", "250ms", "app"});
+  CHECK(unasked.policy.drain_idle == infinity);
+  CHECK(unasked.policy.drain_grace == 5s);
+  const RunOptions asked =
+      load({"--adopt", "on", "--drain", "idle", "--drain-idle", "250ms", "--drain-grace", "2s", "app"});
   CHECK(asked.adopt == AdoptChoice::on);
   CHECK(asked.drain == DrainChoice::idle);
-  CHECK(asked.drain_idle == 250ms);
+  CHECK(asked.policy.drain_idle == 250ms);
+  CHECK(asked.policy.drain_grace == 2s);
   CHECK(complaint({"--adopt", "yes", "app"}).starts_with("--adopt"));
   CHECK(complaint({"--drain", "slowly", "app"}).starts_with("--drain"));
 }

@@ -37,6 +37,15 @@ TEST_CASE("while a generation serves nothing is waited for, whoever drains") {
   CHECK(limit_of(s) == std::nullopt);
 }
 
+TEST_CASE(
+    "a stop that waits for connections asks the manager for the time until the kill, not until the signal") {
+  Story s = serving(Policy{.drain = DrainRule::idle, .stop_timeout = 20s});
+  s.happens(StopAsked{nobody});
+  CHECK(limit_of(s) == s.now + 20s);
+  s.passes(16s);
+  CHECK(limit_of(s) == s.now + 4s);
+}
+
 TEST_CASE("a stop lasts until the last worker is killed, or for ever where it may") {
   Story s = serving(Policy{.stop_timeout = 20s});
   s.happens(StopAsked{nobody});

@@ -46,6 +46,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
       "state": "ready",
       "age_s": 1.5,
       "left_s": null,
+      "then": "",
       "status": "12 requests",
       "last_lines": [
         "a",
@@ -65,6 +66,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
       "state": "draining",
       "age_s": 0.0,
       "left_s": null,
+      "then": "",
       "status": "",
       "last_lines": [],
       "waits_for": "2 connections, 1 queued",

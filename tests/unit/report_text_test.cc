@@ -61,7 +61,7 @@ TEST_CASE("what the generations use is shown where it is known") {
 TEST_CASE("what a draining worker waits for is told") {
   InstanceReport r = serving();
   r.serving = 2;
-  r.workers = {{1, 0, 4250, "draining", 1min, 55s, "", {}, "2 connections, 1 queued", 2, 1, 250ms},
+  r.workers = {{1, 0, 4250, "draining", 1min, 55s, "", {}, "2 connections, 1 queued", 2, 1, 250ms, "SIGTERM"},
                {2, 0, 4251, "ready", 5s, std::nullopt, "", {}}};
   r.addresses = {{"adopted", "tcp [::]:80", "switched"}, {"adopted", "udp [::]:80", "none"}};
   CHECK(report_text(r, false) ==
@@ -72,8 +72,8 @@ TEST_CASE("what a draining worker waits for is told") {
         "               adopted  udp [::]:80  (not handed off)\n"
         "  reloads      0 done, 0 failed; 0 workers replaced after an exit\n"
         "\n"
-        "  generation  worker   PID  state     age   killed in  waits for\n"
-        "           1       0  4250  draining  1min  55s        2 connections, 1 queued, quiet for 250ms\n"
+        "  generation  worker   PID  state     age   next            waits for\n"
+        "           1       0  4250  draining  1min  SIGTERM in 55s  2 connections, 1 queued, quiet for 250ms\n"
         "           2       0  4251  ready     5s\n");
 }
 
@@ -85,11 +85,12 @@ TEST_CASE("a night with everything in it can be read at a glance") {
   r.candidate = 8;
   r.reload_queued = true;
   r.addresses.push_back({"größe", "unix /run/shop.sock"});
-  r.workers = {{5, 0, 900, "killed", 2h, 0s, "", {"refusing to die"}},
-               {6, 0, 4250, "ready", 90min, std::nullopt, "12 requests", {"chatter"}},
-               {6, 1, 0, "starting", 0s, std::nullopt, "", {"panic: no memory", "exit 3"}},
-               {7, 0, 4300, "draining", 40s, infinity, "2 left", {}},
-               {8, 0, 4301, "starting", 1500ms, 28s + 500ms, "loading\tdata", {"hello"}}};
+  r.workers = {
+      {5, 0, 900, "killed", 2h, 0s, "", {"refusing to die"}},
+      {6, 0, 4250, "ready", 90min, std::nullopt, "12 requests", {"chatter"}},
+      {6, 1, 0, "starting", 0s, std::nullopt, "", {"panic: no memory", "exit 3"}},
+      {7, 0, 4300, "draining", 40s, infinity, "2 left", {}},
+      {8, 0, 4301, "starting", 1500ms, 28s + 500ms, "loading\tdata", {"hello"}, "", 0, 0, {}, "given up"}};
   r.reloads = 5;
   r.failed_reloads = 1;
   r.restarts = 1;
@@ -109,12 +110,12 @@ TEST_CASE("a night with everything in it can be read at a glance") {
         "               | bye\n"
         "  next restart in 400ms: a worker exited by itself\n"
         "\n"
-        "  generation  worker   PID  state     age       killed in  status\n"
+        "  generation  worker   PID  state     age       next             status\n"
         "           5       0   900  killed    2h        0s\n"
-        "           6       0  4250  ready     1h 30min             12 requests\n"
+        "           6       0  4250  ready     1h 30min                   12 requests\n"
         "           6       1     -  starting  0s\n"
-        "           7       0  4300  draining  40s       no limit   2 left\n"
-        "           8       0  4301  starting  1.5s      28s        loading data\n"
+        "           7       0  4300  draining  40s       no limit         2 left\n"
+        "           8       0  4301  starting  1.5s      given up in 28s  loading data\n"
         "\n"
         "  last words of worker 0 of generation 5:\n"
         "    | refusing to die\n"

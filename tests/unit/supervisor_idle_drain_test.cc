@@ -5,9 +5,7 @@ namespace graced {
 
 namespace {
 
-// Stories that do not say so know no last call.
-Policy idle(Policy p = {.last_call = 0s}) {
-  if (p.last_call == Policy{}.last_call) p.last_call = 0s;
+Policy idle(Policy p = {}) {
   p.drain = DrainRule::idle;
   return p;
 }
@@ -22,7 +20,7 @@ TEST_CASE("an old worker is not told to leave while it has connections") {
   CHECK(none<Drain>(s.last));
   CHECK(s.state(old) == "retiring");
   CHECK(s.serving_generation() == GenerationId{2});
-  s.passes(59s);
+  s.passes(54s);
   CHECK(s.last.empty());
 }
 
@@ -38,90 +36,164 @@ TEST_CASE("an idle worker is told to leave, once, and keeps what is left of its 
   Story s = serving(idle({.drain_timeout = 20s}));
   const WorkerId old = s.newest();
   s.reloads();
-  const Instant deadline = s.deadline(old);
-  CHECK(deadline == s.now + 20s);
+  const Instant limit = s.now + 20s;
+  CHECK(s.killed_at(old) == limit);
   s.passes(3s);
   s.happens(WorkerIdle{old});
   CHECK(the<Drain>(s.last).worker == old);
   CHECK(s.state(old) == "draining");
-  CHECK(s.deadline(old) == deadline);
+  CHECK(s.killed_at(old) == limit);
+  CHECK(s.last_call(old) == no_deadline);  // nothing is left to close
   s.happens(WorkerIdle{old});
   CHECK(s.last.empty());
   s.passes(17s);
   CHECK(the<Kill>(s.last).worker == old);
 }
 
-TEST_CASE("a worker that is idle at the last moment has its grace to leave") {
-  Story s = serving(idle({.drain_timeout = 20s, .drain_grace = 5s}));
+TEST_CASE("a worker that is idle just before its signal would come has its grace to leave") {
+  Story s = serving(idle({.drain_timeout = 20s, .drain_grace = 4s}));
   const WorkerId old = s.newest();
   s.reloads();
-  s.passes(19s);
+  s.passes(16s - 1ns);
   s.happens(WorkerIdle{old});
-  CHECK(s.deadline(old) == s.now + 5s);
+  CHECK(the<Drain>(s.last).worker == old);
+  CHECK(s.deadline(old) == s.now + 4s + 1ns);
 }
 
-TEST_CASE("connections that do not end: told to leave at the drain timeout, killed after the grace") {
-  Story s = serving(idle({.drain_timeout = 20s, .drain_grace = 5s}));
+TEST_CASE(
+    "a server that finishes by itself hears its signal before it is killed, though connections are open") {
+  Story s = serving(idle({.drain_timeout = 20s, .drain_grace = 4s}));
   const WorkerId old = s.newest();
   s.reloads();
-  s.passes(20s - 1ns);
+  CHECK(s.deadline(old) == s.now + 16s);
+  CHECK(s.last_call(old) == s.now + 19s);
+  CHECK(s.killed_at(old) == s.now + 20s);
+  s.passes(16s - 1ns);
   CHECK(s.last.empty());
   s.passes(1ns);
   CHECK(the<Drain>(s.last).worker == old);
   CHECK(none<Kill>(s.last));
-  s.passes(5s - 1ns);
+  CHECK(s.last_call(old) == s.now + 3s);  // until then its connections are its own
+  s.passes(4s - 1ns);
   CHECK(s.last.empty());
   s.passes(1ns);
   CHECK(the<Kill>(s.last).worker == old);
 }
 
-TEST_CASE(
-    "at the drain timeout what is left of the connections is closed, and the signal comes a little later") {
-  Story s = serving(idle({.drain_timeout = 20s, .last_call = 900ms}));
+TEST_CASE("connections that end after the signal change nothing: the worker has been told") {
+  Story s = serving(idle({.drain_timeout = 20s, .drain_grace = 4s}));
   const WorkerId old = s.newest();
   s.reloads();
-  CHECK(s.last_call(old) == s.now + 20s);
-  CHECK(s.deadline(old) == s.now + 20s + 900ms);
-  s.passes(20s + 900ms - 1ns);
+  s.passes(17s);
+  s.happens(WorkerIdle{old});
   CHECK(s.last.empty());
-  s.passes(1ns);
-  CHECK(the<Drain>(s.last).worker == old);
-  CHECK(s.last_call(old) == no_deadline);
+  CHECK(s.killed_at(old) == s.now + 3s);
 }
 
-TEST_CASE("the last call takes a quarter of the drain timeout at most") {
-  Story s = serving(idle({.drain_timeout = 2s, .last_call = 900ms}));
+TEST_CASE("the grace is a quarter of the drain timeout at most, and the last call half of that") {
+  Story s = serving(idle({.drain_timeout = 2s}));
   const WorkerId old = s.newest();
   s.reloads();
-  CHECK(s.last_call(old) == s.now + 2s);
-  CHECK(s.deadline(old) == s.now + 2500ms);
+  CHECK(s.deadline(old) == s.now + 1500ms);
+  CHECK(s.last_call(old) == s.now + 1750ms);
+  CHECK(s.killed_at(old) == s.now + 2s);
 }
 
-TEST_CASE("whoever must make room has a last call too") {
-  Story s = serving(idle({.last_call = 900ms, .max_draining = 1, .max_draining_grace = 2s}));
+TEST_CASE("without --drain-idle no connection is closed for being idle") {
+  Story s = serving(idle());
+  const WorkerId old = s.newest();
+  CHECK(s.status(old).drain_idle == infinity);
+  s.reloads();
+  CHECK(s.status(old).drain_idle == infinity);
+  CHECK(s.status(old).any_pause == no_deadline);
+}
+
+TEST_CASE("with it they are, at last when they pause, and all of them before the signal") {
+  Story s = serving(idle({.drain_timeout = 20s, .drain_grace = 4s, .drain_idle = 3s}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  CHECK(s.status(old).drain_idle == 3s);
+  CHECK(s.status(old).any_pause == s.now + 14s);
+  CHECK(s.last_call(old) == s.now + 15s);
+  s.passes(16s);
+  CHECK(the<Drain>(s.last).worker == old);
+  CHECK(s.status(old).any_pause <= s.now);
+  CHECK(s.last_call(old) <= s.now);
+}
+
+TEST_CASE("whoever must make room has its signal, its grace and a last call too") {
+  Story s = serving(idle({.drain_grace = 4s, .last_call = 900ms, .max_draining = 1, .max_draining_grace = 2s}));
   const WorkerId first = s.newest();
   s.reloads();
   s.passes(10s);
   s.reloads();
   CHECK(s.deadline(first) == s.now + 2s);
-  CHECK(s.last_call(first) == s.now + 1500ms);
+  CHECK(s.last_call(first) == s.now + 6s - 900ms);
+  CHECK(s.killed_at(first) == s.now + 6s);
 }
 
-TEST_CASE("a stop has its last call within its timeout") {
-  Story s = serving(idle({.last_call = 900ms, .drain_grace = 5s, .stop_timeout = 30s}));
+TEST_CASE(
+    "one that was told to make room and is in the way again: what it has left is closed before it is killed") {
+  Story s = serving(idle({.drain_grace = 10s, .max_draining = 1, .max_draining_grace = 2s}));
+  const WorkerId first = s.newest();
+  s.reloads();
+  s.reloads();
+  s.passes(2s);
+  CHECK(the<Drain>(s.last).worker == first);
+  s.passes(3s);
+  s.reloads();
+  CHECK(none<Kill>(s.last));
+  CHECK(s.last_call(first) == s.now);
+  CHECK(s.killed_at(first) == s.now + 500ms);
+}
+
+TEST_CASE("a stop has its grace and its last call within its timeout") {
+  Story s = serving(idle({.drain_grace = 5s, .last_call = 900ms, .stop_timeout = 30s}));
   const WorkerId w = s.newest();
   s.happens(StopAsked{nobody});
-  CHECK(s.last_call(w) == s.now + 25s - 900ms);
   CHECK(s.deadline(w) == s.now + 25s);
+  CHECK(s.last_call(w) == s.now + 30s - 900ms);
+  CHECK(s.killed_at(w) == s.now + 30s);
 }
 
-TEST_CASE("the grace is never longer than the drain timeout") {
-  Story s = serving(idle({.drain_timeout = 1s, .drain_grace = 5s}));
+TEST_CASE("a stop does not wait for a keep-alive client: five seconds of quiet end its connection") {
+  Story s = serving(idle());
+  const WorkerId w = s.newest();
+  s.happens(StopAsked{nobody});
+  CHECK(s.status(w).drain_idle == 5s);
+  CHECK(s.status(w).any_pause == no_deadline);
+}
+
+TEST_CASE("a stop is as hasty with idle connections as --drain-idle, if that is shorter") {
+  Story s = serving(idle({.drain_timeout = infinity, .drain_idle = 2s}));
   const WorkerId old = s.newest();
   s.reloads();
-  s.passes(1s);
-  CHECK(the<Drain>(s.last).worker == old);
-  CHECK(s.deadline(old) == s.now + 1s);
+  s.happens(StopAsked{nobody});
+  CHECK(s.status(old).drain_idle == 2s);
+  CHECK(s.status(s.newest()).drain_idle == 2s);
+
+  Story patient = serving(idle({.drain_idle = 1min}));
+  patient.happens(StopAsked{nobody});
+  CHECK(patient.status(patient.newest()).drain_idle == 5s);
+}
+
+TEST_CASE("a stop with --drain signal tells at once and closes nothing") {
+  Story s = serving(Policy{.drain = DrainRule::signal});
+  const WorkerId w = s.newest();
+  s.happens(StopAsked{nobody});
+  CHECK(the<Drain>(s.last).worker == w);
+  CHECK(s.last_call(w) == no_deadline);
+  CHECK(s.killed_at(w) == s.now + 30s);
+}
+
+TEST_CASE("a stop hurries those that were told with connections left") {
+  Story s = serving(idle({.drain_timeout = 1h, .drain_grace = 10s, .stop_timeout = 4s}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  s.passes(1h - 10s);
+  s.happens(StopAsked{nobody});
+  CHECK(s.last_call(old) == s.now + 3500ms);
+  CHECK(s.killed_at(old) == s.now + 4s);
 }
 
 TEST_CASE("a drain timeout of zero: told to leave and killed at once, connections or not") {
@@ -221,7 +293,8 @@ TEST_CASE("a stop hurries those who are retiring already") {
   const WorkerId old = s.newest();
   s.reloads();
   s.happens(StopAsked{nobody});
-  CHECK(s.deadline(old) == s.now + 4s);
+  CHECK(s.deadline(old) == s.now + 6s);
+  CHECK(s.killed_at(old) == s.now + 8s);
   s.passes(8s);
   CHECK(only<Drain>(s.last).size() == 2);
   CHECK(only<Kill>(s.last).size() == 2);
@@ -235,11 +308,12 @@ TEST_CASE("a second stop does not wait for connections") {
 }
 
 TEST_CASE("EXTEND_TIMEOUT gives a retiring worker more time") {
-  Story s = serving(idle({.drain_timeout = 5s}));
+  Story s = serving(idle({.drain_timeout = 4s}));
   const WorkerId old = s.newest();
   s.reloads();
   s.happens(WorkerAsksTime{old, 10s});
   CHECK(s.deadline(old) == s.now + 10s);
+  CHECK(s.killed_at(old) == s.now + 11s);
 }
 
 TEST_CASE("idle is said of a worker that serves, or of nobody: nothing follows") {

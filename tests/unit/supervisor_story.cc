@@ -18,14 +18,13 @@ struct Words {
   std::string operator()(const Prepared& e) const {
     const Policy& p = e.policy;
     return fmt::format(
-        "Prepared generation {}: workers {}, ready {} after {}, ready timeout {}, drain {} timeout {} grace "
-        "{}, stop "
-        "timeout {}, "
+        "Prepared generation {}: workers {}, ready {} after {}, ready timeout {}, drain {} timeout {} grace {} "
+        "last call {}, idle {}, stop timeout {} idle {}, "
         "max draining {}, restart {}, delay {} to {} reset {}, start limit {}/{}",
         e.generation.value, p.workers, static_cast<int>(p.ready), ms(p.ready_after), ms(p.ready_timeout),
-        static_cast<int>(p.drain), ms(p.drain_timeout), ms(p.drain_grace), ms(p.stop_timeout), p.max_draining,
-        static_cast<int>(p.restart), ms(p.restart_delay), ms(p.restart_delay_limit), ms(p.restart_delay_reset),
-        p.start_limit, ms(p.start_limit_window));
+        static_cast<int>(p.drain), ms(p.drain_timeout), ms(p.drain_grace), ms(p.last_call), ms(p.drain_idle),
+        ms(p.stop_timeout), ms(p.stop_idle), p.max_draining, static_cast<int>(p.restart), ms(p.restart_delay),
+        ms(p.restart_delay_limit), ms(p.restart_delay_reset), p.start_limit, ms(p.start_limit_window));
   }
   std::string operator()(const PreparationFailed& e) const {
     return fmt::format("PreparationFailed generation {}", e.generation.value);
@@ -175,17 +174,23 @@ std::string Story::state(WorkerId worker) const {
 }
 
 Instant Story::deadline(WorkerId worker) const {
-  for (const WorkerStatus& w : supervisor.status().workers) {
-    if (w.worker == worker) return w.deadline;
-  }
-  return no_deadline;
+  return state(worker) == "gone" ? no_deadline : status(worker).deadline;
 }
 
 Instant Story::last_call(WorkerId worker) const {
+  return status(worker).last_call;
+}
+
+Instant Story::killed_at(WorkerId worker) const {
+  return status(worker).killed_at;
+}
+
+WorkerStatus Story::status(WorkerId worker) const {
   for (const WorkerStatus& w : supervisor.status().workers) {
-    if (w.worker == worker) return w.last_call;
+    if (w.worker == worker) return w;
   }
-  return no_deadline;
+  REQUIRE_MESSAGE(false, "it is gone");
+  return {};
 }
 
 std::string Story::phase() const {

@@ -71,6 +71,8 @@ struct Story {
   std::string state(WorkerId worker) const;  // or "gone"
   Instant deadline(WorkerId worker) const;
   Instant last_call(WorkerId worker) const;
+  Instant killed_at(WorkerId worker) const;
+  WorkerStatus status(WorkerId worker) const;  // it must be there
   std::string phase() const;
   std::vector<WorkerId> serving() const;  // of the serving generation: starting or ready
   GenerationId serving_generation() const;

@@ -28,6 +28,8 @@ Policy Walk::any_policy() {
   p.drain = any({DrainRule::signal, DrainRule::idle});
   p.last_call = any<Duration>({0s, 1ms, 1s});
   p.drain_grace = any<Duration>({0s, 5ms, 5s});
+  p.drain_idle = any<Duration>({infinity, infinity, 0s, 1s});
+  p.stop_idle = any<Duration>({0s, 5s, infinity});
   p.drain_timeout = any<Duration>({0s, 5ms, 1s, 60s, 60s, infinity});
   p.stop_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, infinity});
   p.max_draining = any({1u, 2u, 3u, 8u});

@@ -24,7 +24,7 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 
 bool same(const WorkerStatus& a, const WorkerStatus& b) {
   return a.worker == b.worker && a.generation == b.generation && a.slot == b.slot && a.state == b.state &&
-         a.since == b.since && a.deadline == b.deadline;
+         a.since == b.since && a.deadline == b.deadline && a.killed_at == b.killed_at;
 }
 
 }  // namespace
@@ -439,6 +439,7 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
     const Process& p = processes_.at(w.worker);
     const Policy& policy = policy_of(p.generation);
     promise(next <= w.deadline, "the deadline of worker {} is slept through", w.worker.value);
+    look_at_connections(w);
     if (w.state == WorkerState::ready || w.state == WorkerState::killed) {
       promise(w.deadline == no_deadline, "worker {} has a deadline", w.worker.value);
     }
@@ -460,7 +461,7 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
       promise(right, "worker {} has the wrong time to leave", w.worker.value);
     }
     if (stopping_ && before_->phase != Phase::stopping && p.leaves()) {
-      promise(w.deadline <= after(now_, serving_policy().stop_timeout), "worker {} may stay too long",
+      promise(w.killed_at <= after(now_, serving_policy().stop_timeout), "worker {} may stay too long",
               w.worker.value);
     }
   }
@@ -474,13 +475,31 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
 // While graced stops it may be less.
 Instant Witness::time_of_retired(const WorkerStatus& w, const WorkerStatus& was) const {
   const Policy& policy = policy_of(w.generation);
-  if (w.state == WorkerState::retiring)
-    return after(after(now_, stopping_ ? serving_policy().stop_timeout : policy.drain_timeout),
-                 stopping_ ? 0s : std::min(policy.last_call, policy.drain_timeout / 4));
-  const Instant after_grace =
-      after(now_, stopping_ ? policy.drain_grace : std::min(policy.drain_grace, policy.drain_timeout));
-  if (std::holds_alternative<WorkerIdle>(*event_) || stopping_) return std::max(was.deadline, after_grace);
-  return after_grace;
+  const Duration limit = stopping_ ? serving_policy().stop_timeout : policy.drain_timeout;
+  const Duration grace = std::min(policy.drain_grace, limit / 4);
+  if (w.state == WorkerState::retiring) return after(now_, limit == infinity ? infinity : limit - grace);
+  if (std::holds_alternative<WorkerIdle>(*event_)) return was.killed_at;
+  return after(now_, stopping_ ? policy.drain_grace : grace);
+}
+
+void Witness::look_at_connections(const WorkerStatus& w) {
+  const Process& p = processes_.at(w.worker);
+  const Policy& policy = policy_of(p.generation);
+  if (w.state != WorkerState::retiring) {
+    promise(w.last_call == no_deadline || (p.retired && w.state == WorkerState::draining),
+            "a last call for worker {}, whose connections are not watched", w.worker.value);
+    promise(w.killed_at == (w.state == WorkerState::draining ? w.deadline : no_deadline),
+            "worker {} is killed at the wrong time", w.worker.value);
+    return;
+  }
+  promise((w.deadline == no_deadline) == (w.killed_at == no_deadline), "worker {} is killed without its signal",
+          w.worker.value);
+  const bool asked = policy.drain_idle != infinity;
+  promise(asked ? w.any_pause <= w.last_call && w.last_call <= w.deadline
+                : w.any_pause == no_deadline && w.deadline <= w.last_call && w.last_call <= w.killed_at,
+          "worker {} has its last call out of turn", w.worker.value);
+  promise(stopping_ ? w.drain_idle <= serving_policy().stop_idle : w.drain_idle == policy.drain_idle,
+          "connections of worker {} are idle too early or too late", w.worker.value);
 }
 
 // What happens to the candidate is nothing to the workers that serve.

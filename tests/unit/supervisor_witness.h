@@ -15,7 +15,8 @@
 //   Lost        once for each worker that is gone, replaced exactly if one of the serving generation has its
 //               slot or will have it; taken back when graced stops before that one was started
 //   deadlines   those promised by the generation's policy; after TimePassed none is in the past, and
-//               none is ever slept through
+//               none is ever slept through; of a retired worker the signal, the last call and the kill come in
+//               this order, and none of its connections counts as idle before its policy says so
 //   reload      until the Switch nothing changes for the serving workers; at most one is queued
 //   draining    at most max-draining generations, not counting the serving one
 //   answers     every asker has exactly one, when what it asked for ends
@@ -114,6 +115,7 @@ class Witness {
   void look_at(const Status& status);
   void look_at_workers(const Status& status);
   void look_at_deadlines(const Supervisor& after, const Status& status);
+  void look_at_connections(const WorkerStatus& worker);
   void look_at_the_untouched(const Status& status);
   std::set<GenerationId> draining_generations() const;
   Instant time_of_retired(const WorkerStatus& now, const WorkerStatus& before) const;
