@@ -73,6 +73,7 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
       restored_(store_),
       dev_null_(open_dev_null()),
       core_(first_options_.policy),
+      option_files_(loop_),
       handoff_(loop_, {.idle = [this](WorkerId w) { happens(WorkerIdle{w}); },
                        .changed = [this](WorkerId w) { ready_.look_at(w); },
                        .note =

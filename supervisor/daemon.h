@@ -31,6 +31,7 @@
 #include "listener_watch.h"
 #include "log.h"
 #include "means.h"
+#include "option_files.h"
 #include "options/options.h"
 #include "plan.h"
 #include "ready_watch.h"
@@ -102,9 +103,15 @@ class Daemon : private ControlHandler {
   void perform(const Lost&);
   void perform(const Answer&);
   void perform(const Finished&);
-  RunOptions read_options_again(const Fd& place);
+  // Where a reload begins to look for what has a relative name.
+  struct Place {
+    Fd directory;
+    std::exception_ptr lost;  // why there is none
+  };
+  void prepare(GenerationId generation, const std::function<Plan()>& plan_of);
   Plan first_plan();
-  Plan plan_of_reload(const Plan& serving);
+  Place place_again() const;
+  Plan plan_of_reload(const Place& place, RunOptions options);
   void prepare_handoff(GenerationId generation, const Plan& plan);
   void store_adopted();
   bool is_followed();
@@ -166,6 +173,7 @@ class Daemon : private ControlHandler {
   int failure_code_ = 0;       // errno of the last reload, or of the start, if that is why it failed
   unsigned killed_ = 0;        // by the event being handled
 
+  OptionFiles option_files_;
   std::map<GenerationId, Plan> plans_;  // of the serving generation and of the candidate
   Workers workers_;
   Means means_;

@@ -43,30 +43,56 @@ bool begins_where_started(const RunOptions& options) {
 
 }  // namespace
 
+// The command line and the environment stay as they were; only files can have changed, and the directory.
 void Daemon::perform(const Prepare& a) {
   stranger_.clear();
   failure_code_ = 0;
+  if (!status_.serving) {
+    prepare(a.generation, [this] { return first_plan(); });
+    return;
+  }
+  const auto place = std::make_shared<const Place>(place_again());
+  if (!first_options_.config && first_options_.env_files.empty()) {
+    prepare(a.generation, [this, place] { return plan_of_reload(*place, first_options_); });
+    return;
+  }
+  try {
+    if (place->lost && first_options_.config && is_relative(*first_options_.config)) std::rethrow_exception(place->lost);
+    option_files_.read(started_with_.words, started_with_.environment, place->directory,
+                       [this, place, generation = a.generation] {
+                         const StderrWatch::Later later(stderr_);
+                         prepare(generation, [this, place] {
+                           RunOptions options =
+                               option_files_.options(started_with_.words, started_with_.environment);
+                           refuse_changes(first_options_, options);
+                           return plan_of_reload(*place, std::move(options));
+                         });
+                       });
+  } catch (const std::exception& e) { post(PreparationFailed{a.generation, e.what()}); }
+}
+
+void Daemon::prepare(GenerationId generation, const std::function<Plan()>& plan_of) {
   const auto serving = status_.serving;
   try {
     listener_watch_.look_again();  // a path that can be put back need not be made anew
-    plans_.insert_or_assign(a.generation, serving ? plan_of_reload(plans_.at(*serving)) : first_plan());
+    plans_.insert_or_assign(generation, plan_of());
     watch_listeners();
-    const Plan& plan = plans_.at(a.generation);
-    prepare_handoff(a.generation, plan);
+    const Plan& plan = plans_.at(generation);
+    prepare_handoff(generation, plan);
     if (!serving) {
       log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION, first_options_.name,
                 ::getpid(), instance_.control_path());
       for (const auto& listener : restored_.taken()) log_.info("listens on {} again", listener->address());
     }
     if (serving && !plan.check.empty()) {
-      start_check(a.generation);
+      start_check(generation);
     } else {
-      post(Prepared{a.generation, plan.options.policy});
+      happens(Prepared{generation, plan.options.policy});
     }
   } catch (const std::exception& e) {
     if (const auto* known = dynamic_cast<const std::system_error*>(&e)) failure_code_ = known->code().value();
     const bool usage = dynamic_cast<const UsageError*>(&e) != nullptr;
-    post(PreparationFailed{a.generation, e.what(), usage ? 2 : 1});
+    happens(PreparationFailed{generation, e.what(), usage ? 2 : 1});
   }
 }
 
@@ -76,30 +102,20 @@ Plan Daemon::first_plan() {
   return plan;
 }
 
-// A place that is lost matters to what begins there only.
-Plan Daemon::plan_of_reload(const Plan& serving) {
-  Fd place;
-  std::exception_ptr lost;
+Daemon::Place Daemon::place_again() const {
   try {
-    place = starting_place_.again();
-  } catch (const std::system_error&) { lost = std::current_exception(); }
-  if (lost && first_options_.config && is_relative(*first_options_.config)) std::rethrow_exception(lost);
-  RunOptions options = read_options_again(place);
-  if (lost && begins_where_started(options)) std::rethrow_exception(lost);
-
-  handoff_.forget_closed();
-  Plan plan = make_plan(std::move(options), inherited_.sockets, &serving, inheritable_, means_, nullptr);
-  hold_artefact(plan, place);
-  return plan;
+    return {starting_place_.again(), nullptr};
+  } catch (const std::system_error&) { return {Fd(), std::current_exception()}; }
 }
 
-// The command line and the environment stay as they were; only files can have changed.
-RunOptions Daemon::read_options_again(const Fd& place) {
-  if (!first_options_.config && first_options_.env_files.empty()) return first_options_;
-  const InDirectory there(place, starting_place_);
-  RunOptions options = load_run_options(started_with_.words, started_with_.environment);
-  refuse_changes(first_options_, options);
-  return options;
+// A place that is lost matters to what begins there only.
+Plan Daemon::plan_of_reload(const Place& place, RunOptions options) {
+  if (place.lost && begins_where_started(options)) std::rethrow_exception(place.lost);
+  handoff_.forget_closed();
+  Plan plan =
+      make_plan(std::move(options), inherited_.sockets, &plans_.at(*status_.serving), inheritable_, means_, nullptr);
+  hold_artefact(plan, place.directory);
+  return plan;
 }
 
 void Daemon::prepare_handoff(GenerationId generation, const Plan& plan) {
@@ -191,6 +207,8 @@ void Daemon::perform(const Abandon& a) {
     stderr_.release(check_->output);
     check_.reset();
   }
+  const std::string unread = option_files_.waits_for();
+  option_files_.give_up();
   std::string missing;  // what an adopted one was waited for
   for (const WorkerProcess& w : workers_) {
     if (w.generation != a.generation) continue;
@@ -205,6 +223,7 @@ void Daemon::perform(const Abandon& a) {
   handoff_.drop(a.generation);
   watch_listeners();
 
+  if (!unread.empty()) missing = fmt::format("{} could not be read in that time", unread);
   failure_ = {a.why, missing.empty() ? "" : ": " + missing};
   if (!stranger_.empty()) failure_.details += " (" + stranger_ + ")";
   const std::string why = a.why + failure_.details;

@@ -30,6 +30,17 @@ void block_signals() {
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
 }
 
+// Nothing has begun that would have to be ended in good order, and a file may keep graced waiting (a FIFO).
+RunOptions load_interruptibly(const ParsedWords& words, const std::vector<std::string>& environment) {
+  sigset_t ends;
+  ::sigemptyset(&ends);
+  for (const int signo : {SIGTERM, SIGINT, SIGQUIT}) ::sigaddset(&ends, signo);
+  ::sigprocmask(SIG_UNBLOCK, &ends, nullptr);
+  RunOptions options = load_run_options(words, environment);
+  ::sigprocmask(SIG_BLOCK, &ends, nullptr);
+  return options;
+}
+
 std::vector<std::string> own_environment() {
   std::vector<std::string> environment;
   for (char** e = environ; *e; ++e) environment.emplace_back(*e);
@@ -67,7 +78,7 @@ struct Execute {
 
   int operator()(RunCommand& c) {
     block_signals();
-    RunOptions options = load_run_options(c.words, environment);
+    RunOptions options = load_interruptibly(c.words, environment);
     StartedWith started_with{std::move(c.words), std::move(environment)};
     if (!options.daemonize) return Daemon(std::move(started_with), std::move(options)).run();
 

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "linux/stderr_pipe.h"
+#include "linux/pipe_text.h"
 
 namespace graced {
 

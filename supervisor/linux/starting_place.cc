@@ -38,14 +38,4 @@ Fd StartingPlace::again() const {
   return place;
 }
 
-InDirectory::InDirectory(const Fd& there, const StartingPlace& back) : back_(back) {
-  if (!there || !back.own()) return;
-  if (::fchdir(there.get()) != 0) throw sys_error("enter the directory that graced was started in");
-  entered_ = true;
-}
-
-InDirectory::~InDirectory() {
-  if (entered_ && ::fchdir(back_.own().get()) != 0) std::terminate();  // better than there
-}
-
 }  // namespace graced

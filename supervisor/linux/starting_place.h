@@ -23,17 +23,4 @@ class StartingPlace {
   std::string name_;
 };
 
-// Relative names begin in another directory, for as long as it is in scope.
-class InDirectory {
- public:
-  InDirectory(const Fd& there, const StartingPlace& back);  // throws std::system_error
-  InDirectory(const InDirectory&) = delete;
-  InDirectory& operator=(const InDirectory&) = delete;
-  ~InDirectory();
-
- private:
-  const StartingPlace& back_;
-  bool entered_ = false;
-};
-
 }  // namespace graced

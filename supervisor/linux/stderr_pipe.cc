@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 
 #include "linux/sys_error.h"
@@ -22,13 +21,6 @@ StderrPipe make_stderr_pipe(const std::optional<uid_t>& owner) {
   if (owner) (void)!::fchown(p.worker_end.get(), *owner, static_cast<gid_t>(-1));
   if (::fcntl(p.read_end.get(), F_SETFL, O_NONBLOCK) != 0) throw sys_error("open the worker's stderr");
   return p;
-}
-
-std::string read_available(int fd, bool& ended) {
-  static std::array<char, 64 * 1024> bytes;
-  const ssize_t n = ::read(fd, bytes.data(), bytes.size());
-  ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
-  return n > 0 ? std::string(bytes.data(), static_cast<std::size_t>(n)) : std::string();
 }
 
 }  // namespace graced

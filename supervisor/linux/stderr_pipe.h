@@ -4,7 +4,6 @@
 #include <sys/types.h>
 
 #include <optional>
-#include <string>
 
 #include "linux/fd.h"
 
@@ -20,8 +19,5 @@ struct StderrPipe {
 // As large as an unprivileged process may have it: 1 MiB. `owner`: who the worker is, where that is not
 // graced's own user; it can open the pipe by name then, as /dev/stderr. Throws std::system_error.
 StderrPipe make_stderr_pipe(const std::optional<uid_t>& owner);
-
-// What is there now, at most 64 KiB; `ended` is set when all writers are gone.
-std::string read_available(int fd, bool& ended);
 
 }  // namespace graced

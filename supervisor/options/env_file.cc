@@ -8,7 +8,6 @@
 
 #include "options/one_line.h"
 #include "options/options.h"
-#include "options/text_file.h"
 
 namespace graced {
 
@@ -157,11 +156,11 @@ std::vector<std::string> parse_env_file(std::string_view text, const std::string
   return EnvFile{text, path}.parse();
 }
 
-std::vector<std::string> read_env_file(const std::string& path) {
+std::vector<std::string> read_env_file(const std::string& path, const ReadText& read) {
   const bool may_be_missing = path.starts_with('-');
   const auto real_path = path.substr(may_be_missing ? 1 : 0);
   try {
-    return parse_env_file(read_text_file(real_path), real_path);
+    return parse_env_file(read(real_path), real_path);
   } catch (const std::system_error& why) {
     if (may_be_missing && why.code() == std::errc::no_such_file_or_directory) return {};
     throw;

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "options/text_file.h"
+
 namespace graced {
 
 // Throws std::invalid_argument if `text` is no NAME=VALUE.
@@ -16,6 +18,6 @@ std::vector<std::string> parse_env_file(std::string_view text, const std::string
 
 // A '-' in front of the path means that the file may be missing. Throws UsageError as above,
 // and std::system_error or std::invalid_argument where the file as a whole cannot be read.
-std::vector<std::string> read_env_file(const std::string& path);
+std::vector<std::string> read_env_file(const std::string& path, const ReadText& read = read_text_file);
 
 }  // namespace graced

@@ -14,7 +14,6 @@
 #include "options/option_table.h"
 #include "options/options.h"
 #include "options/shell_words.h"
-#include "options/text_file.h"
 
 namespace graced {
 
@@ -104,11 +103,11 @@ Layer environment_layer(const std::vector<std::string>& environment, std::vector
   return layer;
 }
 
-Layer config_layer(const GivenValue& config) {
+Layer config_layer(const GivenValue& config, const ReadText& read) {
   const auto& path = config.text;
   std::vector<ConfigLine> lines;
   try {
-    lines = parse_config_file(read_text_file(path), path);
+    lines = parse_config_file(read(path), path);
   } catch (const UsageError&) { throw; } catch (const std::exception& why) {
     throw UsageError{fmt::format("{}: {}", config.where, why.what())};
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "options/option_words.h"
+#include "options/text_file.h"
 
 namespace graced {
 
@@ -23,6 +24,6 @@ using Layer = std::map<std::string_view, std::vector<GivenValue>>;
 // All three throw UsageError. `notes` takes what is odd but no error.
 Layer command_line_layer(const ParsedWords& words);
 Layer environment_layer(const std::vector<std::string>& environment, std::vector<std::string>& notes);
-Layer config_layer(const GivenValue& config);
+Layer config_layer(const GivenValue& config, const ReadText& read);
 
 }  // namespace graced

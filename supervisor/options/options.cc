@@ -21,11 +21,11 @@ namespace {
 
 // Of each option the values of the highest layer that has any.
 Layer merge(const ParsedWords& words, const std::vector<std::string>& environment,
-            std::vector<std::string>& notes) {
+            std::vector<std::string>& notes, const ReadText& read) {
   Layer merged = command_line_layer(words);
   merged.merge(environment_layer(environment, notes));
   if (const auto config = merged.find(config_option); config != merged.end()) {
-    merged.merge(config_layer(config->second.front()));
+    merged.merge(config_layer(config->second.front(), read));
   }
   return merged;
 }
@@ -40,11 +40,11 @@ void read_values(RunOptions& options, const OptionRow& row, const std::vector<Gi
   }
 }
 
-void read_env_files(RunOptions& options, const std::vector<GivenValue>& files) {
+void read_env_files(RunOptions& options, const std::vector<GivenValue>& files, const ReadText& read) {
   std::vector<std::string> variables;
   for (const auto& file : files) {
     try {
-      std::ranges::copy(read_env_file(file.text), std::back_inserter(variables));
+      std::ranges::copy(read_env_file(file.text, read), std::back_inserter(variables));
     } catch (const UsageError&) { throw; } catch (const std::exception& why) {
       throw UsageError{fmt::format("{}: {}", file.where, why.what())};
     }
@@ -119,16 +119,16 @@ RunOptions load_run_options(const std::vector<std::string>& args, const std::vec
 }
 
 RunOptions load_run_options(const ParsedWords& words, const std::vector<std::string>& environment,
-                            std::vector<Setting>* settings) {
+                            std::vector<Setting>* settings, const ReadText& read) {
   RunOptions options;
-  const auto given = merge(words, environment, options.notes);
+  const auto given = merge(words, environment, options.notes, read);
 
   for (const auto& row : run_options()) {
     if (const auto values = given.find(row.word.name); values != given.end()) {
       read_values(options, row, values->second);
     }
   }
-  if (const auto files = given.find("env-file"); files != given.end()) read_env_files(options, files->second);
+  if (const auto files = given.find("env-file"); files != given.end()) read_env_files(options, files->second, read);
   settle_name(options);
   if (const auto listen = given.find("listen"); listen != given.end()) check_listen(options, listen->second);
   check_ready(options);

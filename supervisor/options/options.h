@@ -13,6 +13,7 @@
 #include "core/policy.h"
 #include "core/time.h"
 #include "options/option_words.h"
+#include "options/text_file.h"
 
 namespace graced {
 
@@ -79,8 +80,9 @@ struct RunOptions {
 // again with the same words is what a reload does.
 // words, args: what follows `graced run`, taken apart or not yet. environment: "NAME=VALUE" each. Throws
 // UsageError. settings, if wanted: every option in the order of the help, one for each value of a repeated one.
+// read: what gives the text of a file, and may throw what read_text_file() throws.
 RunOptions load_run_options(const ParsedWords& words, const std::vector<std::string>& environment,
-                            std::vector<Setting>* settings = nullptr);
+                            std::vector<Setting>* settings = nullptr, const ReadText& read = read_text_file);
 RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment,
                             std::vector<Setting>* settings = nullptr);
 

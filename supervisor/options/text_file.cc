@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 
 namespace graced {
@@ -27,6 +28,8 @@ std::string read_text_file(const std::string& path) {
       throw std::invalid_argument{"larger than a megabyte, so hardly the file that was meant"};
   }
   if (std::ferror(file.get()) != 0) throw std::system_error{errno, std::generic_category()};
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (text.starts_with(byte_order_mark)) text.erase(0, byte_order_mark.size());
   if (text.find('\0') != std::string::npos)
     throw std::invalid_argument{"not a text file, it has a NUL byte in it"};
   return text;

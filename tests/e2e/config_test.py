@@ -43,6 +43,58 @@ class Reread(Case):
         self.assertIn("app.conf: No such file or directory", r.stderr)
         self.assertIn("generation 1 ", g.ask())
 
+    def with_fifo(self, *options):
+        """graced, whose environment file has become a FIFO that nobody writes to."""
+        env = self.write("env", "BUILD=one\n")
+        g = self.serving("--env-file", env, "--restart-delay", "10ms", *options)
+        os.remove(env)
+        os.mkfifo(env)
+        return g, env
+
+    def test_while_a_reload_waits_for_a_fifo_graced_goes_on_with_its_other_work(self):
+        g, env = self.with_fifo("--ready-timeout", "10min")
+        reload = subprocess.Popen([GRACED, "reload", "--control", g.control])
+        g.wait("RELOADING=1")
+        first = g.workers()[0]["pid"]
+        self.assertIn("build one", g.ask())
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: [w for w in g.workers("ready") if w["pid"] != first])
+        with open(env, "w") as fifo:
+            fifo.write("BUILD=two\n")
+        self.assertEqual(reload.wait(60), 0)
+        self.soon("build two", lambda: g.ask())
+
+    def test_a_fifo_that_nobody_writes_to_fails_the_reload_and_is_named(self):
+        g, env = self.with_fifo("--ready-timeout", "200ms")
+        r = g.reload()
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("not prepared within 200ms: %s could not be read in that time" % env, r.stderr)
+        self.assertIn("build one", g.ask())
+        self.assertEqual(g.end(), 0)
+
+    def test_a_start_that_waits_for_a_fifo_can_be_ended(self):
+        fifo = self.path("fifo")
+        os.mkfifo(fifo)
+        g = self.serving("--env-file", fifo, wait=False)
+        opens = {"x86_64": "257", "aarch64": "56"}[os.uname().machine]  # openat(2)
+
+        def waits():
+            with open("/proc/%d/syscall" % g.pid) as f:
+                return f.read().split()[0] == opens
+
+        wait_until(waits)
+        self.assertEqual(g.end(signal.SIGINT), -signal.SIGINT)
+
+    def test_the_mark_that_some_editors_put_first_is_no_part_of_a_name(self):
+        env = self.path("env")
+        with open(env, "wb") as f:
+            f.write(b"\xef\xbb\xbfBUILD=marked\r\n")
+        config = self.path("app.conf")
+        with open(config, "wb") as f:
+            f.write(b"\xef\xbb\xbfenv-file = %s\n" % env.encode())
+        g = self.serving("--config", config)
+        self.assertIn("build marked", g.ask())
+
     def test_an_address_comes_and_goes_while_the_other_stays(self):
         a, b = self.path("a.sock"), self.path("b.sock")
         command = "'%s' ready serve" % WORKER
