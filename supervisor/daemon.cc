@@ -132,34 +132,6 @@ void Daemon::attend() {
   keep_watchdog_quiet();
 }
 
-void Daemon::listen_to_signals() {
-  const auto on = [this](int signo, std::function<void()> handler) {
-    signals_.push_back(loop_.on_signal(signo, Turn::signal, [this, handler = std::move(handler)] {
-      const StderrWatch::Later later(stderr_);
-      handler();
-    }));
-  };
-  on(SIGHUP, [this] {
-    log_.info("reload asked by SIGHUP");
-    happens(ReloadAsked{nobody});
-  });
-  for (const int signo : {SIGTERM, SIGINT, SIGQUIT}) {
-    on(signo, [this, signo] {
-      const bool again = status_.phase == Phase::stopping;
-      log_.info("SIG{} received: {}", signal_name(signo), again ? "not waiting any longer" : "stopping");
-      happens(StopAsked{nobody});
-    });
-  }
-  on(SIGUSR2, [this] {
-    log_.info("SIGUSR2 received: hammering what is draining");
-    happens(HammerAsked{});
-  });
-  for (const int signo : {SIGUSR1, SIGTSTP}) {
-    on(signo, [this, signo] { pass_on(signo); });
-  }
-  signals_.push_back(loop_.on_signal(SIGCHLD, Turn::child, [this] { reap(); }));
-}
-
 // The only thing that wakes an idle graced, and only where the manager asks for it.
 void Daemon::keep_watchdog_quiet() {
   const auto interval = upstream_.watchdog();

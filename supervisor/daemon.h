@@ -25,6 +25,7 @@
 #include "linux/notify_fd.h"
 #include "linux/notify_socket.h"
 #include "linux/pid_file.h"
+#include "linux/rare_signals.h"
 #include "linux/starting_place.h"
 #include "linux/stderr_pipe.h"
 #include "linux/upstream.h"
@@ -79,8 +80,11 @@ class Daemon : private ControlHandler {
   // events in
   void attend();
   void listen_to_signals();
-  void keep_watchdog_quiet();
+  void hang_up(bool by_kernel);
+  void stop_with_workers();
   void pass_on(int signo);
+  void hear_of_stops();
+  void keep_watchdog_quiet();
   void happens(Event event);
   void post(Event event) { inbox_.push_back(std::move(event)); }  // from within an action
   void read_notifications();
@@ -198,6 +202,10 @@ class Daemon : private ControlHandler {
   Source notifications_;
   Source upstream_writable_;  // while it is behind
   std::vector<Source> signals_;
+  bool had_terminal_ = false;
+  std::optional<RareSignals> rare_signals_;
+  Source rare_signal_;
+  std::set<int> told_signals_;  // of the rare ones
   Source deadline_;
   Source watchdog_;
 };

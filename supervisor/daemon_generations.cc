@@ -213,6 +213,7 @@ void Daemon::perform(const Abandon& a) {
   for (const WorkerProcess& w : workers_) {
     if (w.generation != a.generation) continue;
     if (w.output && candidate_last_words_.empty()) candidate_last_words_ = w.output->lines.last_lines();
+    if (!w.stopped_by.empty() && missing.empty()) missing = "stopped by " + w.stopped_by;
     if (ready_.waits_for_listening(w.id) && missing.empty())
       missing = handoff_.waits_for(w.id, monotonic_now());
     ready_.forget(w.id);

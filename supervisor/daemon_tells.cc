@@ -165,6 +165,7 @@ InstanceReport Daemon::report() {
     } else if (w.state == WorkerState::draining) {
       worker.waits_for = "its exit";
     }
+    if (!process->stopped_by.empty()) worker.waits_for = "stopped by " + process->stopped_by;
     worker.status = process->status;
     if (process->output) worker.last_lines = process->output->lines.last_lines();
   }

@@ -27,12 +27,6 @@ Exit exit_of(const siginfo_t& info) {
   }
 }
 
-// By its number where the kernel, or a container's filter, has no pidfds: it is still its own, as long as it is
-// one of the workers it was not reaped.
-void signal_process(const WorkerProcess& worker, int signo) {
-  if (::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), signo, nullptr, 0) != 0) ::kill(worker.pid, signo);
-}
-
 std::optional<uid_t> owner_of_output(const Plan& plan) {
   return plan.identity ? std::optional(plan.identity->uid) : std::nullopt;
 }
@@ -164,14 +158,6 @@ void Daemon::ignore_ready(pid_t sender) {
   log_.warning("ignored: {}", remark);
 }
 
-void Daemon::pass_on(int signo) {
-  const auto serving = status_.serving;
-  log_.info("SIG{} received: passed to the serving workers", signal_name(signo));
-  for (const WorkerProcess& w : workers_) {
-    if (w.generation == serving) signal_process(w, signo);
-  }
-}
-
 void Daemon::perform(const Retire& a) {
   WorkerProcess* w = workers_.find(a.worker);
   if (!w) return;
@@ -239,6 +225,7 @@ void Daemon::leave_cgroup_if_empty(GenerationId generation) {
 }
 
 void Daemon::reap() {
+  hear_of_stops();
   for (;;) {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;

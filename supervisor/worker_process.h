@@ -22,6 +22,7 @@ struct WorkerProcess {
   int drain_signal = 0;
 
   std::string status;               // its last STATUS=
+  std::string stopped_by;           // "SIGTTOU"; empty: it is not stopped
   WatchedStderr* output = nullptr;  // null: stderr is inherited
 };
 

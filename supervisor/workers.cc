@@ -2,6 +2,7 @@
 #include "workers.h"
 
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,6 +67,16 @@ void Workers::hammer_leftovers(const WorkerProcess& worker) {
     end_all_below(child);
     ::kill(child, SIGKILL);
   }
+}
+
+// By its number where the kernel, or a container's filter, has no pidfds: it is still its own, as long as it is
+// one of the workers it was not reaped.
+void signal_process(const WorkerProcess& worker, int signo) {
+  if (::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), signo, nullptr, 0) != 0) ::kill(worker.pid, signo);
+}
+
+void signal_group(const WorkerProcess& worker, int signo) {
+  ::kill(-worker.pid, signo);
 }
 
 void end_all_below(pid_t pid) {

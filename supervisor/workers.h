@@ -36,6 +36,12 @@ class Workers {
   std::list<WorkerProcess> workers_;
 };
 
+// The worker's first process.
+void signal_process(const WorkerProcess& worker, int signo);
+
+// The process group that it leads.
+void signal_group(const WorkerProcess& worker, int signo);
+
 // With SIGKILL: the process group that it leads, and whatever left that group but still hangs below it.
 void end_all_below(pid_t pid);
 

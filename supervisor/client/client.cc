@@ -24,6 +24,9 @@ struct Refusal {
   std::string why;
 };
 
+// It was there when it was asked, and had ended before it could answer.
+struct Ended : Refusal {};
+
 std::string listed(const std::vector<Found>& instances) {
   std::string text;
   for (const Found& f : instances) text += (text.empty() ? "" : ", ") + printable(f.name);
@@ -91,6 +94,8 @@ ControlClient reach(const Chosen& chosen) {
     if (e.code().value() == ENOENT || e.code().value() == ECONNREFUSED || e.code().value() == ENOTDIR)
       throw Refusal{exit_status::no_instance,
                     fmt::format("no graced is running at {}", printable(chosen.control))};
+    if (e.code().value() == ECONNRESET)
+      throw Ended{{exit_status::no_instance, fmt::format("'{}' has just ended", printable(chosen.name))}};
     if (e.code().value() == ETIMEDOUT)
       throw Refusal{exit_status::gave_up_waiting, fmt::format("{} does not answer", printable(chosen.name))};
     throw Refusal{exit_status::failed, e.what()};
@@ -201,7 +206,10 @@ int client_reload(const Target& target, std::optional<Duration> limit, const Ter
 int client_stop(const Target& target, std::optional<Duration> limit, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);
-    const ControlReply reply = reach(chosen).stop(limit);
+    ControlReply reply;
+    try {
+      reply = reach(chosen).stop(limit);
+    } catch (const Ended&) {}  // by itself: that is what was wanted
     if (reply.outcome != ControlOutcome::ok) return not_done("stop", chosen.name, reply, terminal);
     fmt::print(terminal.out, "{}: {}\n", printable(chosen.name), limit ? "stopped" : "stop asked for");
     return exit_status::done;

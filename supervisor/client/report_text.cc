@@ -205,8 +205,8 @@ void show_last_reload(Page& page, const ReloadReport& last) {
 void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
   const bool any_status = std::ranges::any_of(workers, [](const auto& w) { return !w.status.empty(); });
   const bool any_patience = std::ranges::any_of(workers, [](const auto& w) { return !patience(w).empty(); });
-  const bool any_wait =
-      std::ranges::any_of(workers, [](const auto& w) { return w.connections + w.queued > 0; });
+  const bool any_wait = std::ranges::any_of(
+      workers, [](const auto& w) { return !w.waits_for.empty() && w.waits_for != "its exit"; });
   const auto heading = [](std::string_view text, bool right = false) {
     return Cell{std::string(text), Paint::dim, right};
   };

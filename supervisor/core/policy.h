@@ -42,7 +42,7 @@ struct Policy {
   Duration restart_delay_limit = 30s;  // …up to this…
   Duration restart_delay_reset = 10s;  // …and starts over once a worker has served for this long
   unsigned start_limit = 10;           // unexpected exits within start_limit_window that are
-  Duration start_limit_window = 60s;   // survived; one more and graced gives up
+  Duration start_limit_window = 5min;  // survived; one more and graced gives up
 
   friend bool operator==(const Policy&, const Policy&) = default;
 };

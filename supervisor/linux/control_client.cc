@@ -64,12 +64,16 @@ Fd process_behind(int socket) {
   return Fd{static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0))};
 }
 
+bool hung_up(int result) {
+  return result == -ECONNRESET || result == -ENOTCONN || result == -EPIPE || result == -ESHUTDOWN;
+}
+
 ControlReply classify(int result, const sd_bus_error& error) {
   if (result == -ETIMEDOUT) return {.outcome = ControlOutcome::timed_out, .why = "no answer in time"};
   if (sd_bus_error_has_name(&error, SD_BUS_ERROR_ACCESS_DENIED) != 0)
     return {.outcome = ControlOutcome::denied, .why = error.message};
-  const bool hung_up = result == -ECONNRESET || result == -ENOTCONN || result == -EPIPE || result == -ESHUTDOWN;
-  if (hung_up) return {.outcome = ControlOutcome::gone, .why = "the connection ended before the answer"};
+  if (hung_up(result))
+    return {.outcome = ControlOutcome::gone, .why = "the connection ended before the answer"};
   std::string why = error.message != nullptr ? error.message : std::generic_category().message(-result);
   return {.outcome = ControlOutcome::failed, .why = std::move(why)};
 }
@@ -112,7 +116,7 @@ ControlClient::ControlClient(const std::string& path, Duration patience) {
   process_ = process_behind(socket.get());
 
   const auto must = [&](int result) {
-    if (result < 0) throw sys_error_of(result, "talk to {}", path);
+    if (result < 0) throw sys_error_of(hung_up(result) ? ECONNRESET : result, "talk to {}", path);
     return result;
   };
   sd_bus* bus = nullptr;

@@ -20,7 +20,8 @@ struct WorkerReport {
   std::optional<Duration> left;         // until what `then` says; none: it has no deadline
   std::string status;                   // its own STATUS=, may be empty
   std::vector<std::string> last_lines;  // of its stderr, oldest first, at most 20
-  std::string waits_for{};          // of a draining worker: "2 connections (1 idle)", "its exit"; else empty
+  std::string
+      waits_for{};  // of a draining worker: "2 connections (1 idle)", "its exit"; of any: "stopped by SIGTTOU"
   std::uint32_t connections = 0;    // that a draining worker finishes, where graced counts them
   std::uint32_t queued = 0;         // that it has not accepted yet
   std::optional<Duration> quiet{};  // since anything came or went on any of them

@@ -1,6 +1,7 @@
 // sd-event behind owned sources and plain functions.
 #include "linux/loop.h"
 
+#include <signal.h>
 #include <sys/epoll.h>
 
 #include <memory>
@@ -14,7 +15,7 @@ namespace {
 struct Handler {
   Loop* loop;
   std::function<void()> function;
-  std::function<void(bool)> or_hangup = nullptr;
+  std::function<void(bool)> with = nullptr;  // hung_up, or by_kernel
 };
 
 // sd-event calls from C: an exception stops here and comes out of Loop::run().
@@ -34,12 +35,16 @@ int on_io_or_hangup(sd_event_source*, int, std::uint32_t events, void* userdata)
   // What was said before is still to be read.
   const bool hung_up = (events & EPOLLHUP) != 0 && (events & EPOLLIN) == 0;
   try {
-    handler->or_hangup(hung_up);
+    handler->with(hung_up);
   } catch (...) { handler->loop->fail(std::current_exception()); }
   return 0;
 }
-int on_siginfo(sd_event_source*, const signalfd_siginfo*, void* userdata) {
-  return dispatch(userdata);
+int on_siginfo(sd_event_source*, const signalfd_siginfo* info, void* userdata) {
+  const auto* handler = static_cast<Handler*>(userdata);
+  try {
+    handler->with(info->ssi_code == SI_KERNEL);
+  } catch (...) { handler->loop->fail(std::current_exception()); }
+  return 0;
 }
 int on_time(sd_event_source*, std::uint64_t, void* userdata) {
   return dispatch(userdata);
@@ -98,8 +103,8 @@ sd_event* Loop::event() {
   return event_;
 }
 
-Source Loop::on_signal(int signo, Turn turn, std::function<void()> handler) {
-  auto h = std::make_unique<Handler>(Handler{this, std::move(handler), {}});
+Source Loop::on_signal(int signo, Turn turn, std::function<void(bool)> handler) {
+  auto h = std::make_unique<Handler>(Handler{this, {}, std::move(handler)});
   sd_event_source* source = nullptr;
   if (const int r = sd_event_add_signal(event(), &source, signo, on_siginfo, h.get()); r < 0) {
     throw sys_error_of(r, "watch signal {}", signo);

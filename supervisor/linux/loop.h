@@ -60,8 +60,9 @@ class Loop {
   sd_event* event();  // throws std::exception if there can be none
   bool made() const { return event_ != nullptr; }
 
-  // The signal must be blocked.
-  Source on_signal(int signo, Turn turn, std::function<void()> handler);
+  // The signal must be blocked. `by_kernel`: no process has sent it, but the kernel, as for a key on the
+  // terminal.
+  Source on_signal(int signo, Turn turn, std::function<void(bool by_kernel)> handler);
 
   // `fd` is borrowed and must outlive the source. events: EPOLLIN and its kin. Throws
   // std::system_error; EPERM says that this kind of file is always ready.

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "core/start_limit.h"
 #include "options/env_file.h"
 #include "options/one_line.h"
 #include "options/option_layers.h"
@@ -92,6 +93,16 @@ void check_ready(const RunOptions& options) {
                   to_text(policy.ready_after), to_text(policy.ready_timeout))};
 }
 
+void note_start_limit(RunOptions& options) {
+  const auto& policy = options.policy;
+  if (policy.restart == RestartRule::never || start_limit_can_be_reached(policy)) return;
+  options.notes.push_back(fmt::format(
+      "--start-limit {}/{} is never reached: --restart-delay {}, which doubles up to {}, leaves room for "
+      "fewer exits in that time",
+      policy.start_limit, to_text(policy.start_limit_window), to_text(policy.restart_delay),
+      to_text(policy.restart_delay_limit)));
+}
+
 std::vector<Setting> settings_of(const RunOptions& options, const Layer& given) {
   std::vector<Setting> settings;
   for (const auto& row : run_options()) {
@@ -128,10 +139,12 @@ RunOptions load_run_options(const ParsedWords& words, const std::vector<std::str
       read_values(options, row, values->second);
     }
   }
-  if (const auto files = given.find("env-file"); files != given.end()) read_env_files(options, files->second, read);
+  if (const auto files = given.find("env-file"); files != given.end())
+    read_env_files(options, files->second, read);
   settle_name(options);
   if (const auto listen = given.find("listen"); listen != given.end()) check_listen(options, listen->second);
   check_ready(options);
+  note_start_limit(options);
   if (settings) *settings = settings_of(options, given);
   return options;
 }

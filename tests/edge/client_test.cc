@@ -3,6 +3,8 @@
 #include "client/client.h"
 
 #include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cstdlib>
 #include <future>
@@ -148,6 +150,45 @@ TEST_CASE("graced stop is done when graced is gone") {
   CHECK(shop.quit() == 0);
   CHECK(said.get().out == "shop: stopped\n");
   CHECK(machine.temp.empty());
+}
+
+// It takes one connection and is gone before the first word.
+struct Ending {
+  explicit Ending(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::listen(listener.get(), 1) == 0);
+    end = std::async(std::launch::async,
+                     [this] { Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)); });
+  }
+  Fd listener;
+  std::future<void> end;
+};
+
+TEST_CASE("graced stop of one that ends by itself meanwhile is done, and not a broken pipe") {
+  const TempDirectory temp;
+  const std::string control = temp / "control";
+  const Ending instance(control);
+  const Said said = Machine{}.says([&](const Terminal& t) {
+    return client_stop({"shop", control}, infinity, t);
+  });
+  CHECK(said.status == 0);
+  CHECK(said.out == "shop: stopped\n");
+  CHECK(said.err == "");
+}
+
+TEST_CASE("graced reload of one that ends meanwhile says so") {
+  const TempDirectory temp;
+  const std::string control = temp / "control";
+  const Ending instance(control);
+  const Said said = Machine{}.says([&](const Terminal& t) {
+    return client_reload({"shop", control}, infinity, t);
+  });
+  CHECK(said.status == 3);
+  CHECK(said.err == "graced: 'shop' has just ended\n");
 }
 
 TEST_CASE("graced hammer counts") {

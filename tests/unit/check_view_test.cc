@@ -37,7 +37,7 @@ TEST_CASE("what nobody said stands below, with what it is") {
   const auto text = checked({"./app"});
   const auto defaults = text.substr(text.find("\ndefaults\n"));
   CHECK(has_line(defaults, "  ready-timeout         30s"));
-  CHECK(has_line(defaults, "  start-limit           10/1min"));
+  CHECK(has_line(defaults, "  start-limit           10/5min"));
   CHECK(has_line(defaults, "  listen                none"));
   CHECK(has_line(defaults, "  name                  app"));
   CHECK(has_line(defaults, "  chdir                 graced's own"));

@@ -387,7 +387,7 @@ TEST_CASE("replacements that are never ready in time reach the start limit") {
   s.exits(s.newest(), 0);
   CHECK(the<Finished>(s.last).exit_status == 1);
   CHECK(the<Finished>(s.last).why ==
-        "2 unexpected exits within 1min, giving up; the last worker was not ready within 1s");
+        "2 unexpected exits within 5min, giving up; the last worker was not ready within 1s");
 }
 
 TEST_CASE("a worker that says STOPPING=1 leaves, and its replacement need not wait for that") {
@@ -431,7 +431,7 @@ TEST_CASE("STOPPING=1 counts as an exit for the delay and the start limit") {
   s.everybody_exits();
   CHECK(the<Finished>(s.last).exit_status == 1);
   CHECK(the<Finished>(s.last).why ==
-        "2 unexpected exits within 1min, giving up; the last worker said STOPPING=1");
+        "2 unexpected exits within 5min, giving up; the last worker said STOPPING=1");
 }
 
 TEST_CASE("STOPPING=1 of a worker that is not to be replaced in any case: how it ends decides") {
