@@ -34,6 +34,7 @@ void Daemon::tell_of_workers() {
     control_->worker_changed(w.generation.value, w.slot, process->pid, std::string(to_text(w.state)));
     if (w.state == WorkerState::ready) {
       log_.info(about(*process), "is ready after {}", to_rough_text(monotonic_now() - process->started));
+      handoff_.is_ready(w.worker);
       listener_watch_.look_again();
     }
   }

@@ -7,6 +7,7 @@
 #include <exception>
 #include <set>
 
+#include "linux/accept_queue.h"
 #include "linux/bpf_program.h"
 #include "linux/duplicate.h"
 #include "linux/inode.h"
@@ -68,6 +69,7 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
       }
     }
   }
+  note_kept_queues(charge);
   charge.changed = monotonic_now();
   charge.adoption = std::make_unique<Adoption>(
       std::move(notifications), wait_killable, generation.value, names_, std::move(predeclared),
@@ -234,6 +236,7 @@ void Handoff::gone(WorkerId worker, Follows who) {
   const GenerationId generation = charge->generation;
   charge->heard = Source();
   retirements_.stop(worker);
+  let_go_of_what_keeps_out(*charge);
   const bool kept = who == Follows::replacement || (who == Follows::next_graced && !charge->leaves);
   if (kept && charge->adoption && generation == serving_) {
     charge->orphan = true;
@@ -309,6 +312,41 @@ void Handoff::drop_orphans() {
     dropped = true;
   }
   if (dropped) take_leave_of_closed();
+}
+
+void Handoff::note_kept_queues(Charge& charge) const {
+  for (const Charge& c : charges_) {
+    if (!c.orphan || c.generation != charge.generation) continue;
+    for (const AdoptedSocket& s : c.adoption->sockets()) {
+      if (s.listening && s.name) charge.kept_queues[s.inode] = accept_queue(s.fd.get()).value_or(0);
+    }
+  }
+}
+
+// Some servers look whether somebody listens on their unix socket before they bind it, and leave if so
+// (php-fpm): what is kept for them until they do would keep them out for good. Such a look is a connection that
+// nobody accepts.
+void Handoff::let_go_of_what_keeps_out(const Charge& gone) {
+  if (gone.ready || !gone.adoption || gone.generation != serving_) return;
+  for (Charge& c : charges_) {
+    if (!c.orphan || c.generation != gone.generation) continue;
+    const std::vector<AdoptedSocket>& bound = gone.adoption->sockets();
+    std::vector<ino_t> in_the_way;
+    for (const AdoptedSocket& s : c.adoption->sockets()) {
+      const auto before = gone.kept_queues.find(s.inode);
+      if (before == gone.kept_queues.end() || s.shared()) continue;
+      if (std::ranges::find(bound, s.key, &AdoptedSocket::key) != bound.end()) continue;
+      if (accept_queue(s.fd.get()).value_or(0) <= before->second) continue;
+      ears_.note(
+          gone.worker,
+          fmt::format(
+              "{} was kept for the next worker, and one connected there and left without binding it: it is "
+              "let go, with what waits there, for those that look first whether somebody listens",
+              s.address));
+      in_the_way.push_back(s.inode);
+    }
+    for (const ino_t inode : in_the_way) c.adoption->let_go(inode);
+  }
 }
 
 std::map<ino_t, int> Handoff::adopted_sockets() const {

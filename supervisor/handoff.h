@@ -66,6 +66,11 @@ class Handoff {
   // It gets no new connections any more. Those of a retired one are watched, and closed, as before.
   void told_to_leave(WorkerId worker);
 
+  // It has been ready: it found nothing in its way.
+  void is_ready(WorkerId worker) {
+    if (Charge* charge = find(worker)) charge->ready = true;
+  }
+
   // Who takes over what a serving worker listened on, which stays open until then. A replacement may turn out
   // not to come: then it is said again, with `none`, and new connections are refused where nobody else listens.
   enum class Follows { replacement, next_graced, none };
@@ -109,6 +114,8 @@ class Handoff {
     Source heard;
     std::uint64_t seen_changes = 0;
     Instant changed{};
+    std::map<ino_t, unsigned> kept_queues;  // of unix sockets that orphans had when it started: how many waited
+    bool ready = false;
     bool leaves = false;  // retired, or told to leave
     bool orphan = false;  // it is gone, what it listened on is kept for the next one
   };
@@ -128,6 +135,8 @@ class Handoff {
   void hide_what_nobody_serves();
   void hide(const std::string& key);
   void drop_orphans();
+  void note_kept_queues(Charge& charge) const;
+  void let_go_of_what_keeps_out(const Charge& gone);
   void let_go(std::list<Charge>::iterator charge);
   bool park(const std::string& key);
   bool is_served(const std::string& key) const;

@@ -74,6 +74,11 @@ class Adoption {
   // What was hidden gets connections from now on. Throws std::system_error; the others are shown all the same.
   void show();
 
+  // One of sockets(), before the others: its file goes, unless another has it.
+  void let_go(ino_t inode) {
+    changes_ += std::erase_if(sockets_, [&](const auto& s) { return s.inode == inode; });
+  }
+
   // Things a person should know, each once: "tcp [::]:8080: …". Empty the second time.
   std::vector<std::string> take_notes();
 

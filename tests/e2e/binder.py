@@ -6,6 +6,7 @@ SIGTERM in the middle of whatever it does. Its habits are its arguments:
     moved:PATH linked:PATH   binds PATH.PID.tmp, listens there, and renames or links it to PATH
     mv:PATH          the same, and lets a process of its own rename it
     private:DIRECTORY        listens in a directory of its own, made in that one, under a name that nobody can know
+    look-first       before it binds a unix path it looks whether somebody listens there, and leaves if so, as php-fpm
     ready            says READY=1 once all of them listen
     slow             takes 300 ms to answer
     held             answers only when the file FILE in held:FILE is there
@@ -42,6 +43,13 @@ def bind(habit):
         s.bind((host, int(port)))
     else:
         s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        if "look-first" in habits:
+            try:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as look:
+                    look.connect("\0" + where if kind == "abstract" else where)
+                sys.exit("another instance seems to listen on " + where)
+            except OSError:
+                pass
         if kind == "unix" and os.path.exists(where):
             os.unlink(where)
         s.bind("\0" + where if kind == "abstract" else where)

@@ -227,6 +227,55 @@ class PutInPlace(Case):
         self.assertEqual(g.status()["serving"], 3)
 
 
+class LookFirst(Case):
+    """Servers that look whether somebody listens on their path before they bind it, and leave if so."""
+
+    def started(self, *habits):
+        script = self.write("app", '#!/bin/sh\nexec "%s" %s\n' % (BINDER, " ".join(habits)), 0o755)
+        return self.graced(options=(), command=(script,))
+
+    def killed(self, g, restarts):
+        os.kill(g.workers()[0]["pid"], signal.SIGKILL)
+        wait_until(lambda: g.status()["restarts"] >= restarts and len(g.workers("ready")) == 1, g.said)
+
+    def test_after_a_crash_it_can_start_again(self):
+        for address in ("unix:" + self.path("s"), "abstract:graced-test-look-%d" % os.getpid()):
+            with self.subTest(address):
+                g = self.started(address, "look-first")
+                where = g.address()
+                self.killed(g, 2)
+                self.assertIn("generation 1", ask(where))
+                self.assertIn("it is let go", g.said())
+                self.assertEqual(g.end(), 0)
+                self.assertEqual([f for f in os.listdir(self.directory) if f.startswith("s")], [])
+                os.unlink(g.manager.path)
+
+    def test_a_reload_fails_with_its_own_words_and_changes_nothing(self):
+        path = self.path("s")
+        g = self.started("unix:" + path, "look-first")
+        r = g.reload()
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("another instance seems to listen", r.stderr)
+        self.assertIn("generation 1", ask(path))
+
+    def test_others_find_their_clients_waiting_after_a_crash(self):
+        """Whoever does not look, or dies of something else, gets the queue that was kept for it."""
+        path = self.path("s")
+        late = self.path("late")
+        self.write("late", "")
+        g = self.started("late:" + late, "unix:" + path)
+        os.unlink(late)
+        os.kill(g.workers()[0]["pid"], signal.SIGKILL)
+        wait_until(lambda: g.status()["restarts"] == 1, g.said)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            client.connect(path)
+            client.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+            self.write("late", "")
+            self.assertIn(b"generation 1", client.makefile("rb").read())
+        self.assertNotIn("it is let go", g.said())
+
+
 @unittest.skipUnless(shutil.which("ss"), "iproute2 is not installed")
 class Queue(Case):
     def listening_with(self, n):
