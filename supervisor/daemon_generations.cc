@@ -57,7 +57,8 @@ void Daemon::perform(const Prepare& a) {
     return;
   }
   try {
-    if (place->lost && first_options_.config && is_relative(*first_options_.config)) std::rethrow_exception(place->lost);
+    if (place->lost && first_options_.config && is_relative(*first_options_.config))
+      std::rethrow_exception(place->lost);
     option_files_.read(started_with_.words, started_with_.environment, place->directory,
                        [this, place, generation = a.generation] {
                          const StderrWatch::Later later(stderr_);
@@ -112,8 +113,8 @@ Daemon::Place Daemon::place_again() const {
 Plan Daemon::plan_of_reload(const Place& place, RunOptions options) {
   if (place.lost && begins_where_started(options)) std::rethrow_exception(place.lost);
   handoff_.forget_closed();
-  Plan plan =
-      make_plan(std::move(options), inherited_.sockets, &plans_.at(*status_.serving), inheritable_, means_, nullptr);
+  Plan plan = make_plan(std::move(options), inherited_.sockets, &plans_.at(*status_.serving), inheritable_,
+                        means_, nullptr);
   hold_artefact(plan, place.directory);
   return plan;
 }

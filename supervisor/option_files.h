@@ -18,8 +18,8 @@ class OptionFiles {
  public:
   explicit OptionFiles(Loop& loop) : loop_(loop) {}
 
-  // Begins to read all that these words and this environment name, relative names as seen from `directory` (none:
-  // graced's own). `done` is called once, later, unless it is given up. Throws std::system_error.
+  // Begins to read all that these words and this environment name, relative names as seen from `directory`
+  // (none: graced's own). `done` is called once, later, unless it is given up. Throws std::system_error.
   void read(const ParsedWords& words, const std::vector<std::string>& environment, const Fd& directory,
             std::function<void()> done);
 

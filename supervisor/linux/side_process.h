@@ -11,8 +11,9 @@ namespace graced {
 
 class SideProcess {
  public:
-  // Runs `work` in a copy of this process, in `directory` (-1: where it is), which has no other descriptor left than
-  // the standard ones and `output`, which it writes to, and ends with it, or with graced. Throws std::system_error.
+  // Runs `work` in a copy of this process, in `directory` (-1: where it is), which has no other descriptor left
+  // than the standard ones and `output`, which it writes to, and ends with it, or with graced. Throws
+  // std::system_error.
   SideProcess(int directory, const std::function<void(int output)>& work);
   SideProcess(const SideProcess&) = delete;
   SideProcess& operator=(const SideProcess&) = delete;
