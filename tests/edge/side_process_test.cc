@@ -1,0 +1,62 @@
+// What a process of graced's own writes, and where it is.
+#include "linux/side_process.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "linux/pipe_text.h"
+#include "temp_directory.h"
+
+namespace graced {
+namespace {
+
+std::string all_of(const SideProcess& process) {
+  std::string text;
+  for (bool ended = false; !ended;) {
+    pollfd readable{process.output(), POLLIN, 0};
+    REQUIRE(::poll(&readable, 1, 60'000) == 1);
+    text += read_available(process.output(), ended);
+  }
+  ::waitpid(-1, nullptr, 0);
+  return text;
+}
+
+TEST_CASE("what a process of graced's own writes comes out whole, however long") {
+  const std::string text(3'000'000, 'x');
+  CHECK(all_of(SideProcess(-1, [&](int output) { write_all(output, text); })) == text);
+}
+
+TEST_CASE("it is in the directory that it is given, and has no other descriptor of graced's") {
+  const TempDirectory there;
+  const Fd directory(::open(there.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const Fd ours(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const std::string said = all_of(SideProcess(directory.get(), [&](int output) {
+    const bool open = ::fcntl(ours.get(), F_GETFD) >= 0 && ours.get() != output;
+    write_all(output, std::filesystem::current_path().string() + (open ? " and more" : ""));
+  }));
+  CHECK(said == there.path);
+}
+
+TEST_CASE("what it throws ends it, and what it has written before is heard") {
+  CHECK(all_of(SideProcess(-1, [](int output) {
+          write_all(output, "before");
+          throw std::runtime_error("never seen");
+        })) == "before");
+}
+
+TEST_CASE("it does not outlive who wanted it") {
+  {
+    const SideProcess waiting(-1, [](int) { ::pause(); });
+  }
+  int status = 0;
+  CHECK(::waitpid(-1, &status, 0) > 0);
+  CHECK(WIFSIGNALED(status));
+}
+
+}  // namespace
+}  // namespace graced
