@@ -76,15 +76,13 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
       option_files_(loop_),
       handoff_(loop_, {.idle = [this](WorkerId w) { happens(WorkerIdle{w}); },
                        .changed = [this](WorkerId w) { ready_.look_at(w); },
-                       .note =
-                           [this](WorkerId w, const std::string& note) {
-                             const WorkerProcess* process = workers_.find(w);
-                             log_.warning(process ? about(*process) : LogFields{}, "{}", note);
-                           },
+                       .note = [this](WorkerId w, const std::string& note) { warn(w, note); },
                        .held = [this] { store_adopted(); }}),
       ready_(loop_, handoff_,
              {.ready = [this](WorkerId w) { happens(WorkerReady{w}); },
-              .listening = [this](WorkerId w) { happens(WorkerListening{w}); }}),
+              .listening = [this](WorkerId w) { happens(WorkerListening{w}); },
+              .note = [this](WorkerId w, const std::string& note) { warn(w, note); },
+              .serving_waits = [this] { return serving_waits(); }}),
       listener_watch_(loop_, [this](const Listener& listener, ListenerWatch::Outcome outcome,
                                     const std::string& why) { listener_shut(listener, outcome, why); }) {
   if (first_options_.notify_fd) notify_fd_ = NotifyFd(*first_options_.notify_fd);

@@ -128,6 +128,8 @@ class Daemon : private ControlHandler {
   void tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch);
   Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
                    const StderrPipe* pipe);
+  AttendedWorker attended(const WorkerProcess& worker, const Plan& plan) const;
+  bool serving_waits();
   void add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan) const;
   void tell_of_workers();
   void tell_of_phase();
@@ -143,6 +145,7 @@ class Daemon : private ControlHandler {
   };
   Step next_step(const WorkerStatus& worker, const WorkerProcess& process, Instant now) const;
   LogFields about(const WorkerProcess& worker) const;
+  void warn(WorkerId worker, const std::string& note);
   std::string in_full(const std::string& why) const;
 
   StartedWith started_with_;

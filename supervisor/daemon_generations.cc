@@ -210,13 +210,12 @@ void Daemon::perform(const Abandon& a) {
   }
   const std::string unread = option_files_.waits_for();
   option_files_.give_up();
-  std::string missing;  // what an adopted one was waited for
+  std::string missing;  // what it was waited for
   for (const WorkerProcess& w : workers_) {
     if (w.generation != a.generation) continue;
     if (w.output && candidate_last_words_.empty()) candidate_last_words_ = w.output->lines.last_lines();
     if (!w.stopped_by.empty() && missing.empty()) missing = "stopped by " + w.stopped_by;
-    if (ready_.waits_for_listening(w.id) && missing.empty())
-      missing = handoff_.waits_for(w.id, monotonic_now());
+    if (a.too_late && missing.empty()) missing = ready_.waits_for(w.id);
     ready_.forget(w.id);
   }
   if (const auto plan = plans_.find(a.generation); plan != plans_.end()) limit_draining(plan->second.options);

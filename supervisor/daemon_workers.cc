@@ -78,12 +78,8 @@ void Daemon::perform(const Spawn& a) {
     if (plan.handoff.switched)
       handoff_.started(a.worker, a.generation, worker.pid, std::move(process.notifications),
                        plan.handoff.adoption.wait_killable);
-    ready_.watch(a.worker, worker.pid);
-    if (a.watch_listening) {
-      std::vector<int> passed;
-      for (const PassedSocket& s : plan.sockets) passed.push_back(s.listener->fd());
-      ready_.expect_listening(a.worker, std::move(passed), !status_.serving);
-    }
+    ready_.watch(attended(worker, plan), a.ready);
+    if (a.watch_listening) ready_.expect_listening(a.worker, !status_.serving);
     control_->worker_changed(a.generation.value, a.slot, worker.pid,
                              std::string(to_text(WorkerState::starting)));
     log_.info(about(worker), "started: {}", fmt::join(plan.command, " "));
@@ -102,6 +98,21 @@ void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, con
     log_.warning(about(worker), "may run other code than generation {} was prepared with: {} changed since",
                  worker.generation.value, fmt::join(changed, ", "));
   }
+}
+
+AttendedWorker Daemon::attended(const WorkerProcess& worker, const Plan& plan) const {
+  return {worker.id, worker.pid, {worker.generation.value, worker.slot, first_options_.name}, plan.sockets};
+}
+
+// Any of its workers will do: they are of one kind.
+bool Daemon::serving_waits() {
+  const auto plan = plans_.find(status_.serving.value_or(GenerationId{}));
+  if (plan == plans_.end()) return false;
+  return std::ranges::any_of(status_.workers, [&](const WorkerStatus& s) {
+    const WorkerProcess* worker = workers_.find(s.worker);
+    return worker && s.generation == plan->first && s.state == WorkerState::ready &&
+           ready_.is_seen_waiting(attended(*worker, plan->second));
+  });
 }
 
 void Daemon::start_check(GenerationId generation) {
@@ -304,6 +315,12 @@ const WorkerStatus* Daemon::status_of(WorkerId worker) const {
 
 LogFields Daemon::about(const WorkerProcess& worker) const {
   return {.generation = worker.generation.value, .worker = worker.slot, .worker_pid = worker.pid};
+}
+
+// About nobody if there is no such worker.
+void Daemon::warn(WorkerId worker, const std::string& note) {
+  const WorkerProcess* process = workers_.find(worker);
+  log_.warning(process ? about(*process) : LogFields{}, "{}", note);
 }
 
 }  // namespace graced

@@ -15,14 +15,6 @@
 
 namespace graced {
 
-namespace {
-
-// How long an adopted worker must not have bound anything more: nginx listens on its second address a
-// moment after the first.
-constexpr Duration quiet_for = 20ms;
-
-}  // namespace
-
 Handoff::Handoff(Loop& loop, Ears ears)
     : loop_(loop), ears_(std::move(ears)), retirements_(loop, {ears_.idle, ears_.note}) {}
 
@@ -140,6 +132,10 @@ void Handoff::forget_closed(Charge& charge) {
 
 void Handoff::forget_closed() {
   for (Charge& c : charges_) forget_closed(c);
+}
+
+void Handoff::forget_closed(WorkerId worker) {
+  if (Charge* charge = find(worker)) forget_closed(*charge);
 }
 
 void Handoff::switch_to(GenerationId generation) {
@@ -377,7 +373,7 @@ void Handoff::drop(GenerationId generation) {
   take_leave_of_closed();
 }
 
-std::string Handoff::waits_for(WorkerId worker, Instant now) {
+std::string Handoff::waits_for(WorkerId worker) {
   Charge* charge = find(worker);
   if (!charge || !charge->adoption) return "";
   const auto not_listened_on = [&] {
@@ -391,8 +387,18 @@ std::string Handoff::waits_for(WorkerId worker, Instant now) {
     if (const std::string address = first_missing(charge->generation); !address.empty())
       return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
   }
-  if (now - charge->changed < quiet_for) return "it has just bound an address";
   return "";
+}
+
+Instant Handoff::last_change(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  return charge ? charge->changed : Instant{};
+}
+
+const std::vector<AdoptedSocket>& Handoff::sockets_of(WorkerId worker) const {
+  static const std::vector<AdoptedSocket> none;
+  const Charge* charge = find(worker);
+  return charge && charge->adoption ? charge->adoption->sockets() : none;
 }
 
 bool Handoff::listens(WorkerId worker) const {

@@ -82,14 +82,17 @@ class Handoff {
   bool adopted(WorkerId worker) const;
 
   // What keeps an adopted worker from being ready, empty if nothing does: every address of the serving
-  // generation listens again, nothing is bound that does not listen, and it has been quiet for a while.
-  std::string waits_for(WorkerId worker, Instant now);
+  // generation listens again, and nothing is bound that does not listen.
+  std::string waits_for(WorkerId worker);
+  Instant last_change(WorkerId worker) const;  // since when it has bound and listened on nothing more
+  const std::vector<AdoptedSocket>& sockets_of(WorkerId worker) const;  // empty: it is not adopted
 
   bool listens(WorkerId worker) const;
   bool bound_anything(WorkerId worker) const;  // if only what is not handed off
 
   // Before the addresses of two generations are compared: a worker may have closed some.
   void forget_closed();
+  void forget_closed(WorkerId worker);
 
   enum class How { switched, shared, not_at_all };
   struct Address {

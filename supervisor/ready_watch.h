@@ -8,9 +8,13 @@
 #include <functional>
 #include <list>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
+#include "attendance.h"
 #include "core/id.h"
+#include "core/policy.h"
 #include "core/time.h"
 #include "handoff.h"
 #include "linux/loop.h"
@@ -20,8 +24,12 @@ namespace graced {
 class ReadyWatch {
  public:
   struct Ears {
-    std::function<void(WorkerId)> ready;      // it has said READY=1
-    std::function<void(WorkerId)> listening;  // it waits on all its addresses, or needs none
+    std::function<void(WorkerId)> ready;                     // it has said READY=1, and is believed
+    std::function<void(WorkerId)> listening;                 // it waits on all its addresses, or needs none
+    std::function<void(WorkerId, const std::string&)> note;  // for the log
+
+    // Whether the serving generation is seen waiting on all its addresses: then so must whoever follows.
+    std::function<bool()> serving_waits;
   };
 
   // Borrows both. What a worker adopts it asks the handoff.
@@ -30,12 +38,12 @@ class ReadyWatch {
   // Looks by itself from now on; before, only when it is told something.
   void attend();
 
-  // A worker that was just started, until it is ready, or forgotten.
-  void watch(WorkerId worker, pid_t pid);
+  // A worker that was just started, until it is ready, or forgotten. `rule` says what its READY=1 is worth.
+  void watch(AttendedWorker worker, ReadyRule rule);
 
-  // It is to be seen listening: on these sockets that it was passed, which are borrowed until then, and on what
-  // it has adopted. `of_first_generation`: nobody knows yet what to expect of it.
-  void expect_listening(WorkerId worker, std::vector<int> passed, bool of_first_generation);
+  // It is to be seen listening, on the sockets that it was passed and on what it has adopted.
+  // `of_first_generation`: nobody knows yet what to expect of it.
+  void expect_listening(WorkerId worker, bool of_first_generation);
 
   void said_ready(WorkerId worker, pid_t sender);  // itself, or a process below it
   void look_at(WorkerId worker);                   // something of it has changed
@@ -45,7 +53,10 @@ class ReadyWatch {
 
   // Of one that is still watched.
   bool has_said_ready(WorkerId worker) const;
-  bool waits_for_listening(WorkerId worker) const;
+  std::string waits_for(WorkerId worker);  // what it was waited for, and the way out
+
+  // Now, or when a worker of its generation became ready.
+  bool is_seen_waiting(const AttendedWorker& worker);
 
  private:
   struct Said {
@@ -53,15 +64,19 @@ class ReadyWatch {
     pid_t sender;
     std::optional<Duration> run{};          // how long it had run on a processor at the first look
     std::optional<std::uint64_t> rested{};  // and how often it had rested
+    bool lives_on = false;
+    bool told = false;
+    bool any_address = false;    // was known since
+    bool serving_waits = false;  // was seen since
   };
   struct Expected {
-    std::vector<int> passed;
     bool of_first_generation;
-    std::optional<Instant> seen{};  // listening, since
+    std::optional<Instant> seen{};    // listening, since
+    std::optional<Instant> hidden{};  // what it waits for could not be seen, since
   };
   struct Watched {
-    WorkerId worker;
-    pid_t pid;
+    AttendedWorker worker;
+    ReadyRule rule;
     Instant started;
     std::optional<Said> said{};
     std::optional<Expected> expected{};
@@ -69,10 +84,17 @@ class ReadyWatch {
 
   void look();
   void look_at(Watched& w, Instant now);
-  void look_whether_it_lives(Watched& w, Instant now);
+  void look_at_word(Watched& w, Instant now);
+  bool lives_on(Watched& w, Instant now);
+  bool is_believed(Watched& w, Instant now);
   void look_whether_it_listens(Watched& w, Instant now);
-  bool listens(const Watched& w, Instant now);
+  bool listens(Watched& w, Instant now);
+  bool is_attended(Watched& w, Instant now);
   Duration must_be_seen_for(const Watched& w) const;
+  Duration quiet_for(const Watched& w) const;
+  std::string not_its_sockets(const Watched& w, const Attendance::Seen& seen) const;
+  void note_hidden(const Watched& w, pid_t hidden);
+  void remember_waiting(std::uint64_t generation);
   void look_soon(Instant when);
   Watched* find(WorkerId worker);
   const Watched* find(WorkerId worker) const;
@@ -80,9 +102,13 @@ class ReadyWatch {
   Loop& loop_;
   Handoff& handoff_;
   Ears ears_;
+  Attendance attendance_;
   std::list<Watched> watched_;
   Source timer_;
   Instant next_look_ = no_deadline;
+  std::set<std::uint64_t> seen_waiting_;  // generations that got ready so: the last ones
+  bool noted_hidden_ = false;
+  bool noted_belief_ = false;
 };
 
 }  // namespace graced

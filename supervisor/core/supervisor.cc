@@ -90,11 +90,11 @@ void Supervisor::promote(Instant now) {
 }
 
 // The serving generation does not hear of it.
-void Supervisor::abandon(const std::string& why, Instant now, int exit_status) {
+void Supervisor::abandon(const std::string& why, Instant now, int exit_status, bool too_late) {
   const Rollout failed = *std::exchange(rollout_, std::nullopt);
   const Duration limit = failed.policy ? failed.policy->drain_timeout : policy_.drain_timeout;
 
-  actions_.push_back(Abandon{failed.generation, why});
+  actions_.push_back(Abandon{failed.generation, why, too_late});
   for (Worker& w : workers_) {
     if (w.generation == failed.generation && w.works()) leave(w, limit, now);
   }

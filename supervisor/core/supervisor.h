@@ -80,7 +80,7 @@ class Supervisor {
 
   void begin_rollout(std::vector<RequestId> askers, Instant now);
   void promote(Instant now);
-  void abandon(const std::string& why, Instant now, int exit_status = 1);
+  void abandon(const std::string& why, Instant now, int exit_status = 1, bool too_late = false);
   void record(const Rollout&, bool ok, const std::string& why, Instant now);
   void queue_reload(RequestId by, Instant now);
 

@@ -17,7 +17,7 @@ void Supervisor::spawn(GenerationId generation, unsigned slot, Instant now) {
 
   const bool watch_listening =
       policy.ready == ReadyRule::listen || (policy.ready == ReadyRule::automatic && !must_say_ready(policy));
-  actions_.push_back(Spawn{id, generation, slot, watch_listening});
+  actions_.push_back(Spawn{id, generation, slot, watch_listening, policy.ready});
 }
 
 void Supervisor::on(const WorkerReady& e, Instant now) {
@@ -163,7 +163,7 @@ void Supervisor::deadline_passed(WorkerId id, Instant now) {
       }
       const std::string why = fmt::format("not ready within {}", to_text(policy.ready_timeout));
       if (on_trial(*w)) {
-        abandon(why, now);
+        abandon(why, now, 1, true);
       } else {
         const Worker late = *w;
         leave(*w, policy.drain_timeout, now);

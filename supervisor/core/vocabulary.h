@@ -23,7 +23,7 @@ struct Exit {
 struct Prepared { GenerationId generation; Policy policy; };
 struct PreparationFailed { GenerationId generation; std::string why; int exit_status = 1; };  // of graced, if it is the first
 
-struct WorkerReady { WorkerId worker; };      // it said READY=1
+struct WorkerReady { WorkerId worker; };      // it said READY=1, and is believed
 struct WorkerListening { WorkerId worker; };  // it is seen waiting for connections on every address
 struct WorkerStopping { WorkerId worker; };   // it said STOPPING=1
 struct WorkerAsksTime { WorkerId worker; Duration from_now; };  // EXTEND_TIMEOUT_USEC=
@@ -42,11 +42,15 @@ using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListe
 struct Prepare { GenerationId generation; };
 
 // Start worker number `slot` (0…N-1) of `generation`; a failure comes back as WorkerGone.
-// watch_listening: tell WorkerListening when it is seen waiting for connections.
-struct Spawn { WorkerId worker; GenerationId generation; unsigned slot; bool watch_listening; };
+// watch_listening: tell WorkerListening when it is seen waiting for connections. ready: what its READY=1 is
+// worth. automatic: it is to be seen waiting as well; else the word alone is believed.
+struct Spawn { WorkerId worker; GenerationId generation; unsigned slot; bool watch_listening; ReadyRule ready; };
 
 struct Switch { GenerationId to; };                            // new connections go there from now on
-struct Abandon { GenerationId generation; std::string why; };  // the candidate failed; forget what was prepared
+
+// The candidate failed; forget what was prepared. too_late: it was not ready in time, so say what it was waited for.
+struct Abandon { GenerationId generation; std::string why; bool too_late = false; };
+
 struct Retire { WorkerId worker; };                            // no new connections for it; tell when it is idle
 struct Drain { WorkerId worker; };                             // tell it to finish what it has and leave
 struct Kill { WorkerId worker; };                              // the hammer

@@ -16,6 +16,7 @@
 
 #include "linux/accept_queue.h"
 #include "linux/adopted_socket.h"
+#include "linux/inode.h"
 #include "linux/listen_socket.h"
 
 namespace graced {
@@ -201,6 +202,7 @@ ListenOptions with_defaults(ListenOptions options, const ListenOptions& before) 
 Listener::Listener(ListenSpec spec, Fd fd, UnixPath path, std::optional<Hidden> hidden)
     : spec_(std::move(spec)),
       fd_(std::move(fd)),
+      inode_(inode_of(fd_.get())),
       path_(std::move(path)),
       kind_(spec_.kind == AddressKind::inherited ? socket_kind(fd_.get(), spec_.address()) : spec_.kind),
       address_(bound_address(fd_.get(), kind_)),

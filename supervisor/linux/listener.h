@@ -32,6 +32,7 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
 
   int fd() const { return fd_.get(); }
+  ino_t inode() const { return inode_; }  // of the socket, whoever has it under whatever number
   const ListenSpec& spec() const { return spec_; }
   std::string name() const { return spec_.name(); }        // for LISTEN_FDNAMES
   const std::string& address() const { return address_; }  // as really bound: "tcp [::]:8080"
@@ -73,7 +74,8 @@ class Listener {
   friend void apply_options(Listener& listener, const ListenOptions& options);
 
   ListenSpec spec_;
-  Fd fd_;          // closed after the file is gone
+  Fd fd_;  // closed after the file is gone
+  ino_t inode_;
   UnixPath path_;  // empty: no file, or not ours to remove
   AddressKind kind_;
   std::string address_;

@@ -1,23 +1,21 @@
-// /proc/PID/fd tells which descriptor is which socket, fdinfo what an epoll instance watches,
-// and syscall where a thread is blocked and on what.
+// /proc/TID/syscall tells what a thread is blocked in, /proc/PID/fd which descriptor is which socket, and
+// fdinfo what an epoll instance watches.
 #include "linux/listening.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/select.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
-#include <map>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "linux/inode.h"
+#include "linux/awaited.h"
 #include "linux/proc_file.h"
 #include "linux/proc_text.h"
 #include "linux/process.h"
@@ -26,107 +24,129 @@ namespace graced {
 
 namespace {
 
-using Inodes = std::set<ino_t>;
-using Descriptors = std::map<int, ino_t>;  // of the process looked at: those of our sockets
+constexpr int deepest = 4;  // epoll instances in one another
 
-void add_epoll_targets(const std::string& fdinfo, const Inodes& wanted, Inodes& waiting) {
-  for (const ino_t inode : parse_epoll_info(contents_of(fdinfo).value_or(""))) {
-    if (wanted.contains(inode)) waiting.insert(inode);
+enum class Target { socket, epoll, other, gone, hidden };
+
+struct Link {
+  Target target;
+  ino_t inode = 0;  // of a socket
+};
+
+Link link_at(const std::string& path) {
+  std::array<char, 64> text{};
+  const ssize_t n = ::readlink(path.c_str(), text.data(), text.size() - 1);
+  if (n < 0) return {errno == EACCES || errno == EPERM ? Target::hidden : Target::gone};
+  const std::string_view name(text.data(), static_cast<std::size_t>(n));
+  if (name == "anon_inode:[eventpoll]") return {Target::epoll};
+  if (name.starts_with("socket:[")) return {Target::socket, std::strtoul(text.data() + 8, nullptr, 10)};
+  return {Target::other};
+}
+
+// All files without a name of their own have one inode.
+ino_t inode_at(const std::string& path) {
+  struct stat s {};
+  return ::stat(path.c_str(), &s) == 0 ? s.st_ino : 0;
+}
+
+// What of them the epoll instance watches; `task` is /proc/TID.
+void find_watched(const std::string& task, int number, SoughtSockets& sockets, int depth = 0) {
+  std::optional<ino_t> nameless;
+  for (const EpollTarget& t :
+       parse_epoll_info(contents_of(fmt::format("{}/fdinfo/{}", task, number)).value_or(""))) {
+    if ((t.events & (EPOLLIN | EPOLLRDNORM)) == 0) continue;  // one that is to be told once, and was
+    if (sockets.wanted(t.inode)) {
+      sockets.found(t.inode);
+      continue;
+    }
+    if (depth == deepest || sockets.all_found()) continue;
+    if (!nameless) nameless = inode_at(fmt::format("{}/fd/{}", task, number));
+    if (t.inode == *nameless && link_at(fmt::format("{}/fd/{}", task, t.fd)).target == Target::epoll)
+      find_watched(task, t.fd, sockets, depth + 1);
   }
 }
 
-template <class T>
-bool read_memory(pid_t pid, unsigned long address, T* into, std::size_t count) {
-  iovec here{into, sizeof(T) * count};
-  iovec there{reinterpret_cast<void*>(address), sizeof(T) * count};
-  return ::process_vm_readv(pid, &here, 1, &there, 1, 0) == static_cast<ssize_t>(here.iov_len);
-}
-
-void add_descriptor(int fd, const Descriptors& ours, Inodes& waiting) {
-  if (const auto found = ours.find(fd); found != ours.end()) waiting.insert(found->second);
-}
-
-void add_blocked_on(pid_t pid, const std::string& syscall_path, const Descriptors& ours, Inodes& waiting) {
-  const auto call = parse_syscall(contents_of(syscall_path).value_or(""));
-  if (!call) return;
-  const auto& args = call->arguments;
-
-  switch (call->number) {
-    case SYS_accept:
-    case SYS_accept4:
-    case SYS_recvfrom:
-    case SYS_recvmsg:
-    case SYS_recvmmsg:
-    case SYS_read:
-      add_descriptor(static_cast<int>(args[0]), ours, waiting);
-      break;
-#ifdef SYS_poll
-    case SYS_poll:
-#endif
-    case SYS_ppoll: {
-      std::vector<pollfd> fds(std::min<unsigned long>(args[1], 4096));
-      if (fds.empty() || !read_memory(pid, args[0], fds.data(), fds.size())) break;
-      for (const pollfd& p : fds) {
-        if ((p.events & POLLIN) != 0) add_descriptor(p.fd, ours, waiting);
-      }
-      break;
-    }
-#ifdef SYS_select
-    case SYS_select:
-#endif
-    case SYS_pselect6: {
-      fd_set set;
-      FD_ZERO(&set);
-      const std::size_t highest = std::min<unsigned long>(args[0], FD_SETSIZE);
-      const std::size_t words = (highest + 8 * sizeof(long) - 1) / (8 * sizeof(long));
-      if (words == 0 || !read_memory(pid, args[1], reinterpret_cast<long*>(&set), words)) break;
-      for (const auto& [fd, inode] : ours) {
-        if (static_cast<std::size_t>(fd) < highest && FD_ISSET(fd, &set)) waiting.insert(inode);
-      }
-      break;
-    }
-    default:
-      break;
-  }
-}
-
-void look_at(pid_t pid, const Inodes& wanted, Inodes& waiting) {
-  const std::string base = fmt::format("/proc/{}", pid);
-  Descriptors ours;
-  for (const std::string& fd : entries_of(base + "/fd")) {
-    std::array<char, 64> target{};
-    const std::string path = base + "/fd/" + fd;
-    const ssize_t n = ::readlink(path.c_str(), target.data(), target.size() - 1);
-    if (n <= 0) continue;
-    const std::string_view name(target.data(), static_cast<std::size_t>(n));
-    if (name == "anon_inode:[eventpoll]") {
-      add_epoll_targets(base + "/fdinfo/" + fd, wanted, waiting);
-    } else if (name.starts_with("socket:[")) {
-      const ino_t inode = std::strtoul(target.data() + 8, nullptr, 10);
-      if (wanted.contains(inode)) ours.emplace(std::atoi(fd.c_str()), inode);
+// False if we may not look.
+bool find_waited_on_by(pid_t thread, SoughtSockets& sockets) {
+  const Awaited awaited = awaited_by(thread);
+  bool seen = !awaited.hidden;
+  const std::string task = fmt::format("/proc/{}", thread);
+  for (const int number : awaited.descriptors) {
+    const Link link = link_at(fmt::format("{}/fd/{}", task, number));
+    switch (link.target) {
+      case Target::socket:
+        sockets.found(link.inode);
+        break;
+      case Target::epoll:
+        find_watched(task, number, sockets);
+        break;
+      case Target::hidden:
+        seen = false;
+        break;
+      case Target::other:
+      case Target::gone:
+        break;
     }
   }
-  if (ours.empty()) return;
-  for (const std::string& task : entries_of(base + "/task")) {
-    add_blocked_on(pid, base + "/task/" + task + "/syscall", ours, waiting);
+  return seen;
+}
+
+void find_registered(pid_t pid, SoughtSockets& sockets) {
+  const std::string task = fmt::format("/proc/{}", pid);
+  for (const std::string& fd : entries_of(task + "/fd")) {
+    if (link_at(fmt::format("{}/fd/{}", task, fd)).target == Target::epoll)
+      find_watched(task, std::atoi(fd.c_str()), sockets);
   }
 }
 
 }  // namespace
 
-bool waits_on_all(pid_t pid, const std::vector<int>& sockets) {
-  Inodes wanted;
-  for (const int fd : sockets) {
-    if (const ino_t inode = inode_of(fd); inode != 0) wanted.insert(inode);
+SoughtSockets::SoughtSockets(std::vector<ino_t> inodes) {
+  std::ranges::sort(inodes);
+  inodes.erase(std::ranges::unique(inodes).begin(), inodes.end());
+  sockets_.reserve(inodes.size());
+  for (const ino_t inode : inodes) sockets_.push_back({inode, false});
+  missing_ = sockets_.size();
+}
+
+bool SoughtSockets::wanted(ino_t inode) const {
+  const auto at = std::ranges::lower_bound(sockets_, inode, {}, &Socket::inode);
+  return at != sockets_.end() && at->inode == inode && !at->found;
+}
+
+void SoughtSockets::found(ino_t inode) {
+  const auto at = std::ranges::lower_bound(sockets_, inode, {}, &Socket::inode);
+  if (at == sockets_.end() || at->inode != inode || std::exchange(at->found, true)) return;
+  --missing_;
+}
+
+std::optional<pid_t> find_waited_on(const std::vector<pid_t>& processes, SoughtSockets& sockets) {
+  std::optional<pid_t> hidden;
+  for (const pid_t pid : processes) {
+    // The first thread, which in most is the only one, tells without a look at all of them.
+    bool seen = find_waited_on_by(pid, sockets);
+    if (sockets.all_found()) return std::nullopt;
+    if (seen) {
+      for (const std::string& thread : entries_of(fmt::format("/proc/{}/task", pid))) {
+        const pid_t tid = std::atoi(thread.c_str());
+        if (tid != pid) seen = find_waited_on_by(tid, sockets) && seen;
+        if (sockets.all_found()) return std::nullopt;
+      }
+    }
+    if (seen || rest_of(pid) == Rest::exiting) continue;
+    // Where only what it is blocked in is a secret, what it has registered counts.
+    find_registered(pid, sockets);
+    if (sockets.all_found()) return std::nullopt;
+    if (!hidden) hidden = pid;
   }
-  Inodes waiting;
-  look_at(pid, wanted, waiting);
-  if (waiting == wanted) return true;
-  for (const pid_t below : descendants_of(pid)) {
-    look_at(below, wanted, waiting);
-    if (waiting == wanted) return true;
+  return hidden;
+}
+
+void find_registered_by_busy(const std::vector<pid_t>& processes, SoughtSockets& sockets) {
+  for (const pid_t pid : processes) {
+    if (rest_of(pid) == Rest::busy) find_registered(pid, sockets);
+    if (sockets.all_found()) return;
   }
-  return false;
 }
 
 }  // namespace graced

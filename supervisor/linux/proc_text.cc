@@ -80,14 +80,16 @@ pid_t parse_pidfd_info(std::string_view text) {
   return number<pid_t>(text.substr(at + 5)).value_or(-1);
 }
 
-// "tfd: N events: X data: X  pos:N ino:X sdev:X". The inode stays true when the number was closed and given
-// away since.
-std::vector<ino_t> parse_epoll_info(const std::string& text) {
-  std::vector<ino_t> found;
+// "tfd: N events: X data: X  pos:N ino:X sdev:X".
+std::vector<EpollTarget> parse_epoll_info(const std::string& text) {
+  std::vector<EpollTarget> found;
   for (std::size_t at = text.find("tfd:"); at != std::string::npos; at = text.find("tfd:", at + 1)) {
+    const std::size_t events = text.find("events:", at);
     const std::size_t ino = text.find("ino:", at);
-    if (ino == std::string::npos) break;
-    found.push_back(std::strtoul(text.c_str() + ino + 4, nullptr, 16));
+    if (events == std::string::npos || ino == std::string::npos) break;
+    found.push_back({static_cast<int>(std::strtol(text.c_str() + at + 4, nullptr, 10)),
+                     std::strtoul(text.c_str() + ino + 4, nullptr, 16),
+                     static_cast<unsigned>(std::strtoul(text.c_str() + events + 7, nullptr, 16))});
   }
   return found;
 }

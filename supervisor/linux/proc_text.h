@@ -35,8 +35,14 @@ std::optional<WorkerMark> parse_mark(std::string_view environment);
 // The process of a pidfd, from its fdinfo; -1 if that tells none.
 pid_t parse_pidfd_info(std::string_view text);
 
-// The inodes that an epoll instance watches, from its fdinfo.
-std::vector<ino_t> parse_epoll_info(const std::string& text);
+// What an epoll instance watches, from its fdinfo. The inode stays true when the number was closed and given
+// away since.
+struct EpollTarget {
+  int fd;
+  ino_t inode;
+  unsigned events;  // EPOLL*
+};
+std::vector<EpollTarget> parse_epoll_info(const std::string& text);
 
 // What a thread is blocked in; nullopt if it runs.
 struct BlockedCall {

@@ -132,6 +132,18 @@ std::optional<WorkerMark> mark_of(pid_t pid) {
   return environment ? parse_mark(*environment) : std::nullopt;
 }
 
+std::vector<pid_t> orphans_of(pid_t worker, const WorkerMark& mark) {
+  std::vector<pid_t> found;
+  for (const pid_t child : own_children()) {
+    if (child == worker) continue;
+    const auto of_child = mark_of(child);
+    if (of_child && of_child->generation == mark.generation && of_child->slot == mark.slot &&
+        of_child->instance == mark.instance)
+      found.push_back(child);
+  }
+  return found;
+}
+
 pid_t pid_of(int pidfd) {
   return parse_pidfd_info(contents_of(fmt::format("/proc/self/fdinfo/{}", pidfd)).value_or(""));
 }

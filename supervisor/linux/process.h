@@ -52,6 +52,10 @@ struct WorkerMark {
 };
 std::optional<WorkerMark> mark_of(pid_t pid);
 
+// Children of graced that were started below this worker of this instance, and left alone by whoever started
+// them; not the worker itself, which is one as well.
+std::vector<pid_t> orphans_of(pid_t worker, const WorkerMark& mark);
+
 // The PID that a pidfd stands for, -1 if that process has been reaped.
 pid_t pid_of(int pidfd);
 

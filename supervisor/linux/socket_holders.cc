@@ -64,9 +64,14 @@ bool look_into(pid_t pid, const std::set<ino_t>& sockets, std::map<ino_t, Socket
 }  // namespace
 
 std::optional<std::map<ino_t, SocketHolder>> holders_of(const std::set<ino_t>& sockets) {
+  return holders_among(descendants_of(::getpid()), sockets);
+}
+
+std::optional<std::map<ino_t, SocketHolder>> holders_among(const std::vector<pid_t>& processes,
+                                                           const std::set<ino_t>& sockets) {
   std::map<ino_t, SocketHolder> found;
   bool all_seen = true;
-  for (const pid_t pid : descendants_of(::getpid())) {
+  for (const pid_t pid : processes) {
     if (found.size() == sockets.size()) break;
     all_seen = look_into(pid, sockets, found) && all_seen;
   }

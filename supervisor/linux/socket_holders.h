@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <vector>
 
 namespace graced {
 
@@ -18,6 +19,9 @@ struct SocketHolder {
 // nobody has are missing in the result; nullopt if some process could not be looked into, so that nothing
 // is known.
 std::optional<std::map<ino_t, SocketHolder>> holders_of(const std::set<ino_t>& sockets);
+// The same of these processes only.
+std::optional<std::map<ino_t, SocketHolder>> holders_among(const std::vector<pid_t>& processes,
+                                                           const std::set<ino_t>& sockets);
 
 // Whether that descriptor of that thread still is that socket.
 bool holds(const SocketHolder& holder, ino_t socket);

@@ -49,6 +49,15 @@ def reload_hang(world):
 
 
 @step(2)
+def reload_never_waits(world):
+    """It listens and says READY=1, and nobody ever waits for a connection."""
+    world.settings["ready-timeout"] = "300ms"
+    world.configure()
+    world.build("early", "hang")
+    world.reload(1, ["nobody is seen waiting"])
+
+
+@step(2)
 def reload_missing(world):
     world.build()
     world.reload(1, ["No such file"])

@@ -2,7 +2,7 @@
 """The server behind graced in the chaos runs: HTTP with keep-alive on every socket it was passed. It is as
 bad as it is told: words on its command line before it serves, and, at SIGUSR2, what the file $CHAOS_DO says.
 
-  ready hang slow=S exit=N say=TEXT deaf lie     at the start
+  ready early hang slow=S exit=N say=TEXT deaf lie     at the start
 """
 import errno, os, selectors, signal, socket, sys, time
 
@@ -171,7 +171,7 @@ def main():
     server = None
     for word in sys.argv[1:]:
         habit, _, value = word.partition("=")
-        if habit == "ready":
+        if habit in ("ready", "early"):  # early: it does not wait for anybody yet
             server = Server()
             notify(b"READY=1")
         elif habit == "slow":

@@ -29,6 +29,55 @@ Story serving_silently(const Policy& policy = {}) {
 
 }  // namespace
 
+TEST_CASE(
+    "what READY=1 is worth is told with the worker: the candidate's rule, and for a replacement its "
+    "generation's") {
+  for (const ReadyRule rule : {ReadyRule::automatic, ReadyRule::notify, ReadyRule::listen, ReadyRule::after}) {
+    Story s = starting(Policy{.ready = rule, .ready_after = 1s});
+    CHECK(the<Spawn>(s.last).ready == rule);
+    s.happens(WorkerReady{s.newest()});
+    s.happens(WorkerListening{s.newest()});
+    s.passes(1s);
+    REQUIRE(s.serving_generation() == GenerationId{1});
+    begin_reload(s, Policy{.ready = ReadyRule::notify});
+    CHECK(the<Spawn>(s.last).ready == ReadyRule::notify);
+    s.exits(s.newest());
+    s.exits(s.serving().front());
+    s.passes(100ms);
+    CHECK(the<Spawn>(s.last).ready == rule);
+  }
+}
+
+TEST_CASE(
+    "a candidate that is not ready in time is abandoned as late, so that it is told what it was waited for") {
+  for (const ReadyRule rule : {ReadyRule::automatic, ReadyRule::notify, ReadyRule::listen}) {
+    Story s = serving();
+    begin_reload(s, Policy{.ready = rule, .ready_timeout = 5s});
+    s.passes(5s);
+    CHECK(the<Abandon>(s.last).too_late);
+    CHECK(the<Abandon>(s.last).why == "not ready within 5s");
+  }
+}
+
+TEST_CASE("a candidate that dies is not late") {
+  Story s = serving();
+  begin_reload(s);
+  s.exits(s.newest());
+  CHECK_FALSE(the<Abandon>(s.last).too_late);
+}
+
+TEST_CASE("--ready listen: READY=1 before and after listening changes nothing") {
+  Story s = starting(Policy{.ready = ReadyRule::listen});
+  s.happens(WorkerReady{s.newest()});
+  s.happens(WorkerListening{s.newest()});
+  REQUIRE(the<Switch>(s.last).to == GenerationId{1});
+  begin_reload(s, Policy{.ready = ReadyRule::listen});
+  s.happens(WorkerListening{s.newest()});
+  REQUIRE(the<Switch>(s.last).to == GenerationId{2});
+  s.happens(WorkerReady{s.newest()});
+  CHECK(s.last.empty());
+}
+
 TEST_CASE("--ready notify: READY=1 counts, listening does not") {
   Story s = starting(Policy{.ready = ReadyRule::notify});
   CHECK_FALSE(the<Spawn>(s.last).watch_listening);

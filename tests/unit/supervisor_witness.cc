@@ -190,6 +190,7 @@ void Witness::on(const Spawn& a) {
   const bool watch =
       policy.ready == ReadyRule::listen || (policy.ready == ReadyRule::automatic && !serving_said_ready_);
   promise(a.watch_listening == watch, "worker {} is watched or not", a.worker.value);
+  promise(a.ready == policy.ready, "worker {} is judged by another rule", a.worker.value);
   newest_worker_ = a.worker;
   if (serving_ == a.generation) {
     to_be_filled_.erase(a.slot);
@@ -226,6 +227,8 @@ void Witness::on(const Abandon& a) {
   promise(!std::holds_alternative<Prepared>(*event_) && !std::holds_alternative<WorkerReady>(*event_) &&
               !std::holds_alternative<ReloadAsked>(*event_) && !std::holds_alternative<HammerAsked>(*event_),
           "a candidate is abandoned for nothing");
+  promise(!a.too_late || std::holds_alternative<TimePassed>(*event_), "generation {} was not late",
+          a.generation.value);
   abandoned_ = std::exchange(candidate_, std::nullopt);
   to_answer_now_.merge(candidate_askers_);
   ++tally_.abandons;
