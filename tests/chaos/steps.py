@@ -7,7 +7,7 @@ from world import GRACED, PATIENCE, PATIENT, Broken, alive, must, wait_until
 ANYTHING = {"refused", "reset", "eof", "reused_reset", "partial", "timeout", "http", "body"}
 BROKEN_OFF = {"reset", "eof", "partial", "reused_reset"}  # the worker that had it died
 # A socket of the worker's own is its own to shut; and with --listen nothing is adopted.
-NOT_ADOPTED = {"worker-does-shutdown", "worker-does-close", "addresses-changed"}
+NOT_ADOPTED = {"worker-does-shutdown", "worker-does-close", "addresses-changed", "path-vanishes"}
 QUIETLY = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 STEPS = {}  # name: (weight, how many numbers, function)
 
@@ -245,6 +245,27 @@ def addresses_changed(world, n):
     world.configure()
     world.reload(0)
     must(os.path.exists(world.path("extra.sock")) == (n % 4 >= 2), "an address is there while it is asked for")
+
+
+@step(3, 1)
+def path_vanishes(world, n):
+    """Whoever removed it, and however often: the same socket is reached there again."""
+    path = world.path("extra.sock")
+    world.extra = ["unix:" + path]
+    world.configure()
+    world.reload(0)
+    socket_file = os.stat(path).st_ino
+    for i in range(1 + n % 7):
+        os.rename(path, path + ".away") if (n + i) % 3 == 0 else os.unlink(path)
+        wait_until(lambda: os.path.exists(path), "a path that vanishes comes back", world.stderr.last)
+        must(os.stat(path).st_ino == socket_file, "it is the same socket's")
+    if n % 2:
+        world.reload(0)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(PATIENCE)
+        s.connect(path)
+        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        must(b"pid " in s.recv(65536), "somebody answers there")
 
 
 BAD = ["workers = lots", "wrkers = 2", "listen = 127.0.0.1:99999", "listen = unix:/nowhere/at/all.sock", "env-file = /nowhere",

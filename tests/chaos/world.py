@@ -270,7 +270,9 @@ class World:
         with open(self.path("pid")) as f:
             must(int(f.read()) == self.pid, "the pid file is right")
 
-        key = (len(told), len(status["addresses"]))
+        # A unix path is watched, which takes a descriptor; an abstract name is not.
+        key = (len(told), *sorted(a["address"].partition("@")[0].partition(" ")[0] for a in status["addresses"]),
+               any(a["address"].startswith("unix /") for a in status["addresses"]))
         count = lambda: len(descriptors_of(self.pid))
         # The connection that asked for the status may not have been seen to end.
         least = self.baseline.setdefault(key, count())
