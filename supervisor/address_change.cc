@@ -5,14 +5,21 @@
 
 #include <algorithm>
 #include <exception>
+#include <system_error>
 
 namespace graced {
 
 std::vector<std::string> kept_waiting(const Plan& candidate) {
   std::vector<std::string> notes;
+  const auto early = [&](const PassedSocket& s, const std::string& why) {
+    notes.push_back(fmt::format("{} is new: clients may reach it before its generation serves, since {}",
+                                s.listener->address(), why));
+  };
   for (const PassedSocket& s : candidate.sockets) {
     if (s.listener->hidden() && s.listener->hidden()->way == Hidden::Way::deaf)
       notes.push_back(deaf_note(s.listener->address()));
+    if (s.listener->not_aside() != 0)
+      early(s, "its file can have no other name: " + std::generic_category().message(s.listener->not_aside()));
   }
   return notes;
 }

@@ -98,7 +98,8 @@ void Daemon::prepare(GenerationId generation, const std::function<Plan()>& plan_
 }
 
 Plan Daemon::first_plan() {
-  Plan plan = make_plan(first_options_, inherited_.sockets, nullptr, inheritable_, means_, &restored_);
+  Plan plan = make_plan(first_options_, inherited_.sockets, nullptr, inheritable_, means_, &restored_,
+                        instance_.spare_path_place());
   hold_artefact(plan, starting_place_.own());
   return plan;
 }
@@ -114,7 +115,7 @@ Plan Daemon::plan_of_reload(const Place& place, RunOptions options) {
   if (place.lost && begins_where_started(options)) std::rethrow_exception(place.lost);
   handoff_.forget_closed();
   Plan plan = make_plan(std::move(options), inherited_.sockets, &plans_.at(*status_.serving), inheritable_,
-                        means_, nullptr);
+                        means_, nullptr, instance_.spare_path_place());
   hold_artefact(plan, place.directory);
   return plan;
 }

@@ -10,6 +10,7 @@
 #include "linux/accept_queue.h"
 #include "linux/bpf_program.h"
 #include "linux/duplicate.h"
+#include "linux/hiding.h"
 #include "linux/inode.h"
 #include "linux/listen_socket.h"
 
@@ -30,7 +31,7 @@ void Handoff::opened(GenerationId generation, std::vector<std::shared_ptr<Listen
 void Handoff::restore(std::vector<Fd> sockets) {
   for (Fd& fd : sockets) {
     const std::string key = group_key(fd.get());
-    if (key.empty() || !is_listening(fd.get())) continue;
+    if (key.empty() || !is_listening(fd.get()) || !show_again(fd.get())) continue;
     // A socket can be in one array of the kernel's only, and an earlier graced had put it into one.
     detach_choice(fd.get());
     const ino_t inode = inode_of(fd.get());

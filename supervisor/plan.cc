@@ -71,7 +71,7 @@ std::map<std::string, std::deque<Sockets>> restored_by_address(const RunOptions&
 }
 
 void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherited, const Plan* serving,
-                  RestoredListeners* restored) {
+                  RestoredListeners* restored, const std::string& spare_place) {
   const bool switched = plan.handoff.switched;
   for (const auto& listener : inherited) plan.sockets.push_back({listener, listener->name(), {}});
 
@@ -84,7 +84,8 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
     if (!had.empty() && give_up_if_lost(had.front())) had.pop_front();
     Sockets sockets;
     if (had.empty()) {
-      sockets = open_listeners(spec, {.share = switched, .hidden = serving != nullptr});
+      sockets =
+          open_listeners(spec, {.share = switched, .hidden = serving != nullptr, .spare_place = spare_place});
     } else {
       sockets = std::move(had.front());
       had.pop_front();
@@ -138,7 +139,8 @@ Launch::Identity identity_of(const Account& account) {
 }
 
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& environment, Means& means, RestoredListeners* restored) {
+               const std::vector<std::string>& environment, Means& means, RestoredListeners* restored,
+               const std::string& spare_place) {
   Plan plan;
   plan.environment = environment;
   if (options.watch_stderr) {
@@ -158,7 +160,7 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
   plan.handoff = means.plan_for(options, !inherited.empty(), plan.identity ? &*plan.identity : nullptr);
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;
-  open_sockets(plan, options, inherited, serving, restored);
+  open_sockets(plan, options, inherited, serving, restored, spare_place);
 
   const auto number_of = [&](std::string_view name) {
     const auto found = std::ranges::find(plan.sockets, name, &PassedSocket::name);

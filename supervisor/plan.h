@@ -44,9 +44,10 @@ std::vector<std::string> inheritable(const std::vector<std::string>& own_environ
 // are, or, where new connections are switched, opened once more. environment: what is inheritable of graced's.
 // Throws std::exception with one line to show; what was opened is closed again then. `restored`: what an
 // earlier graced left for the first generation; it is taken before anything is opened, the rest of it is
-// closed.
+// closed. spare_place: see Opening.
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& environment, Means& means, RestoredListeners* restored);
+               const std::vector<std::string>& environment, Means& means, RestoredListeners* restored,
+               const std::string& spare_place);
 
 // The rest of its preparation: what its workers run is found and held, see Artefact. place: where --chdir
 // begins, and where workers start without it. Throws std::exception with one line to show.

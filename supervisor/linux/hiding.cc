@@ -90,6 +90,10 @@ bool is_unseen(int fd) {
   return socket_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX) == no_interface;
 }
 
+bool show_again(int fd) {
+  return !is_unseen(fd) || set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, 0);
+}
+
 int interface_of(int fd) {
   const int interface = socket_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX);
   return interface > 0 && interface != no_interface ? interface : 0;

@@ -41,6 +41,9 @@ void show(int fd, const Hidden& hidden);
 
 bool is_unseen(int fd);
 
+// One that perhaps an earlier graced has hidden, of which no more is known. False: it stays unseen.
+bool show_again(int fd);
+
 // The one that the socket is bound to by whoever has made it. 0: to none, or it is unseen.
 int interface_of(int fd);
 

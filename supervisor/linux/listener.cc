@@ -18,6 +18,7 @@
 #include "linux/adopted_socket.h"
 #include "linux/inode.h"
 #include "linux/listen_socket.h"
+#include "linux/sys_error.h"
 
 namespace graced {
 namespace {
@@ -131,12 +132,13 @@ Listeners open_host(const ListenSpec& spec, const Opening& opening) {
   return opened;
 }
 
-std::shared_ptr<Listener> open_unix(const ListenSpec& spec) {
+std::shared_ptr<Listener> open_unix(const ListenSpec& spec, const Opening& opening) {
   Fd fd = make_socket(AF_UNIX, spec);
   set_options(fd.get(), spec.options, spec.address());
   UnixPath path = bind_unix(fd.get(), spec);
+  const int not_aside = opening.hidden && path ? path.step_aside(opening.spare_place) : 0;
   if (takes_connections(spec.kind)) start_listening(fd.get(), spec.options, spec.address());
-  return std::make_shared<Listener>(spec, std::move(fd), std::move(path));
+  return std::make_shared<Listener>(spec, std::move(fd), std::move(path), not_aside);
 }
 
 // What graced opened itself is CLOEXEC, what came through exec cannot be: so a number that happens to be
@@ -210,8 +212,14 @@ Listener::Listener(ListenSpec spec, Fd fd, UnixPath path, std::optional<Hidden> 
       hidden_(hidden),
       key_(key_of(fd_.get(), hidden_)) {}
 
+Listener::Listener(ListenSpec spec, Fd fd, UnixPath path, int not_aside)
+    : Listener(std::move(spec), std::move(fd), std::move(path)) {
+  not_aside_ = not_aside;
+}
+
 void Listener::show() {
   if (hidden_) graced::show(fd(), *std::exchange(hidden_, std::nullopt));
+  if (const int failed = path_.appear(); failed != 0) throw sys_error_of(failed, "give the socket its path");
 }
 
 void Listener::refuse() {
@@ -254,7 +262,8 @@ std::shared_ptr<Listener> Listener::restored(ListenSpec spec, Fd fd, FileId file
   const std::string address = spec.address();
   const int number = fd.get();
   if (socket_kind(number, address) != spec.kind) return nullptr;
-  if (takes_connections(spec.kind) && (!is_listening(number) || is_unseen(number))) return nullptr;
+  if (takes_connections(spec.kind) && !is_listening(number)) return nullptr;
+  if (spec.kind == AddressKind::tcp && !show_again(number)) return nullptr;
   UnixPath path;
   if (file != FileId{}) {
     struct stat now {};
@@ -283,7 +292,7 @@ Listeners open_listeners(const ListenSpec& spec, const Opening& opening) {
     case AddressKind::unix_stream:
     case AddressKind::unix_dgram:
     case AddressKind::unix_seqpacket:
-      return {open_unix(spec)};
+      return {open_unix(spec, opening)};
     case AddressKind::inherited:
       return open_descriptor(spec);
   }

@@ -18,6 +18,7 @@ class Listener {
  public:
   // Made by graced; path is empty unless it has a file.
   Listener(ListenSpec spec, Fd fd, UnixPath path, std::optional<Hidden> hidden = {});
+  Listener(ListenSpec spec, Fd fd, UnixPath path, int not_aside);
 
   // Made by whoever started graced. Throws ListenError if fd is no socket, or one that carries a
   // connection instead of listening for them.
@@ -40,9 +41,11 @@ class Listener {
   bool made_by_graced() const { return made_by_graced_; }
   const std::string& key() const { return key_; }  // see group_key()
 
-  // Of a tcp socket that was opened hidden: it gets connections from now on. Throws std::system_error.
+  // One that was opened hidden gets connections from now on. Throws std::system_error.
   void show();
-  const std::optional<Hidden>& hidden() const { return hidden_; }
+  const std::optional<Hidden>& hidden() const { return hidden_; }  // tcp
+  // An errno: why the path of a unix socket could not be kept from clients that long; else 0.
+  int not_aside() const { return not_aside_; }
   // From now on a tcp socket that graced made refuses new clients, though workers still have it and accept what
   // is queued. Throws std::system_error.
   void refuse();
@@ -82,13 +85,17 @@ class Listener {
   bool made_by_graced_;
   std::optional<unsigned> queue_;  // how long it may be; of one that graced made: once that was looked at
   std::optional<Hidden> hidden_;
+  int not_aside_ = 0;
   std::string key_;
 };
 
-// How tcp sockets begin to listen.
+// How sockets begin to listen.
 struct Opening {
-  bool share = false;   // as share_address() does; whoever holds the address now is in the way all the same
-  bool hidden = false;  // until Listener::show()
+  // tcp: as share_address() does; whoever holds the address now is in the way all the same
+  bool share = false;
+  // Until Listener::show(): tcp, and unix sockets that have a path. See UnixPath::step_aside().
+  bool hidden = false;
+  std::string spare_place{};
 };
 
 // Binds what the spec asks for: several if it is a host name with several addresses; "8080" is one

@@ -178,7 +178,10 @@ UnixPath::UnixPath(const std::string& path) {
 }
 
 UnixPath::UnixPath(UnixPath&& other) noexcept
-    : path_(std::exchange(other.path_, {})), id_(other.id_), spare_(std::move(other.spare_)) {}
+    : path_(std::exchange(other.path_, {})),
+      id_(other.id_),
+      spare_(std::move(other.spare_)),
+      aside_(other.aside_) {}
 
 UnixPath& UnixPath::operator=(UnixPath&& other) noexcept {
   if (this == &other) return *this;
@@ -186,10 +189,12 @@ UnixPath& UnixPath::operator=(UnixPath&& other) noexcept {
   path_ = std::exchange(other.path_, {});
   id_ = other.id_;
   spare_ = std::move(other.spare_);
+  aside_ = other.aside_;
   return *this;
 }
 
 UnixPath::Place UnixPath::place() const {
+  if (aside_) return Place::ours;
   struct stat file {};
   if (::lstat(path_.c_str(), &file) != 0) return Place::missing;
   return FileId{file.st_dev, file.st_ino} == id_ ? Place::ours : Place::taken;
@@ -200,6 +205,19 @@ int UnixPath::keep_spare(const std::string& place) {
   return spare_ ? 0 : spare_.why();
 }
 
+int UnixPath::step_aside(const std::string& spare_place) {
+  if (const int failed = keep_spare(spare_place); failed != 0) return failed;
+  if (place() == Place::ours && ::unlink(path_.c_str()) != 0) return errno;
+  aside_ = true;
+  return 0;
+}
+
+int UnixPath::appear() {
+  if (!aside_) return 0;
+  aside_ = false;
+  return put_back();
+}
+
 void UnixPath::leave() {
   path_.clear();
   spare_.remove();
@@ -207,7 +225,7 @@ void UnixPath::leave() {
 
 void UnixPath::remove() noexcept {
   if (path_.empty()) return;
-  if (place() == Place::ours) ::unlink(path_.c_str());
+  if (!aside_ && place() == Place::ours) ::unlink(path_.c_str());
   path_.clear();
   spare_.remove();
 }

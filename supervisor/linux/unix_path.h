@@ -26,7 +26,7 @@ class UnixPath {
   FileId id() const { return path_.empty() ? FileId{} : id_; }
   void leave();  // not to be removed
 
-  // Whether the socket is reached there.
+  // Whether the socket is reached there; ours, too, while it is to be aside.
   enum class Place { ours, missing, taken };
   Place place() const;
 
@@ -34,6 +34,12 @@ class UnixPath {
   int keep_spare(const std::string& place);
   bool has_spare() const { return static_cast<bool>(spare_); }
   int put_back() const { return spare_.put_back(path_); }  // 0 or an errno
+
+  // Nobody reaches the socket there, until appear(): it has its spare name only. 0, or an errno, and then it
+  // stays.
+  int step_aside(const std::string& spare_place);
+  bool is_aside() const { return aside_; }
+  int appear();  // 0 or an errno: EEXIST if another file has taken its place
 
   // Applies mode, user and group; 0666 and graced's own where they are not given. `address` is for the
   // message. Throws ListenError.
@@ -45,6 +51,7 @@ class UnixPath {
   std::string path_;  // absolute: the working directory may change
   FileId id_;
   SpareLink spare_;
+  bool aside_ = false;
 };
 
 // Binds fd to spec.path. A socket file that nobody is bound to any more is replaced; one that is in use

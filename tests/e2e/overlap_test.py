@@ -1,6 +1,6 @@
 """Addresses that come and go with a reload, and such as overlap: 127.0.0.1:8080 is part of 0.0.0.0:8080. A candidate
 gets nobody before it serves, and whoever leaves gets nobody any more."""
-import ctypes, errno, os, select, signal, socket, subprocess
+import ctypes, errno, os, re, select, signal, socket, subprocess
 import own_network
 from harness import Case, GRACED, HERE, PATIENCE, WORKER, alive, ask, for_everybody, main, wait_until
 
@@ -139,7 +139,7 @@ class Candidates(Addresses):
                 r = g.reload()
                 self.assertEqual(r.returncode, 1)
                 self.assertIn("Address already in use", r.stderr)
-                self.assertRegex(g.said(), r"tcp \S+:%d overlaps tcp \S+:%d, .*CAP_NET_RAW" % (port, port))
+                wait_until(lambda: re.search(r"tcp \S+:%d overlaps tcp \S+:%d, .*CAP_NET_RAW" % (port, port), g.said()), g.said)
                 self.assertIn("generation 1", ask((client, port)))
                 self.assertEqual(g.end(), 0)
 
@@ -154,7 +154,7 @@ class Candidates(Addresses):
         self.addCleanup(early.close)
         early.setblocking(False)
         self.assertEqual(early.connect_ex(("127.0.0.1", second)), errno.EINPROGRESS)
-        self.assertEqual(g.said().count("tcp 127.0.0.1:%d is new: " % second), 1, g.said())
+        wait_until(lambda: g.said().count("tcp 127.0.0.1:%d is new: " % second) == 1, g.said)
         self.write("go", "")
         self.assertEqual(self.outcome(reload)[0], 0, g.said())
         self.assertEqual(select.select([], [early], [], PATIENCE)[1], [early])
@@ -193,6 +193,46 @@ class Listen(Addresses):
                 self.assertEqual(g.reload().returncode, 0, g.said())
                 self.soon("generation 4", lambda: ask(where))
                 self.assertEqual(g.end(), 0)
+
+    def test_a_new_unix_path_is_not_there_until_its_generation_serves(self):
+        first, second = self.path("first.sock"), self.path("second.sock")
+        for privileges in None, self.powerless:
+            with self.subTest(privileges=privileges):
+                g = self.start("unix:" + first, name="g%d" % free_port(), preexec=privileges)
+                files = set(os.listdir(self.directory))
+                self.configure("unix:" + first, "unix:" + second, habits="serve", options="ready = notify\n")
+                reload = self.reloading(g)
+                wait_until(lambda: g.workers("starting"), g.said)
+                self.assertRaises(FileNotFoundError, ask, second)
+                os.kill(self.candidate(g), signal.SIGKILL)
+                self.assertEqual(self.outcome(reload)[0], 1)
+                self.assertEqual(set(os.listdir(self.directory)), files)
+                self.configure("unix:" + first, "unix:" + second, habits="write=%s:{socket:1} ready serve" % self.path("names"))
+                self.assertEqual(g.reload().returncode, 0, g.said())
+                self.assertIn("generation 3", ask(second))
+                with open(self.path("names")) as f:
+                    self.assertEqual(set(f.read().split()), {second})
+                self.assertEqual(g.reload().returncode, 0, g.said())
+                self.soon("generation 4", lambda: ask(second))
+                self.assertEqual(g.end(), 0)
+                self.assertFalse(os.path.exists(second))
+                self.assert_nothing_left(g)
+
+    def test_a_file_that_somebody_puts_where_a_new_unix_path_is_to_be_stays(self):
+        first, second = self.path("first.sock"), self.path("second.sock")
+        go = self.path("go")
+        g = self.start("unix:" + first)
+        self.write("app", "#!/bin/sh\nwhile ! [ -e '%s' ]; do sleep 0.01; done\nexec '%s' ready serve\n" % (go, WORKER), 0o755)
+        self.write("app.conf", "listen = unix:%s\nlisten = unix:%s\nready = notify\ncommand = %s\n" % (first, second, self.path("app")))
+        reload = self.reloading(g)
+        wait_until(lambda: g.workers("starting"), g.said)
+        self.write("second.sock", "somebody else's")
+        self.write("go", "")
+        self.assertEqual(self.outcome(reload)[0], 0, g.said())
+        wait_until(lambda: "unix %s: give the socket its path: File exists" % second in g.said(), g.said)
+        self.assertEqual(g.end(), 0)
+        with open(second) as f:
+            self.assertEqual(f.read(), "somebody else's")
 
     def gone_address(self, options, **more):
         """An address leaves the configuration while its worker accepts there, and has one more in its queue."""

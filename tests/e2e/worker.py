@@ -15,7 +15,7 @@ HTTP answer. How it behaves is said by words on its command line, in the order i
   child=daemon                 have one that has left the process group and the session
   shut-on-usr1                 at SIGUSR1 call shutdown(2) on every socket it was passed
   say=TEXT mutter=TEXT         a line to stderr; TEXT without a newline
-  write=FILE:TEXT              append a line to a file ({pid}, {generation}, {env:X} and {self:Sig} are replaced)
+  write=FILE:TEXT              append a line to a file ({pid}, {generation}, {env:X}, {self:Sig} and {socket:N} are replaced)
   serve                        the usual: answer until SIGTERM, then finish and exit 0
   serve-late                   after SIGTERM exit only when the file named by LEAVE_FILE appears
 """
@@ -46,6 +46,10 @@ def expand(text):
         with open("/proc/self/status") as f:
             masks = " ".join(line.strip() for line in f if line.startswith("Sig"))
         text = text.replace("{self:Sig}", "%d %d %s" % (os.getpid(), os.getpgrp(), masks))
+    while "{socket:" in text:  # the address of one that was passed
+        number = text.split("{socket:", 1)[1].split("}", 1)[0]
+        with socket.socket(fileno=os.dup(3 + int(number))) as s:
+            text = text.replace("{socket:%s}" % number, str(s.getsockname()))
     while "{env:" in text:
         name = text.split("{env:", 1)[1].split("}", 1)[0]
         text = text.replace("{env:%s}" % name, os.environ.get(name, "(unset)"))

@@ -16,7 +16,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "adoption_story.h"
 #include "in_child.h"
+#include "linux/duplicate.h"
 #include "linux/inode.h"
 #include "linux/steering.h"
 #include "opening.h"
@@ -157,6 +159,16 @@ TEST_CASE("an address that is to be switched is one group's from the beginning, 
   CHECK(error_of([&] {
           open_listeners(parse_listen_spec("127.0.0.1:" + port_of(*first)), {.share = true});
         }).ends_with("by graced itself (is it listed twice?)"));
+}
+
+TEST_CASE("an address that was hidden by an earlier graced, which had given it up, lets clients in again") {
+  if (!as_root("to show a socket again")) return;
+  const auto given_up = open_one("127.0.0.1:0");
+  given_up->refuse();
+  CHECK(connect_to_port(port_of(*given_up)) == ECONNREFUSED);
+  const auto restored = Listener::restored(given_up->spec(), duplicate(given_up->fd()), {});
+  REQUIRE(restored);
+  CHECK(connect_to_port(port_of(*given_up)) == 0);
 }
 
 TEST_CASE("a udp port is not shared with a stranger") {
