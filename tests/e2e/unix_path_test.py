@@ -1,7 +1,7 @@
 """The path of a unix socket that graced listens on: workers remove it when they leave (asyncio of Python 3.13 does, Go's
 listeners, php-fpm), administrators and cleaners do, and whoever has the socket can change its queue."""
 import os, shutil, signal, socket, subprocess, tempfile, threading, unittest
-from harness import HERE, WORKER, Case, ask, for_everybody, main, wait_until
+from harness import HERE, WORKER, Case, alive, ask, for_everybody, main, wait_until
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 AGAIN = "it is there again"
@@ -122,6 +122,7 @@ class Vanished(Case):
             os.kill(g.pid, signal.SIGKILL)
             g.process.wait()
             os.killpg(worker, signal.SIGKILL)
+            wait_until(lambda: not alive(worker), "who is killed dies")  # until then the socket is in use
             g.manager.close()
             os.unlink(g.manager.path)
         g = self.serving(options=("-l", "unix:" + path))
