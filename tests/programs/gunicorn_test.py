@@ -1,5 +1,5 @@
 """Gunicorn: a master that listens, says READY=1 and then starts two workers that load the application and accept;
-with threads also kept connections."""
+with threads also kept connections. And on sockets that are passed to it."""
 import os, threading
 from program import SERVERS, ProgramCase, found, main, setUpModule
 from harness import ask, wait_until
@@ -43,6 +43,11 @@ class Gunicorn(ProgramCase):
             reload.join()
             self.assertEqual(answer[0].returncode, 1 if broken else 0, answer[0].stderr)
             self.assertIn("generation 1" if broken else "generation 3", ask(PORT))
+
+    def test_gunicorn_with_sockets_passed(self):
+        g = self.passed("127.0.0.1:8000", found("gunicorn"), "--chdir", SERVERS, "-w", "2", "wsgi:app")
+        self.two_generations_at_once(g, PORT)
+        self.reloads_lose_nothing(g, PORT, keep_alive=False)
 
 
 if __name__ == "__main__":

@@ -125,6 +125,10 @@ class ProgramCase(Case):
         config = self.write("conf", "drain-timeout = 1min\n")
         return self.graced("--drain-idle", "200ms", "--config", config, *options, options=(), command=command, **more)
 
+    def passed(self, address, *command, options=()):
+        """Its address is graced's, and it is told to leave at once."""
+        return self.graced("-l", address, "--config", self.write("conf", ""), *options, options=(), command=command)
+
     def load(self, where, *options):
         return Load(self, where, *options, program=self.load_program)
 
@@ -211,7 +215,7 @@ class ProgramCase(Case):
             reports["busy"] = busy.report()
         self.judge(g, reports, took)
         self.assertEqual(g.status()["pid"], g.pid)
-        self.assertEqual(g.end(), 0)
+        self.assertEqual(g.end(), 0, g.said())
         self.assert_nothing_left(g)
 
     def judge(self, g, reports, took):

@@ -65,6 +65,7 @@ function serve(server, port) {
   server.keepAliveTimeout = 60000;  // longer than any pause of the clients, however slow the machine
   server.on('upgrade', (request, socket, head) =>
     sockets.handleUpgrade(request, socket, head, (ws) => sockets.emit('connection', ws, request)));
+  server.on('request', (request, answer) => handle(request, answer).catch(() => answer.destroy()));  // its client has left
   server.listen(Number(port), '127.0.0.1');
 }
 
@@ -72,12 +73,12 @@ const sessions = new Set();
 const servers = [];
 let callees;
 if (options.http) {
-  servers.push(http.createServer(handle));
+  servers.push(http.createServer());
   serve(servers.at(-1), options.http);
 }
 if (options.tls) {
   const read = (name) => fs.readFileSync(path.join(options.certificate, name));
-  servers.push(http2.createSecureServer({ key: read('key.pem'), cert: read('cert.pem'), allowHTTP1: true }, handle));
+  servers.push(http2.createSecureServer({ key: read('key.pem'), cert: read('cert.pem'), allowHTTP1: true }));
   servers.at(-1).on('session', (session) => {
     sessions.add(session);
     session.on('close', () => sessions.delete(session));
