@@ -122,6 +122,8 @@ class Daemon : private ControlHandler {
   void keep_time_of_retired();
   void leave_socket_files();
   void shut_listeners();
+  void advise(const WorkerProcess& worker, DrainRule rule);
+  void warn_of_deaf(const WorkerProcess& worker);
   void limit_draining(const RunOptions& options);
   void leave_cgroup_if_empty(GenerationId generation);
   void start_check(GenerationId generation);
@@ -187,7 +189,7 @@ class Daemon : private ControlHandler {
   std::optional<bool> followed_;  // by another graced; once that was asked
   Handoff handoff_;
   ReadyWatch ready_;
-  std::set<std::string> told_notes_;  // of what this machine does not offer
+  std::set<std::string> told_notes_;  // what is said once: what this machine does not offer, advice
   ListenerWatch listener_watch_;
   std::optional<Check> check_;
   std::string stranger_;  // who said READY=1 in this rollout without being known for a worker's

@@ -8,8 +8,10 @@
 
 #include "core/notify_text.h"
 #include "daemon.h"
+#include "drain_advice.h"
 #include "linux/adoption_filter.h"
 #include "linux/process.h"
+#include "linux/signal_care.h"
 #include "options/option_values.h"
 
 namespace graced {
@@ -74,6 +76,8 @@ void Daemon::perform(const Spawn& a) {
     worker.pidfd = std::move(process.pidfd);
     worker.started = monotonic_now();
     worker.drain_signal = plan.options.drain_signal;
+    worker.signal_asked = plan.options.drain == DrainChoice::signal;
+    worker.command = plan.command;
     if (pipe) worker.output = stderr_.watch(std::move(pipe->read_end));
     if (plan.handoff.switched)
       handoff_.started(a.worker, a.generation, worker.pid, std::move(process.notifications),
@@ -177,6 +181,8 @@ void Daemon::perform(const Retire& a) {
   const bool ends = s && s->deadline != no_deadline;
   log_.info(about(*w), "gets no new connections; it is told to leave when it has finished those it has{}",
             ends ? fmt::format(", or after {}", to_rough_text(s->deadline - s->since)) : "");
+  w->retired = true;
+  advise(*w, DrainRule::idle);
   // Of several workers it could not be told whose connections are in there.
   const bool alone = workers_.count(w->generation) == 1;
   const bool restarts = status_.phase == Phase::stopping && is_followed();
@@ -192,6 +198,11 @@ void Daemon::perform(const Drain& a) {
                  s->last_call <= s->since ? ""
                                           : fmt::format("; what it has not finished after {} is closed",
                                                         to_rough_text(s->last_call - s->since)));
+  // Not of a candidate that failed: it has nothing in flight.
+  if (status_.serving && w->generation <= *status_.serving && !w->retired) {
+    advise(*w, DrainRule::signal);
+    warn_of_deaf(*w);
+  }
   handoff_.told_to_leave(a.worker);
   signal_process(*w, w->drain_signal);
   ready_.forget(a.worker);
@@ -199,6 +210,23 @@ void Daemon::perform(const Drain& a) {
     log_.info(about(*w), "is draining, {}",
               s->deadline == no_deadline ? "as long as it takes"
                                          : "at most " + to_rough_text(s->deadline - s->since));
+}
+
+// By the name of the process, for that of a script is not its interpreter's; once.
+void Daemon::advise(const WorkerProcess& worker, DrainRule rule) {
+  const auto advice = drain_advice(name_of(worker.pid), rule, signal_name(worker.drain_signal), worker.command);
+  if (advice && told_notes_.insert(*advice).second) log_.info(about(worker), "{}", *advice);
+}
+
+// Who asked for the signal by name relies on it.
+void Daemon::warn_of_deaf(const WorkerProcess& worker) {
+  if (!worker.signal_asked || cares_for(worker.pid, worker.drain_signal) != false) return;
+  const std::string warning = fmt::format(
+      "SIG{} is neither caught, blocked nor ignored: it ends with what it has in flight; --drain-signal names "
+      "the signal "
+      "on which it finishes, with --drain idle its connections end first",
+      signal_name(worker.drain_signal));
+  if (told_notes_.insert(warning).second) log_.warning(about(worker), "{}", warning);
 }
 
 void Daemon::perform(const Kill& a) {

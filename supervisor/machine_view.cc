@@ -32,7 +32,7 @@ std::string machine_text(const AdoptionMeans& adoption, const SteeringProbe& ste
          line("steering", to_text(steering.means), steering.why);
 }
 
-std::string handoff_text(const HandoffPlan& plan) {
+std::string handoff_text(const HandoffPlan& plan, const std::optional<std::string>& advice) {
   std::string draining = "by signal";
   if (plan.drain == DrainRule::idle) {
     draining = plan.max_draining == 1
@@ -42,7 +42,7 @@ std::string handoff_text(const HandoffPlan& plan) {
   return "with these options\n" +
          line("addresses", plan.adopt ? "those that the command binds are adopted" : "those of --listen only",
               "") +
-         line("drain", draining, "");
+         line("drain", draining, "") + (advice ? line("advice", *advice, "") : "");
 }
 
 }  // namespace graced

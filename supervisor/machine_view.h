@@ -1,6 +1,7 @@
 // What `graced check` tells of this machine, and of what the options come to on it.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "means.h"
@@ -11,7 +12,8 @@ namespace graced {
 // with a newline at the end.
 std::string machine_text(const AdoptionMeans& adoption, const SteeringProbe& steering);
 
-// How these options' addresses get from one generation to the next; with a newline at the end.
-std::string handoff_text(const HandoffPlan& plan);
+// How these options' addresses get from one generation to the next, and `advice`, if there is any; with a
+// newline at the end.
+std::string handoff_text(const HandoffPlan& plan, const std::optional<std::string>& advice = {});
 
 }  // namespace graced

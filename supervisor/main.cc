@@ -8,11 +8,13 @@
 
 #include "client/client.h"
 #include "daemon.h"
+#include "drain_advice.h"
 #include "linux/daemonize.h"
 #include "linux/standard_descriptors.h"
 #include "machine_view.h"
 #include "options/check_view.h"
 #include "options/command_line.h"
+#include "options/option_values.h"
 #include "options/options.h"
 #include "plan.h"
 
@@ -69,7 +71,10 @@ int check(const ParsedWords& words, const std::vector<std::string>& environment)
   fmt::print("{}{}\n{}", check_text(options, settings), stranger,
              machine_text(means.adoption(who), means.steering()));
   std::fflush(stdout);
-  fmt::print("\n{}", handoff_text(means.plan_for(options, false, who)));
+  const HandoffPlan plan = means.plan_for(options, false, who);
+  const auto advice =
+      drain_advice(options.command.front(), plan.drain, signal_name(options.drain_signal), options.command);
+  fmt::print("\n{}", handoff_text(plan, advice));
   return 0;
 }
 

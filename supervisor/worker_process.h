@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "core/id.h"
 #include "core/time.h"
@@ -20,6 +21,9 @@ struct WorkerProcess {
   Fd pidfd;
   Instant started{};
   int drain_signal = 0;
+  bool signal_asked = false;  // --drain signal, by name
+  bool retired = false;       // asked nothing at first
+  std::vector<std::string> command;
 
   std::string status;               // its last STATUS=
   std::string stopped_by;           // "SIGTTOU"; empty: it is not stopped

@@ -45,6 +45,17 @@ std::optional<std::uint64_t> parse_times_rested(std::string_view status) {
   return value_of("\nvoluntary_ctxt_switches:\t");
 }
 
+std::optional<std::uint64_t> parse_signal_set(std::string_view status, std::string_view line) {
+  const std::string key = "\n" + std::string(line) + ":\t";
+  const std::size_t at = status.find(key);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view value = status.substr(at + key.size());
+  std::uint64_t set = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), set, 16);
+  if (error != std::errc{} || end == value.data()) return std::nullopt;
+  return set;
+}
+
 std::vector<pid_t> parse_children(std::string_view text) {
   std::vector<pid_t> found;
   for (std::size_t at = 0; at < text.size();) {

@@ -172,6 +172,37 @@ class Limit(Draining):
         self.assertRegex(later.run("status").stdout, r"draining .* SIGTERM in \d+s ")
 
 
+class Advice(Draining):
+    """By the name of the program, and of that only."""
+
+    def named(self, name, *options, habits=()):
+        self.port = free_port()
+        shutil.copy(STREAMER, self.path(name))
+        os.chmod(self.path(name), 0o755)
+        return self.graced(*options, options=(), command=(self.path(name), str(self.port), self.directory, *habits), name="advised")
+
+    def test_the_first_reload_of_nginx_says_how_it_leaves_sooner_once(self):
+        g = self.named("nginx")
+        for _ in range(3):
+            self.assertEqual(g.reload().returncode, 0, g.said())
+        self.assertEqual(g.said().count("nginx finishes on SIGQUIT: --drain signal --drain-signal QUIT lets it leave sooner"), 1, g.said())
+        said = self.run_graced("check", self.path("nginx")).stdout
+        self.assertIn("  advice     nginx finishes on SIGQUIT: --drain signal", said)
+
+    def test_who_asks_for_a_signal_that_is_the_end_of_the_worker_is_warned_once(self):
+        g = self.named("app", "--drain", "signal")
+        for _ in range(3):
+            self.assertEqual(g.reload().returncode, 0, g.said())
+        self.assertEqual(g.said().count("SIGTERM is neither caught, blocked nor ignored"), 1, g.said())
+        self.assertNotIn("advice", self.run_graced("check", self.path("app")).stdout)
+
+    def test_who_asks_for_a_signal_that_is_handled_is_not_warned(self):
+        g = self.named("app", "--drain", "signal", habits=("finish",))
+        self.assertEqual(g.reload().returncode, 0, g.said())
+        wait_until(lambda: len(g.workers()) == 1)
+        self.assertNotIn("neither caught", g.said())
+
+
 class Stop(Draining):
     def test_a_stop_does_not_wait_for_a_client_that_keeps_its_connection(self):
         g = self.streamer(options=("--stop-timeout", "10min"))

@@ -33,6 +33,7 @@ TEST_CASE("what the options come to is said") {
         "with these options\n"
         "  addresses  those that the command binds are adopted\n"
         "  drain      idle, of 8 generations at most at a time\n");
+  CHECK(handoff_text(plan, "use a spoon").ends_with("at a time\n  advice     use a spoon\n"));
   plan.max_draining = 1;
   CHECK(handoff_text(plan).ends_with("  drain      idle, of one generation at a time\n"));
 }
