@@ -30,7 +30,8 @@ struct Policy {
   Duration drain_grace = 5s;       // with DrainRule::idle, of that time: from the drain signal on, which comes
                                    // then though connections are left; a quarter at most…
   Duration last_call = 1s;         // …and at the end, once they are closed; half of the grace at most;
-                                   // with drain_idle they are closed so long before the signal
+                                   // with drain_idle they are closed so long before the signal,
+                                   // a quarter of drain_timeout at most
   Duration drain_idle = infinity;  // with DrainRule::idle: connections that are idle for so long are closed
   Duration stop_timeout = 30s;     // until SIGKILL when graced itself stops; else as drain_timeout…
   Duration stop_idle = 5s;         // …but then this is drain_idle, unless that is shorter

@@ -22,10 +22,10 @@ void Supervisor::retire(Worker& worker, const Policy& policy, Duration limit, In
   worker.state = WorkerState::retiring;
   worker.since = now;
   worker.grace = std::min(policy.drain_grace, limit / 4);
-  worker.last_call = std::min(policy.last_call, worker.grace / 2);
+  worker.closes_first = policy.drain_idle != infinity;
+  worker.last_call = std::min(policy.last_call, worker.closes_first ? limit / 4 : worker.grace / 2);
   worker.deadline = after(now, limit == infinity ? infinity : limit - worker.grace);
   worker.drain_idle = policy.drain_idle;
-  worker.closes_first = policy.drain_idle != infinity;
   actions_.push_back(Retire{worker.id});
 }
 
@@ -123,7 +123,7 @@ void Supervisor::begin_stop(int exit_status, std::string why, Instant now) {
 void Supervisor::hurry(Worker& worker, Duration limit, Instant now) {
   if (worker.state == WorkerState::retiring) {
     worker.grace = std::min(worker.grace, limit / 4);
-    worker.last_call = std::min(worker.last_call, worker.grace / 2);
+    worker.last_call = std::min(worker.last_call, worker.closes_first ? limit / 4 : worker.grace / 2);
     worker.deadline =
         std::min(worker.deadline, after(now, limit == infinity ? infinity : limit - worker.grace));
     worker.drain_idle = std::min(worker.drain_idle, policy_.stop_idle);

@@ -121,6 +121,16 @@ TEST_CASE("with it they are, at last when they pause, and all of them before the
   CHECK(s.last_call(old) <= s.now);
 }
 
+TEST_CASE("with it short timeouts leave as much time to close as before the signal and after it") {
+  Story s = serving(idle({.drain_timeout = 400ms, .drain_idle = 3s}));
+  const WorkerId old = s.newest();
+  s.reloads();
+  CHECK(s.status(old).any_pause == s.now + 100ms);
+  CHECK(s.last_call(old) == s.now + 200ms);
+  CHECK(s.deadline(old) == s.now + 300ms);
+  CHECK(s.killed_at(old) == s.now + 400ms);
+}
+
 TEST_CASE("whoever must make room has its signal, its grace and a last call too") {
   Story s = serving(idle({.drain_grace = 4s, .last_call = 900ms, .max_draining = 1, .max_draining_grace = 2s}));
   const WorkerId first = s.newest();
