@@ -15,6 +15,9 @@ namespace {
 // A connection on its way out of the queue into the worker's hands can be missed by one look.
 constexpr Duration second_look = 5ms;
 
+// After connections were closed, their worker lets go of them.
+constexpr Duration soon_again = 20ms;
+
 // At closing time: what counts as a pause between two requests, and how often it is looked for; a look
 // may then take a quarter of the time.
 constexpr Duration pause_between_requests = 3ms;
@@ -49,11 +52,22 @@ Instant Retirement::look_and_close(Instant now) {
   } else if (now >= closing_.any_pause) {
     if (any) watch_.close_idle(std::min(closing_.drain_idle, pause_between_requests));
   } else {
-    if (any && closing_.drain_idle != infinity) watch_.close_idle(closing_.drain_idle);
-    return std::min({now + watch_.pause(), closing_.any_pause, closing_.last_call});
+    const Instant next = now + (any && closing_.drain_idle != infinity ? close_idle(now) : watch_.pause());
+    return std::min({next, closing_.any_pause, closing_.last_call});
   }
   const Instant next = now + std::max(closing_look, (monotonic_now() - now) * closing_cost);
   return now < closing_.last_call ? std::min(next, closing_.last_call) : next;
+}
+
+// Nobody is to wait for a look: not for the one after the last connection is closed, nor for the one that finds
+// the last one idle.
+Duration Retirement::close_idle(Instant now) {
+  const unsigned closed = watch_.close_idle(closing_.drain_idle);
+  const Duration soon = std::max(soon_again, (monotonic_now() - now) * closing_cost);
+  if (closed > 0) return std::min(soon, watch_.pause());
+  const Duration quiet = seen_.quiet.value_or(0s);
+  if (quiet >= closing_.drain_idle) return watch_.pause();  // and yet not idle
+  return std::min(std::max(closing_.drain_idle - quiet, soon), watch_.pause());
 }
 
 std::string Retirement::waits_for() const {

@@ -43,6 +43,7 @@ class Retirement {
 
  private:
   Instant look_and_close(Instant now);
+  Duration close_idle(Instant now);
 
   ConnectionWatch watch_;
   Closing closing_;
