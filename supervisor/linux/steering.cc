@@ -20,16 +20,18 @@ void ReuseportGroup::joined(int fd, ino_t inode) {
   members_.push_back({fd, inode});
 }
 
-void ReuseportGroup::left(ino_t inode) {
-  const auto hole = std::ranges::find(members_, inode, &Member::inode);
-  if (hole != members_.end()) {
-    // The kernel fills the hole with the last one.
-    *hole = members_.back();
-    members_.pop_back();
+void ReuseportGroup::left(const std::vector<ino_t>& inodes) {
+  bool was_chosen = false;
+  for (const ino_t inode : inodes) {
+    const auto hole = std::ranges::find(members_, inode, &Member::inode);
+    if (hole != members_.end()) {
+      // The kernel fills the hole with the last one.
+      *hole = members_.back();
+      members_.pop_back();
+    }
+    std::ranges::replace(slots_, inode, ino_t{0});
+    was_chosen = std::erase_if(chosen_, [&](const Member& m) { return m.inode == inode; }) > 0 || was_chosen;
   }
-  std::ranges::replace(slots_, inode, ino_t{0});
-
-  const auto was_chosen = std::erase_if(chosen_, [&](const Member& m) { return m.inode == inode; }) > 0;
   if (chosen_.empty()) return;
   if (means_ == SteeringMeans::cbpf) direct_by_places(chosen_);
   if (means_ == SteeringMeans::ebpf && was_chosen) direct_by_slots(chosen_);

@@ -48,8 +48,9 @@ class ReuseportGroup {
   // It has begun to listen. To be told in the order in which that happened.
   void joined(int fd, ino_t inode);
 
-  // Its last descriptor has been closed. Directs anew to those that are left of the chosen ones.
-  void left(ino_t inode);
+  // Their last descriptors have been closed, in this order. Directs anew to those that are left of the chosen
+  // ones.
+  void left(const std::vector<ino_t>& inodes);
 
   // From now on new connections go to these only. As long as one of them listens, no other socket gets
   // any; if all of them are closed, the kernel spreads over what listens. Without eBPF they must have

@@ -2,6 +2,7 @@
 #include "linux/steering_groups.h"
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "linux/duplicate.h"
@@ -17,6 +18,7 @@ bool SteeringGroups::join(const std::string& key, int fd, ino_t inode) {
 }
 
 void SteeringGroups::keep_only(const std::set<ino_t>& held) {
+  std::map<std::string, std::vector<ino_t>> gone;
   for (auto s = sockets_.begin(); s != sockets_.end();) {
     auto& [inode, socket] = *s;
     if (held.contains(inode)) {
@@ -24,9 +26,11 @@ void SteeringGroups::keep_only(const std::set<ino_t>& held) {
       continue;
     }
     socket.fd.reset();
-    groups_.at(socket.key).left(inode);
+    gone[socket.key].push_back(inode);
     s = sockets_.erase(s);
   }
+  // At once: what is still there of one worker listens no more.
+  for (const auto& [key, inodes] : gone) groups_.at(key).left(inodes);
   const std::set<std::string> left = keys();
   std::erase_if(groups_, [&](const auto& g) { return !left.contains(g.first); });
 }

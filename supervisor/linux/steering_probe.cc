@@ -37,7 +37,7 @@ class Trial {
     group_.direct_to(std::array{next_.get()});
     const ino_t inode = inode_of(old_.get());
     old_.reset();  // and by the time this returns the queue has gone wherever it goes
-    group_.left(inode);
+    group_.left({inode});
     return accept_from(next_);
   }
 

@@ -36,7 +36,7 @@ struct Address {
   void close(std::size_t i) {
     const ino_t inode = inode_of(listeners[i]);
     listeners[i].reset();
-    group.left(inode);
+    group.left({inode});
   }
 
   void direct_to(std::initializer_list<std::size_t> chosen) {
@@ -191,6 +191,24 @@ TEST_CASE("as long as one of the chosen sockets is open, no other gets anything"
   address.listeners[0].reset();  // even before left() is told
   address.listeners[4].reset();
   CHECK(address.spread(60)[1] == 60);
+}
+
+TEST_CASE(
+    "sockets that stop listening before they leave together are no error, as with nginx and 'reuseport' at a "
+    "stop") {
+  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+    CAPTURE(static_cast<int>(means));
+    Address a(Family::ipv4, means, 3);
+    a.direct_to({1, 2});
+    std::vector<ino_t> gone;
+    for (const std::size_t i : {1U, 2U}) {
+      gone.push_back(inode_of(a.listeners[i]));
+      REQUIRE(::shutdown(a.listeners[i].get(), SHUT_RDWR) == 0);
+    }
+    a.listeners[1].reset();
+    CHECK(error_of([&] { a.group.left(gone); }) == "no error");
+    a.listeners[2].reset();
+  }
 }
 
 TEST_CASE("if all of the chosen sockets are closed the others get what comes") {
