@@ -49,7 +49,7 @@ struct Policy {
 };
 
 // SIGHUPs that come during a reload are a burst until it has been quiet for this long: then one
-// reload answers them all.
+// reload answers them all, so that a burst costs two.
 inline constexpr Duration burst_quiet = 20ms;
 
 }  // namespace graced

@@ -32,14 +32,12 @@ void Supervisor::on(const ReloadAsked& e, Instant now) {
 }
 
 // Somebody who waits for an answer gets the next reload as soon as it can be had. A SIGHUP that
-// comes during a reload starts the next one right after it; when a second one comes as well they are a
-// burst, and that reload starts when the burst has ended, though not later than ten times the quiet
-// that takes.
+// comes during a reload may be one of a burst, so the next reload starts when no other one has come for a
+// while, though not later than ten times that.
 void Supervisor::queue_reload(RequestId by, Instant now) {
-  const bool burst = queued_.has_value();
   if (!queued_) queued_ = QueuedReload{{}, now, now};
   if (by != nobody) queued_->askers.push_back(by);
-  queued_->not_before = burst && queued_->askers.empty()
+  queued_->not_before = queued_->askers.empty()
                             ? std::min(now + burst_quiet, queued_->first_asked + 10 * burst_quiet)
                             : now;
 }

@@ -52,7 +52,7 @@ class Supervisor {
   struct QueuedReload {
     std::vector<RequestId> askers;
     Instant first_asked;
-    Instant not_before;  // later than now only while a burst of SIGHUPs goes on
+    Instant not_before;  // later than now only while a burst of SIGHUPs may go on
   };
   struct Respawn {
     unsigned slot;
