@@ -48,8 +48,10 @@ void Daemon::listen_to_signals() {
   rare_signal_ = loop_.on_fd(rare_signals_->fd(), EPOLLIN, Turn::signal, [this] {
     while (const auto received = rare_signals_->next()) {
       if (!told_signals_.insert(received->signo).second) continue;
-      log_.warning("SIG{} received from PID {}: it means nothing to graced (graced(1) lists what does)",
-                   signal_name(received->signo), received->sender);
+      // One outside of a container has no number here.
+      const std::string from = received->sender > 0 ? fmt::format(" from PID {}", received->sender) : "";
+      log_.warning("SIG{} received{}: it means nothing to graced (graced(1) lists what does)",
+                   signal_name(received->signo), from);
     }
   });
 }

@@ -40,6 +40,7 @@ Launch Daemon::launch_in(const Plan& plan, GenerationId generation, std::vector<
   Launch launch = launch_of(plan, std::move(command));
   launch.environment.push_back("NOTIFY_SOCKET=" + notify_.path());
   launch.environment.push_back("GRACED_NAME=" + first_options_.name);
+  launch.environment.push_back("GRACED_CONTROL=" + instance_.control_path());
   launch.environment.push_back(fmt::format("GRACED_GENERATION={}", generation.value));
   launch.stdin_fd = dev_null_.get();
   launch.stderr_fd = pipe ? pipe->worker_end.get() : -1;

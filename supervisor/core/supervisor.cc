@@ -37,9 +37,8 @@ void Supervisor::on(const ReloadAsked& e, Instant now) {
 void Supervisor::queue_reload(RequestId by, Instant now) {
   if (!queued_) queued_ = QueuedReload{{}, now, now};
   if (by != nobody) queued_->askers.push_back(by);
-  queued_->not_before = queued_->askers.empty()
-                            ? std::min(now + burst_quiet, queued_->first_asked + 10 * burst_quiet)
-                            : now;
+  queued_->not_before =
+      queued_->askers.empty() ? std::min(now + burst_quiet, queued_->first_asked + 10 * burst_quiet) : now;
 }
 
 void Supervisor::begin_rollout(std::vector<RequestId> askers, Instant now) {

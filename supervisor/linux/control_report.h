@@ -74,4 +74,10 @@ struct InstanceReport {
   std::optional<Duration> next_restart;  // of a worker that exited
 };
 
+// What may hold secrets is taken out: the last words of workers. For other users than root and graced's own.
+void withhold_secrets(InstanceReport& report);
+
+// The same of a reason: its first line.
+std::string without_last_words(const std::string& why);
+
 }  // namespace graced

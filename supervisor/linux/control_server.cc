@@ -79,9 +79,13 @@ struct ControlServer::Calls {
 
   static int on_property(sd_bus*, const char*, const char*, const char* name, sd_bus_message* reply,
                          void* connection, sd_bus_error*) noexcept {
-    auto& server = server_of(*static_cast<ControlConnection*>(connection));
+    const auto& asking = *static_cast<ControlConnection*>(connection);
+    auto& server = server_of(asking);
     return guarded(server, [&] {
-      if (!server.report_) server.report_ = server.handler_.report();
+      if (!server.report_) {  // for this message alone
+        server.report_ = server.handler_.report();
+        if (!asking.may_change_things()) withhold_secrets(*server.report_);
+      }
       control::find_property(name)->append(reply, *server.report_);
       return 1;
     });
@@ -221,13 +225,17 @@ void ControlServer::answer(RequestId to, bool ok, std::uint64_t generation, cons
 }
 
 template <class... Values>
+void ControlServer::tell(ControlConnection& connection, const char* signal, const char* types,
+                         Values... values) {
+  sd_bus* bus = connection.ready_bus();
+  if (bus == nullptr) return;
+  static_cast<void>(sd_bus_emit_signal(bus, control::path, control::interface, signal, types, values...));
+  connection.sent();
+}
+
+template <class... Values>
 void ControlServer::tell_all(const char* signal, const char* types, Values... values) {
-  for (ControlConnection& connection : connections_) {
-    sd_bus* bus = connection.ready_bus();
-    if (bus == nullptr) continue;
-    static_cast<void>(sd_bus_emit_signal(bus, control::path, control::interface, signal, types, values...));
-    connection.sent();
-  }
+  for (ControlConnection& connection : connections_) tell(connection, signal, types, values...);
 }
 
 void ControlServer::phase_changed(const std::string& phase) {
@@ -240,7 +248,10 @@ void ControlServer::worker_changed(std::uint64_t generation, std::uint32_t slot,
 }
 
 void ControlServer::reload_finished(std::uint64_t generation, bool ok, const std::string& why) {
-  tell_all("ReloadFinished", "tbs", generation, ok ? 1 : 0, control::to_utf8(why).c_str());
+  for (ControlConnection& connection : connections_) {
+    const std::string told = control::to_utf8(connection.may_change_things() ? why : without_last_words(why));
+    tell(connection, "ReloadFinished", "tbs", generation, ok ? 1 : 0, told.c_str());
+  }
 }
 
 }  // namespace graced

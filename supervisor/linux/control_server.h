@@ -71,6 +71,8 @@ class ControlServer final : private ControlConnection::Owner {
   bool welcome(Fd socket);  // false: it was turned away
   int ask(ControlConnection&, sd_bus_message*, Wish, sd_bus_error*);
   template <class... Values>
+  void tell(ControlConnection& connection, const char* signal, const char* types, Values... values);
+  template <class... Values>
   void tell_all(const char* signal, const char* types, Values... values);
 
   sd_event* event_ = nullptr;

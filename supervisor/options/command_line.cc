@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
+#include <utility>
 
 #include "core/nearest.h"
 #include "options/command_table.h"
@@ -89,6 +91,22 @@ StatusView view_of(const ParsedWords& parsed) {
   return view;
 }
 
+// What other tools of its kind call a thing, and how it is had here.
+constexpr auto words_elsewhere = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"start", "graced run [OPTIONS] -- COMMAND starts one"},
+    {"restart",
+     "graced reload starts the next generation without a gap; to start graced itself anew: graced stop, "
+     "then graced run"},
+    {"ps", "graced list shows what runs here, graced status the workers of one"},
+    {"ls", "graced list shows what runs here"},
+    {"top", "graced list shows what runs here, graced status the workers of one"},
+    {"logs",
+     "workers' lines go where graced's own go (under systemd: journalctl -u graced@NAME); graced status has "
+     "the "
+     "last words of those in trouble"},
+    {"kill", "graced stop ends an instance, graced hammer what still drains"},
+});
+
 [[noreturn]] void unknown_command(const std::string& word) {
   const auto shown = one_line(word);
   if (word.starts_with('-')) {
@@ -98,6 +116,10 @@ StatusView view_of(const ParsedWords& parsed) {
   if (word.find('/') != std::string::npos) {
     throw UsageError{fmt::format("unknown command '{}'; to run it: graced run -- {}", shown, shown)};
   }
+  const auto elsewhere = std::ranges::find(words_elsewhere, std::string_view(word),
+                                           &std::pair<std::string_view, std::string_view>::first);
+  if (elsewhere != words_elsewhere.end())
+    throw UsageError{fmt::format("unknown command '{}'; {}", shown, elsewhere->second)};
   std::vector<std::string_view> known{"help"};
   for (const auto& command : command_table()) known.push_back(command.name);
   throw UsageError{
@@ -117,7 +139,7 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment) {
   if (args.empty()) return HelpCommand{help_text()};
   const auto& first = args.front();
   const Words words{args.begin() + 1, args.end()};
-  if (first == "--version") return VersionCommand{};
+  if (first == "--version" || first == "-V" || first == "version") return VersionCommand{};
   if (first == "help" || first == "--help" || first == "-h") return help_for(words);
 
   const auto command = find_command(first);

@@ -75,7 +75,7 @@ Layer command_line_layer(const ParsedWords& words) {
 }
 
 Layer environment_layer(const std::vector<std::string>& environment, std::vector<std::string>& notes) {
-  // Set by a graced for its workers: we are inside of one, and its name is not ours.
+  // Set by a graced for its workers: we are inside of one, and its name and its place are not ours.
   const bool inside_worker = find_variable(environment, "GRACED_WORKER").has_value();
 
   Layer layer;
@@ -84,7 +84,7 @@ Layer environment_layer(const std::vector<std::string>& environment, std::vector
     const auto equals = assignment.find('=');
     const auto name = assignment.substr(0, equals);
     if (name == "GRACED_GENERATION" || name == "GRACED_WORKER" || equals == std::string::npos) continue;
-    if (name == "GRACED_NAME" && inside_worker) continue;
+    if ((name == "GRACED_NAME" || name == "GRACED_CONTROL") && inside_worker) continue;
 
     const auto row = std::ranges::find_if(
         run_options(), [&](const OptionRow& each) { return variable_name(each.word.name) == name; });

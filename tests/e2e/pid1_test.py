@@ -87,7 +87,8 @@ class Pid1(Case):
             caught = int(next(line for line in f if line.startswith("SigCgt")).split()[1], 16)
         faults = {signo for signo in signal.valid_signals() if caught >> (signo - 1) & 1}  # a sanitizer's
         for signo in signal.valid_signals() - faults - {signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT,
-                                               signal.SIGHUP, signal.SIGUSR1, signal.SIGTSTP}:
+                                               signal.SIGHUP, signal.SIGUSR1, signal.SIGTSTP, signal.SIGPWR,
+                                               signal.SIGRTMIN + 3}:
             g.signal(signo)
         r = g.reload()
         self.assertEqual(r.returncode, 0, r.stderr + g.said())

@@ -260,6 +260,14 @@ TEST_CASE("another user may look and not touch") {
           InstanceReport report;
           return client.report(report).outcome == ControlOutcome::ok && report.name == "shop";
         }) == 0);
+  // What workers said last may hold secrets.
+  CHECK(as_nobody([&] {
+          ControlClient client{temp / "control"};
+          InstanceReport report;
+          return client.report(report).outcome == ControlOutcome::ok && report.workers[0].last_lines.empty() &&
+                 report.workers[0].status == "2 requests left" &&
+                 report.last_reload->why == "exited with status 1";
+        }) == 0);
   CHECK(as_nobody([&] {
           ControlClient client{temp / "control"};
           const ControlReply reply = client.reload(infinity);

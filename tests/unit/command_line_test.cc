@@ -93,6 +93,8 @@ TEST_CASE("a command that is none is answered with the nearest one") {
   CHECK(complaint({"help", "stats"}) == "unknown command 'stats'; did you mean 'status'?");
   CHECK(complaint({"./app"}) == "unknown command './app'; to run it: graced run -- ./app");
   CHECK(complaint({"-l", "80"}) == "'-l' comes before any command; to run a server: graced run -l …");
+  CHECK(complaint({"ls"}) == "unknown command 'ls'; graced list shows what runs here");
+  CHECK(complaint({"restart"}).find("graced reload starts the next generation") != std::string::npos);
   CHECK(complaint({"a\nb"}) == "unknown command 'a\\nb'; see graced --help");
 }
 
