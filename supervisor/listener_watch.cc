@@ -60,6 +60,7 @@ void ListenerWatch::keep_path(Watched& watched, const std::string& spare_place) 
   if (const int failed = listener.keep_spare_path(spare_place); failed != 0) {
     tell_(listener, Outcome::no_spare_path, text_of(failed));
   }
+  if (listener.path().is_aside()) return;  // until it serves: see look_at_path()
   watched.file = watch_file(listener.path().text());
   if (watched.file < 0) tell_(listener, Outcome::not_watched, why_not_watched_);
 }
@@ -113,6 +114,7 @@ void ListenerWatch::look_at_path(Watched& watched) {
   switch (listener->path().place()) {
     case UnixPath::Place::ours:
       watched.path_told = false;
+      if (watched.file < 0 && !listener->path().is_aside()) watched.file = watch_file(listener->path().text());
       return;
     case UnixPath::Place::taken:
       if (!std::exchange(watched.path_told, true)) tell_(*listener, Outcome::path_is_taken, "");

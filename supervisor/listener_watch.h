@@ -34,8 +34,8 @@ class ListenerWatch {
   // What happened is told through `tell`, which may call watch().
   ListenerWatch(Loop& loop, Teller tell);
 
-  // These from now on, and no others. They are kept open until the next call. Spare names of their paths begin
-  // with spare_place.
+  // These from now on, and no others. They are kept open until the next call. Spare names of their paths are in
+  // the directory spare_place.
   void watch(const std::vector<std::shared_ptr<Listener>>& listeners, const std::string& spare_place);
 
   // At their queues and paths, which nothing wakes us for; at the latter also where nothing can.

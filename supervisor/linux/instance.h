@@ -23,8 +23,8 @@ class Instance {
 
   Fd take_control_socket() { return std::move(listening_); }  // listening, non-blocking; once
   const std::string& control_path() const { return control_path_; }
-  // What second names of socket files begin with; those of a killed predecessor are removed already.
-  std::string spare_path_place() const { return control_path_ + ".path-"; }
+  // The directory of second names of socket files; those of a killed predecessor are removed already.
+  std::string spare_path_place() const { return control_path_ + ".paths"; }
   std::string notify_path() const;  // absolute; a stale socket there is already removed
 
  private:

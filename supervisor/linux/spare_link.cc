@@ -35,6 +35,13 @@ int link_file(const std::string& name, FileId file, const std::string& to) {
   return ::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
 }
 
+// A directory of ours alone.
+bool is_private(const std::string& directory) {
+  struct stat found {};
+  return ::lstat(directory.c_str(), &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == ::geteuid() &&
+         (found.st_mode & 077) == 0;
+}
+
 }  // namespace
 
 SpareLink::SpareLink(const std::string& path, FileId file, const std::string& place) : file_(file) {
@@ -46,7 +53,12 @@ SpareLink::SpareLink(const std::string& path, FileId file, const std::string& pl
     if (why_ == 0) name_ = name;
     return why_ != EEXIST;
   };
-  if (try_name(fmt::format("{}{:x}-{:x}", place, file.device, file.inode)) && name_.empty()) {
+  if ((::mkdir(place.c_str(), 0700) == 0 || errno == EEXIST) && is_private(place)) {
+    try_name(fmt::format("{}/{:x}-{:x}", place, file.device, file.inode));
+    if (name_.empty()) ::rmdir(place.c_str());  // unless it has others
+    if (!name_.empty()) place_ = place;
+  }
+  if (name_.empty()) {
     const std::filesystem::path where(path);
     for (int i = 1; i <= most_names; ++i) {
       const std::string number = i == 1 ? "" : fmt::format("-{}", i);
@@ -56,12 +68,16 @@ SpareLink::SpareLink(const std::string& path, FileId file, const std::string& pl
 }
 
 SpareLink::SpareLink(SpareLink&& other) noexcept
-    : name_(std::exchange(other.name_, {})), file_(other.file_), why_(other.why_) {}
+    : name_(std::exchange(other.name_, {})),
+      place_(std::exchange(other.place_, {})),
+      file_(other.file_),
+      why_(other.why_) {}
 
 SpareLink& SpareLink::operator=(SpareLink&& other) noexcept {
   if (this == &other) return *this;
   remove();
   name_ = std::exchange(other.name_, {});
+  place_ = std::exchange(other.place_, {});
   file_ = other.file_;
   why_ = other.why_;
   return *this;
@@ -74,19 +90,18 @@ int SpareLink::put_back(const std::string& path) const {
 void SpareLink::remove() noexcept {
   struct stat now {};
   if (!name_.empty() && ::lstat(name_.c_str(), &now) == 0 && id_of(now) == file_) ::unlink(name_.c_str());
+  if (!place_.empty()) ::rmdir(place_.c_str());  // once it is empty
   name_.clear();
+  place_.clear();
 }
 
 void remove_stale_links(const std::string& place) {
-  namespace fs = std::filesystem;
-  const fs::path where(place);
-  const std::string beginning = where.filename();
+  if (!is_private(place)) return;
   std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(where.parent_path(), ignored)) {
-    if (entry.path().filename().string().starts_with(beginning) && entry.is_socket(ignored)) {
-      ::unlink(entry.path().c_str());
-    }
+  for (const auto& entry : std::filesystem::directory_iterator(place, ignored)) {
+    if (entry.is_socket(ignored)) ::unlink(entry.path().c_str());
   }
+  ::rmdir(place.c_str());
 }
 
 }  // namespace graced

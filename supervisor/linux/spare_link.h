@@ -11,8 +11,9 @@ namespace graced {
 class SpareLink {
  public:
   SpareLink() = default;  // none
-  // Of `path`, which must be `file`: named `place` with the file's number behind it, else, where that is on
-  // another file system, hidden beside the path. A stale one there, of a graced that was killed, is replaced.
+  // Of `path`, which must be `file`: in the directory `place`, made if it is missing, which nobody but graced
+  // may look into, as the path's own directory may keep others out; else, where that is on another file system,
+  // hidden beside the path. A stale one there, of a graced that was killed, is replaced.
   // None if no file can have a second name there, or only one of graced's own (fs.protected_hardlinks): why()
   // is the errno.
   SpareLink(const std::string& path, FileId file, const std::string& place);
@@ -29,12 +30,13 @@ class SpareLink {
   void remove() noexcept;
 
  private:
-  std::string name_;  // absolute
+  std::string name_;   // absolute
+  std::string place_;  // empty: it is beside the path
   FileId file_;
   int why_ = 0;
 };
 
-// What killed ones have left at this place.
+// What killed ones have left in this directory, and it.
 void remove_stale_links(const std::string& place);
 
 }  // namespace graced

@@ -117,7 +117,8 @@ class Vanished(Case):
         for _ in range(2):
             g = self.serving(options=("-l", "unix:" + path))
             worker = g.workers()[0]["pid"]
-            wait_until(lambda: len([f for f in os.listdir(self.directory) if f.startswith("t.control.path-")]) == 1,
+            second_names = self.path("t.control.paths")
+            wait_until(lambda: os.path.exists(second_names) and len(os.listdir(second_names)) == 1,
                        lambda: repr(os.listdir(self.directory)))
             os.kill(g.pid, signal.SIGKILL)
             g.process.wait()
@@ -156,6 +157,35 @@ class Vanished(Case):
         self.assertIn("generation 1", ask(path))
         self.assertEqual(g.end(), 0)
         self.assertEqual(os.listdir(shared), [])
+
+    def test_a_path_that_a_reload_has_added_is_put_back_at_once_too(self):
+        path = self.path("app.sock")
+        config = self.write("conf", "listen = 127.0.0.1:0\n")
+        g = self.serving("--config", config, options=())
+        self.write("conf", "listen = 127.0.0.1:0\nlisten = unix:%s\n" % path)
+        self.assertEqual(g.reload().returncode, 0)
+        for times in (1, 2):
+            os.unlink(path)
+            wait_until(lambda: g.said().count(AGAIN) == times, g.said)
+            self.assertIn("generation 2", ask(path))
+
+    def test_whom_the_directory_of_a_path_keeps_out_no_second_name_lets_in(self):
+        os.mkdir(self.path("closed"), 0o700)
+        os.chmod(self.directory, 0o755)
+        path = self.path("closed/app.sock")
+        g = self.serving(options=("-l", "unix:" + path))
+        wait_until(lambda: os.stat(path).st_nlink == 2, "there is a second name")
+        self.assertEqual(os.stat(self.path("t.control.paths")).st_mode & 0o777, 0o700)
+        # A directory that another user has put there is not used.
+        g.end()
+        os.mkdir(self.path("t.control.paths"), 0o755)
+        os.chmod(self.path("t.control.paths"), 0o755)
+        os.unlink(g.manager.path)
+        g = self.serving(options=("-l", "unix:" + path))
+        wait_until(lambda: os.stat(path).st_nlink == 2, "there is a second name")
+        self.assertEqual(os.listdir(self.path("t.control.paths")), [])
+        self.assertEqual(g.end(), 0)
+        self.assertEqual(os.listdir(self.path("closed")), [])
 
     def test_an_unprivileged_graced_puts_a_path_back(self):
         if os.geteuid() != 0:
