@@ -229,6 +229,28 @@ def artefact_changed(world, which, how):
     return BROKEN_OFF
 
 
+@step(3)
+def quiet_answer_in_flight(world):
+    """The worker has spoken last and has not answered yet, as behind TLS; a pause is not the end."""
+    with socket.create_connection(world.where(), timeout=PATIENCE) as s:
+        s.sendall(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+        heard = b""
+        while b"generation " not in heard:
+            part = s.recv(65536)
+            must(part, "a slow request is taken", world.stderr.last())
+            heard += part
+        pid = int(heard.partition(b"pid ")[2].split()[0])
+        world.reload(0)
+        if world.adopted:
+            wait_until(lambda: any(w["pid"] == pid and (w["quiet_s"] or 0) > 1.2 for w in world.status()["workers"]), "a slow answer is waited for",
+                       world.stderr.last)
+        world.tell(pid, "answer")
+        heard = b""
+        while part := s.recv(65536):
+            heard += part
+        must(b"200 OK" in heard and b"pid %d " % pid in heard, "a slow answer is not cut", heard, world.stderr.last())
+
+
 # ---- configuration ----------------------------------------------------------------------------------
 
 

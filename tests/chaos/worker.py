@@ -32,6 +32,7 @@ class Server:
             self.select.register(s, selectors.EVENT_READ, self.accept)
         self.idle = {}  # connection: what came of the next request
         self.used = set()  # those that have had an answer, so that they may be closed when nothing comes
+        self.later = []  # those that wait for an answer
         self.leaked = []
         self.leaving = False
         reader, self.wake = os.pipe()
@@ -80,6 +81,10 @@ class Server:
         elif b"\r\n\r\n" in self.idle[connection]:
             question, _, rest = self.idle[connection].partition(b"\r\n\r\n")
             self.idle[connection] = rest
+            if question.startswith(b"GET /later "):  # as behind TLS: it has spoken last, and has not answered yet
+                connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n%s" % ANSWER)
+                self.later.append(connection)
+                return
             self.used.add(connection)
             last = self.leaving or b"connection: close" in question.lower()
             connection.setblocking(True)
@@ -96,10 +101,7 @@ class Server:
         while not self.leaving:
             for key, _ in self.select.select():
                 key.data(key.fileobj)
-            if self.wish:
-                self.wish = None
-                with open(os.environ["CHAOS_DO"]) as f:
-                    getattr(self, "do_" + f.read().replace("-", "_"))()
+            self.obey()
         for s in self.listening:
             if s.fileno() >= 0 and s in self.select.get_map():
                 self.select.unregister(s)
@@ -109,11 +111,26 @@ class Server:
             busy = self.select.select(0.05)
             for key, _ in busy:
                 key.data(key.fileobj)
+            self.obey()
             if not busy:
                 for connection in [c for c in self.used if not self.idle[c]]:
                     self.drop(connection)
 
     # ---- what it can be told to do -------------------------------------------------------------
+
+    def obey(self):
+        if not self.wish:
+            return
+        self.wish = None
+        with open(os.environ["CHAOS_DO"]) as f:
+            getattr(self, "do_" + f.read().replace("-", "_"))()
+
+    def do_answer(self):
+        for connection in [c for c in self.later if c in self.idle]:
+            connection.setblocking(True)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(ANSWER), ANSWER))
+            self.drop(connection)
+        self.later = []
 
     def do_shutdown(self):
         for s in self.listening:

@@ -218,15 +218,17 @@ class World:
 
     # ---- load ----------------------------------------------------------------------------------------
 
-    def begin_load(self):
+    def where(self):
+        """The address that there always is."""
         if self.adopted:
-            where = self.address
-        elif self.held:
-            where = self.socket.getsockname()
-        else:
-            where = "127.0.0.1", next(a["address"] for a in self.status()["addresses"] if a["name"] == "main").rpartition(":")[2]
+            return self.address
+        if self.held:
+            return self.socket.getsockname()
+        return "127.0.0.1", int(next(a["address"] for a in self.status()["addresses"] if a["name"] == "main").rpartition(":")[2])
+
+    def begin_load(self):
         self.load = subprocess.Popen([LOAD, "--rate", "300", "--time", "1h", "--timeout", "20s", "--expect", "pid ",
-                                      *(["--keep-alive"] if self.keep_alive else []), "%s:%s" % tuple(where)],
+                                      *(["--keep-alive"] if self.keep_alive else []), "%s:%d" % tuple(self.where())],
                                      stdout=subprocess.PIPE)
 
     def end_load(self, explained):
