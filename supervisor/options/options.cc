@@ -103,6 +103,11 @@ void note_start_limit(RunOptions& options) {
       to_text(policy.restart_delay_limit)));
 }
 
+void note_drain_idle(RunOptions& options) {
+  if (options.drain != DrainChoice::signal || options.policy.drain_idle == infinity) return;
+  options.notes.push_back("--drain-idle has no effect with --drain signal: the worker is told at once");
+}
+
 std::vector<Setting> settings_of(const RunOptions& options, const Layer& given) {
   std::vector<Setting> settings;
   for (const auto& row : run_options()) {
@@ -145,6 +150,7 @@ RunOptions load_run_options(const ParsedWords& words, const std::vector<std::str
   if (const auto listen = given.find("listen"); listen != given.end()) check_listen(options, listen->second);
   check_ready(options);
   note_start_limit(options);
+  note_drain_idle(options);
   if (settings) *settings = settings_of(options, given);
   return options;
 }

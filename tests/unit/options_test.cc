@@ -339,6 +339,10 @@ TEST_CASE("adoption and idle drain are asked for by name, or left to graced") {
   CHECK(asked.drain == DrainChoice::idle);
   CHECK(asked.policy.drain_idle == 250ms);
   CHECK(asked.policy.drain_grace == 2s);
+  CHECK(asked.notes.empty());
+  CHECK(load({"--drain", "signal", "app"}).notes.empty());
+  CHECK(load({"--drain", "signal", "--drain-idle", "1s", "app"}).notes ==
+        std::vector<std::string>{"--drain-idle has no effect with --drain signal: the worker is told at once"});
   CHECK(complaint({"--adopt", "yes", "app"}).starts_with("--adopt"));
   CHECK(complaint({"--drain", "slowly", "app"}).starts_with("--drain"));
 }
