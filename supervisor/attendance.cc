@@ -81,6 +81,11 @@ Attendance::Seen Attendance::look(const AttendedWorker& worker, bool adopted) {
   return seen;
 }
 
+bool Attendance::rests(const AttendedWorker& worker) const {
+  return rest_of(worker.pid) == Rest::resting &&
+         std::ranges::none_of(others_of(worker), [](pid_t pid) { return rest_of(pid) == Rest::busy; });
+}
+
 bool Attendance::has_passed(const AttendedWorker& worker) const {
   // Mostly where it was put.
   if (worker.passed.empty() || holds({worker.pid, first_passed}, worker.passed.front().listener->inode()))

@@ -39,6 +39,9 @@ class Attendance {
   // adopted: what it has adopted counts as well.
   Seen look(const AttendedWorker& worker, bool adopted = true);
 
+  // Whether all its processes sleep.
+  bool rests(const AttendedWorker& worker) const;
+
   // Whether any of its processes has any of the sockets that were passed; true if that cannot be told.
   bool has_passed(const AttendedWorker& worker) const;
 

@@ -81,6 +81,10 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
       ready_(loop_, handoff_,
              {.ready = [this](WorkerId w) { happens(WorkerReady{w}); },
               .listening = [this](WorkerId w) { happens(WorkerListening{w}); },
+              .unfit =
+                  [this](WorkerId w, const std::string& why) {
+                    happens(WorkerUnfit{w, why});
+                  },
               .note = [this](WorkerId w, const std::string& note) { warn(w, note); },
               .serving_waits = [this] { return serving_waits(); }}),
       listener_watch_(loop_, [this](const Listener& listener, ListenerWatch::Outcome outcome,
@@ -97,6 +101,7 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
 // its say first. What could keep an instance from living has been tried by then.
 int Daemon::run() {
   for (const std::string& note : first_options_.notes) log_.warning("{}", note);
+  if (!inherited_.ignored.empty()) log_.warning("{}", inherited_.ignored);
   if (first_options_.draining_memory_high && !cgroups_.limits_memory()) {
     log_.warning("draining-memory-high has no effect: {}",
                  cgroups_.had() ? "the memory controller was not delegated to graced" : cgroups_.why_not());

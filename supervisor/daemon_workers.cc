@@ -84,7 +84,7 @@ void Daemon::perform(const Spawn& a) {
       handoff_.started(a.worker, a.generation, worker.pid, std::move(process.notifications),
                        plan.handoff.adoption.wait_killable);
     ready_.watch(attended(worker, plan), a.ready);
-    if (a.watch_listening) ready_.expect_listening(a.worker, !status_.serving);
+    if (a.watch_listening) ready_.expect_listening(a.worker, {!status_.serving, plan.options.adopt_changes});
     control_->worker_changed(a.generation.value, a.slot, worker.pid,
                              std::string(to_text(WorkerState::starting)));
     log_.info(about(worker), "started: {}", fmt::join(plan.command, " "));

@@ -384,11 +384,23 @@ std::string Handoff::waits_for(WorkerId worker) {
   if (not_listened_on() != charge->adoption->sockets().end()) forget_closed(*charge);
   if (const auto s = not_listened_on(); s != charge->adoption->sockets().end())
     return fmt::format("{} is bound and not listened on", s->address);
-  if (serving_ && *serving_ != charge->generation) {
-    if (const std::string address = first_missing(charge->generation); !address.empty())
-      return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
-  }
   return "";
+}
+
+std::string Handoff::missing(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  if (!charge || !charge->adoption || !serving_ || *serving_ == charge->generation) return "";
+  const std::string address = first_missing(charge->generation);
+  if (address.empty()) return "";
+  return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
+}
+
+bool Handoff::has_new_address(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  if (!charge || !serving_) return false;
+  const auto served = listening_in(*serving_);
+  return std::ranges::any_of(listening_in(charge->generation),
+                             [&](const auto& has) { return !served.contains(has.first); });
 }
 
 Instant Handoff::last_change(WorkerId worker) const {

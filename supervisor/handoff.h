@@ -81,10 +81,12 @@ class Handoff {
 
   bool adopted(WorkerId worker) const;
 
-  // What keeps an adopted worker from being ready, empty if nothing does: every address of the serving
-  // generation listens again, and nothing is bound that does not listen.
+  // What an adopted worker has bound and does not listen on; empty: nothing.
   std::string waits_for(WorkerId worker);
-  Instant last_change(WorkerId worker) const;  // since when it has bound and listened on nothing more
+  // Which address of the serving generation its own has not; empty: all listen again.
+  std::string missing(WorkerId worker) const;
+  bool has_new_address(WorkerId worker) const;  // its generation, that the serving one has not
+  Instant last_change(WorkerId worker) const;   // since when it has bound and listened on nothing more
   const std::vector<AdoptedSocket>& sockets_of(WorkerId worker) const;  // empty: it is not adopted
 
   bool listens(WorkerId worker) const;

@@ -48,6 +48,12 @@ constexpr Duration hidden_for = 100ms;
 // …and rest, where it was passed sockets that listen all the time.
 constexpr Duration rested_for = 1s;
 
+// How long one that is adopted must rest, and wait on what it has, until what it has not is not waited for any
+// longer: where it has another address instead, and where it has but some.
+constexpr Duration moved_for = 1s;
+constexpr Duration left_out_for = 3s;
+constexpr const char* lets_it_go = " (--adopt-changes allow lets it go)";
+
 // How long one that binds nothing must rest until it is believed to need no address.
 constexpr Duration nothing_bound_for = 10s;
 
@@ -78,10 +84,10 @@ void ReadyWatch::watch(AttendedWorker worker, ReadyRule rule) {
   watched_.push_back({std::move(worker), rule, monotonic_now()});
 }
 
-void ReadyWatch::expect_listening(WorkerId worker, bool of_first_generation) {
+void ReadyWatch::expect_listening(WorkerId worker, Expectation expectation) {
   Watched* w = find(worker);
   if (!w) return;
-  w->expected = Expected{of_first_generation};
+  w->expected = Expected{expectation};
   look_soon(w->started + first_look);
 }
 
@@ -107,7 +113,8 @@ bool ReadyWatch::has_said_ready(WorkerId worker) const {
 }
 
 bool ReadyWatch::is_seen_waiting(const AttendedWorker& worker) {
-  if (seen_waiting_.contains(worker.mark.generation)) return true;
+  const auto learned = learned_.find(worker.mark.generation);
+  if (learned != learned_.end() && learned->second.waits) return true;
   const Attendance::Seen seen = attendance_.look(worker);
   return seen.any_address && seen.all();
 }
@@ -198,7 +205,7 @@ bool ReadyWatch::is_believed(Watched& w, Instant now) {
   if (!seen.any_address) return !said.any_address;
   said.any_address = true;
   if (seen.all()) {
-    remember_waiting(w.worker.mark.generation);
+    learned_of(w.worker.mark.generation).waits = true;
     return true;
   }
   if (seen.hidden) {
@@ -247,6 +254,12 @@ void ReadyWatch::note_hidden(const Watched& w, pid_t hidden) {
 
 void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {
   Expected& expected = *w.expected;
+  look_whether_it_is_elsewhere(w, now);
+  if (!expected.expectation.may_let_go && stays_elsewhere(w, now)) {
+    expected.elsewhere.reset();  // said once in a while, if it is of no consequence
+    ears_.unfit(w.worker.id, handoff_.missing(w.worker.id) + lets_it_go);
+    return;
+  }
   if (!listens(w, now)) {
     expected.seen.reset();
   } else if (!expected.seen) {
@@ -255,6 +268,8 @@ void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {
   const Duration long_enough = must_be_seen_for(w);
   if (expected.seen && now - *expected.seen >= long_enough) {
     const WorkerId worker = w.worker.id;
+    Duration& took = learned_of(w.worker.mark.generation).took;
+    took = std::max<Duration>(took, now - w.started);
     forget(worker);
     ears_.listening(worker);
     return;
@@ -270,11 +285,38 @@ void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {
 bool ReadyWatch::listens(Watched& w, Instant now) {
   const bool adopts = handoff_.adopted(w.worker.id);
   if (adopts && !handoff_.waits_for(w.worker.id).empty()) return false;
+  if (adopts && !handoff_.missing(w.worker.id).empty() && !stays_elsewhere(w, now)) return false;
   const bool any_adopted = handoff_.listens(w.worker.id);
   // Without an address there is nothing to be seen waiting on: then it must have come to rest.
   if (w.worker.passed.empty() && !any_adopted) return rest_of(w.worker.pid) == Rest::resting;
   if (!is_attended(w, now)) return false;
   return !any_adopted || now - handoff_.last_change(w.worker.id) >= quiet_for(w);
+}
+
+void ReadyWatch::look_whether_it_is_elsewhere(Watched& w, Instant now) {
+  std::optional<Instant>& elsewhere = w.expected->elsewhere;
+  const WorkerId worker = w.worker.id;
+  if (handoff_.missing(worker).empty() || !handoff_.listens(worker) || !handoff_.waits_for(worker).empty() ||
+      !is_attended(w, now) || !attendance_.rests(w.worker)) {
+    elsewhere.reset();
+  } else if (!elsewhere) {
+    elsewhere = now;
+  }
+}
+
+// With all workers of its generation, as one may have what the other has not. A server may serve on one
+// address and load what it needs for the next: so not before twice the time that the serving one took.
+bool ReadyWatch::stays_elsewhere(const Watched& w, Instant now) const {
+  if (!w.expected->elsewhere) return false;
+  Duration limit = handoff_.has_new_address(w.worker.id) ? moved_for : left_out_for;
+  for (const auto& [generation, learned] : learned_) {
+    if (generation < w.worker.mark.generation) limit = std::max<Duration>(limit, 2 * learned.took);
+  }
+  return std::ranges::all_of(watched_, [&](const Watched& other) {
+    if (other.worker.mark.generation != w.worker.mark.generation) return true;
+    return other.expected && other.expected->elsewhere &&
+           now - std::max(*other.expected->elsewhere, handoff_.last_change(other.worker.id)) >= limit;
+  });
 }
 
 bool ReadyWatch::is_attended(Watched& w, Instant now) {
@@ -284,7 +326,7 @@ bool ReadyWatch::is_attended(Watched& w, Instant now) {
   std::optional<Instant>& hidden = w.expected->hidden;
   if (seen.all() || !seen.hidden) {
     hidden.reset();
-    if (seen.any_address && seen.all()) remember_waiting(w.worker.mark.generation);
+    if (seen.any_address && seen.all()) learned_of(w.worker.mark.generation).waits = true;
     return seen.all();
   }
   if (!hidden) hidden = now;
@@ -302,12 +344,12 @@ Duration ReadyWatch::must_be_seen_for(const Watched& w) const {
   if (handoff_.listens(w.worker.id)) return 0ms;  // graced has seen it happen, and was patient already
   // The first generation shows what to expect of the next ones: that it has no address at all is believed
   // only of one that rests for long.
-  const bool nothing_known = w.expected->of_first_generation && w.worker.passed.empty();
+  const bool nothing_known = w.expected->expectation.of_first_generation && w.worker.passed.empty();
   return nothing_known && !handoff_.bound_anything(w.worker.id) ? nothing_bound_for : listening_for;
 }
 
 Duration ReadyWatch::quiet_for(const Watched& w) const {
-  const bool known = w.expected && !w.expected->of_first_generation && !w.expected->hidden;
+  const bool known = w.expected && !w.expected->expectation.of_first_generation && !w.expected->hidden;
   return known && w.rule != ReadyRule::listen ? quiet_when_seen : quiet_otherwise;
 }
 
@@ -330,11 +372,21 @@ std::string ReadyWatch::waits_for(WorkerId worker) {
                                         : "no READY=1 from the worker, which the generation before has said "
                                           "(--ready listen does without)";
   }
-  if (const std::string missing = handoff_.waits_for(worker); !missing.empty()) return missing;
+  if (const std::string bound = handoff_.waits_for(worker); !bound.empty()) return bound;
+  if (const std::string missing = handoff_.missing(worker); !missing.empty()) return missing + lets_it_go;
   const Attendance::Seen seen = attendance_.look(w->worker, word_decides);
   if (seen.all()) return "";
   const bool passed = !w->worker.passed.empty() && !seen.any_of_passed;
   if (passed) {
+    std::vector<std::string> its_own;
+    for (const AdoptedSocket& s : handoff_.sockets_of(worker)) {
+      if (s.listening && !s.predeclared) its_own.push_back(s.address);
+    }
+    if (!its_own.empty())
+      return fmt::format(
+          "nobody is seen waiting for connections on {}: it listens on {} (it gets what --listen opens only "
+          "where it binds the same address)",
+          listed(seen.unattended), listed(its_own));
     const bool wraps = !children_of(w->worker.pid).empty();
     return fmt::format(
         "nobody is seen waiting for connections on {}{}", listed(seen.unattended),
@@ -349,10 +401,10 @@ std::string ReadyWatch::waits_for(WorkerId worker) {
       listed(seen.unattended));
 }
 
-void ReadyWatch::remember_waiting(std::uint64_t generation) {
+ReadyWatch::Learned& ReadyWatch::learned_of(std::uint64_t generation) {
   constexpr std::size_t most = 4;  // one that serves, one on trial, and those that failed since
-  seen_waiting_.insert(generation);
-  if (seen_waiting_.size() > most) seen_waiting_.erase(seen_waiting_.begin());
+  if (learned_.size() >= most && !learned_.contains(generation)) learned_.erase(learned_.begin());
+  return learned_[generation];
 }
 
 void ReadyWatch::look_soon(Instant when) {

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -24,9 +24,10 @@ namespace graced {
 class ReadyWatch {
  public:
   struct Ears {
-    std::function<void(WorkerId)> ready;                     // it has said READY=1, and is believed
-    std::function<void(WorkerId)> listening;                 // it waits on all its addresses, or needs none
-    std::function<void(WorkerId, const std::string&)> note;  // for the log
+    std::function<void(WorkerId)> ready;      // it has said READY=1, and is believed
+    std::function<void(WorkerId)> listening;  // it waits on all its addresses, or needs none
+    std::function<void(WorkerId, const std::string& why)> unfit;  // it waits elsewhere, and will not come
+    std::function<void(WorkerId, const std::string&)> note;       // for the log
 
     // Whether the serving generation is seen waiting on all its addresses: then so must whoever follows.
     std::function<bool()> serving_waits;
@@ -42,8 +43,11 @@ class ReadyWatch {
   void watch(AttendedWorker worker, ReadyRule rule);
 
   // It is to be seen listening, on the sockets that it was passed and on what it has adopted.
-  // `of_first_generation`: nobody knows yet what to expect of it.
-  void expect_listening(WorkerId worker, bool of_first_generation);
+  struct Expectation {
+    bool of_first_generation;  // nobody knows yet what to expect of it
+    bool may_let_go;           // of addresses that the serving generation has adopted
+  };
+  void expect_listening(WorkerId worker, Expectation expectation);
 
   void said_ready(WorkerId worker, pid_t sender);  // itself, or a process below it
   void look_at(WorkerId worker);                   // something of it has changed
@@ -70,9 +74,10 @@ class ReadyWatch {
     bool serving_waits = false;  // was seen since
   };
   struct Expected {
-    bool of_first_generation;
-    std::optional<Instant> seen{};    // listening, since
-    std::optional<Instant> hidden{};  // what it waits for could not be seen, since
+    Expectation expectation;
+    std::optional<Instant> seen{};       // listening, since
+    std::optional<Instant> hidden{};     // what it waits for could not be seen, since
+    std::optional<Instant> elsewhere{};  // it waits, rests, and an address is missing, since
   };
   struct Watched {
     AttendedWorker worker;
@@ -90,11 +95,17 @@ class ReadyWatch {
   void look_whether_it_listens(Watched& w, Instant now);
   bool listens(Watched& w, Instant now);
   bool is_attended(Watched& w, Instant now);
+  void look_whether_it_is_elsewhere(Watched& w, Instant now);
+  bool stays_elsewhere(const Watched& w, Instant now) const;
   Duration must_be_seen_for(const Watched& w) const;
   Duration quiet_for(const Watched& w) const;
   std::string not_its_sockets(const Watched& w, const Attendance::Seen& seen) const;
   void note_hidden(const Watched& w, pid_t hidden);
-  void remember_waiting(std::uint64_t generation);
+  struct Learned {
+    bool waits = false;  // it was seen waiting
+    Duration took{};     // until it was ready
+  };
+  Learned& learned_of(std::uint64_t generation);
   void look_soon(Instant when);
   Watched* find(WorkerId worker);
   const Watched* find(WorkerId worker) const;
@@ -106,7 +117,7 @@ class ReadyWatch {
   std::list<Watched> watched_;
   Source timer_;
   Instant next_look_ = no_deadline;
-  std::set<std::uint64_t> seen_waiting_;  // generations that got ready so: the last ones
+  std::map<std::uint64_t, Learned> learned_;  // of the last generations
   bool noted_hidden_ = false;
   bool noted_belief_ = false;
 };

@@ -69,6 +69,7 @@ class Supervisor {
   void on(const PreparationFailed&, Instant now);
   void on(const WorkerReady&, Instant now);
   void on(const WorkerListening&, Instant now);
+  void on(const WorkerUnfit&, Instant now);
   void on(const WorkerStopping&, Instant now);
   void on(const WorkerAsksTime&, Instant now);
   void on(const WorkerIdle&, Instant now);

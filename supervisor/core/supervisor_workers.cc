@@ -55,6 +55,12 @@ void Supervisor::on(const WorkerListening& e, Instant now) {
   }
 }
 
+// Of the serving generation it is what there is.
+void Supervisor::on(const WorkerUnfit& e, Instant now) {
+  const Worker* w = find(e.worker);
+  if (w && w->state == WorkerState::starting && on_trial(*w)) abandon(e.why, now);
+}
+
 void Supervisor::become_ready(Worker& worker, Instant now) {
   if (worker.state != WorkerState::starting) return;
   worker.state = WorkerState::ready;

@@ -25,6 +25,7 @@ struct PreparationFailed { GenerationId generation; std::string why; int exit_st
 
 struct WorkerReady { WorkerId worker; };      // it said READY=1, and is believed
 struct WorkerListening { WorkerId worker; };  // it is seen waiting for connections on every address
+struct WorkerUnfit { WorkerId worker; std::string why; };  // it waits, but not for what it should, and rests
 struct WorkerStopping { WorkerId worker; };   // it said STOPPING=1
 struct WorkerAsksTime { WorkerId worker; Duration from_now; };  // EXTEND_TIMEOUT_USEC=
 struct WorkerIdle { WorkerId worker; };  // a retired one: its connections are done, or cannot be told
@@ -35,7 +36,7 @@ struct StopAsked { RequestId by; };    // the second one does not wait
 struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
-using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerStopping,
+using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerUnfit, WorkerStopping,
                            WorkerAsksTime, WorkerIdle, WorkerGone, ReloadAsked, StopAsked, HammerAsked, TimePassed>;
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.

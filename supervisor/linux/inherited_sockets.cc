@@ -65,6 +65,16 @@ AnnouncedSockets announced_sockets(const ListenVariables& variables, pid_t self)
   return announced;
 }
 
+std::string announced_to_another(const ListenVariables& variables, pid_t self) {
+  if (!variables.pid || !variables.fds || *variables.fds == "0") return "";
+  const int named = number("LISTEN_PID", *variables.pid);
+  if (named == self) return "";
+  return fmt::format(
+      "the sockets of LISTEN_FDS={} are not used: LISTEN_PID names PID {}, and graced is PID {} (who was started "
+      "with them must exec graced)",
+      printable(*variables.fds), named, self);
+}
+
 Inherited inherited_sockets(const ListenVariables& variables) {
   const auto [count, names] = announced_sockets(variables, ::getpid());
 
@@ -86,6 +96,7 @@ Inherited inherited_sockets(const ListenVariables& variables) {
 
   // Copies first, all beyond the block they came in, which is then free as a whole.
   Inherited inherited;
+  inherited.ignored = announced_to_another(variables, ::getpid());
   for (const ListenSpec& spec : specs) {
     Fd moved(::fcntl(spec.fd, F_DUPFD_CLOEXEC, first_descriptor + count));
     if (!moved) { throw listen_error(errno, fmt::format("descriptor {} of LISTEN_FDS={}", spec.fd, count)); }

@@ -27,7 +27,11 @@ struct AnnouncedSockets {
 };
 AnnouncedSockets announced_sockets(const ListenVariables& variables, pid_t self);
 
+// A line for the log where they are announced to another process than `self`; else empty.
+std::string announced_to_another(const ListenVariables& variables, pid_t self);
+
 struct Inherited {
+  std::string ignored;  // for the log: sockets were announced to somebody else
   std::vector<std::shared_ptr<Listener>> sockets;
   std::vector<StoredDescriptor>
       stored;  // by an earlier graced, see linux/fd_store.h; anything, not just sockets

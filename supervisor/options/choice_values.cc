@@ -41,6 +41,7 @@ constexpr auto log_levels = std::to_array<Word<LogLevel>>({
     {"info", LogLevel::info},
     {"debug", LogLevel::debug},
 });
+constexpr auto change_rules = std::to_array<Word<bool>>({{"allow", true}, {"refuse", false}});
 constexpr auto stderr_rules = std::to_array<Word<bool>>({{"watch", true}, {"inherit", false}});
 
 template <class Words>
@@ -73,6 +74,9 @@ LogFormat read_log_format(std::string_view text) {
 }
 LogLevel read_log_level(std::string_view text) {
   return read_word(text, log_levels);
+}
+bool read_adopt_changes(std::string_view text) {
+  return read_word(text, change_rules);
 }
 bool read_watch_stderr(std::string_view text) {
   return read_word(text, stderr_rules);

@@ -66,6 +66,12 @@ constexpr auto rows = std::to_array<OptionRow>({
      .read = [](Options& o, const Text& v) { o.adopt = read_adopt(v); },
      .show = [](const Options& o) { return to_text(o.adopt); }},
 
+    {.word = {"adopt-changes", 0, "allow|refuse",
+              "whether a reload may leave out an address that the generation before has adopted"},
+     .group = sockets,
+     .read = [](Options& o, const Text& v) { o.adopt_changes = read_adopt_changes(v); },
+     .show = [](const Options& o) { return Text{o.adopt_changes ? "allow" : "refuse"}; }},
+
     {.word = {"workers", 'w', "N|auto", "workers in a generation; auto is one for each CPU available"},
      .group = workers,
      .read = [](Options& o, const Text& v) { o.policy.workers = read_workers(v); },

@@ -1,10 +1,11 @@
 """When a worker is ready: it listens before it loads, it says READY=1 before it can answer, it never waits
 visibly, it is a wrapper that keeps the sockets to itself."""
-import ctypes, os, threading
+import ctypes, os, socket, threading
 import own_network
 from harness import Case, HERE, WORKER, ask, for_everybody, main, wait_until
 
 PREFORKER = for_everybody(os.path.join(HERE, "preforker.py"))
+BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 PR_CAPBSET_DROP, CAP_SYS_PTRACE = 24, 19
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -229,6 +230,79 @@ class Wrapper(Case):
         self.assertEqual(r.returncode, 1)
         self.assertIn("no READY=1 from the worker, which the generation before has said", r.stderr)
         self.assertIn("--ready listen", r.stderr)
+
+
+class AddressChanges(Case):
+    """Of an adopted server, between two generations."""
+
+    def bound(self, *habits, options=(), **more):
+        self.become(*habits)
+        script = self.write("app", '#!/bin/sh\nexec "%s" $(cat "%s")\n' % (BINDER, self.path("habits")), 0o755)
+        return self.graced(*options, options=(), command=(script,), **more)
+
+    def test_one_that_waits_elsewhere_fails_long_before_the_timeout_and_the_reason_tells_the_way_out(self):
+        for changes in "moved", "dropped":
+            with self.subTest(changes=changes):
+                kept, gone, new = free_port(), free_port(), free_port()
+                g = self.bound("tcp:%d" % kept, "tcp:%d" % gone, options=("--ready-timeout", "1h"), name=changes)
+                self.become("tcp:%d" % kept, *(("tcp:%d" % new,) if changes == "moved" else ()))
+                r = g.reload()
+                self.assertEqual(r.returncode, 1, g.said())
+                self.assertIn("nothing listens on tcp 127.0.0.1:%d" % gone, r.stderr)
+                self.assertIn("--adopt-changes allow", r.stderr)
+                for port in kept, gone:
+                    self.assertIn("generation 1", ask(("127.0.0.1", port)))
+                self.assertRaises(ConnectionRefusedError, ask, ("127.0.0.1", new))
+                self.assertEqual(g.end(), 0)
+
+    def test_allowed_an_address_that_is_gone_is_refused_and_a_new_one_answers(self):
+        kept, gone, new = free_port(), free_port(), free_port()
+        g = self.bound("tcp:%d" % kept, "tcp:%d" % gone, "held:" + self.path("go"), options=("--adopt-changes", "allow"))
+        flying = socket.create_connection(("127.0.0.1", gone))
+        self.addCleanup(flying.close)
+        flying.settimeout(60)
+        flying.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        self.become("tcp:%d" % kept, "tcp:%d" % new)
+        r = g.reload()
+        self.assertEqual(r.returncode, 0, r.stderr + g.said())
+        self.assertRaises(ConnectionRefusedError, ask, ("127.0.0.1", gone))
+        for port in kept, new:
+            self.assertIn("generation 2", ask(("127.0.0.1", port)))
+        self.write("go", "")
+        self.assertIn(b"generation 1", flying.recv(65536))
+        self.assertEqual(len(g.status()["addresses"]), 2)
+
+    def test_an_address_that_comes_late_is_waited_for(self):
+        """It serves on the first, as many do with their figures, and loads; allowed or not."""
+        for rule in "refuse", "allow":
+            with self.subTest(rule=rule):
+                first, second = free_port(), free_port()
+                g = self.bound("tcp:%d" % first, "tcp:%d" % second, options=("--adopt-changes", rule), name=rule)
+                late = self.path("late-" + rule)
+                self.become("at-once", "tcp:%d" % first, "late:" + late, "tcp:%d" % second)
+                asked = []
+                reload = threading.Thread(target=lambda: asked.append(g.reload()))
+                reload.start()
+                wait_until(lambda: len(g.workers()) == 2)
+                for _ in range(50):
+                    for port in first, second:
+                        self.assertIn("generation 1", ask(("127.0.0.1", port)))
+                self.write("late-" + rule, "")
+                reload.join()
+                self.assertEqual(asked[0].returncode, 0, g.said())
+                for port in first, second:
+                    self.assertIn("generation 2", ask(("127.0.0.1", port)))
+                self.assertEqual(g.end(), 0)
+
+    def test_a_first_start_that_leaves_a_declared_address_out_tells_which_it_has_instead(self):
+        port = free_port()
+        g = self.bound("tcp:%d" % port, options=("--adopt", "on", "-l", "%d" % port, "--ready-timeout", "1s"), wait=False)
+        self.assertEqual(g.end(None), 1)
+        self.assertRegex(g.said(), r"nobody is seen waiting for connections on tcp \S+:%d: it listens on tcp 127.0.0.1:%d" % (port, port))
+
+    def test_sockets_announced_to_another_are_told_of(self):
+        g = self.serving(env={"LISTEN_FDS": "1", "LISTEN_PID": "1"})
+        self.assertIn("the sockets of LISTEN_FDS=1 are not used: LISTEN_PID names PID 1", g.said())
 
 
 class Hidden(Case):

@@ -64,6 +64,14 @@ TEST_CASE("what is meant for another process is ignored") {
   CHECK(inherited_sockets({own_pid(), "0", std::nullopt}).sockets.empty());
 }
 
+TEST_CASE("what was announced to another process is told of") {
+  CHECK(announced_to_another({"1", "2", {}}, 7).find("LISTEN_PID names PID 1, and graced is PID 7") !=
+        std::string::npos);
+  CHECK(announced_to_another({"7", "2", {}}, 7).empty());
+  CHECK(announced_to_another({"1", "0", {}}, 7).empty());
+  CHECK(announced_to_another({}, 7).empty());
+}
+
 TEST_CASE("sockets announced but not there are an error that names the first") {
   CHECK(taken("own", "3", std::nullopt) == "LISTEN_FDS=3 announces descriptor 5, but it is not open");
 }

@@ -344,6 +344,9 @@ TEST_CASE("adoption and idle drain are asked for by name, or left to graced") {
   CHECK(load({"--drain", "signal", "--drain-idle", "1s", "app"}).notes ==
         std::vector<std::string>{"--drain-idle has no effect with --drain signal: the worker is told at once"});
   CHECK(complaint({"--adopt", "yes", "app"}).starts_with("--adopt"));
+  CHECK_FALSE(unasked.adopt_changes);
+  CHECK(load({"--adopt-changes", "allow", "app"}).adopt_changes);
+  CHECK(complaint({"--adopt-changes", "yes", "app"}).starts_with("--adopt-changes"));
   CHECK(complaint({"--drain", "slowly", "app"}).starts_with("--drain"));
 }
 

@@ -59,6 +59,31 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a candidate that waits elsewhere than it should is abandoned at once, with the reason") {
+  Story s = serving();
+  begin_reload(s);
+  s.happens(WorkerUnfit{s.newest(), "nothing listens on tcp 127.0.0.1:8080"});
+  CHECK(the<Abandon>(s.last).why == "nothing listens on tcp 127.0.0.1:8080");
+  CHECK_FALSE(the<Abandon>(s.last).too_late);
+  CHECK(s.serving_generation() == GenerationId{1});
+}
+
+TEST_CASE("a replacement that waits elsewhere is waited for: there is nothing else") {
+  Story s = serving();
+  s.exits(s.newest());
+  s.passes(100ms);
+  s.happens(WorkerUnfit{s.newest(), "nothing listens on tcp 127.0.0.1:8080"});
+  CHECK(s.last.empty());
+  CHECK(s.state(s.newest()) == "starting");
+}
+
+TEST_CASE("one that is ready is not unfit any more") {
+  Story s = starting(Policy{.workers = 2});
+  s.happens(WorkerListening{s.newest(0)});
+  s.happens(WorkerUnfit{s.newest(0), "nothing listens on tcp 127.0.0.1:8080"});
+  CHECK(s.last.empty());
+}
+
 TEST_CASE("a candidate that dies is not late") {
   Story s = serving();
   begin_reload(s);

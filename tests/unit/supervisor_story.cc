@@ -30,6 +30,9 @@ struct Words {
     return fmt::format("PreparationFailed generation {}", e.generation.value);
   }
   std::string operator()(const WorkerReady& e) const { return fmt::format("WorkerReady {}", e.worker.value); }
+  std::string operator()(const WorkerUnfit& e) const {
+    return fmt::format("WorkerUnfit {}: {}", e.worker.value, e.why);
+  }
   std::string operator()(const WorkerListening& e) const {
     return fmt::format("WorkerListening {}", e.worker.value);
   }

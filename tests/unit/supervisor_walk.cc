@@ -102,6 +102,8 @@ void Walk::step() {
     tell(PreparationFailed{unprepared && !one_in(4) ? *unprepared : generation(), "cannot be prepared"});
   } else if (dice < 570) {
     tell(WorkerGone{any_worker(leaving), any_exit()});
+  } else if (dice < 574) {
+    tell(WorkerUnfit{any_worker(starting), "nothing listens where it should"});
   } else if (dice < 590) {
     tell(WorkerStopping{any_worker(anybody)});
   } else if (dice < 640) {

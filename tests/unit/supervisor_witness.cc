@@ -105,6 +105,7 @@ void Witness::happened(const Event& event) {
                    if (rule == ReadyRule::listen || (rule == ReadyRule::automatic && !serving_said_ready_))
                      p->is_ready = true;
                  },
+                 [&](const WorkerUnfit&) {},
                  [&](const WorkerStopping& e) {
                    Process* p = find(e.worker);
                    if (!p || !is_serving(*p) || !p->works() || !p->is_ready || stopping_) return;
