@@ -70,7 +70,8 @@ std::string announced_to_another(const ListenVariables& variables, pid_t self) {
   const int named = number("LISTEN_PID", *variables.pid);
   if (named == self) return "";
   return fmt::format(
-      "the sockets of LISTEN_FDS={} are not used: LISTEN_PID names PID {}, and graced is PID {} (who was started "
+      "the sockets of LISTEN_FDS={} are not used: LISTEN_PID names PID {}, and graced is PID {} (who was "
+      "started "
       "with them must exec graced)",
       printable(*variables.fds), named, self);
 }

@@ -49,7 +49,7 @@ struct RunOptions {
   std::vector<std::string> command;  // at least one word
   std::vector<ListenSpec> listen;
   AdoptChoice adopt = AdoptChoice::automatic;  // automatic: where there is no --listen and nothing inherited
-  bool adopt_changes = false;  // adopted addresses may come and go at a reload
+  bool adopt_changes = false;                  // adopted addresses may come and go at a reload
   Policy policy;                               // its drain rule is settled once it is known who adopts
   DrainChoice drain = DrainChoice::automatic;  // automatic: idle where workers are adopted, else signal
   int drain_signal = SIGTERM;
