@@ -13,14 +13,16 @@ namespace graced {
 
 namespace {
 constexpr std::size_t most_waiting_log = 256 * 1024;  // bytes
-}
+constexpr Duration longest_unfinished = 200ms;
+constexpr int most_waits = 10;
+}  // namespace
 
 StderrWatch::StderrWatch(Loop& loop, bool journal) : loop_(loop), output_(journal) {}
 
 StderrWatch::~StderrWatch() {
   for (WatchedStderr& s : streams_) {
     drain(&s);
-    pass_on(s.lines.finish());
+    pass_on(&s, s.lines.finish());
   }
   constexpr int patience = 1000;  // milliseconds
   pollfd p{output_.fd(), POLLOUT, 0};
@@ -46,15 +48,32 @@ void StderrWatch::listen_to(WatchedStderr& stream) {
 
 void StderrWatch::pump(WatchedStderr& stream) {
   const std::string bytes = read_available(stream.pipe.get(), stream.ended);
-  pass_on(stream.lines.feed(bytes));
+  pass_on(&stream, stream.lines.feed(bytes));
   if (stream.ended) {
-    pass_on(stream.lines.finish());
+    pass_on(&stream, stream.lines.finish());
     stream.source.enable(false);
   }
+  if (stream.lines.waits() && !stream.patience) wait_for_rest(stream);
   pause_if_full();
   if (stream.ended && stream.released) {
     streams_.remove_if([&](const WatchedStderr& s) { return &s == &stream; });
   }
+}
+
+void StderrWatch::wait_for_rest(WatchedStderr& stream) {
+  stream.heard = passed_on_;
+  stream.patience = loop_.timer([this, &stream] { rest_is_late(stream); });
+  stream.patience.fire_at(monotonic_now() + longest_unfinished);
+}
+
+// While others speak it waits a little longer: their lines would cut it in two.
+void StderrWatch::rest_is_late(WatchedStderr& stream) {
+  if (stream.lines.waits() && stream.heard != passed_on_ && ++stream.waited < most_waits)
+    return wait_for_rest(stream);
+  stream.patience = Source();
+  stream.waited = 0;
+  pass_on(&stream, stream.lines.take_unfinished());
+  pause_if_full();
 }
 
 // No more than the pipe can hold, so this ends even if somebody goes on writing.
@@ -63,29 +82,37 @@ void StderrWatch::drain(WatchedStderr* stream) {
   for (int i = 0; i < most_reads && !stream->ended; ++i) {
     const std::string bytes = read_available(stream->pipe.get(), stream->ended);
     if (bytes.empty()) break;
-    pass_on(stream->lines.feed(bytes));
+    pass_on(stream, stream->lines.feed(bytes));
   }
-  if (stream->ended) pass_on(stream->lines.finish());
+  if (stream->ended) pass_on(stream, stream->lines.finish());
   pause_if_full();
 }
 
 void StderrWatch::release(WatchedStderr* stream) {
   stream->released = true;
   if (!stream->ended) return;
-  pass_on(stream->lines.finish());
+  pass_on(stream, stream->lines.finish());
   pause_if_full();
   streams_.remove_if([&](const WatchedStderr& s) { return &s == stream; });
 }
 
 // In the order in which things were said: what graced has collected came before.
-void StderrWatch::pass_on(std::string_view bytes) {
+void StderrWatch::pass_on(const WatchedStderr* from, std::string_view bytes) {
   if (bytes.empty()) return;
   tell_collected();
+  if (in_line_ != from) begin_line();
   output_.write(bytes);
+  ++passed_on_;
+  in_line_ = bytes.ends_with('\n') ? nullptr : from;
+}
+
+void StderrWatch::begin_line() {
+  if (std::exchange(in_line_, nullptr)) output_.write("\n");
 }
 
 void StderrWatch::tell_collected() {
   if (collected_.empty()) return;
+  begin_line();
   output_.write(std::exchange(collected_, {}));
   pause_if_full();
 }

@@ -1,6 +1,7 @@
 // The workers' stderr on its way through graced: whole lines, in the order in which they came, the
-// last of each worker remembered. When graced's own stderr is full, the workers' pipes fill up and
-// the workers wait; graced does not.
+// last of each worker remembered. A line that stays unfinished for a while goes out all the same (a question, a
+// progress bar), and whatever comes next of others begins a line of its own. When graced's own stderr is full,
+// the workers' pipes fill up and the workers wait; graced does not.
 #pragma once
 
 #include <functional>
@@ -19,8 +20,11 @@ struct WatchedStderr {
   Fd pipe;
   Source source;
   LineBuffer lines;
-  bool ended = false;     // no writer is left
-  bool released = false;  // the worker is gone; kept only for what others may still write
+  Source patience;          // fires when an unfinished line may have waited for long enough
+  int waited = 0;           // how often that was
+  unsigned long heard = 0;  // how many pieces of all had been passed on by then
+  bool ended = false;       // no writer is left
+  bool released = false;    // the worker is gone; kept only for what others may still write
 };
 
 class StderrWatch {
@@ -69,7 +73,10 @@ class StderrWatch {
  private:
   void listen_to(WatchedStderr& stream);
   void pump(WatchedStderr& stream);
-  void pass_on(std::string_view bytes);
+  void pass_on(const WatchedStderr* from, std::string_view bytes);
+  void begin_line();
+  void wait_for_rest(WatchedStderr& stream);
+  void rest_is_late(WatchedStderr& stream);
   void tell_collected();
   void pause_if_full();
   void resume();
@@ -82,6 +89,8 @@ class StderrWatch {
   int later_ = 0;
   std::string collected_;
   std::list<WatchedStderr> streams_;
+  const WatchedStderr* in_line_ = nullptr;  // whose unfinished line went out last
+  unsigned long passed_on_ = 0;             // pieces
 };
 
 }  // namespace graced

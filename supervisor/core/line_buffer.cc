@@ -15,17 +15,25 @@ std::string LineBuffer::feed(std::string_view bytes) {
     whole.append(bytes.substr(0, last_newline + 1));
   }
   remember(whole);
+  if (!whole.empty()) whole.erase(0, std::exchange(passed_on_, 0));
   if (unfinished_.size() > longest_line) {
     remember(unfinished_ + "\n");
-    whole += std::exchange(unfinished_, {});
+    whole += take_unfinished();
+    unfinished_.clear();
+    passed_on_ = 0;
   }
   return whole;
+}
+
+std::string LineBuffer::take_unfinished() {
+  return unfinished_.substr(std::exchange(passed_on_, unfinished_.size()));
 }
 
 std::string LineBuffer::finish() {
   if (unfinished_.empty()) return {};
   std::string rest = std::exchange(unfinished_, {}) + "\n";
   remember(rest);
+  rest.erase(0, std::exchange(passed_on_, 0));
   return rest;
 }
 

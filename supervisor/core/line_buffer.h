@@ -1,5 +1,6 @@
 // Cuts a stream of bytes into whole lines and remembers the last of them. Bytes come out as they
-// went in; a line that is not finished yet waits, so that nobody else's can end up in its middle.
+// went in; a line that is not finished yet waits, so that nobody else's ends up in its middle, until somebody
+// has waited for it for long enough.
 #pragma once
 
 #include <deque>
@@ -18,7 +19,13 @@ class LineBuffer {
   // What can be passed on now: all whole lines, in order.
   std::string feed(std::string_view bytes);
 
-  // The stream has ended: the unfinished line, ended with a newline; empty if there is none.
+  // Whether some of an unfinished line has not come out yet.
+  bool waits() const { return passed_on_ < unfinished_.size(); }
+
+  // That part, without waiting for the rest.
+  std::string take_unfinished();
+
+  // The stream has ended: the rest of an unfinished line, ended with a newline; empty if there is none.
   std::string finish();
 
   // The last lines seen, oldest first, without their newlines; an unfinished one counts.
@@ -28,6 +35,7 @@ class LineBuffer {
   void remember(std::string_view whole_lines);
 
   std::string unfinished_;
+  std::size_t passed_on_ = 0;  // bytes of it that have come out already
   std::deque<std::string> last_;
 };
 

@@ -85,6 +85,29 @@ open("%s", "w").write("alive")
         # It goes on, and does not wait for a reader that never comes, however much it says.
         wait_until(lambda: os.path.exists(out))
 
+    def test_a_line_that_is_not_finished_is_shown_and_nothing_is_written_behind_it(self):
+        go = self.path("go")
+        os.mkfifo(go)
+        script = self.write("app", """#!/usr/bin/python3 -SE
+import os, signal, socket
+n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); n.connect(os.environ["NOTIFY_SOCKET"])
+os.write(2, b"loading the model ... ")
+n.send(b"READY=1")
+open("%s").read()
+os.write(2, b"done\\nand more\\n")
+signal.pause()
+""" % go, 0o755)
+        g = self.graced(command=(script,))
+        wait_until(lambda: b"loading the model ... " in self.text(g))
+        self.assertEqual(g.workers()[0]["last_lines"], ["loading the model ... "])
+        g.signal(signal.SIGUSR2)
+        wait_until(lambda: b"SIGUSR2 received" in self.text(g))
+        self.assertIn(b"loading the model ... ", self.text(g).splitlines())  # and nothing else in that line
+        with open(go, "w"):
+            pass
+        wait_until(lambda: b"\ndone\nand more\n" in self.text(g), lambda: self.text(g).decode())
+        self.assertEqual(g.workers()[0]["last_lines"], ["loading the model ... done", "and more"])
+
     def test_inherit_keeps_nothing_and_touches_nothing(self):
         g = self.serving("--stderr", "inherit", habits=("say=hello", "ready", "serve"))
         self.assertIn(b"hello\n", self.text(g))

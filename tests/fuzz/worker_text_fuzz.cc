@@ -15,7 +15,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
 
   graced::LineBuffer lines;
   std::string passed_on;
-  for (std::size_t at = 0; at < text.size(); at += step) passed_on += lines.feed(text.substr(at, step));
+  for (std::size_t at = 0; at < text.size(); at += step) {
+    passed_on += lines.feed(text.substr(at, step));
+    if (at / step % 3 == 0) passed_on += lines.take_unfinished();
+  }
   const auto last = lines.last_lines();
   fuzz::promise(last.size() <= graced::LineBuffer::kept_lines, "only the last lines are kept");
   passed_on += lines.finish();
