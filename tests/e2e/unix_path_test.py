@@ -200,10 +200,10 @@ class Vanished(Case):
 class PutInPlace(Case):
     """Adopted servers that bind elsewhere and rename, or link, to where they are reached."""
 
-    def changing(self, *habits, options=()):
+    def changing(self, *habits, options=(), **more):
         self.become(*habits)
         script = self.write("app", '#!/bin/sh\nexec "%s" $(cat "%s")\n' % (BINDER, self.path("habits")), 0o755)
-        return self.graced(options=options, command=(script,))
+        return self.graced(options=options, command=(script,), **more)
 
     def test_a_socket_that_is_put_in_place_is_reloaded_without_a_lost_request(self):
         for kind in ("moved", "linked", "mv"):
@@ -222,6 +222,18 @@ class PutInPlace(Case):
                 self.assertEqual(g.end(), 0)
                 self.assertEqual([f for f in os.listdir(self.directory) if f.startswith("s")], [])
                 os.unlink(g.manager.path)
+
+    def test_it_takes_no_privilege(self):
+        if os.geteuid() != 0:
+            self.skipTest("the other tests are this one")
+        for kind in ("moved", "linked"):
+            path = self.path(kind)
+            g = self.changing(kind + ":" + path, preexec=self.as_nobody, name=kind)
+            self.assertEqual(g.reload().returncode, 0, g.said())
+            self.assertIn("generation 2", ask(path))
+            self.assertEqual(os.stat(path).st_uid, 65534)
+            self.assertEqual(g.end(), 0)
+            self.assertFalse(os.path.exists(path))
 
     def test_a_candidate_that_fails_after_it_renamed_leaves_the_served_path(self):
         path = self.path("s")
