@@ -32,7 +32,6 @@ bool set(int fd, int level, int name, int value) {
   return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-// What the worker has changed since is its own.
 void give_back_hops(int fd, int level, int name, int before) {
   if (socket_option(fd, level, name) == most_hops && !set(fd, level, name, before))
     throw sys_error("let connections through again");
@@ -73,10 +72,11 @@ std::string deaf_note(const std::string& address) {
       address);
 }
 
+// What the worker has changed since is its own.
 void show(int fd, const Hidden& hidden) {
   switch (hidden.way) {
     case Hidden::Way::unseen:
-      if (!set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, hidden.interface))
+      if (is_unseen(fd) && !set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, hidden.interface))
         throw sys_error("show a listening socket again");
       break;
     case Hidden::Way::deaf:

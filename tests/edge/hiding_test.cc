@@ -217,6 +217,16 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("an interface that the server chooses while it is hidden stays when it is shown") {
+  if (!as_root("to bind a socket to an interface")) return;
+  const OwnNetwork network;
+  const Hiding candidate(v4(free_port()));
+  const int loopback = 1;
+  REQUIRE(::setsockopt(candidate.fd.get(), SOL_SOCKET, SO_BINDTOIFINDEX, &loopback, sizeof loopback) == 0);
+  candidate.appear();
+  CHECK(interface_of(candidate.fd.get()) == loopback);
+}
+
 TEST_CASE("a new owner of a less specific address gets who comes when the specific one is given up") {
   const OwnNetwork network;
   const in_port_t port = free_port();
