@@ -299,15 +299,18 @@ class Stop(Addresses):
             self.assertIn(b"generation 1", flying.recv(4096))
         self.assertEqual(g.process.wait(PATIENCE), 0)
 
-    def test_without_privileges_a_stop_answers_the_request_in_flight_and_refuses_new_ones(self):
-        port = free_port()
-        g = self.changing("tcp:%d" % port, "asked:" + self.path("asked"), "held:" + self.path("go"), preexec=self.powerless)
-        self.stop_in_flight(g, port)
-
-    def test_with_all_privileges_as_well(self):
-        port = free_port()
-        g = self.changing("tcp:%d" % port, "asked:" + self.path("asked"), "held:" + self.path("go"))
-        self.stop_in_flight(g, port)
+    def test_a_stop_answers_the_request_in_flight_and_refuses_new_ones_without_privileges_as_well(self):
+        for privileges in None, self.powerless:  # whose the directory is from then on
+            for passed in False, True:
+                with self.subTest(passed=passed, privileges=privileges):
+                    port = free_port()
+                    for file in "asked", "go":
+                        if os.path.exists(self.path(file)):
+                            os.unlink(self.path(file))
+                    options = ("-l", "127.0.0.1:%d" % port, "--adopt", "on", "--drain", "idle") if passed else ()
+                    g = self.changing("tcp:%d" % port, "asked:" + self.path("asked"), "held:" + self.path("go"), options=options,
+                                      name="g%d" % port, preexec=privileges)
+                    self.stop_in_flight(g, port)
 
 
 if __name__ == "__main__":
