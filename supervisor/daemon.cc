@@ -116,7 +116,8 @@ int Daemon::run() {
     attend();
     loop_.run();
   } catch (...) {
-    for (const WorkerProcess& w : workers_) end_all_below(w.pid);  // nobody would look after them
+    for (WorkerProcess& w : workers_)
+      w.rest ? w.rest->kill() : end_all_below(w.pid);  // nobody would look after them
     throw;
   }
   return exit_status_;

@@ -71,6 +71,7 @@ class Daemon : private ControlHandler {
   };
 
   // ControlHandler
+  void asked_by(pid_t who) override;
   void reload(RequestId by) override;
   void stop(RequestId by) override;
   unsigned hammer() override;
@@ -91,7 +92,13 @@ class Daemon : private ControlHandler {
   void heard(const Notification& said);
   void ignore_ready(pid_t sender);
   void reap();
-  void worker_gone(const WorkerProcess& worker, const siginfo_t& info);
+  void process_ended(WorkerProcess& worker, const siginfo_t& info);
+  Exit tell_end(const WorkerProcess& worker, const siginfo_t& info);
+  bool look_at_rest(WorkerProcess& worker);
+  void look_at_rests();
+  void tell_rest(WorkerProcess& worker);
+  void tell_rests();
+  void forget(const WorkerProcess& worker);
   void check_ended(const siginfo_t& info);
   void watch_listeners();
   void listener_shut(const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why);
@@ -103,6 +110,7 @@ class Daemon : private ControlHandler {
   void perform(const Abandon&);
   void perform(const Retire&);
   void perform(const Drain&);
+  void perform(const DrainRest&);
   void perform(const Kill&);
   void perform(const Lost&);
   void perform(const Answer&);
@@ -192,7 +200,8 @@ class Daemon : private ControlHandler {
   std::set<std::string> told_notes_;  // what is said once: what this machine does not offer, advice
   ListenerWatch listener_watch_;
   std::optional<Check> check_;
-  std::string stranger_;  // who said READY=1 in this rollout without being known for a worker's
+  std::vector<ProcessId> askers_;  // of reloads, with those above them
+  std::string stranger_;           // who said READY=1 in this rollout without being known for a worker's
   std::vector<std::string> candidate_last_words_;  // of the one that went first
   struct Failure {
     std::string why;
@@ -213,6 +222,8 @@ class Daemon : private ControlHandler {
   std::set<int> told_signals_;  // of the rare ones
   Source deadline_;
   Source watchdog_;
+  Source rest_timer_;  // while somebody has not heard the drain signal yet
+  Duration rest_pause_{};
 };
 
 }  // namespace graced

@@ -87,7 +87,7 @@ void Daemon::pass_on(int signo) {
   const auto serving = status_.serving;
   log_.info("SIG{} received: passed to the serving workers", signal_name(signo));
   for (const WorkerProcess& w : workers_) {
-    if (w.generation == serving) signal_process(w, signo);
+    if (w.generation == serving && !w.rest) signal_process(w, signo);
   }
 }
 

@@ -163,10 +163,14 @@ InstanceReport Daemon::report() {
       worker.queued = seen.queued + seen.half_open;
       worker.quiet = seen.quiet;
       worker.waits_for = retirement->waits_for();
-    } else if (w.state == WorkerState::draining) {
+    } else if (w.state == WorkerState::draining && !process->rest) {
       worker.waits_for = "its exit";
     }
     if (!process->stopped_by.empty()) worker.waits_for = "stopped by " + process->stopped_by;
+    if (process->rest) {
+      worker.waits_for +=
+          fmt::format("{}{} of it finishes", worker.waits_for.empty() ? "" : ", ", process->rest->text());
+    }
     worker.status = process->status;
     if (process->output) worker.last_lines = process->output->lines.last_lines();
   }

@@ -18,17 +18,6 @@ namespace graced {
 
 namespace {
 
-Exit exit_of(const siginfo_t& info) {
-  switch (info.si_code) {
-    case CLD_EXITED:
-      return {fmt::format("exited with status {}", info.si_status), info.si_status};
-    case CLD_DUMPED:
-      return {fmt::format("killed by SIG{} (core dumped)", signal_name(info.si_status)), 128 + info.si_status};
-    default:
-      return {fmt::format("killed by SIG{}", signal_name(info.si_status)), 128 + info.si_status};
-  }
-}
-
 std::optional<uid_t> owner_of_output(const Plan& plan) {
   return plan.identity ? std::optional(plan.identity->uid) : std::nullopt;
 }
@@ -79,6 +68,7 @@ void Daemon::perform(const Spawn& a) {
     worker.drain_signal = plan.options.drain_signal;
     worker.signal_asked = plan.options.drain == DrainChoice::signal;
     worker.command = plan.command;
+    for (const PassedSocket& s : plan.sockets) worker.served.push_back(served_socket(s.listener->fd()));
     if (pipe) worker.output = stderr_.watch(std::move(pipe->read_end));
     if (plan.handoff.switched)
       handoff_.started(a.worker, a.generation, worker.pid, std::move(process.notifications),
@@ -205,7 +195,12 @@ void Daemon::perform(const Drain& a) {
     warn_of_deaf(*w);
   }
   handoff_.told_to_leave(a.worker);
-  signal_process(*w, w->drain_signal);
+  if (w->rest) {
+    tell_rest(*w);
+  } else {
+    signal_process(*w, w->drain_signal);
+    signal_process(*w, SIGCONT);  // one that is stopped would not hear it
+  }
   ready_.forget(a.worker);
   if (s)
     log_.info(about(*w), "is draining, {}",
@@ -235,7 +230,12 @@ void Daemon::perform(const Kill& a) {
   WorkerProcess* w = workers_.find(a.worker);
   if (!w) return;
   log_.warning(about(*w), "is hammered (SIGKILL), with all that it started");
-  end_all_below(w->pid);
+  if (w->rest) {
+    look_at_rest(*w);
+    w->rest->kill();
+  } else {
+    end_all_below(w->pid);
+  }
   // All of a generation: then there is nobody who could hide.
   const bool all = std::ranges::all_of(status_.workers, [&](const WorkerStatus& s) {
     return s.generation != w->generation || s.state == WorkerState::killed;
@@ -266,55 +266,23 @@ void Daemon::leave_cgroup_if_empty(GenerationId generation) {
 
 void Daemon::reap() {
   hear_of_stops();
+  bool any_orphan = false;
   for (;;) {
     siginfo_t info{};
-    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) break;
     read_notifications();  // what it said before it went
-    if (const WorkerProcess* worker = workers_.find_pid(info.si_pid)) {
-      worker_gone(*worker, info);
+    if (WorkerProcess* worker = workers_.find_pid(info.si_pid)) {
+      process_ended(*worker, info);
     } else if (check_ && check_->pid == info.si_pid) {
       check_ended(info);
     } else {
       ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED);  // an orphan that came to us
-      cgroups_.tidy_up();
+      any_orphan = true;
     }
   }
-}
-
-void Daemon::worker_gone(const WorkerProcess& worker, const siginfo_t& info) {
-  workers_.hammer_leftovers(worker);
-  if (worker.output) stderr_.drain(worker.output);
-  siginfo_t reaped{};
-  ::waitid(P_PID, static_cast<id_t>(info.si_pid), &reaped, WEXITED);
-
-  const WorkerProcess gone = workers_.take_out(worker);
-  const bool said_ready = ready_.has_said_ready(gone.id);
-  ready_.forget(gone.id);
-  leave_cgroup_if_empty(gone.generation);
-  Exit exit = exit_of(info);
-  const Status& status = status_;
-  const WorkerStatus* known = status_of(gone.id);
-  const bool expected = known && known->state != WorkerState::starting && known->state != WorkerState::ready;
-  const std::string age = to_rough_text(monotonic_now() - gone.started);
-  if (expected) {
-    log_.info(about(gone), "{} after {}", exit.how, age);
-  } else {
-    const bool was_ready = known && known->state == WorkerState::ready;
-    exit.how += fmt::format(" after {}", age);
-    if (said_ready && !was_ready) {
-      exit.how += ", right after READY=1";
-    } else if (!was_ready) {
-      exit.how += ", before it was ready";
-      if (exit.status == 0) exit.how += " (a server that goes into the background must be told to stay)";
-    }
-    log_.warning(about(gone), "{}", exit.how);
-  }
-  if (gone.output) {
-    if (status.candidate == gone.generation) candidate_last_words_ = gone.output->lines.last_lines();
-    stderr_.release(gone.output);
-  }
-  listener_watch_.look_again();
-  happens(WorkerGone{gone.id, std::move(exit)});
+  if (!any_orphan) return;
+  cgroups_.tidy_up();
+  look_at_rests();
 }
 
 void Daemon::check_ended(const siginfo_t& info) {

@@ -54,7 +54,7 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
   for (const auto& [inode, fd] : restored_) predeclared.push_back({group_key(fd.get()), fd.get()});
   if (!queues_migrate_) {
     for (const Charge& other : charges_) {
-      if (!other.orphan || other.generation != generation) continue;
+      if (!(other.orphan || (other.process_gone && other.adoption)) || other.generation != generation) continue;
       for (const AdoptedSocket& s : other.adoption->sockets()) {
         if (!s.listening || !s.steerable()) continue;
         charge.promised.push_back(duplicate(s.fd.get()));
@@ -106,8 +106,25 @@ void Handoff::took_note_of(Charge& charge) {
     if (same > 1) forget_closed(charge);
     direct(key);
   }
+  hand_over_queues(charge, keys);
   drop_orphans();
   tell_what_is_held();
+}
+
+// What has come to a worker whose process died, and nobody of those that it left behind has accepted.
+void Handoff::hand_over_queues(const Charge& to, const std::set<std::string>& keys) {
+  if (!queues_migrate_ || keys.empty()) return;
+  for (Charge& c : charges_) {
+    if (!c.process_gone || !c.adoption || c.orphan || c.generation != to.generation || &c == &to) continue;
+    std::vector<ino_t> handed_over;
+    for (const AdoptedSocket& s : c.adoption->sockets()) {
+      if (!s.listening || s.predeclared || !keys.contains(s.key)) continue;
+      stop_listening(s.fd.get());
+      handed_over.push_back(s.inode);
+    }
+    for (const ino_t inode : handed_over) c.adoption->let_go(inode);
+    if (!handed_over.empty()) take_leave_of_closed();
+  }
 }
 
 // Those in groups_ that nobody here holds any more were closed.
@@ -221,6 +238,11 @@ bool Handoff::park(const std::string& key) {
   }
   tell_what_is_held();
   return true;
+}
+
+void Handoff::left_behind(WorkerId worker, const std::vector<pid_t>& tops) {
+  if (Charge* charge = find(worker)) charge->leaves = charge->process_gone = true;
+  retirements_.follow(worker, tops);
 }
 
 void Handoff::told_to_leave(WorkerId worker) {
@@ -474,6 +496,16 @@ std::vector<Handoff::Address> Handoff::adopted_addresses(GenerationId generation
 bool Handoff::adopted(WorkerId worker) const {
   const Charge* charge = find(worker);
   return charge && charge->adoption;
+}
+
+std::vector<int> Handoff::adopted_listeners(WorkerId worker) const {
+  std::vector<int> found;
+  const Charge* charge = find(worker);
+  if (!charge || !charge->adoption) return found;
+  for (const AdoptedSocket& s : charge->adoption->sockets()) {
+    if (s.listening) found.push_back(s.fd.get());
+  }
+  return found;
 }
 
 Handoff::Charge* Handoff::find(WorkerId worker) {

@@ -63,6 +63,10 @@ class Handoff {
   // Of a retired one, see Retirement::close().
   void close_connections(WorkerId worker, const Closing& closing) { retirements_.close(worker, closing); }
 
+  // Its process is gone, and what that left behind is below these. It gets new connections only until a
+  // replacement listens.
+  void left_behind(WorkerId worker, const std::vector<pid_t>& tops);
+
   // It gets no new connections any more. Those of a retired one are watched, and closed, as before.
   void told_to_leave(WorkerId worker);
 
@@ -80,6 +84,7 @@ class Handoff {
   void drop(GenerationId generation);
 
   bool adopted(WorkerId worker) const;
+  std::vector<int> adopted_listeners(WorkerId worker) const;  // borrowed
 
   // What an adopted worker has bound and does not listen on; empty: nothing.
   std::string waits_for(WorkerId worker);
@@ -122,6 +127,7 @@ class Handoff {
     std::map<ino_t, unsigned> kept_queues;  // of unix sockets that orphans had when it started: how many waited
     bool ready = false;
     bool leaves = false;  // retired, or told to leave
+    bool process_gone = false;
     bool orphan = false;  // it is gone, what it listened on is kept for the next one
   };
 
@@ -140,6 +146,7 @@ class Handoff {
   void hide_what_nobody_serves();
   void hide(const std::string& key);
   void drop_orphans();
+  void hand_over_queues(const Charge& to, const std::set<std::string>& keys);
   void note_kept_queues(Charge& charge) const;
   void let_go_of_what_keeps_out(const Charge& gone);
   void let_go(std::list<Charge>::iterator charge);

@@ -32,6 +32,12 @@ class Retirement {
   // From now on so, and not as before.
   void close(const Closing& closing);
 
+  // See ConnectionWatch.
+  void follow(const std::vector<pid_t>& tops) {
+    watch_.follow(tops);
+    done_before_ = false;
+  }
+
   // True once nothing is left. Throws std::system_error if that cannot be told.
   bool look(Instant now);
 

@@ -22,6 +22,10 @@ void Retirements::close(WorkerId worker, const Closing& closing) {
   look_soon();
 }
 
+void Retirements::follow(WorkerId worker, const std::vector<pid_t>& tops) {
+  if (const auto r = retiring_.find(worker); r != retiring_.end()) r->second.follow(tops);
+}
+
 const Retirement* Retirements::find(WorkerId worker) const {
   const auto r = retiring_.find(worker);
   return r == retiring_.end() ? nullptr : &r->second;

@@ -27,6 +27,8 @@ class Retirements {
   // See Retirement::close(); nothing if it is not watched.
   void close(WorkerId worker, const Closing& closing);
 
+  void follow(WorkerId worker, const std::vector<pid_t>& tops);  // see ConnectionWatch
+
   // Before its listening sockets are closed.
   void stop(WorkerId worker) { retiring_.erase(worker); }
 

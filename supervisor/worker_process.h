@@ -3,12 +3,15 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/id.h"
 #include "core/time.h"
 #include "linux/fd.h"
+#include "linux/leftovers.h"
+#include "linux/served_socket.h"
 #include "stderr_watch.h"
 
 namespace graced {
@@ -24,6 +27,12 @@ struct WorkerProcess {
   bool signal_asked = false;  // --drain signal, by name
   bool retired = false;       // asked nothing at first
   std::vector<std::string> command;
+
+  std::vector<ServedSocket> served;  // those it was passed, and, once its process is gone, those it had adopted
+
+  // Once its process is gone, and nobody else's number is `pid`: what that has left behind.
+  std::optional<Leftovers> rest;
+  bool rest_told = true;  // nobody of it has yet to hear the drain signal
 
   std::string status;               // its last STATUS=
   std::string stopped_by;           // "SIGTTOU"; empty: it is not stopped

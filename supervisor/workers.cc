@@ -1,6 +1,7 @@
 // See workers.h. A number is believed to mean the same process only as long as that is not reaped.
 #include "workers.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 
 #include "linux/process.h"
+#include "options/option_values.h"
 
 namespace graced {
 
@@ -24,7 +26,8 @@ WorkerProcess* Workers::find(WorkerId id) {
 }
 
 WorkerProcess* Workers::find_pid(pid_t pid) {
-  const auto w = std::ranges::find(workers_, pid, &WorkerProcess::pid);
+  const auto w =
+      std::ranges::find_if(workers_, [&](const WorkerProcess& p) { return p.pid == pid && !p.rest; });
   return w == workers_.end() ? nullptr : &*w;
 }
 
@@ -45,7 +48,7 @@ WorkerProcess* Workers::speaker(const Notification& said) {
       const auto mark = mark_of(pid);
       const auto w = std::ranges::find_if(workers_, [&](const WorkerProcess& p) {
         return mark && p.generation.value == mark->generation && p.slot == mark->slot &&
-               (said.sender_user == 0 || said.sender_user == user_of(p.pid));
+               (said.sender_user == 0 || said.sender_user == user_of(p.rest ? p.rest->tops().front() : p.pid));
       });
       if (w != workers_.end()) found = &*w;
       break;
@@ -57,15 +60,14 @@ WorkerProcess* Workers::speaker(const Notification& said) {
   return found;
 }
 
-// Its children are ours by now; those that left the group are known by their environment.
-void Workers::hammer_leftovers(const WorkerProcess& worker) {
-  ::kill(-worker.pid, SIGKILL);
-  for (const pid_t child : own_children()) {
-    if (find_pid(child)) continue;
-    const auto mark = mark_of(child);
-    if (!mark || mark->generation != worker.generation.value || mark->slot != worker.slot) continue;
-    end_all_below(child);
-    ::kill(child, SIGKILL);
+Exit exit_of(const siginfo_t& info) {
+  switch (info.si_code) {
+    case CLD_EXITED:
+      return {fmt::format("exited with status {}", info.si_status), info.si_status};
+    case CLD_DUMPED:
+      return {fmt::format("killed by SIG{} (core dumped)", signal_name(info.si_status)), 128 + info.si_status};
+    default:
+      return {fmt::format("killed by SIG{}", signal_name(info.si_status)), 128 + info.si_status};
   }
 }
 
@@ -76,7 +78,11 @@ void signal_process(const WorkerProcess& worker, int signo) {
 }
 
 void signal_group(const WorkerProcess& worker, int signo) {
-  ::kill(-worker.pid, signo);
+  if (worker.rest) {
+    worker.rest->signal(signo);
+  } else {
+    ::kill(-worker.pid, signo);
+  }
 }
 
 void end_all_below(pid_t pid) {

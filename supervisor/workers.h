@@ -1,9 +1,12 @@
 // The workers that run, and whose a process is that was started below one of them.
 #pragma once
 
+#include <signal.h>
+
 #include <list>
 
 #include "core/id.h"
+#include "core/vocabulary.h"
 #include "linux/notify_socket.h"
 #include "worker_process.h"
 
@@ -20,17 +23,13 @@ class Workers {
   WorkerProcess take_out(const WorkerProcess& worker);
 
   WorkerProcess* find(WorkerId id);
-  WorkerProcess* find_pid(pid_t pid);
+  WorkerProcess* find_pid(pid_t pid);  // whose process is not gone
 
   // How many of them are of this generation.
   unsigned count(GenerationId generation) const;
 
   // Who said it: the sender itself, or the worker that it was started below, however far. Null: none of them.
   WorkerProcess* speaker(const Notification& said);
-
-  // Kills what a worker has left behind. While it is a zombie, so that its number, and its group's, are
-  // not yet anybody else's.
-  void hammer_leftovers(const WorkerProcess& worker);
 
  private:
   std::list<WorkerProcess> workers_;
@@ -39,8 +38,10 @@ class Workers {
 // The worker's first process.
 void signal_process(const WorkerProcess& worker, int signo);
 
-// The process group that it leads.
+// The process group that it leads, or all that its process has left behind.
 void signal_group(const WorkerProcess& worker, int signo);
+// As waitid(2) has it.
+Exit exit_of(const siginfo_t& info);
 
 // With SIGKILL: the process group that it leads, and whatever left that group but still hangs below it.
 void end_all_below(pid_t pid);

@@ -74,6 +74,7 @@ class Supervisor {
   void on(const WorkerAsksTime&, Instant now);
   void on(const WorkerIdle&, Instant now);
   void on(const WorkerGone&, Instant now);
+  void on(const TreeGone&, Instant now);
   void on(const ReloadAsked&, Instant now);
   void on(const StopAsked&, Instant now);
   void on(const HammerAsked&, Instant now);
@@ -92,6 +93,7 @@ class Supervisor {
   void make_room(Worker& worker, Instant now);
   void hurry(Worker& worker, Duration limit, Instant now);
   void leave(Worker& worker, Duration limit, Instant now);
+  void leave_behind(Worker& worker, Instant now);
   void kill(Worker& worker, Instant now);
   void lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now);
   void enforce_max_draining(Instant now);

@@ -41,6 +41,28 @@ void Supervisor::leave(Worker& worker, Duration limit, Instant now) {
   actions_.push_back(Drain{worker.id});
 }
 
+// What its process has started may have requests in flight, so it gets the drain signal as well, and has the
+// time that the worker had: as a server below a shell, which hands no signal on. One that is not told to leave
+// yet has finished only when all of its connections are.
+void Supervisor::leave_behind(Worker& worker, Instant now) {
+  worker.process_gone = true;
+  switch (worker.state) {
+    case WorkerState::starting:
+    case WorkerState::ready:
+      worker.deadline = after(now, policy_of(worker.generation).drain_timeout);
+      worker.state = WorkerState::draining;
+      worker.since = now;
+      actions_.push_back(DrainRest{worker.id});
+      break;
+    case WorkerState::draining:
+      actions_.push_back(DrainRest{worker.id});
+      break;
+    case WorkerState::retiring:
+    case WorkerState::killed:
+      break;
+  }
+}
+
 void Supervisor::kill(Worker& worker, Instant now) {
   worker.state = WorkerState::killed;
   worker.since = now;

@@ -93,13 +93,18 @@ void Supervisor::on(const WorkerAsksTime& e, Instant now) {
 }
 
 void Supervisor::on(const WorkerGone& e, Instant now) {
-  const auto w = std::ranges::find(workers_, e.worker, &Worker::id);
-  if (w == workers_.end()) return;
+  Worker* w = find(e.worker);
+  if (!w || w->process_gone) return;
   const Worker gone = *w;
-  workers_.erase(w);
+  const bool trial = on_trial(gone);
+  if (e.leaves_others) {
+    leave_behind(*w, now);
+  } else {
+    std::erase_if(workers_, [&](const Worker& other) { return other.id == gone.id; });
+  }
 
-  if (on_trial(gone)) {
-    actions_.push_back(Lost{gone.id, false});
+  if (trial) {
+    if (!e.leaves_others) actions_.push_back(Lost{gone.id, false});
     const Policy& policy = *rollout_->policy;
     // Who restarts nothing stands for its worker, before it is ready as well as later.
     abandon(policy.workers == 1 ? e.exit.how
@@ -107,8 +112,16 @@ void Supervisor::on(const WorkerGone& e, Instant now) {
             now, policy.restart == RestartRule::never ? e.exit.status : 1);
   } else {
     if (gone.works()) lost_unexpectedly(gone, e.exit, now);
-    actions_.push_back(Lost{gone.id, is_replaced(gone)});
+    if (!e.leaves_others) actions_.push_back(Lost{gone.id, is_replaced(gone)});
   }
+}
+
+void Supervisor::on(const TreeGone& e, Instant) {
+  const Worker* w = find(e.worker);
+  if (!w || !w->process_gone) return;
+  const Worker gone = *w;
+  std::erase_if(workers_, [&](const Worker& other) { return other.id == gone.id; });
+  actions_.push_back(Lost{gone.id, is_replaced(gone)});
 }
 
 // Another one has its place, or will have it.

@@ -29,7 +29,8 @@ struct WorkerUnfit { WorkerId worker; std::string why; };  // it waits, but not 
 struct WorkerStopping { WorkerId worker; };   // it said STOPPING=1
 struct WorkerAsksTime { WorkerId worker; Duration from_now; };  // EXTEND_TIMEOUT_USEC=
 struct WorkerIdle { WorkerId worker; };  // a retired one: its connections are done, or cannot be told
-struct WorkerGone { WorkerId worker; Exit exit; };
+struct WorkerGone { WorkerId worker; Exit exit; bool leaves_others = false; };  // true: what it started lives, TreeGone follows
+struct TreeGone { WorkerId worker; };  // and all that it started
 
 struct ReloadAsked { RequestId by; };  // the first start, SIGHUP (nobody), `graced reload`
 struct StopAsked { RequestId by; };    // the second one does not wait
@@ -37,7 +38,7 @@ struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerUnfit, WorkerStopping,
-                           WorkerAsksTime, WorkerIdle, WorkerGone, ReloadAsked, StopAsked, HammerAsked, TimePassed>;
+                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, ReloadAsked, StopAsked, HammerAsked, TimePassed>;
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
 struct Prepare { GenerationId generation; };
@@ -54,6 +55,7 @@ struct Abandon { GenerationId generation; std::string why; bool too_late = false
 
 struct Retire { WorkerId worker; };                            // no new connections for it; tell when it is idle
 struct Drain { WorkerId worker; };                             // tell it to finish what it has and leave
+struct DrainRest { WorkerId worker; };                         // its process is gone: the same for what that left behind
 struct Kill { WorkerId worker; };                              // the hammer
 struct Lost { WorkerId worker; bool replaced; };  // it is gone; what it listened on is kept if it is replaced; may be taken back
 struct Answer { RequestId to; bool ok; GenerationId generation; std::string why; };
@@ -61,6 +63,7 @@ struct Finished { int exit_status; std::string why; };         // the last actio
 
 // clang-format on
 
-using Action = std::variant<Prepare, Spawn, Switch, Abandon, Retire, Drain, Kill, Lost, Answer, Finished>;
+using Action =
+    std::variant<Prepare, Spawn, Switch, Abandon, Retire, Drain, DrainRest, Kill, Lost, Answer, Finished>;
 
 }  // namespace graced

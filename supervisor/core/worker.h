@@ -1,6 +1,6 @@
 // One worker as the core sees it.
 //
-//   state    | READY=1 or listening | process gone       | its deadline passes | told to leave
+//   state    | READY=1 or listening | process gone (*)   | its deadline passes | told to leave
 //   ---------+----------------------+--------------------+---------------------+-------------------------
 //   starting | ready; last of the   | candidate: abandon | candidate: abandon  | draining
 //            | candidate: promote   | serving: respawn   | serving: draining,  |
@@ -10,6 +10,9 @@
 //   retiring | nothing              | nothing more       | draining            | draining, once it is idle
 //   draining | nothing              | nothing more       | killed              | nothing
 //   killed   | nothing              | nothing more       | has none            | nothing
+//
+//   (*) If others are left that it started, the worker stays: draining with the time that is left (a starting
+//   or ready one: with the drain timeout), retiring, or killed. It ends with the last of them.
 #pragma once
 
 #include "core/id.h"
@@ -26,6 +29,7 @@ struct Worker {
   Instant since{};                 // of the state
   Instant deadline = no_deadline;  // of starting (or of `--ready after`), retiring and draining
   bool said_ready = false;         // READY=1, whenever it came
+  bool process_gone = false;       // only what it started is left
 
   // Of a retiring one, whose deadline is the drain signal: how long it may take from there on, until it is
   // killed; and at the end of that time, how long once what is left of its connections is closed. It keeps

@@ -58,6 +58,15 @@ bool is_delegated(const std::string& directory) {
   return false;
 }
 
+void add_processes(const std::string& list, std::vector<pid_t>& found) {
+  const std::string text = contents_of(list).value_or("");
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (const auto pid = parse_number<pid_t>(line, 1, std::numeric_limits<pid_t>::max())) found.push_back(*pid);
+  }
+}
+
 }  // namespace
 
 Cgroups::Cgroups() {
@@ -149,15 +158,13 @@ std::vector<pid_t> Cgroups::processes() const {
   std::vector<std::string> lists{directory_ + "/cgroup.procs"};
   for (const std::string& entry : entries_of(directory_))
     lists.push_back(directory_ + "/" + entry + "/cgroup.procs");
-  for (const std::string& list : lists) {
-    const std::string text = contents_of(list).value_or("");
-    for (std::string_view rest = text; !rest.empty();) {
-      const std::string_view line = rest.substr(0, rest.find('\n'));
-      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-      if (const auto pid = parse_number<pid_t>(line, 1, std::numeric_limits<pid_t>::max()))
-        found.push_back(*pid);
-    }
-  }
+  for (const std::string& list : lists) add_processes(list, found);
+  return found;
+}
+
+std::vector<pid_t> Cgroups::processes_of(std::uint64_t generation) const {
+  std::vector<pid_t> found;
+  if (const auto directory = directory_of(generation)) add_processes(*directory + "/cgroup.procs", found);
   return found;
 }
 

@@ -34,6 +34,8 @@ class Cgroups {
   // Its directory, for those who look for its sockets or processes; nullopt: there is none.
   std::optional<std::string> directory_of(std::uint64_t generation) const;
 
+  std::vector<pid_t> processes_of(std::uint64_t generation) const;
+
   // SIGKILL for everything in it.
   void kill(std::uint64_t generation);
 

@@ -130,13 +130,13 @@ struct ConnectionWatch::State {
   bool is_known(ino_t inode) const { return hindsights.contains(inode) || own.contains(inode); }
   OwnEnds own_ends_from_list(const std::optional<std::uint64_t>& within);
   void add_unix(Connections& c, ino_t inode);
-  void read_descriptors() { open = sockets_of_tree(worker); }
+  void read_descriptors() { open = sockets_of_trees(tops); }
 
   bool any_unix() const { return std::ranges::any_of(listening, &Listening::is_unix); }
   bool is_ours(const SocketName& name) const;
   bool all_made_in(std::uint64_t id);
 
-  pid_t worker;
+  std::vector<pid_t> tops;
   std::vector<Listening> listening;
   TcpPlaces places;
   bool quick_acks = true;  // all of the listeners acknowledge first words at once
@@ -163,7 +163,7 @@ struct ConnectionWatch::State {
 
 ConnectionWatch::State::State(pid_t top, const std::vector<Socket>& sockets,
                               const std::optional<std::string>& cgroup_directory, bool handshakes_move)
-    : worker(top) {
+    : tops{top} {
   for (const Socket& s : sockets) {
     if (socket_option(s.fd, SOL_SOCKET, SO_ACCEPTCONN) != 1) continue;  // a datagram socket has no connections
     listening.push_back({s.fd, inode_of(s.fd), socket_name(s.fd)});
@@ -423,6 +423,10 @@ ConnectionWatch::ConnectionWatch(pid_t worker, const std::vector<Socket>& listen
     : state_(std::make_unique<State>(worker, listening, cgroup, handshakes_move)) {}
 
 ConnectionWatch::~ConnectionWatch() = default;
+
+void ConnectionWatch::follow(const std::vector<pid_t>& tops) {
+  state_->tops = tops;
+}
 
 Connections ConnectionWatch::look() {
   return state_->look();

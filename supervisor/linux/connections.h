@@ -50,6 +50,9 @@ class ConnectionWatch {
   ConnectionWatch(const ConnectionWatch&) = delete;
   ConnectionWatch& operator=(const ConnectionWatch&) = delete;
 
+  // Its first process is gone: what that left behind is below these.
+  void follow(const std::vector<pid_t>& tops);
+
   // As the kernel has it now. done() is never said without having read all descriptors anew, unless by
   // cgroup. A worker that is gone has no connections. Throws std::system_error, "read /proc/812/fd:
   // Permission denied", where another user's processes are not shown (CAP_SYS_PTRACE): nothing can be told

@@ -30,12 +30,12 @@ std::uint64_t microseconds_now() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
-uid_t uid_of_peer(int socket) {
+ucred peer_of(int socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
     throw sys_error("control connection: ask who it is");
-  return peer.uid;
+  return peer;
 }
 
 }  // namespace
@@ -45,7 +45,8 @@ ControlConnection::ControlConnection(sd_event* event, std::int64_t priority, Fd 
     : owner_(owner),
       serial_(serial),
       greeted_by_(microseconds_now() + static_cast<std::uint64_t>(greeting_limit.count() / 1000)),
-      uid_(uid_of_peer(socket.get())),
+      uid_(peer_of(socket.get()).uid),
+      pid_(peer_of(socket.get()).pid),
       socket_(socket.get()) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw sys_error("control connection: make a pipe");

@@ -43,6 +43,7 @@ class ControlConnection {
   ~ControlConnection() = default;
 
   Owner& owner() const { return owner_; }
+  pid_t pid() const { return pid_; }  // likewise; 0: of another PID namespace
   uid_t uid() const { return uid_; }  // the kernel's word, from when it connected
   bool may_change_things() const;
 
@@ -67,6 +68,7 @@ class ControlConnection {
   std::uint64_t serial_;
   std::uint64_t greeted_by_;  // CLOCK_MONOTONIC, microseconds
   uid_t uid_ = static_cast<uid_t>(-1);
+  pid_t pid_ = 0;
   int socket_;  // borrowed: sd-bus writes to it and closes it, we read
   Fd feed_;     // what was read goes in here, sd-bus is at the other end
   bool given_up_ = false;

@@ -196,6 +196,7 @@ int ControlServer::ask(ControlConnection& from, sd_bus_message* call, Wish wish,
   }
   switch (wish) {
     case Wish::reload:
+      handler_.asked_by(from.pid());
       handler_.reload(by);
       return wait != 0 ? 1 : sd_bus_reply_method_return(call, "t", std::uint64_t{0});
     case Wish::stop:

@@ -26,6 +26,7 @@ namespace graced {
 // What clients ask for. Any of these may answer before it returns.
 class ControlHandler {
  public:
+  virtual void asked_by(pid_t) {}         // comes before a reload
   virtual void reload(RequestId by) = 0;  // `nobody`: no answer is wanted
   virtual void stop(RequestId by) = 0;
   virtual unsigned hammer() = 0;  // how many were killed

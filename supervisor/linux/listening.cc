@@ -149,4 +149,13 @@ void find_registered_by_busy(const std::vector<pid_t>& processes, SoughtSockets&
   }
 }
 
+bool may_wait_on_any(pid_t process, const std::vector<ino_t>& sockets) {
+  return std::ranges::any_of(sockets, [&](ino_t inode) {
+    SoughtSockets one({inode});
+    find_waited_on({process}, one);
+    if (!one.all_found()) find_registered(process, one);
+    return one.all_found();
+  });
+}
+
 }  // namespace graced

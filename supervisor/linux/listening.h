@@ -37,4 +37,7 @@ std::optional<pid_t> find_waited_on(const std::vector<pid_t>& processes, SoughtS
 // answer it may never be seen waiting for the next.
 void find_registered_by_busy(const std::vector<pid_t>& processes, SoughtSockets& sockets);
 
+// Is this process seen waiting on one of them, or has it one registered in an epoll instance?
+bool may_wait_on_any(pid_t process, const std::vector<ino_t>& sockets);
+
 }  // namespace graced

@@ -58,11 +58,23 @@ void add_process(pid_t pid, OpenSockets& found) {
 
 }  // namespace
 
-OpenSockets sockets_of_tree(pid_t top) {
+OpenSockets sockets_of_process(pid_t process) {
   OpenSockets found;
-  add_process(top, found);
-  for (const pid_t below : descendants_of(top)) add_process(below, found);
+  add_process(process, found);
   return found;
+}
+
+OpenSockets sockets_of_trees(const std::vector<pid_t>& tops) {
+  OpenSockets found;
+  for (const pid_t top : tops) {
+    add_process(top, found);
+    for (const pid_t below : descendants_of(top)) add_process(below, found);
+  }
+  return found;
+}
+
+OpenSockets sockets_of_tree(pid_t top) {
+  return sockets_of_trees({top});
 }
 
 Fd SocketTaker::take(ino_t inode, const SocketPlace& place) {

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <unordered_map>
+#include <vector>
 
 #include "linux/fd.h"
 
@@ -20,6 +21,8 @@ using OpenSockets = std::unordered_map<ino_t, SocketPlace>;  // by inode; one pl
 // Processes that are gone meanwhile have none. Throws std::system_error, "read /proc/812/fd: Permission
 // denied", if one of them is another user's and we may not look (CAP_SYS_PTRACE).
 OpenSockets sockets_of_tree(pid_t top);
+OpenSockets sockets_of_trees(const std::vector<pid_t>& tops);
+OpenSockets sockets_of_process(pid_t process);  // without those below it
 
 // Sockets of other processes as descriptors of ours.
 class SocketTaker {

@@ -21,16 +21,19 @@ std::optional<Number> number(std::string_view text) {
 
 }  // namespace
 
-// "PID (comm) state ppid pgrp session tty_nr tpgid flags …", threads are field 20; comm may hold anything.
+// "PID (comm) state ppid pgrp session tty_nr tpgid flags …", threads are field 20, the start is 22; comm may
+// hold anything.
 std::optional<ProcessStat> parse_stat(const std::string& text) {
   const std::size_t paren = text.rfind(')');
   if (paren == std::string::npos) return std::nullopt;
   ProcessStat s{};
+  unsigned long long started = 0;
   if (std::sscanf(text.c_str() + paren + 1,
-                  " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld", &s.state, &s.parent,
-                  &s.flags, &s.threads) != 4) {
+                  " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu", &s.state,
+                  &s.parent, &s.flags, &s.threads, &started) != 5) {
     return std::nullopt;
   }
+  s.started = started;
   return s;
 }
 

@@ -21,6 +21,7 @@ struct ProcessStat {
   pid_t parent;
   unsigned flags;  // PF_*
   long threads;
+  std::uint64_t started;  // ticks since the machine was
 };
 std::optional<ProcessStat> parse_stat(const std::string& text);
 

@@ -45,6 +45,12 @@ std::set<int> numbers_of(pid_t thread) {
   return numbers;
 }
 
+std::optional<ProcessId> identity_of(pid_t pid) {
+  const auto s = stat_of(fmt::format("/proc/{}", pid));
+  if (!s || s->state == 'Z' || s->state == 'X') return std::nullopt;
+  return ProcessId{pid, s->started};
+}
+
 std::optional<uid_t> user_of(pid_t pid) {
   struct stat directory {};
   if (::stat(fmt::format("/proc/{}", pid).c_str(), &directory) != 0) return std::nullopt;

@@ -20,6 +20,14 @@ std::optional<pid_t> parent_of(pid_t pid);
 // What a thread's process and the parent of that are called, in their own PID namespaces. Empty: it is gone.
 std::set<int> numbers_of(pid_t thread);
 
+// A process that is meant by its number, and no other that gets the number later.
+struct ProcessId {
+  pid_t pid;
+  std::uint64_t started;
+  friend auto operator<=>(const ProcessId&, const ProcessId&) = default;
+};
+std::optional<ProcessId> identity_of(pid_t pid);  // nullopt: it is gone, or a zombie
+
 // Whom it runs as (its effective user), nullopt if it is gone.
 std::optional<uid_t> user_of(pid_t pid);
 

@@ -32,8 +32,9 @@ class Unserved(Case):
         return self.graced("-w", "2", *options, options=(), command=(script,), name=name)
 
     def leaves(self, g, slot, signo):
-        os.kill(next(w["pid"] for w in g.workers("ready") if w["worker"] == slot), signo)
-        wait_until(lambda: slot not in [w["worker"] for w in g.workers()])
+        pid = next(w["pid"] for w in g.workers("ready") if w["worker"] == slot)
+        os.kill(pid, signo)
+        wait_until(lambda: pid not in [w["pid"] for w in g.workers()])
 
     def test_the_port_of_a_worker_that_nobody_replaces_refuses_and_the_others_serve(self):
         for rule, signo in (("never", signal.SIGKILL), ("never", signal.SIGUSR2), ("on-failure", signal.SIGUSR2)):

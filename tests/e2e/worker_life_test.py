@@ -79,11 +79,11 @@ class Drain(Case):
                 wait_until(lambda: not alive(child))
                 self.assertEqual(g.end(), 0)
 
-    def test_the_children_of_a_worker_that_left_in_time_go_with_it(self):
+    def test_the_children_of_a_worker_that_left_in_time_have_its_time_and_no_more(self):
         for kind in ("deaf", "daemon"):
             with self.subTest(kind):
                 children = self.path("children-" + kind)
-                g = self.switchable("--env", "CHILD_FILE=" + children, name="l" + kind,
+                g = self.switchable("--drain-timeout", "500ms", "--env", "CHILD_FILE=" + children, name="l" + kind,
                                     habits=("child=" + kind, "ready", "serve"))
                 with open(children) as f:
                     child = int(f.read())

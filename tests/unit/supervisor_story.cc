@@ -44,8 +44,10 @@ struct Words {
   }
   std::string operator()(const WorkerIdle& e) const { return fmt::format("WorkerIdle {}", e.worker.value); }
   std::string operator()(const WorkerGone& e) const {
-    return fmt::format("WorkerGone {}: {}", e.worker.value, e.exit.status);
+    return fmt::format("WorkerGone {}: {}{}", e.worker.value, e.exit.status,
+                       e.leaves_others ? ", others are left" : "");
   }
+  std::string operator()(const TreeGone& e) const { return fmt::format("TreeGone {}", e.worker.value); }
   std::string operator()(const ReloadAsked& e) const { return fmt::format("ReloadAsked by {}", e.by.value); }
   std::string operator()(const StopAsked& e) const { return fmt::format("StopAsked by {}", e.by.value); }
   std::string operator()(const HammerAsked&) const { return "HammerAsked"; }
@@ -64,6 +66,7 @@ struct Words {
   }
   std::string operator()(const Retire& a) const { return fmt::format("Retire {}", a.worker.value); }
   std::string operator()(const Drain& a) const { return fmt::format("Drain {}", a.worker.value); }
+  std::string operator()(const DrainRest& a) const { return fmt::format("DrainRest {}", a.worker.value); }
   std::string operator()(const Kill& a) const { return fmt::format("Kill {}", a.worker.value); }
   std::string operator()(const Lost& a) const {
     return fmt::format("Lost {}{}", a.worker.value, a.replaced ? ", to be replaced" : "");

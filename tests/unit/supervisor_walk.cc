@@ -87,6 +87,7 @@ void Walk::step() {
   const auto anybody = [](const Witness::Process&) { return true; };
   const auto starting = [](const Witness::Process& p) { return p.works() && !p.is_ready; };
   const auto leaving = [](const Witness::Process& p) { return !p.works(); };
+  const auto outlived = [](const Witness::Process& p) { return p.outlived; };
   const auto retiring = [](const Witness::Process& p) { return p.retired && !p.drained; };
   const auto generation = [&] { return GenerationId{random_() % (witness_.newest_generation().value + 2)}; };
   const auto unprepared = witness_.unprepared();
@@ -100,9 +101,11 @@ void Walk::step() {
     tell(Prepared{unprepared && !one_in(12) ? *unprepared : generation(), any_policy()});
   } else if (dice < 490) {
     tell(PreparationFailed{unprepared && !one_in(4) ? *unprepared : generation(), "cannot be prepared"});
+  } else if (dice < 555) {
+    tell(WorkerGone{any_worker(leaving), any_exit(), one_in(3)});
+  } else if (dice < 565) {
+    tell(TreeGone{any_worker(outlived)});
   } else if (dice < 570) {
-    tell(WorkerGone{any_worker(leaving), any_exit()});
-  } else if (dice < 574) {
     tell(WorkerUnfit{any_worker(starting), "nothing listens where it should"});
   } else if (dice < 590) {
     tell(WorkerStopping{any_worker(anybody)});
@@ -142,8 +145,12 @@ bool Walk::helps_on() {
       tell(WorkerIdle{id});
       return true;
     }
+    if (p.outlived) {
+      tell(TreeGone{id});
+      return true;
+    }
     if (!p.works()) {
-      tell(WorkerGone{id, any_exit()});
+      tell(WorkerGone{id, any_exit(), one_in(3)});
       return true;
     }
     const ReadyRule rule = witness_.policy_of(p.generation).ready;
@@ -200,10 +207,14 @@ void Walk::comes_to_its_end() {
     if (i > 10'000) throw BrokenPromise("it does not come to its end");
     const auto& processes = witness_.processes();
     const auto killed = std::ranges::find_if(processes, [](const auto& p) { return p.second.killed; });
-    if (killed != processes.end() && !one_in(3)) {
-      tell(WorkerGone{killed->first, any_exit()});
+    if (killed != processes.end() && killed->second.outlived) {
+      tell(TreeGone{killed->first});
+    } else if (killed != processes.end() && !one_in(3)) {
+      tell(WorkerGone{killed->first, any_exit(), one_in(3)});
     } else if (one_in(5)) {
-      tell(WorkerGone{any_worker(anybody), any_exit()});
+      tell(WorkerGone{any_worker(anybody), any_exit(), one_in(3)});
+    } else if (one_in(5)) {
+      tell(TreeGone{any_worker(anybody)});
     } else if (core_.next_deadline() != no_deadline) {
       now_ = std::max(now_, core_.next_deadline());
       tell(TimePassed{});

@@ -60,6 +60,7 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   told_now_.clear();
   hammered_ = lost_now_ = false;
   gone_now_.reset();
+  rest_to_tell_.reset();
   to_take_back_.clear();
   const bool was_stopping = stopping_;
 
@@ -71,6 +72,7 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
     to_be_filled_.clear();
   }
   for (const Action& action : actions) done(action);
+  promise(!rest_to_tell_, "nobody tells what a worker has left behind");
   promise(!gone_now_, "a worker is gone, and nobody says whether it is lost");
   promise(to_take_back_.empty(), "what a worker listened on is kept for a replacement that never comes");
   look_at_end(was_stopping);
@@ -117,9 +119,21 @@ void Witness::happened(const Event& event) {
                  [&](const WorkerAsksTime&) {},
                  [&](const WorkerIdle&) {},
                  [&](const WorkerGone& e) {
-                   const Process* p = find(e.worker);
-                   if (!p) return;
+                   Process* p = find(e.worker);
+                   if (!p || p->outlived) return;
                    if (p->works() && is_serving(*p) && !stopping_) lost(*p, e.exit.status);
+                   if (e.leaves_others) {
+                     if (!p->killed && (!p->retired || p->drained)) rest_to_tell_ = e.worker;
+                     ++(p->retired && !p->drained ? tally_.outlived_retired : tally_.outlived);
+                     p->outlived = true;
+                     return;
+                   }
+                   gone_now_ = *p;
+                   processes_.erase(e.worker);
+                 },
+                 [&](const TreeGone& e) {
+                   const Process* p = find(e.worker);
+                   if (!p || !p->outlived) return;
                    gone_now_ = *p;
                    processes_.erase(e.worker);
                  },
@@ -291,12 +305,17 @@ void Witness::on(const Drain& a) {
   told_now_.insert(a.worker);
 }
 
+void Witness::on(const DrainRest& a) {
+  promise(rest_to_tell_ == a.worker, "the rest of worker {} is told to leave for nothing", a.worker.value);
+  rest_to_tell_.reset();
+}
+
 void Witness::on(const Kill& a) {
   const auto it = processes_.find(a.worker);
   promise(it != processes_.end(), "Kill for worker {}, who is not there", a.worker.value);
   Process& p = it->second;
   promise(!p.killed, "worker {} is killed twice", a.worker.value);
-  promise(p.drained || p.left_by_itself || (p.retired && hammered_),
+  promise(p.drained || p.left_by_itself || (p.outlived && !p.retired) || (p.retired && hammered_),
           "worker {} is killed without having been told to leave", a.worker.value);
 
   const auto was = std::ranges::find(before_->workers, a.worker, &WorkerStatus::worker);
@@ -331,8 +350,9 @@ void Witness::on(const Lost& a) {
     return;
   }
   const auto* gone = std::get_if<WorkerGone>(event_);
-  promise(gone && gone->worker == a.worker && gone_now_, "worker {} is lost, and was not there",
-          a.worker.value);
+  const auto* tree = std::get_if<TreeGone>(event_);
+  const bool named = (gone && gone->worker == a.worker) || (tree && tree->worker == a.worker);
+  promise(named && gone_now_, "worker {} is lost, and was not there", a.worker.value);
   const Process p = *std::exchange(gone_now_, std::nullopt);
   const bool has_successor = std::ranges::any_of(processes_, [&](const auto& other) {
     return is_serving(other.second) && other.second.slot == p.slot && other.second.works();

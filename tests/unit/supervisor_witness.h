@@ -12,6 +12,8 @@
 //   Kill        at most one a worker, after Drain or after its own STOPPING=1 (the
 //               hammer need not wait for either), and only because its
 //               deadline passed, the hammer came, a second stop, or max-draining (the oldest first)
+//   DrainRest   once for a worker whose process is gone and has left others behind, unless it is retired, which
+//               then is told with its Drain, or killed
 //   Lost        once for each worker that is gone, replaced exactly if one of the serving generation has its
 //               slot or will have it; taken back when graced stops before that one was started
 //   deadlines   those promised by the generation's policy; after TimePassed none is in the past, and
@@ -50,6 +52,8 @@ struct Tally {
   std::uint64_t replacements = 0;
   std::uint64_t late_replacements = 0;
   std::uint64_t left_by_themselves = 0;
+  std::uint64_t outlived = 0;
+  std::uint64_t outlived_retired = 0;
   std::uint64_t idle = 0;
   std::uint64_t told_when_late = 0;
   std::uint64_t told_for_room = 0;
@@ -74,10 +78,11 @@ class Witness {
     bool drained = false;
     bool told_for_room = false;  // because too many generations drained
     bool left_by_itself = false;
+    bool outlived = false;  // its process is gone, what that started is not
     bool killed = false;
 
-    bool works() const { return !retired && !drained && !left_by_itself && !killed; }
-    bool leaves() const { return (retired || drained || left_by_itself) && !killed; }
+    bool works() const { return !retired && !drained && !left_by_itself && !outlived && !killed; }
+    bool leaves() const { return (retired || drained || left_by_itself || outlived) && !killed; }
   };
 
   // Throws BrokenPromise.
@@ -106,6 +111,7 @@ class Witness {
   void on(const Retire&);
   void on(const Drain&);
   void told_retired(WorkerId id, Process& process);
+  void on(const DrainRest&);
   void on(const Kill&);
   void on(const Lost&);
   void on(const Answer&);
@@ -153,6 +159,7 @@ class Witness {
   bool hammered_ = false;
   bool lost_now_ = false;
   std::optional<Process> gone_now_;
+  std::optional<WorkerId> rest_to_tell_;
   std::set<WorkerId> to_take_back_;
 };
 

@@ -1,0 +1,159 @@
+// The ends of workers: of a worker's process, and of what that leaves behind, which finishes as the worker
+// would have.
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "daemon.h"
+#include "linux/process.h"
+
+namespace graced {
+
+namespace {
+
+// Between two looks at processes that the drain signal is kept from: twice as long each time.
+constexpr Duration first_pause = 100ms;
+constexpr Duration longest_pause = 1s;
+
+}  // namespace
+
+bool Daemon::look_at_rest(WorkerProcess& worker) {
+  // Of several workers it could not be told whose they are.
+  const bool alone = workers_.count(worker.generation) == 1;
+  return worker.rest->look(
+      [this](pid_t pid) { return workers_.find_pid(pid) || (check_ && check_->pid == pid); },
+      alone ? cgroups_.processes_of(worker.generation.value) : std::vector<pid_t>());
+}
+
+void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
+  const auto known = std::ranges::find(status_.workers, worker.id, &WorkerStatus::worker);
+  const bool killed = known != status_.workers.end() && known->state == WorkerState::killed;
+  worker.rest.emplace(worker.pid, WorkerMark{worker.generation.value, worker.slot});
+  // While it is a zombie, so that its number, and its group's, are nobody else's yet.
+  const bool leaves_others = look_at_rest(worker);
+  if (killed || !leaves_others) ::kill(-worker.pid, SIGKILL);
+  if (killed) worker.rest->kill();
+  if (worker.output) stderr_.drain(worker.output);
+  siginfo_t reaped{};
+  ::waitid(P_PID, static_cast<id_t>(info.si_pid), &reaped, WEXITED);
+
+  Exit exit = tell_end(worker, info);
+  ready_.forget(worker.id);
+  worker.stopped_by.clear();
+  if (worker.output && status_.candidate == worker.generation)
+    candidate_last_words_ = worker.output->lines.last_lines();
+  listener_watch_.look_again();
+  const WorkerId id = worker.id;
+  if (leaves_others) {
+    handoff_.left_behind(id, worker.rest->tops());
+  } else {
+    forget(worker);
+  }
+  happens(WorkerGone{id, std::move(exit), leaves_others});
+}
+
+Exit Daemon::tell_end(const WorkerProcess& worker, const siginfo_t& info) {
+  Exit exit = exit_of(info);
+  const auto known = std::ranges::find(status_.workers, worker.id, &WorkerStatus::worker);
+  const bool is_known = known != status_.workers.end();
+  const bool was_ready = is_known && known->state == WorkerState::ready;
+  const bool expected = is_known && known->state != WorkerState::starting && !was_ready;
+  const std::string age = to_rough_text(monotonic_now() - worker.started);
+  if (expected) {
+    log_.info(about(worker), "{} after {}", exit.how, age);
+    return exit;
+  }
+  exit.how += fmt::format(" after {}", age);
+  if (!was_ready && ready_.has_said_ready(worker.id)) {
+    exit.how += ", right after READY=1";
+  } else if (!was_ready) {
+    exit.how += ", before it was ready";
+    if (exit.status == 0) exit.how += " (a server that goes into the background must be told to stay)";
+  }
+  log_.warning(about(worker), "{}", exit.how);
+  return exit;
+}
+
+void Daemon::forget(const WorkerProcess& worker) {
+  const WorkerProcess gone = workers_.take_out(worker);
+  leave_cgroup_if_empty(gone.generation);
+  if (gone.output) stderr_.release(gone.output);
+}
+
+// After orphans were reaped, with whose end others may have become graced's children.
+void Daemon::look_at_rests() {
+  std::vector<WorkerId> left;
+  for (const WorkerProcess& w : workers_) {
+    if (w.rest) left.push_back(w.id);
+  }
+  for (const WorkerId id : left) {
+    WorkerProcess* w = workers_.find(id);
+    if (!w) continue;
+    if (look_at_rest(*w)) {
+      handoff_.left_behind(id, w->rest->tops());
+      const auto known = std::ranges::find(status_.workers, id, &WorkerStatus::worker);
+      if (known != status_.workers.end() && known->state == WorkerState::killed) w->rest->kill();
+      continue;
+    }
+    log_.info(about(*w), "all that it started has ended");
+    if (w->output) stderr_.drain(w->output);
+    forget(*w);
+    happens(TreeGone{id});
+  }
+}
+
+void Daemon::perform(const DrainRest& a) {
+  WorkerProcess* w = workers_.find(a.worker);
+  if (!w || !w->rest) return;
+  tell_rest(*w);
+  for (const WorkerStatus& s : status_.workers) {
+    if (s.worker != a.worker) continue;
+    const Duration left = s.deadline - monotonic_now();
+    log_.info(about(*w), "{} of it finishes, {}", w->rest->text(),
+              s.deadline == no_deadline ? "as long as it takes" : "at most " + to_rough_text(left));
+  }
+}
+
+void Daemon::tell_rest(WorkerProcess& worker) {
+  // Remembered: they may be handed over to a replacement before those with clients have finished.
+  for (const int fd : handoff_.adopted_listeners(worker.id)) {
+    const ServedSocket socket = served_socket(fd);
+    if (std::ranges::find(worker.served, socket.inode, &ServedSocket::inode) == worker.served.end())
+      worker.served.push_back(socket);
+  }
+  worker.rest_told = worker.rest->tell(worker.drain_signal, worker.served, askers_);
+  if (worker.rest_told) return;
+  if (!rest_timer_) rest_timer_ = loop_.timer([this] { tell_rests(); });
+  rest_pause_ = first_pause;
+  rest_timer_.fire_at(monotonic_now() + rest_pause_);
+}
+
+void Daemon::tell_rests() {
+  const Duration pause = std::min(2 * rest_pause_, longest_pause);
+  for (WorkerProcess& w : workers_) {
+    if (w.rest && !w.rest_told) tell_rest(w);
+  }
+  rest_pause_ = pause;
+  const bool any = std::ranges::any_of(workers_, [](const WorkerProcess& w) { return w.rest && !w.rest_told; });
+  rest_timer_.fire_at(any ? monotonic_now() + pause : no_deadline);
+}
+
+// With what stands between it and its worker, or graced if it has lost its parent; the worker itself is told,
+// whoever asks.
+void Daemon::asked_by(pid_t who) {
+  std::erase_if(askers_, [](const ProcessId& p) { return identity_of(p.pid) != p; });
+  std::vector<ProcessId> line;
+  pid_t pid = who;
+  while (pid > 0 && pid != ::getpid() && !workers_.find_pid(pid)) {
+    const auto process = identity_of(pid);
+    if (!process) return;
+    line.push_back(*process);
+    pid = parent_of(pid).value_or(0);
+  }
+  if (pid > 0) askers_.insert(askers_.end(), line.begin(), line.end());
+}
+
+}  // namespace graced
