@@ -24,6 +24,12 @@ class GoInFlight(InFlightCase):
         g = self.below(built("streams"), self.directory)
         self.nothing_is_cut(g, *HTTP, *TLS, *H2, *GRPC, grpc="https://127.0.0.1:8443")
 
+    def test_go_in_flight_by_an_ordinary_user(self):
+        self.certificate()
+        g = self.below(built("streams"), self.directory, preexec=self.as_nobody_for_good)
+        # Only one generation can drain at a time.
+        self.nothing_is_cut(g, *HTTP, *TLS, *H2, *GRPC, grpc="https://127.0.0.1:8443", at_once=0, reloads=3)
+
 
 if __name__ == "__main__":
     main()

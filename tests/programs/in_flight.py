@@ -89,30 +89,30 @@ class InFlightCase(ProgramCase):
         for port in 9080, 9051:
             wait_until(lambda: listens(port))
 
-    def below(self, *command, options=("--drain-timeout", "10min")):
+    def below(self, *command, options=("--drain-timeout", "10min"), **more):
         """With defaults, but for a limit that no slow machine reaches."""
-        return self.graced(*options, options=(), command=command)
+        return self.graced(*options, options=(), command=command, **more)
 
     def in_flight(self, *kinds, grpc="http://127.0.0.1:8051", each=6, long="5000"):
         secure = ("--tls", "8443", "--ca", self.path("cert.pem")) if os.path.exists(self.path("cert.pem")) else ()
         return Clients(self, "--long", long, "--http", "8080", *secure, "--grpc", grpc, "--each", str(each), *kinds)
 
-    def nothing_is_cut(self, g, *kinds, **more):
+    def nothing_is_cut(self, g, *kinds, at_once=AT_ONCE, reloads=RELOADS, **more):
         """A batch at each reload; the older ones go on over the later ones."""
         clients = self.in_flight(*kinds, **more)
-        for batch in range(RELOADS):
+        for batch in range(reloads):
             old, = [w["pid"] for w in g.workers("ready")]
             clients.begin(batch)
             self.reload(g)
             self.assertIn(old, [w["pid"] for w in g.workers("draining")], g.said())
             clients.release(batch)
-            if batch >= AT_ONCE:
-                clients.end(batch - AT_ONCE)
-        for batch in range(RELOADS):
+            if batch >= at_once:
+                clients.end(batch - at_once)
+        for batch in range(reloads):
             clients.end(batch)
         self.one_serves(g)  # nobody holds the others any more
         whole = {kind: sum(said["whole"][kind] for said in clients.ended.values()) for kind in kinds}
-        result = {"program": self.id().split(".")[-1].removeprefix("test_").removesuffix("_in_flight"), "reloads": RELOADS, "in_flight": whole}
+        result = {"program": self.id().split(".")[-1].removeprefix("test_").removesuffix("_in_flight"), "reloads": reloads, "in_flight": whole}
         cut = {}
         for said in clients.ended.values():
             for kind, reasons in said["cut"].items():

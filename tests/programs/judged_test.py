@@ -1,6 +1,6 @@
 """What is promised for a Go server that knows nothing of graced, takes its time for an answer, and dies at
 SIGTERM: many reloads, crashes, many generations, an ordinary user; and one that replaces itself."""
-import ctypes, os, signal
+import os, signal
 from program import HARD, RELOADS, ProgramCase, alive, built, main, setUpModule, wait_until
 
 PORT = ("127.0.0.1", 8080)
@@ -59,11 +59,6 @@ class Judged(ProgramCase):
             for _ in range(40):
                 self.assertEqual(self.answered_by(g, self.answer(PORT)), serving)
         self.assertEqual(self.answered_by(g, self.finish(held[4][1])), serving)
-
-    def as_nobody_for_good(self):
-        """No capability, and no way to one."""
-        self.as_nobody()
-        ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
 
     def test_an_ordinary_user(self):
         g = self.program(built("server"), ":8080", preexec=self.as_nobody_for_good)

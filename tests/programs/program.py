@@ -1,6 +1,6 @@
 """Reloads of programs that know nothing of graced, as Debian has them, under load. Each has a network of
 its own, so it can have its usual port."""
-import errno, json, os, shutil, signal, socket, statistics, subprocess, sys, unittest
+import ctypes, errno, json, os, shutil, signal, socket, statistics, subprocess, sys, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
@@ -128,6 +128,11 @@ class ProgramCase(Case):
     def passed(self, address, *command, options=()):
         """Its address is graced's, and it is told to leave at once."""
         return self.graced("-l", address, "--config", self.write("conf", ""), *options, options=(), command=command)
+
+    def as_nobody_for_good(self):
+        """No capability, and no way to one."""
+        self.as_nobody()
+        ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
 
     def load(self, where, *options):
         return Load(self, where, *options, program=self.load_program)
