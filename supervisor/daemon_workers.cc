@@ -186,9 +186,10 @@ void Daemon::perform(const Drain& a) {
   const WorkerStatus* s = status_of(a.worker);
   if (const Retirement* retirement = handoff_.retirement(a.worker); retirement && s)
     log_.warning(about(*w), "still has {}, and is told to leave{}", retirement->waits_for(),
-                 s->last_call <= s->since ? ""
-                                          : fmt::format("; what it has not finished after {} is closed",
-                                                        to_rough_text(s->last_call - s->since)));
+                 s->last_call <= s->since || s->last_call == no_deadline
+                     ? ""
+                     : fmt::format("; what it has not finished after {} is closed",
+                                   to_rough_text(s->last_call - s->since)));
   // Not of a candidate that failed: it has nothing in flight.
   if (status_.serving && w->generation <= *status_.serving && !w->retired) {
     advise(*w, DrainRule::signal);

@@ -158,6 +158,13 @@ class Limit(Draining):
         self.assertLess(said.index("is told to leave; what it has not finished"), said.index("has 1 connection (1 idle) left: closed from outside"))
         self.assertLess(said.index("left: closed from outside"), said.index("SIGKILL"))
 
+    def test_without_any_grace_no_time_is_told_after_which_the_rest_is_closed(self):
+        g = self.streamer("deaf", options=("--drain-timeout", "1s", "--drain-grace", "0"))
+        self.client("/talk")
+        self.assertEqual(g.reload().returncode, 0)
+        wait_until(lambda: "SIGKILL" in g.said(), g.said)
+        self.assertRegex(g.said(), "and is told to leave\n")
+
     def test_status_says_what_comes_next_and_when(self):
         g = self.streamer("deaf", options=("--drain-timeout", "infinity"))
         self.client("/talk")
