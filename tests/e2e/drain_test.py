@@ -121,10 +121,10 @@ class Reload(Draining):
         self.assert_replaced(g)
 
     def test_drain_idle_closes_what_is_quiet_for_whoever_asks_for_it(self):
-        g = self.streamer(options=("--drain-idle", "50ms"))
-        c = self.client("/pause")
+        g = self.streamer(options=("--drain-idle", "50ms", "--drain-timeout", "10min"))
+        c = self.client("/talk")
         self.assertEqual(g.reload().returncode, 0)
-        self.assertEqual(c.rest().count("generation 1"), 1)
+        self.assertEqual(c.rest().count("Upgrade: talk"), 1)
         self.assert_replaced(g)
 
 
