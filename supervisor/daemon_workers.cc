@@ -22,6 +22,11 @@ std::optional<uid_t> owner_of_output(const Plan& plan) {
   return plan.identity ? std::optional(plan.identity->uid) : std::nullopt;
 }
 
+// A worker in any language reads a bare number.
+std::string in_seconds(Duration d) {
+  return d >= infinity ? "infinity" : fmt::format("{}", std::chrono::duration<double>(d).count());
+}
+
 }  // namespace
 
 Launch Daemon::launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
@@ -31,6 +36,11 @@ Launch Daemon::launch_in(const Plan& plan, GenerationId generation, std::vector<
   launch.environment.push_back("GRACED_NAME=" + first_options_.name);
   launch.environment.push_back("GRACED_CONTROL=" + instance_.control_path());
   launch.environment.push_back(fmt::format("GRACED_GENERATION={}", generation.value));
+  const Policy& policy = plan.options.policy;
+  launch.environment.push_back("GRACED_DRAIN_TIMEOUT=" + in_seconds(policy.drain_timeout));
+  launch.environment.push_back("GRACED_STOP_TIMEOUT=" + in_seconds(policy.stop_timeout));
+  if (policy.drain == DrainRule::idle)
+    launch.environment.push_back("GRACED_DRAIN_GRACE=" + in_seconds(policy.drain_grace));
   launch.stdin_fd = dev_null_.get();
   launch.stderr_fd = pipe ? pipe->worker_end.get() : -1;
   launch.kept_capabilities = plan.options.kept_capabilities;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <limits>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -130,6 +131,12 @@ int graced_drain_wait(int limit_ms) {
     started().wait();
     return 1;
   });
+}
+
+int graced_drain_limit() {
+  const auto limit = child::drain_limit();
+  if (!limit) return fail(ENOENT, "how long a drain may take is not known");
+  return static_cast<int>(std::min<std::int64_t>(limit->count(), std::numeric_limits<int>::max()));
 }
 
 graced_in_flight* graced_in_flight_new() {

@@ -77,7 +77,7 @@ void DrainToken::restore() noexcept {
 }
 
 bool DrainToken::requested() const noexcept {
-  return poll_for(fd_, POLLIN, std::chrono::milliseconds(0)) > 0;
+  return wanted;
 }
 
 int DrainToken::signal() const noexcept {

@@ -24,6 +24,7 @@ bool InFlight::enter() noexcept {
 
 void InFlight::leave() noexcept {
   const std::lock_guard lock(mutex_);
+  if (count_ == 0) return;
   --count_;
   if (closed_) tell_if_idle();
 }

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <climits>
 #include <cstdlib>
+#include <fstream>
 
 #include "address.h"
 #include "graced/child.hpp"
@@ -65,12 +66,28 @@ void set_cloexec(int fd) {
   }
 }
 
+// LISTEN_PID names another process. As a rule that is our parent, which took them and left its environment to
+// us. From graced they are for this program, and something that does not take them stands before it: binding
+// beside them would be an outage that calls itself ready.
+void refuse_what_is_for(pid_t pid, const char* fds) {
+  if (std::getenv("GRACED_GENERATION") == nullptr || std::string_view(fds) == "0") return;
+  std::string name;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
+  // Whoever gives himself a name may put anything into it.
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
+  throw sys_error_of(EINVAL, "sockets were passed to PID " + std::to_string(pid) +
+                                 (name.empty() ? "" : " (" + name + ")") + ": use exec");
+}
+
 std::vector<Passed> read_environment() {
   const char* const pid = std::getenv("LISTEN_PID");
   const char* const fds = std::getenv("LISTEN_FDS");
   if (pid == nullptr || fds == nullptr) return {};
-  // Another PID: meant for our parent, which left its environment to us.
-  if (read_variable("LISTEN_PID", pid, 1) != ::getpid()) return {};
+  if (const int of = read_variable("LISTEN_PID", pid, 1); of != ::getpid()) {
+    refuse_what_is_for(of, fds);
+    return {};
+  }
   const int count = read_variable("LISTEN_FDS", fds, 0);
   if (count > INT_MAX - first_passed_fd) throw sys_error_of(EINVAL, std::string("LISTEN_FDS=") + fds);
 
@@ -116,6 +133,29 @@ std::mutex inheritance_mutex;
 Inheritance& inheritance() {
   static Inheritance all;
   return all;
+}
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+}
+
+// The last part of a unix socket's path, as graced writes it into LISTEN_FDNAMES.
+std::string last_part(std::string_view path) {
+  std::string last(path.substr(path.find_last_of("/@") + 1));
+  std::ranges::replace_if(
+      last, [](unsigned char c) { return c <= ' ' || c > '~' || c == ':'; }, '_');
+  return last;
+}
+
+// Whether somebody gave it this name: systemd calls a socket after its unit, or "unknown" or "stored", graced
+// calls it after its port, its path or its descriptor.
+bool is_named(const Passed& p) {
+  const std::string& name = p.name;
+  if (name.empty() || name == "unknown" || name == "stored" || name.ends_with(".socket")) return false;
+  if (all_digits(name) || (name.starts_with("fd") && all_digits(name.substr(2)))) return false;
+  constexpr std::string_view prefix = "unix:";
+  const std::string address = address_of(p.fd);
+  return !address.starts_with(prefix) || last_part(std::string_view(address).substr(prefix.size())) != name;
 }
 
 bool listens(int fd) {
@@ -174,7 +214,9 @@ Listener listen(std::string_view name, std::string_view address) {
   if (all.size() == 0) return {bind_address(where).release(), std::string(name), where.kind, false};
 
   auto found = all.take([&](const Passed& p) { return p.name == name && p.kind == where.kind; });
-  if (!found && all.size() == 1) found = all.take([&](const Passed& p) { return p.kind == where.kind; });
+  if (!found && all.size() == 1) {
+    found = all.take([&](const Passed& p) { return p.kind == where.kind && !is_named(p); });
+  }
   if (!found) {
     throw sys_error_of(ENOENT, "no inherited socket is left for '" + std::string(name) + "' (" +
                                    std::string(address) + "), passed were " + all.names());

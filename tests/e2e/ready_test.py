@@ -4,6 +4,7 @@ import ctypes, os, socket, threading
 import own_network
 from harness import Case, HERE, WORKER, ask, for_everybody, main, wait_until
 
+EXAMPLE_SERVER = os.environ["EXAMPLE_SERVER"]
 PREFORKER = for_everybody(os.path.join(HERE, "preforker.py"))
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 PR_CAPBSET_DROP, CAP_SYS_PTRACE = 24, 19
@@ -211,6 +212,34 @@ class Wrapper(Case):
         g = self.start("notify", True, wrapped=True)
         g.wait("READY=1")
         self.assertRegex(g.said(), r"warning.*LISTEN_PID names PID \d+ \(sh\).*exec")
+
+    def test_a_server_of_the_library_below_a_wrapper_says_to_use_exec_and_serves_nowhere_else(self):
+        for rule in "auto", "notify", "listen", "after:10s":
+            with self.subTest(rule=rule):
+                g = self.graced("--ready", rule, "--restart", "never", "--stop-timeout", "1s", wait=False, name="sdk-" + rule[:4],
+                                command=("sh", "-c", "'%s' 127.0.0.1:0" % EXAMPLE_SERVER + "; exit $?"))
+                self.assertNotEqual(g.end(None), 0)
+                self.assertRegex(g.said(), r"sockets were passed to PID \d+ \(sh\): use exec")
+                self.assertNotIn("listening on", g.said())
+
+    def test_a_server_of_the_library_that_is_execed_gets_ready_by_every_rule(self):
+        for rule in "auto", "notify", "listen", "after:50ms":
+            with self.subTest(rule=rule):
+                g = self.graced("--ready", rule, name="exec-" + rule[:4],
+                                command=("sh", "-c", "exec '%s' 127.0.0.1:0" % EXAMPLE_SERVER))
+                self.assertEqual(g.reload().returncode, 0, g.said())
+                self.assertIn("generation 2", g.ask())
+                self.assertEqual(g.end(), 0)
+
+    def test_a_worker_finds_how_long_it_has_to_leave(self):
+        for options, said in [((), "60 30 (unset)"),
+                              (("--drain-timeout", "1min 500ms", "--stop-timeout", "infinity"), "60.5 infinity (unset)"),
+                              (("--drain", "idle", "--drain-grace", "2s"), "60 30 2")]:
+            with self.subTest(options=options):
+                g = self.graced(*options, name=said.replace(" ", "-"), command=(
+                    WORKER, "say={env:GRACED_DRAIN_TIMEOUT} {env:GRACED_STOP_TIMEOUT} {env:GRACED_DRAIN_GRACE}", "ready", "serve"))
+                wait_until(lambda: said in g.said(), g.said)
+                self.assertEqual(g.end(), 0)
 
     def test_who_has_closed_the_sockets_is_not_ready_whatever_it_says(self):
         for rule in "auto", "notify":

@@ -105,6 +105,9 @@ static void draining(void) {
   CHECK(graced_drain_signal() == SIGUSR1);
   CHECK(graced_drain_request() == 0);
   CHECK(graced_drain_wait(-1) == 1);
+  CHECK(graced_drain_limit() == -ENOENT);
+  setenv("GRACED_DRAIN_TIMEOUT", "2", 1);
+  CHECK(graced_drain_limit() == 1900);
 }
 
 static void in_flight(void) {
@@ -118,6 +121,8 @@ static void in_flight(void) {
   graced_in_flight_end(requests);
   CHECK(readable(graced_in_flight_idle_fd(requests)));
   CHECK(graced_in_flight_shutdown(requests, -1) == 1);
+  graced_in_flight_end(requests);
+  CHECK(graced_in_flight_count(requests) == 0);
   graced_in_flight_close(requests);
   graced_in_flight_free(requests);
 }

@@ -1,7 +1,10 @@
 // SIGTERM as something to wait for.
 #include <doctest/doctest.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include <stdexcept>
 #include <system_error>
@@ -64,6 +67,26 @@ TEST_CASE("other signals do as well, and the first one that came is told") {
   ::raise(SIGINT);
   ::raise(SIGUSR1);
   CHECK(drain.signal() == SIGINT);
+}
+
+TEST_CASE(
+    "asking whether to drain is no system call, and somebody who reads the descriptor changes no answer") {
+  child::DrainToken drain;
+  ::raise(SIGTERM);
+  std::uint64_t count = 0;
+  REQUIRE(::read(drain.fd(), &count, sizeof count) == sizeof count);
+  CHECK(drain.requested());
+  // In a process that may make no system call but read, write and _exit.
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) ::_exit(2);
+    const bool yes = drain.requested() && drain.signal() == SIGTERM;
+    ::syscall(SYS_exit, yes ? 0 : 1);
+  }
+  int how = 0;
+  ::waitpid(pid, &how, 0);
+  CHECK(WIFEXITED(how));
+  CHECK(WEXITSTATUS(how) == 0);
 }
 
 TEST_CASE("a request to drain needs no signal") {

@@ -62,6 +62,18 @@ TEST_CASE("an event loop sees idleness as a readable descriptor, and only after 
   CHECK(readable(requests.idle_fd(), 0));
 }
 
+TEST_CASE("a request that is ended once too often leaves the server idle, not busy for ever") {
+  child::InFlight requests;
+  REQUIRE(requests.enter());
+  requests.leave();
+  requests.leave();
+  CHECK(requests.count() == 0);
+  CHECK(requests.shutdown(0s) == child::Outcome::idle);
+  requests.leave();
+  CHECK(requests.count() == 0);
+  CHECK(readable(requests.idle_fd(), 0));
+}
+
 TEST_CASE("a request that was moved counts once") {
   child::InFlight requests;
   {

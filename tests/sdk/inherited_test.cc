@@ -2,10 +2,15 @@
 // looks once; nothing else in this program may look.
 #include <doctest/doctest.h>
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
+#include <csignal>
+#include <fstream>
 #include <optional>
+#include <thread>
 
+#include "edge/temp_directory.h"
 #include "graced/child.hpp"
 #include "supervised.h"
 
@@ -29,6 +34,16 @@ Descriptor unix_pair_end(int type) {
   REQUIRE(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) == 0);
   ::close(ends[1]);
   return Descriptor(ends[0]);
+}
+
+Descriptor unix_at(const std::string& path) {
+  Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un un{};
+  un.sun_family = AF_UNIX;
+  path.copy(un.sun_path, sizeof un.sun_path - 1);
+  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&un), sizeof un) == 0);
+  REQUIRE(::listen(fd.get(), 8) == 0);
+  return fd;
 }
 
 ino_t inode(int fd) {
@@ -80,11 +95,31 @@ TEST_CASE("a socket that was passed is the very same socket") {
         }) == "same");
 }
 
-TEST_CASE("the only socket passed serves under any name, but not as another kind") {
+TEST_CASE("the only socket passed serves whoever asks where nobody named it, but not as another kind") {
   const Descriptor a = tcp();
+  for (const char* name : {"", "unknown", "stored", "web.socket", "fd3"}) {
+    CAPTURE(name);
+    CHECK(in_heir({{a.get()}, name}, [] { return std::to_string(child::listen("http", "1").fd()); }) == "3");
+  }
   CHECK(in_heir({{a.get()}, "8080"}, [] { return told(child::listen("http", "1")); }) == "80803");
   CHECK(in_heir({{a.get()}, "8080"}, [] { return told(child::listen("dns", "udp:53")); }) ==
         "no inherited socket is left for 'dns' (udp:53), passed were '8080': No such file or directory");
+}
+
+TEST_CASE("a single socket that was called admin is not given to who asks for http") {
+  const Descriptor a = tcp();
+  CHECK(in_heir({{a.get()}, "admin"}, [] { return told(child::listen("http", "8080")); }) ==
+        "no inherited socket is left for 'http' (8080), passed were 'admin': No such file or directory");
+  CHECK(in_heir({{a.get()}, "admin"}, [] { return told(child::listen("admin", "8080")); }) == "admin3");
+}
+
+TEST_CASE("a single unix socket that is called after its path was not named") {
+  const TempDirectory directory;
+  const Descriptor a(unix_at(directory / "web:1"));
+  CHECK(in_heir({{a.get()}, "web_1"}, [] { return told(child::listen("http", "unix:/nowhere")); }) == "web_13");
+  CHECK(
+      in_heir({{a.get()}, "admin"}, [] { return told(child::listen("http", "unix:/nowhere")); }) ==
+      "no inherited socket is left for 'http' (unix:/nowhere), passed were 'admin': No such file or directory");
 }
 
 TEST_CASE("of several sockets none is guessed") {
@@ -119,6 +154,43 @@ TEST_CASE("sockets meant for another process are left alone") {
           return std::string(none && !own.inherited() && (::fcntl(3, F_GETFD) & FD_CLOEXEC) == 0 ? "alone"
                                                                                                  : "taken");
         }) == "alone");
+}
+
+TEST_CASE("sockets that graced passed to a shell are not replaced by others: the worker says to use exec") {
+  const Descriptor a = tcp();
+  const auto below = [&](const std::string& pid, const char* count) {
+    return in_heir({{a.get()}, "http"}, [&] {
+      ::setenv("LISTEN_PID", pid.c_str(), 1);
+      ::setenv("LISTEN_FDS", count, 1);
+      ::unsetenv("LISTEN_FDNAMES");
+      ::setenv("GRACED_GENERATION", "2", 1);
+      std::string taken;
+      try {
+        taken = told(child::take_inherited("http"));
+      } catch (const std::system_error& e) { taken = e.what(); }
+      try {
+        return std::string(child::listen("http", "127.0.0.1:0").inherited() ? "inherited" : "bound");
+      } catch (const std::system_error& e) { return taken == e.what() ? taken : "two reasons"; }
+    });
+  };
+  const pid_t shell = ::fork();
+  if (shell == 0) {
+    ::prctl(PR_SET_NAME, "sh\n");
+    for (;;) ::pause();
+  }
+  const std::string pid = std::to_string(shell);
+  const auto name = [&] {
+    std::string comm;
+    std::getline(std::ifstream("/proc/" + pid + "/comm"), comm, '\0');
+    return comm;
+  };
+  while (name() != "sh\n\n") std::this_thread::yield();
+  CHECK(below(pid, "1").starts_with("sockets were passed to PID " + pid + " (sh"));
+  ::kill(shell, SIGKILL);
+  ::waitpid(shell, nullptr, 0);
+  // It may be gone already: sh -c 'server &'.
+  CHECK(below(pid, "1") == "sockets were passed to PID " + pid + ": use exec: Invalid argument");
+  CHECK(below(pid, "0") == "bound");
 }
 
 TEST_CASE("a process forked after the first look keeps what it saw") {

@@ -53,6 +53,10 @@ int graced_drain_signal(void);       /* the first one that came, 0: none */
 int graced_drain_request(void);      /* as if one had come; 0 */
 int graced_drain_wait(int limit_ms); /* 1 requested, 0 the limit passed; negative limit: for ever */
 
+/* Milliseconds from the drain signal to the kill, less a little: for graced_in_flight_shutdown().
+ * -ENOENT, which means for ever there: none is known. */
+int graced_drain_limit(void);
+
 /* ---- leaving without dropping anything ---- */
 
 typedef struct graced_in_flight graced_in_flight;
@@ -60,6 +64,7 @@ typedef struct graced_in_flight graced_in_flight;
 graced_in_flight* graced_in_flight_new(void); /* NULL: see graced_error(); else the caller's to free */
 void graced_in_flight_free(graced_in_flight* requests); /* nothing may be in flight any more */
 
+/* An end too many changes nothing where none is left. */
 int graced_in_flight_begin(graced_in_flight* requests); /* 1 counted, 0 closed: turn it away */
 void graced_in_flight_end(graced_in_flight* requests);  /* once for every begin that gave 1 */
 void graced_in_flight_close(graced_in_flight* requests);

@@ -14,7 +14,7 @@
 //   child::ready();
 //   drain.wait();
 //   child::stopping();
-//   const bool all_answered = requests.shutdown(30s) == child::Outcome::idle;
+//   const bool all_answered = requests.shutdown(child::drain_limit().value_or(30s)) == child::Outcome::idle;
 //
 // Errors: what cannot work without its result throws, std::system_error for the kernel's refusals
 // and std::invalid_argument for an address that makes no sense, each with one line that names the
@@ -91,7 +91,9 @@ class Listener {
 // The inherited sockets that nobody took yet, in the order of their descriptors; none if the worker
 // was started by hand. Each is handed out once. The environment is read, and CLOEXEC set, by the
 // first call of any function here; later changes to LISTEN_* are not seen, and it is left as it is.
-// Throws std::system_error if LISTEN_FDS, LISTEN_FDNAMES or the descriptors contradict each other.
+// Throws std::system_error if LISTEN_FDS, LISTEN_FDNAMES or the descriptors contradict each other, and if
+// graced passed sockets to another process (LISTEN_PID): a shell or npm stands before this program and must
+// exec it.
 std::vector<Listener> take_inherited();
 
 // The first of them. Throws as above.
@@ -102,8 +104,10 @@ std::optional<Listener> take_inherited(std::string_view name, std::optional<Kind
 
 // The socket for `name`:
 //   - the inherited one of that name, if its kind is the address's;
-//   - else, if exactly one socket was passed at all and its kind fits, that one: with a single
-//     address nobody should have to name it;
+//   - else, if exactly one socket was passed at all, its kind fits and nobody gave it a name, that
+//     one: with a single address nobody should have to name it. As names count those that were chosen
+//     (`name=`, FileDescriptorName=), not those that graced and systemd fall back to: the port, the
+//     last part of the path, "fd3", "web.socket", "unknown", "stored";
 //   - else, if none was passed, one bound here to `address`, with SO_REUSEADDR and the backlog
 //     SOMAXCONN; a unix socket file that nobody listens on any more is replaced.
 // address: "8080" and ":8080" (every address), "127.0.0.1:8080", "[::1]:8080", "localhost:8080"
@@ -111,7 +115,7 @@ std::optional<Listener> take_inherited(std::string_view name, std::optional<Kind
 // "unix-dgram:", "unix-seqpacket:". Port 0 lets the kernel choose. Host names are not looked up.
 // Throws std::invalid_argument for another address, std::system_error if the socket cannot be had,
 // also if sockets were passed but none fits: binding would fail or, worse, split the traffic.
-Listener listen(std::string_view name, std::string_view address);
+[[nodiscard]] Listener listen(std::string_view name, std::string_view address);
 
 // All of these return true once the supervisor's socket has taken the message, and false otherwise,
 // with errno: 0 if there is nobody to tell (no NOTIFY_SOCKET), else what went wrong. A worker need
@@ -130,7 +134,8 @@ bool extend_timeout(std::chrono::microseconds from_now) noexcept;
 // negative); false with errno ETIMEDOUT then. Useful right before exit.
 bool barrier(std::chrono::milliseconds limit) noexcept;
 
-// Any other assignments of sd_notify(3), separated by newlines: "WATCHDOG=1".
+// Any other assignments of sd_notify(3), separated by newlines, for a manager that knows them, for
+// instance "ERRNO=2". graced itself ignores what the functions above do not say, WATCHDOG=1 too.
 bool notify(std::string_view assignments) noexcept;
 
 // Turns SIGTERM, or whatever signals are given, into something that can be waited for: a descriptor
@@ -172,6 +177,12 @@ class DrainToken {
   std::vector<std::pair<int, struct sigaction>> former_;
 };
 
+// How long this worker has from the drain signal until it is killed, less a little (a twentieth, 1 s at
+// most) for its own exit: for InFlight::shutdown(). The shorter of graced's --drain-timeout and
+// --stop-timeout, since the signal does not tell a reload from a stop; with --drain idle it comes late,
+// --drain-grace before the end. nullopt: none is known, without graced or where it waits for ever.
+std::optional<std::chrono::milliseconds> drain_limit() noexcept;
+
 enum class Outcome { idle, limit_passed };
 
 // Counts the requests being answered and waits for the last one, as Go's http.Server.Shutdown does
@@ -209,10 +220,13 @@ class InFlight {
   ~InFlight();
 
   // nullopt once closed: turn the request away (503, Connection: close).
-  std::optional<Request> begin() { return enter() ? std::optional<Request>(Request(this)) : std::nullopt; }
+  [[nodiscard]] std::optional<Request> begin() {
+    return enter() ? std::optional<Request>(Request(this)) : std::nullopt;
+  }
 
-  // The same by hand, where a request is no scope: leave() once for every enter() that said true.
-  bool enter() noexcept;
+  // The same by hand, where a request is no scope: leave() once for every enter() that said true. Once
+  // too often changes nothing when nobody is left, and counts for another one before.
+  [[nodiscard]] bool enter() noexcept;
   void leave() noexcept;
 
   // From now on begin() gives nullopt. Cannot be undone; a second call changes nothing.
@@ -220,7 +234,7 @@ class InFlight {
 
   // close(), then waits. A negative limit or nanoseconds::max() means for ever, zero only asks.
   // After limit_passed it may be called again.
-  Outcome shutdown(std::chrono::nanoseconds limit);
+  [[nodiscard]] Outcome shutdown(std::chrono::nanoseconds limit);
 
   std::size_t count() const noexcept;
 
