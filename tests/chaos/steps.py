@@ -125,8 +125,7 @@ def worker_signalled(world, which, what):
 def worker_stopped_for_a_moment(world, which):
     pid = world.pick(which)
     os.kill(pid, signal.SIGSTOP)
-    world.reload(0)
-    os.kill(pid, signal.SIGCONT)
+    world.reload(0)  # it is told to go on with the drain signal
 
 
 @step(1, 1)
@@ -179,11 +178,33 @@ def worker_does(weight, what, explains=frozenset(), then_reload=True):
 worker_does(2, "flood")
 worker_does(2, "lies")
 worker_does(2, "stderr")
-worker_does(2, "fork")
 worker_does(2, "blocking", {"timeout"})
 worker_does(1, "leak", {"timeout"})
 worker_does(2, "exit", BROKEN_OFF, then_reload=False)
 worker_does(1, "crash", BROKEN_OFF, then_reload=False)
+
+
+@step(2, 1)
+def worker_does_fork(world, which):
+    """What it has started ignores SIGTERM, and has the time that the worker has."""
+    world.settings["drain-timeout"] = "300ms"
+    world.configure()
+    world.reload(0)
+    world.tell(world.pick(which), "fork")
+    world.reload(0)
+    return BROKEN_OFF
+
+
+@step(2)
+def worker_outlived_by_its_tree(world):
+    """The server is below a shell, which dies of the drain signal and hands it to nobody."""
+    world.build("ready")
+    with open(world.path("build/app")) as f:
+        script = f.read()
+    world.write("build/app", script.replace("exec ", "") + "true\n", 0o755)
+    world.reload(0)
+    world.build("ready")
+    world.reload(0)
 
 
 @step(2, 1)
