@@ -56,7 +56,8 @@ class Crash(Case):
         again = self.path("again")
         script = self.write("app", '#!/bin/sh\n[ -e "%s" ] && exec "%s" ready serve\ntouch "%s"\nexec "%s" deaf ready stopping sleep=1000\n'
                             % (again, WORKER, again, WORKER), 0o755)
-        g = self.graced("--restart-delay", "10ms", command=(script,))
+        # Its READY=1 is to be believed though nobody waits for connections.
+        g = self.graced("--restart-delay", "10ms", "--ready", "notify", command=(script,))
         first = wait_until(lambda: g.workers("draining"))[0]["pid"]
         wait_until(lambda: g.workers("ready"))
         self.assertTrue(alive(first))
