@@ -24,7 +24,7 @@ class GoInFlight(InFlightCase):
         g = self.below(built("streams"), self.directory)
         self.nothing_is_cut(g, *HTTP, *TLS, *H2, *GRPC, grpc="https://127.0.0.1:8443")
 
-    def test_go_in_flight_by_an_ordinary_user(self):
+    def test_an_ordinary_user_in_flight(self):
         self.certificate()
         g = self.below(built("streams"), self.directory, preexec=self.as_nobody_for_good)
         # Only one generation can drain at a time.
