@@ -74,10 +74,14 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
       dev_null_(open_dev_null()),
       core_(first_options_.policy),
       option_files_(loop_),
+      sets_({.closes = [this](const Listener& l) { listener_watch_.forget(l); },
+             .tell_of_arrivals = [this](const Listener& l,
+                                        bool tell) { listener_watch_.tell_of_arrivals(l, tell); }}),
       handoff_(loop_, {.idle = [this](WorkerId w) { happens(WorkerIdle{w}); },
                        .changed = [this](WorkerId w) { ready_.look_at(w); },
                        .note = [this](WorkerId w, const std::string& note) { warn(w, note); },
                        .held = [this] { store_adopted(); }}),
+      settlements_(loop_, [this](GenerationId g) { happens(Settled{g}); }),
       ready_(loop_, handoff_,
              {.ready = [this](WorkerId w) { happens(WorkerReady{w}); },
               .listening = [this](WorkerId w) { happens(WorkerListening{w}); },
@@ -87,8 +91,12 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
                   },
               .note = [this](WorkerId w, const std::string& note) { warn(w, note); },
               .serving_waits = [this] { return serving_waits(); }}),
-      listener_watch_(loop_, [this](const Listener& listener, ListenerWatch::Outcome outcome,
-                                    const std::string& why) { listener_shut(listener, outcome, why); }) {
+      listener_watch_(
+          loop_,
+          [this](const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why) {
+            listener_shut(listener, outcome, why);
+          },
+          [this](const Listener& listener) { sets_.arrived(listener); }) {
   if (first_options_.notify_fd) notify_fd_ = NotifyFd(*first_options_.notify_fd);
   if (first_options_.pid_file) pid_file_.emplace(*first_options_.pid_file);
   // Orphans of our workers come to us, so that none is left behind.
@@ -200,6 +208,7 @@ void Daemon::watch_listeners() {
   for (const auto& [generation, plan] : plans_) {
     for (const PassedSocket& s : plan.sockets) open.push_back(s.listener);
   }
+  sets_.add_all(open);
   listener_watch_.watch(open, instance_.spare_path_place());
 }
 
@@ -208,6 +217,7 @@ void Daemon::listener_shut(const Listener& listener, ListenerWatch::Outcome outc
   const std::string& address = listener.address();
   switch (outcome) {
     case ListenerWatch::Outcome::listens_again:
+      if (!sets_.listens_again(listener)) return;
       log_.warning(
           "{}: a worker shut the socket down for everybody; it listens again, but what waited in its "
           "queue was reset",

@@ -36,6 +36,8 @@
 #include "options/options.h"
 #include "plan.h"
 #include "ready_watch.h"
+#include "settlements.h"
+#include "socket_sets.h"
 #include "stderr_watch.h"
 #include "stored_listeners.h"
 #include "survivors.h"
@@ -109,6 +111,7 @@ class Daemon : private ControlHandler {
   void perform(const Switch&);
   void perform(const Abandon&);
   void perform(const Retire&);
+  void perform(const Settle&);
   void perform(const Drain&);
   void perform(const DrainRest&);
   void perform(const Kill&);
@@ -123,7 +126,7 @@ class Daemon : private ControlHandler {
   void prepare(GenerationId generation, const std::function<Plan()>& plan_of);
   Plan first_plan();
   Place place_again() const;
-  Plan plan_of_reload(const Place& place, RunOptions options);
+  Plan plan_of_reload(GenerationId generation, const Place& place, RunOptions options);
   void prepare_handoff(GenerationId generation, const Plan& plan);
   void store_adopted();
   bool is_followed();
@@ -134,13 +137,16 @@ class Daemon : private ControlHandler {
   void warn_of_deaf(const WorkerProcess& worker);
   void limit_draining(const RunOptions& options);
   void leave_cgroup_if_empty(GenerationId generation);
+  Duration quickest_start(GenerationId generation) const;
+  void told(GenerationId generation);
+  void give_up_sockets_if_empty(GenerationId generation);
   void start_check(GenerationId generation);
   void tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch);
   Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
                    const StderrPipe* pipe);
   AttendedWorker attended(const WorkerProcess& worker, const Plan& plan) const;
   bool serving_waits();
-  void add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan) const;
+  void add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan);
   void tell_of_workers();
   void tell_of_phase();
   void tell_upstream();
@@ -195,7 +201,10 @@ class Daemon : private ControlHandler {
   Workers workers_;
   Means means_;
   std::optional<bool> followed_;  // by another graced; once that was asked
+  SocketSets sets_;
+  bool starts_at_once_ = false;  // the serving generation
   Handoff handoff_;
+  Settlements settlements_;
   ReadyWatch ready_;
   std::set<std::string> told_notes_;  // what is said once: what this machine does not offer, advice
   ListenerWatch listener_watch_;

@@ -19,6 +19,10 @@ namespace {
 // Of the names in the manager's store, see FdStore.
 constexpr std::string_view adopted_family = "graced.adopted.";
 
+// A worker that is ready sooner than that shares its sockets with the one before: it answers its first client
+// before graced has heard that it is ready, and a reload would take noticeably longer without.
+constexpr Duration at_once = 5ms;
+
 // What a reload cannot change, because others find this instance by it.
 void refuse_changes(const RunOptions& first, const RunOptions& now) {
   const auto refuse = [](const char* option) {
@@ -53,7 +57,9 @@ void Daemon::perform(const Prepare& a) {
   }
   const auto place = std::make_shared<const Place>(place_again());
   if (!first_options_.config && first_options_.env_files.empty()) {
-    prepare(a.generation, [this, place] { return plan_of_reload(*place, first_options_); });
+    prepare(a.generation, [this, place, generation = a.generation] {
+      return plan_of_reload(generation, *place, first_options_);
+    });
     return;
   }
   try {
@@ -62,11 +68,11 @@ void Daemon::perform(const Prepare& a) {
     option_files_.read(started_with_.words, started_with_.environment, place->directory,
                        [this, place, generation = a.generation] {
                          const StderrWatch::Later later(stderr_);
-                         prepare(generation, [this, place] {
+                         prepare(generation, [this, place, generation] {
                            RunOptions options =
                                option_files_.options(started_with_.words, started_with_.environment);
                            refuse_changes(first_options_, options);
-                           return plan_of_reload(*place, std::move(options));
+                           return plan_of_reload(generation, *place, std::move(options));
                          });
                        });
   } catch (const std::exception& e) { post(PreparationFailed{a.generation, e.what()}); }
@@ -98,7 +104,7 @@ void Daemon::prepare(GenerationId generation, const std::function<Plan()>& plan_
 }
 
 Plan Daemon::first_plan() {
-  Plan plan = make_plan(first_options_, inherited_.sockets, nullptr, inheritable_, means_, &restored_,
+  Plan plan = make_plan(first_options_, inherited_.sockets, nullptr, inheritable_, means_, nullptr, &restored_,
                         instance_.spare_path_place());
   hold_artefact(plan, starting_place_.own());
   return plan;
@@ -111,11 +117,13 @@ Daemon::Place Daemon::place_again() const {
 }
 
 // A place that is lost matters to what begins there only.
-Plan Daemon::plan_of_reload(const Place& place, RunOptions options) {
+Plan Daemon::plan_of_reload(GenerationId generation, const Place& place, RunOptions options) {
   if (place.lost && begins_where_started(options)) std::rethrow_exception(place.lost);
   handoff_.forget_closed();
+  SocketSets* const sets = starts_at_once_ ? nullptr : &sets_;
+  sets ? sets_.prepare(generation, *status_.serving) : sets_.share(generation, *status_.serving);
   Plan plan = make_plan(std::move(options), inherited_.sockets, &plans_.at(*status_.serving), inheritable_,
-                        means_, nullptr, instance_.spare_path_place());
+                        means_, sets, nullptr, instance_.spare_path_place());
   hold_artefact(plan, place.directory);
   return plan;
 }
@@ -168,6 +176,8 @@ void Daemon::keep_time_of_retired() {
 }
 
 void Daemon::perform(const Switch& a) {
+  sets_.switch_to(a.to);
+  starts_at_once_ = quickest_start(a.to) < at_once;
   handoff_.switch_to(a.to);
   const Status& status = status_;
   for (const std::string& complaint : show_addresses(plans_.at(a.to))) log_.warning("{}", complaint);
@@ -183,6 +193,8 @@ void Daemon::perform(const Switch& a) {
     } catch (const std::exception& e) { log_.warning("{}", e.what()); }
   }
   // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
+  const auto replaced = std::ranges::find_if(plans_, [&](const auto& p) { return p.first != a.to; });
+  if (replaced != plans_.end()) give_up_sockets_if_empty(replaced->first);
   std::erase_if(plans_, [&](const auto& p) { return p.first != a.to; });
   watch_listeners();
   listener_watch_.look_again();
@@ -201,6 +213,15 @@ void Daemon::perform(const Switch& a) {
   notify_fd_.ready();
   survivors_.drain(plan.options.drain_signal, plan.options.policy.drain_timeout);
   if (serves_) stderr_.change_output(std::exchange(serves_, {}));
+}
+
+Duration Daemon::quickest_start(GenerationId generation) const {
+  Duration quickest = infinity;
+  for (const WorkerStatus& w : status_.workers) {
+    const WorkerProcess* process = workers_.find(w.worker);
+    if (w.generation == generation && process) quickest = std::min(quickest, w.since - process->started);
+  }
+  return quickest;
 }
 
 void Daemon::perform(const Abandon& a) {
@@ -222,6 +243,7 @@ void Daemon::perform(const Abandon& a) {
   if (const auto plan = plans_.find(a.generation); plan != plans_.end()) limit_draining(plan->second.options);
   leave_cgroup_if_empty(a.generation);
   plans_.erase(a.generation);
+  give_up_sockets_if_empty(a.generation);
   handoff_.drop(a.generation);
   watch_listeners();
 

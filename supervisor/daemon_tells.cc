@@ -70,6 +70,11 @@ void Daemon::watch_upstream() {
 
 namespace {
 
+// To whoever looks, one that gets no new connections is draining, told or not.
+bool gets_nothing_new(WorkerState state) {
+  return state == WorkerState::settling || state == WorkerState::retiring;
+}
+
 std::string text_of(Handoff::How how) {
   switch (how) {
     case Handoff::How::switched:
@@ -84,9 +89,11 @@ std::string text_of(Handoff::How how) {
 
 }  // namespace
 
-void Daemon::add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan) const {
-  for (const PassedSocket& s : plan.sockets)
-    report.addresses.push_back({s.name, s.listener->address(), s.switched ? "switched" : "shared"});
+void Daemon::add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan) {
+  for (const PassedSocket& s : plan.sockets) {
+    const bool switched = s.switched || (plan.handoff.sets && !starts_at_once_ && sets_.switches(s.listener));
+    report.addresses.push_back({s.name, s.listener->address(), switched ? "switched" : "shared"});
+  }
   for (const Handoff::Address& a : handoff_.adopted_addresses(generation))
     report.addresses.push_back({"adopted", a.address, text_of(a.how)});
 }
@@ -98,6 +105,8 @@ Daemon::Step Daemon::next_step(const WorkerStatus& w, const WorkerProcess& proce
       const bool gets_ready = plan != plans_.end() && plan->second.options.policy.ready == ReadyRule::after;
       return {w.deadline, gets_ready ? "ready" : "given up"};
     }
+    case WorkerState::settling:
+      return {w.deadline, "SIG" + signal_name(process.drain_signal)};
     case WorkerState::retiring:
       if (w.last_call < w.deadline && now < w.last_call) return {w.last_call, "closed"};
       return {w.deadline, "SIG" + signal_name(process.drain_signal)};
@@ -151,8 +160,7 @@ InstanceReport Daemon::report() {
     worker.generation = w.generation.value;
     worker.slot = w.slot;
     worker.pid = process->pid;
-    // To whoever looks, one that gets no new connections is draining, told or not.
-    worker.state = to_text(w.state == WorkerState::retiring ? WorkerState::draining : w.state);
+    worker.state = to_text(gets_nothing_new(w.state) ? WorkerState::draining : w.state);
     worker.age = now - process->started;
     const Step next = next_step(w, *process, now);
     if (next.at != no_deadline) worker.left = std::max(Duration{}, next.at - now);

@@ -79,7 +79,9 @@ Exit Daemon::tell_end(const WorkerProcess& worker, const siginfo_t& info) {
 
 void Daemon::forget(const WorkerProcess& worker) {
   const WorkerProcess gone = workers_.take_out(worker);
+  settlements_.forget(gone.generation, gone.id);
   leave_cgroup_if_empty(gone.generation);
+  give_up_sockets_if_empty(gone.generation);
   if (gone.output) stderr_.release(gone.output);
 }
 

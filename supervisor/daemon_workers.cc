@@ -10,6 +10,7 @@
 #include "daemon.h"
 #include "drain_advice.h"
 #include "linux/adoption_filter.h"
+#include "linux/duplicate.h"
 #include "linux/process.h"
 #include "linux/signal_care.h"
 #include "options/option_values.h"
@@ -190,6 +191,24 @@ void Daemon::perform(const Retire& a) {
   handoff_.retire(a.worker, alone ? cgroups_.directory_of(w->generation.value) : std::nullopt, restarts);
 }
 
+void Daemon::perform(const Settle& a) {
+  std::vector<Fd> adopted;
+  std::vector<std::pair<WorkerId, pid_t>> workers;
+  for (const WorkerProcess& w : workers_) {
+    if (w.generation != a.generation) continue;
+    ready_.forget(w.id);
+    workers.emplace_back(w.id, w.pid);
+    for (const int fd : handoff_.listening_sockets(w.id)) adopted.push_back(duplicate(fd));
+  }
+  const Plan& plan = plans_.at(*status_.serving);
+  ArrivalPlaces places(sets_.sockets_of(a.generation), std::move(adopted),
+                       static_cast<int>(plan.sockets.size()));
+  if (settlements_.begin(a.generation, workers, std::move(places), plan.options.policy.settle))
+    return post(Settled{a.generation});
+  log_.debug({.generation = a.generation.value},
+             "gets no new connections; it is told to leave when all who have just connected have been heard");
+}
+
 void Daemon::perform(const Drain& a) {
   WorkerProcess* w = workers_.find(a.worker);
   if (!w) return;
@@ -206,6 +225,7 @@ void Daemon::perform(const Drain& a) {
     warn_of_deaf(*w);
   }
   handoff_.told_to_leave(a.worker);
+  settlements_.forget(w->generation, a.worker);
   if (w->rest) {
     tell_rest(*w);
   } else {
@@ -213,6 +233,7 @@ void Daemon::perform(const Drain& a) {
     signal_process(*w, SIGCONT);  // one that is stopped would not hear it
   }
   ready_.forget(a.worker);
+  told(w->generation);
   if (s)
     log_.info(about(*w), "is draining, {}",
               s->deadline == no_deadline ? "as long as it takes"
@@ -241,6 +262,7 @@ void Daemon::perform(const Kill& a) {
   WorkerProcess* w = workers_.find(a.worker);
   if (!w) return;
   log_.warning(about(*w), "is hammered (SIGKILL), with all that it started");
+  settlements_.forget(w->generation, a.worker);
   if (w->rest) {
     look_at_rest(*w);
     w->rest->kill();
@@ -273,6 +295,19 @@ void Daemon::limit_draining(const RunOptions& options) {
 // What the last one of them has left behind ends with it.
 void Daemon::leave_cgroup_if_empty(GenerationId generation) {
   if (workers_.count(generation) == 0) cgroups_.leave(generation.value);
+}
+
+// Is one of its workers left that has not been told to leave?
+void Daemon::told(GenerationId generation) {
+  const bool all = std::ranges::none_of(status_.workers, [&](const WorkerStatus& w) {
+    return w.generation == generation && w.state != WorkerState::draining && w.state != WorkerState::killed;
+  });
+  if (all) sets_.told(generation);
+}
+
+void Daemon::give_up_sockets_if_empty(GenerationId generation) {
+  const bool wanted = generation == status_.serving || generation == status_.candidate;
+  if (!wanted && workers_.count(generation) == 0) sets_.gone(generation);
 }
 
 void Daemon::reap() {

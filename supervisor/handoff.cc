@@ -442,6 +442,16 @@ bool Handoff::listens(WorkerId worker) const {
          std::ranges::any_of(charge->adoption->sockets(), &AdoptedSocket::listening);
 }
 
+std::vector<int> Handoff::listening_sockets(WorkerId worker) const {
+  std::vector<int> found;
+  const Charge* charge = find(worker);
+  if (!charge || !charge->adoption) return found;
+  for (const AdoptedSocket& s : charge->adoption->sockets()) {
+    if (s.listening && s.steerable()) found.push_back(s.fd.get());
+  }
+  return found;
+}
+
 bool Handoff::bound_anything(WorkerId worker) const {
   const Charge* charge = find(worker);
   return charge && charge->adoption &&

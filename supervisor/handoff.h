@@ -97,6 +97,9 @@ class Handoff {
   bool listens(WorkerId worker) const;
   bool bound_anything(WorkerId worker) const;  // if only what is not handed off
 
+  // Of an adopted one; borrowed.
+  std::vector<int> listening_sockets(WorkerId worker) const;
+
   // Before the addresses of two generations are compared: a worker may have closed some.
   void forget_closed();
   void forget_closed(WorkerId worker);

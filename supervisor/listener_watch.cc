@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <unordered_set>
 
 #include "linux/shut_listener.h"
 
@@ -20,18 +21,20 @@ std::string text_of(int code) {
 
 }  // namespace
 
-ListenerWatch::ListenerWatch(Loop& loop, Teller tell) : loop_(loop), tell_(std::move(tell)) {}
+ListenerWatch::ListenerWatch(Loop& loop, Teller tell, std::function<void(const Listener&)> arrived)
+    : loop_(loop), tell_(std::move(tell)), arrived_(std::move(arrived)) {}
 
 void ListenerWatch::watch(const std::vector<std::shared_ptr<Listener>>& listeners,
                           const std::string& spare_place) {
+  std::unordered_set<const Listener*> wanted;
+  for (const auto& listener : listeners) wanted.insert(listener.get());
   std::erase_if(watched_, [&](const Watched& w) {
-    const bool unwanted = !std::ranges::count(listeners, w.listener);
+    const bool unwanted = !wanted.contains(w.listener.get());
     if (unwanted) end(w);
     return unwanted;
   });
   for (const auto& listener : listeners) {
-    const bool known = std::ranges::any_of(watched_, [&](const Watched& w) { return w.listener == listener; });
-    if (!known) begin(listener, spare_place);
+    if (!by_listener_.contains(listener.get())) begin(listener, spare_place);
   }
   if (files_ && std::ranges::none_of(watched_, [](const Watched& w) { return w.file >= 0; })) {
     files_changed_ = Source();
@@ -44,12 +47,13 @@ void ListenerWatch::begin(std::shared_ptr<Listener> listener, const std::string&
   if (::getsockname(listener->fd(), where.get(), &where.length) != 0) return;
   Watched& watched = watched_.emplace_back();
   watched.listener = std::move(listener);
+  by_listener_.emplace(watched.listener.get(), &watched);
   watched.where = where;
   watched.retry = loop_.timer([this, &watched] { revive(watched); });
   if (takes_connections(watched.listener->kind())) {
     // Connections that come do not wake us: they are not among the events.
     watched.shut =
-        loop_.on_fd(watched.listener->fd(), shut_events, Turn::control, [this, &watched] { revive(watched); });
+        loop_.on_fd(watched.listener->fd(), shut_events, Turn::control, [this, &watched] { look_at(watched); });
     watched.shut.limit(1s, 5);  // whoever shuts it down again and again shall not keep us busy
   }
   if (watched.listener->path()) keep_path(watched, spare_place);
@@ -85,7 +89,30 @@ int ListenerWatch::watch_file(const std::string& path) {
 }
 
 void ListenerWatch::end(const Watched& watched) {
+  by_listener_.erase(watched.listener.get());
   if (files_) files_->remove(watched.file);
+}
+
+void ListenerWatch::forget(const Listener& listener) {
+  const auto known = by_listener_.find(&listener);
+  if (known == by_listener_.end()) return;
+  const Watched* watched = known->second;
+  end(*watched);
+  watched_.remove_if([&](const Watched& w) { return &w == watched; });
+}
+
+void ListenerWatch::tell_of_arrivals(const Listener& listener, bool tell) {
+  const auto known = by_listener_.find(&listener);
+  if (known == by_listener_.end()) return;
+  Watched& watched = *known->second;
+  watched.tells_of_arrivals = tell;
+  watched.shut.set_events(tell ? shut_events | EPOLLIN : shut_events);
+}
+
+void ListenerWatch::look_at(Watched& watched) {
+  if (!watched.tells_of_arrivals || is_shut(watched.listener->fd())) return revive(watched);
+  const auto listener = watched.listener;  // who is told may end the watch
+  arrived_(*listener);
 }
 
 void ListenerWatch::look_again() {

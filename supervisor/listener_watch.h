@@ -1,5 +1,6 @@
 // Keeps the listening sockets listening, where they did and as long a queue as they had: a worker may shut one
-// down, or make its queue shorter, for all generations that share it; and anybody may remove its path.
+// down, or make its queue shorter, for all generations that share it; and anybody may remove its path. Tells of
+// who comes to one that nobody accepts from.
 #pragma once
 
 #include <functional>
@@ -7,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "linux/file_watch.h"
@@ -31,8 +33,9 @@ class ListenerWatch {
   };
   using Teller = std::function<void(const Listener& listener, Outcome outcome, const std::string& why)>;
 
-  // What happened is told through `tell`, which may call watch().
-  ListenerWatch(Loop& loop, Teller tell);
+  // What happened is told through `tell`, which may call watch(), and through `arrived`, which may call what it
+  // likes of the following.
+  ListenerWatch(Loop& loop, Teller tell, std::function<void(const Listener&)> arrived);
 
   // These from now on, and no others. They are kept open until the next call. Spare names of their paths are in
   // the directory spare_place.
@@ -41,28 +44,37 @@ class ListenerWatch {
   // At their queues and paths, which nothing wakes us for; at the latter also where nothing can.
   void look_again();
 
+  void forget(const Listener& listener);
+
+  // Whether to tell if there is a connection to accept: at first not. Nothing if it is not watched.
+  void tell_of_arrivals(const Listener& listener, bool tell);
+
  private:
   struct Watched {
     std::shared_ptr<Listener> listener;
     SocketAddress where;
-    Source shut;
+    Source shut;  // or, if that is to be told, somebody has come
     Source retry;
     bool told = false;  // that it cannot be helped for now
     int file = -1;      // in files_
     bool path_told = false;
+    bool tells_of_arrivals = false;
   };
 
   void begin(std::shared_ptr<Listener> listener, const std::string& spare_place);
   void keep_path(Watched& watched, const std::string& spare_place);
   int watch_file(const std::string& path);  // -1 with why_not_watched_
   void end(const Watched& watched);
+  void look_at(Watched& watched);
   void revive(Watched& watched);
   void look_at_paths();
   void look_at_path(Watched& watched);
 
   Loop& loop_;
   Teller tell_;
+  std::function<void(const Listener&)> arrived_;
   std::list<Watched> watched_;
+  std::unordered_map<const Listener*, Watched*> by_listener_;
   std::optional<FileWatch> files_;  // while there is a path
   std::string why_not_watched_;
   Source files_changed_;

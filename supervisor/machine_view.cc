@@ -32,8 +32,12 @@ std::string machine_text(const AdoptionMeans& adoption, const SteeringProbe& ste
          line("steering", to_text(steering.means), steering.why);
 }
 
-std::string handoff_text(const HandoffPlan& plan, const std::optional<std::string>& advice) {
-  std::string draining = "by signal";
+std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
+                         const std::optional<std::string>& advice) {
+  const bool settles = steering.means == SteeringMeans::ebpf && steering.migrates;
+  std::string draining = plan.settles || (plan.sets && settles)
+                             ? "by signal, once those who have just connected are heard"
+                             : "by signal, at once";
   if (plan.drain == DrainRule::idle) {
     draining = plan.max_draining == 1
                    ? "idle, of one generation at a time"

@@ -14,6 +14,7 @@ std::string machine_text(const AdoptionMeans& adoption, const SteeringProbe& ste
 
 // How these options' addresses get from one generation to the next, and `advice`, if there is any; with a
 // newline at the end.
-std::string handoff_text(const HandoffPlan& plan, const std::optional<std::string>& advice = {});
+std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
+                         const std::optional<std::string>& advice = {});
 
 }  // namespace graced

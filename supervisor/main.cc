@@ -74,7 +74,7 @@ int check(const ParsedWords& words, const std::vector<std::string>& environment)
   const HandoffPlan plan = means.plan_for(options, false, who);
   const auto advice =
       drain_advice(options.command.front(), plan.drain, signal_name(options.drain_signal), options.command);
-  fmt::print("\n{}", handoff_text(plan, advice));
+  fmt::print("\n{}", handoff_text(plan, means.steering(), advice));
   return 0;
 }
 

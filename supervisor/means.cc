@@ -42,7 +42,8 @@ HandoffPlan Means::plan_for(const RunOptions& options, bool inherited, const Lau
 
   const bool idle = options.drain == DrainChoice::idle;
   plan.switched = plan.adopt || idle;
-  if (!plan.switched || (options.drain == DrainChoice::signal && !plan.adopt)) return plan;
+  plan.sets = !plan.switched;
+  if (!plan.switched) return plan;
 
   const SteeringProbe& probe = steering();
   switch (probe.means) {
@@ -57,7 +58,8 @@ HandoffPlan Means::plan_for(const RunOptions& options, bool inherited, const Lau
       return plan;
   }
   if (!probe.why.empty()) plan.notes.push_back(probe.why);
-  if (options.drain != DrainChoice::signal) plan.drain = DrainRule::idle;
+  plan.settles = options.drain == DrainChoice::signal;
+  if (!plan.settles) plan.drain = DrainRule::idle;
   return plan;
 }
 

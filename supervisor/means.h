@@ -18,6 +18,10 @@ namespace graced {
 struct HandoffPlan {
   bool adopt = false;  // the addresses they bind themselves are taken over
   AdoptionMeans adoption;
+  // Each generation has sockets of its own on what was given with --listen as far as that can be had, which is
+  // found out when there is a second one.
+  bool sets = false;
+  bool settles = false;   // with `switched`: old workers settle before they are told to leave
   bool switched = false;  // new connections are directed: each generation has sockets of its own
   DrainRule drain = DrainRule::signal;
   unsigned max_draining = 0;       // no more generations may drain than that

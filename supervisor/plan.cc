@@ -13,11 +13,16 @@
 #include "linux/shut_listener.h"
 #include "linux/sys_error.h"
 #include "options/option_fd_names.h"
+#include "socket_sets.h"
 #include "stored_listeners.h"
 
 namespace graced {
 
 namespace {
+
+// How long old workers are kept from the drain signal at most, for those who have just connected to say their
+// first words: a client on the other side of the world has had the time.
+constexpr Duration settle_time = 200ms;
 
 bool begins_with_any(std::string_view text, std::initializer_list<std::string_view> beginnings) {
   return std::ranges::any_of(beginnings, [&](std::string_view b) { return text.starts_with(b); });
@@ -71,7 +76,7 @@ std::map<std::string, std::deque<Sockets>> restored_by_address(const RunOptions&
 }
 
 void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherited, const Plan* serving,
-                  RestoredListeners* restored, const std::string& spare_place) {
+                  SocketSets* sets, RestoredListeners* restored, const std::string& spare_place) {
   const bool switched = plan.handoff.switched;
   for (const auto& listener : inherited) plan.sockets.push_back({listener, listener->name(), {}});
 
@@ -83,6 +88,7 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
     auto& had = open[spec.address()];
     if (!had.empty() && give_up_if_lost(had.front())) had.pop_front();
     Sockets sockets;
+    bool from_set = false;
     if (had.empty()) {
       sockets =
           open_listeners(spec, {.share = switched, .hidden = serving != nullptr, .spare_place = spare_place});
@@ -93,15 +99,20 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
         check_options(*listener, spec.options);
         if (serving && switched && can_be_switched(*listener)) {
           listener = open_again(*listener, spec);
-        } else if (listener->spec().options != spec.options) {
-          plan.changed.push_back({listener, spec.options});
+          continue;
         }
+        if (sets && plan.handoff.sets) {
+          auto own = sets->another(listener, spec);
+          from_set = own != listener;
+          listener = std::move(own);
+        }
+        if (listener->spec().options != spec.options) { plan.changed.push_back({listener, spec.options}); }
       }
     }
     for (auto& listener : sockets) {
       const bool own = switched && can_be_switched(*listener);
       if (own) share_address(*listener);
-      plan.sockets.push_back({std::move(listener), spec.name(), i, own});
+      plan.sockets.push_back({std::move(listener), spec.name(), i, own || from_set});
     }
   }
 }
@@ -139,8 +150,8 @@ Launch::Identity identity_of(const Account& account) {
 }
 
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& environment, Means& means, RestoredListeners* restored,
-               const std::string& spare_place) {
+               const std::vector<std::string>& environment, Means& means, SocketSets* sets,
+               RestoredListeners* restored, const std::string& spare_place) {
   Plan plan;
   plan.environment = environment;
   if (options.watch_stderr) {
@@ -160,7 +171,9 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
   plan.handoff = means.plan_for(options, !inherited.empty(), plan.identity ? &*plan.identity : nullptr);
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;
-  open_sockets(plan, options, inherited, serving, restored, spare_place);
+  open_sockets(plan, options, inherited, serving, sets, restored, spare_place);
+  const bool from_sets = plan.handoff.sets && std::ranges::any_of(plan.sockets, &PassedSocket::switched);
+  if (from_sets || plan.handoff.settles) options.policy.settle = settle_time;
 
   const auto number_of = [&](std::string_view name) {
     const auto found = std::ranges::find(plan.sockets, name, &PassedSocket::name);

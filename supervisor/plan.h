@@ -18,6 +18,7 @@
 namespace graced {
 
 class RestoredListeners;
+class SocketSets;
 
 // An address that was open already and is to have other options from the switch on.
 struct ChangedSocket {
@@ -41,13 +42,14 @@ struct Plan {
 std::vector<std::string> inheritable(const std::vector<std::string>& own_environment);
 
 // Opens the addresses that `serving` (may be null) does not have; those it has are taken over as they
-// are, or, where new connections are switched, opened once more. environment: what is inheritable of graced's.
+// are, or, where new connections are switched, opened once more or taken from `sets` (null for the first
+// generation). environment: what is inheritable of graced's.
 // Throws std::exception with one line to show; what was opened is closed again then. `restored`: what an
 // earlier graced left for the first generation; it is taken before anything is opened, the rest of it is
 // closed. spare_place: see Opening.
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& environment, Means& means, RestoredListeners* restored,
-               const std::string& spare_place);
+               const std::vector<std::string>& environment, Means& means, SocketSets* sets,
+               RestoredListeners* restored, const std::string& spare_place);
 
 // The rest of its preparation: what its workers run is found and held, see Artefact. place: where --chdir
 // begins, and where workers start without it. Throws std::exception with one line to show.

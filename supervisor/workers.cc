@@ -25,6 +25,10 @@ WorkerProcess* Workers::find(WorkerId id) {
   return w == workers_.end() ? nullptr : &*w;
 }
 
+const WorkerProcess* Workers::find(WorkerId id) const {
+  return const_cast<Workers*>(this)->find(id);
+}
+
 WorkerProcess* Workers::find_pid(pid_t pid) {
   const auto w =
       std::ranges::find_if(workers_, [&](const WorkerProcess& p) { return p.pid == pid && !p.rest; });

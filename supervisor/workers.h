@@ -23,6 +23,7 @@ class Workers {
   WorkerProcess take_out(const WorkerProcess& worker);
 
   WorkerProcess* find(WorkerId id);
+  const WorkerProcess* find(WorkerId id) const;
   WorkerProcess* find_pid(pid_t pid);  // whose process is not gone
 
   // How many of them are of this generation.

@@ -33,9 +33,13 @@ struct Policy {
                                    // with drain_idle they are closed so long before the signal,
                                    // a quarter of drain_timeout at most
   Duration drain_idle = infinity;  // with DrainRule::idle: connections that are idle for so long are closed
-  Duration stop_timeout = 30s;     // until SIGKILL when graced itself stops; else as drain_timeout…
-  Duration stop_idle = 5s;         // …but then this is drain_idle, unless that is shorter
-  unsigned max_draining = 8;       // generations; the oldest is hammered beyond it, at least 1…
+  // Where new connections go elsewhere from the switch to this generation on: how long at most those that it
+  // replaces, if they drain by signal, are waited for to hear the first words of who has just connected. Zero:
+  // they go on getting new connections until they are told.
+  Duration settle = 0s;
+  Duration stop_timeout = 30s;       // until SIGKILL when graced itself stops; else as drain_timeout…
+  Duration stop_idle = 5s;           // …but then this is drain_idle, unless that is shorter
+  unsigned max_draining = 8;         // generations; the oldest is hammered beyond it, at least 1…
   Duration max_draining_grace = 1s;  // …but not before it has drained for this long: quick reloads
                                      // in a row must not cost the requests of those just replaced
   RestartRule restart = RestartRule::always;

@@ -25,6 +25,8 @@ std::string_view to_text(WorkerState state) {
       return "starting";
     case WorkerState::ready:
       return "ready";
+    case WorkerState::settling:
+      return "settling";
     case WorkerState::retiring:
       return "retiring";
     case WorkerState::draining:

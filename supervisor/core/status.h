@@ -17,6 +17,7 @@ enum class Phase { starting, serving, reloading, stopping, finished };
 enum class WorkerState {
   starting,  // spawned, not ready yet
   ready,
+  settling,  // gets no new connections, hearing the first words of those who came; not told to leave yet
   retiring,  // gets no new connections, finishing those it has; not told to leave yet
   draining,  // told to leave (or leaving by itself), finishing what it has
   killed,    // SIGKILL sent, not reaped yet

@@ -15,8 +15,8 @@ std::string count_of(std::ptrdiff_t n, const char* noun) {
 
 std::ptrdiff_t leaving(const Status& s) {
   return std::ranges::count_if(s.workers, [](const WorkerStatus& w) {
-    return w.state == WorkerState::retiring || w.state == WorkerState::draining ||
-           w.state == WorkerState::killed;
+    return w.state == WorkerState::settling || w.state == WorkerState::retiring ||
+           w.state == WorkerState::draining || w.state == WorkerState::killed;
   });
 }
 

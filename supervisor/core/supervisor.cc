@@ -73,7 +73,11 @@ void Supervisor::promote(Instant now) {
     if (w.generation != old || !w.works()) continue;
     switch (old_policy.drain) {
       case DrainRule::signal:
-        leave(w, old_policy.drain_timeout, now);
+        if (policy_.settle > 0s) {
+          settle(w, policy_.settle, old_policy.drain_timeout, now);
+        } else {
+          leave(w, old_policy.drain_timeout, now);
+        }
         break;
       case DrainRule::idle:
         retire(w, old_policy, old_policy.drain_timeout, now);
@@ -83,6 +87,9 @@ void Supervisor::promote(Instant now) {
   enforce_max_draining(now);
   if (old) record(*rollout_, true, "", now);
   answer(std::exchange(rollout_->askers, {}), true, "");
+  const bool settles = std::ranges::any_of(
+      workers_, [&](const Worker& w) { return w.generation == old && w.state == WorkerState::settling; });
+  if (settles) actions_.push_back(Settle{*old});
   rollout_.reset();
 }
 

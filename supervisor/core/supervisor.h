@@ -10,6 +10,9 @@
 // and their Drain follows when those they have are done, or when no more than the grace is left of the
 // drain timeout.
 //
+// With DrainRule::signal they settle first, for a moment, where new connections go elsewhere: so that nobody
+// who has just connected, and has not asked yet, is among those whom the signal makes them close.
+//
 // Until the Switch the serving generation is not touched in any way, so there is nothing to roll
 // back. One rollout at a time; a reload asked meanwhile waits in a queue of one, together with all
 // who ask for it. Nothing here knows a clock, a PID, a signal or a descriptor.
@@ -75,6 +78,7 @@ class Supervisor {
   void on(const WorkerIdle&, Instant now);
   void on(const WorkerGone&, Instant now);
   void on(const TreeGone&, Instant now);
+  void on(const Settled&, Instant now);
   void on(const ReloadAsked&, Instant now);
   void on(const StopAsked&, Instant now);
   void on(const HammerAsked&, Instant now);
@@ -92,6 +96,7 @@ class Supervisor {
   void told_with_connections(Worker& worker, Instant now);
   void make_room(Worker& worker, Instant now);
   void hurry(Worker& worker, Duration limit, Instant now);
+  void settle(Worker& worker, Duration limit, Duration grace, Instant now);
   void leave(Worker& worker, Duration limit, Instant now);
   void leave_behind(Worker& worker, Instant now);
   void kill(Worker& worker, Instant now);

@@ -34,6 +34,20 @@ void Supervisor::told_with_connections(Worker& worker, Instant now) {
   leave(worker, worker.grace, now);
 }
 
+// limit: until the drain signal at the latest; grace: from then on.
+void Supervisor::settle(Worker& worker, Duration limit, Duration grace, Instant now) {
+  worker.state = WorkerState::settling;
+  worker.since = now;
+  worker.deadline = after(now, limit);
+  worker.grace = grace;
+}
+
+void Supervisor::on(const Settled& e, Instant now) {
+  for (Worker& w : workers_) {
+    if (w.generation == e.generation && w.state == WorkerState::settling) leave(w, w.grace, now);
+  }
+}
+
 void Supervisor::leave(Worker& worker, Duration limit, Instant now) {
   worker.state = WorkerState::draining;
   worker.since = now;
@@ -50,6 +64,12 @@ void Supervisor::leave_behind(Worker& worker, Instant now) {
     case WorkerState::starting:
     case WorkerState::ready:
       worker.deadline = after(now, policy_of(worker.generation).drain_timeout);
+      worker.state = WorkerState::draining;
+      worker.since = now;
+      actions_.push_back(DrainRest{worker.id});
+      break;
+    case WorkerState::settling:
+      worker.deadline = after(now, worker.grace);
       worker.state = WorkerState::draining;
       worker.since = now;
       actions_.push_back(DrainRest{worker.id});
@@ -88,6 +108,7 @@ void Supervisor::enforce_max_draining(Instant now) {
 
 void Supervisor::make_room(Worker& worker, Instant now) {
   const Duration grace = policy_.max_draining_grace;
+  if (worker.state == WorkerState::settling) leave(worker, worker.grace, now);
   // One that has not even been told has that time from now on.
   if (worker.state == WorkerState::retiring) {
     worker.deadline = std::min(worker.deadline, after(now, grace));
@@ -143,6 +164,7 @@ void Supervisor::begin_stop(int exit_status, std::string why, Instant now) {
 // limit: of a stop, at the end of which everybody is killed. Connections that are idle, as far as that can be
 // told, do not hold it up.
 void Supervisor::hurry(Worker& worker, Duration limit, Instant now) {
+  if (worker.state == WorkerState::settling) leave(worker, worker.grace, now);
   if (worker.state == WorkerState::retiring) {
     worker.grace = std::min(worker.grace, limit / 4);
     worker.last_call = std::min(worker.last_call, worker.closes_first ? limit / 4 : worker.grace / 2);

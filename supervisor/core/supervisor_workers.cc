@@ -87,7 +87,8 @@ void Supervisor::on(const WorkerStopping& e, Instant now) {
 
 void Supervisor::on(const WorkerAsksTime& e, Instant now) {
   Worker* w = find(e.worker);
-  if (!w || w->deadline == no_deadline) return;
+  // One that settles does not know yet that it is to leave.
+  if (!w || w->deadline == no_deadline || w->state == WorkerState::settling) return;
   if (w->state == WorkerState::starting && policy_of(w->generation).ready == ReadyRule::after) return;
   w->deadline = std::max(w->deadline, after(now, e.from_now));
 }
@@ -190,6 +191,7 @@ void Supervisor::deadline_passed(WorkerId id, Instant now) {
       }
       break;
     }
+    case WorkerState::settling:
     case WorkerState::retiring:
       told_with_connections(*w, now);
       break;

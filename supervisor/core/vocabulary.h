@@ -32,13 +32,16 @@ struct WorkerIdle { WorkerId worker; };  // a retired one: its connections are d
 struct WorkerGone { WorkerId worker; Exit exit; bool leaves_others = false; };  // true: what it started lives, TreeGone follows
 struct TreeGone { WorkerId worker; };  // and all that it started
 
+struct Settled { GenerationId generation; };  // its workers have heard from all who had connected
+
 struct ReloadAsked { RequestId by; };  // the first start, SIGHUP (nobody), `graced reload`
 struct StopAsked { RequestId by; };    // the second one does not wait
 struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerUnfit, WorkerStopping,
-                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, ReloadAsked, StopAsked, HammerAsked, TimePassed>;
+                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, Settled, ReloadAsked, StopAsked,
+                           HammerAsked, TimePassed>;
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
 struct Prepare { GenerationId generation; };
@@ -54,6 +57,7 @@ struct Switch { GenerationId to; };                            // new connection
 struct Abandon { GenerationId generation; std::string why; bool too_late = false; };
 
 struct Retire { WorkerId worker; };                            // no new connections for it; tell when it is idle
+struct Settle { GenerationId generation; };  // tell when its workers have heard from all who have connected
 struct Drain { WorkerId worker; };                             // tell it to finish what it has and leave
 struct DrainRest { WorkerId worker; };                         // its process is gone: the same for what that left behind
 struct Kill { WorkerId worker; };                              // the hammer
@@ -63,7 +67,7 @@ struct Finished { int exit_status; std::string why; };         // the last actio
 
 // clang-format on
 
-using Action =
-    std::variant<Prepare, Spawn, Switch, Abandon, Retire, Drain, DrainRest, Kill, Lost, Answer, Finished>;
+using Action = std::variant<Prepare, Spawn, Switch, Abandon, Retire, Settle, Drain, DrainRest, Kill, Lost,
+                            Answer, Finished>;
 
 }  // namespace graced

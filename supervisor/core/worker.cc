@@ -13,6 +13,7 @@ constexpr Instant before(Instant at, Duration d) {
 
 Instant Worker::killed_at() const {
   switch (state) {
+    case WorkerState::settling:
     case WorkerState::retiring:
       return after(deadline, grace);
     case WorkerState::draining:

@@ -5,8 +5,9 @@
 //   starting | ready; last of the   | candidate: abandon | candidate: abandon  | draining
 //            | candidate: promote   | serving: respawn   | serving: draining,  |
 //            |                      | after a delay      | and respawn         |
-//   ready    | nothing              | as above           | has none            | draining, or retiring
-//            |                      |                    |                     | first with DrainRule::idle
+//   ready    | nothing              | as above           | has none            | draining, or first
+//            |                      |                    |                     | settling or retiring
+//   settling | nothing              | nothing more       | draining            | draining, once it has settled
 //   retiring | nothing              | nothing more       | draining            | draining, once it is idle
 //   draining | nothing              | nothing more       | killed              | nothing
 //   killed   | nothing              | nothing more       | has none            | nothing
@@ -27,7 +28,7 @@ struct Worker {
   unsigned slot = 0;  // 0…N-1: which of its generation's workers it is, and whose place it took
   WorkerState state = WorkerState::starting;
   Instant since{};                 // of the state
-  Instant deadline = no_deadline;  // of starting (or of `--ready after`), retiring and draining
+  Instant deadline = no_deadline;  // of starting (or of `--ready after`), settling, retiring and draining
   bool said_ready = false;         // READY=1, whenever it came
   bool process_gone = false;       // only what it started is left
 
@@ -40,7 +41,9 @@ struct Worker {
   bool closes_first = false;       // …and what is left is closed before the drain signal, not after it
 
   bool works() const { return state == WorkerState::starting || state == WorkerState::ready; }
-  bool leaves() const { return state == WorkerState::retiring || state == WorkerState::draining; }
+  bool leaves() const {
+    return state == WorkerState::settling || state == WorkerState::retiring || state == WorkerState::draining;
+  }
 
   // See WorkerStatus.
   Instant killed_at() const;

@@ -44,6 +44,11 @@ std::optional<AcceptQueue> queue_of(int fd) {
 
 }  // namespace
 
+std::optional<unsigned> tcp_accept_queue(int listening_fd) {
+  const auto queue = tcp_queue(listening_fd);
+  return queue ? std::optional(queue->waiting) : std::nullopt;
+}
+
 std::optional<unsigned> accept_queue(int listening_fd, SocketList& list) {
   const auto queue = queue_of(listening_fd, list);
   return queue ? std::optional(queue->waiting) : std::nullopt;

@@ -15,6 +15,7 @@ namespace graced {
 // How many connections wait in the accept queue of a listening socket, TCP or unix. nullopt if the
 // kernel does not tell. With a list of sockets at hand one need not be opened for a unix socket.
 std::optional<unsigned> accept_queue(int listening_fd);
+std::optional<unsigned> tcp_accept_queue(int listening_fd);
 std::optional<unsigned> accept_queue(int listening_fd, SocketList& list);
 
 // How many may wait there: what listen(2) was told last, as far as net.core.somaxconn allows. nullopt likewise.

@@ -78,6 +78,36 @@ void try_choice(Program& p, int array) {
   p.push_back(leave());
 }
 
+void read_number(Program& p, int number) {
+  p.push_back(instruction(BPF_LD | BPF_DW /* | BPF_IMM */, choice, BPF_PSEUDO_MAP_VALUE, 0, number));
+  p.push_back({});  // at its beginning
+  p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_W, choice, choice, 0, 0));
+}
+
+Fd make_map(bpf_map_type type, std::size_t value_size, unsigned entries) {
+  bpf_attr attributes = no_attributes();
+  attributes.map_type = type;
+  attributes.key_size = sizeof(std::uint32_t);
+  attributes.value_size = static_cast<std::uint32_t>(value_size);
+  attributes.max_entries = entries;
+  std::memcpy(attributes.map_name, "graced", 6);
+  Fd map(static_cast<int>(bpf(BPF_MAP_CREATE, attributes)));
+  if (!map) throw sys_error("BPF_MAP_CREATE");
+  return map;
+}
+
+void update(int map, unsigned key, const void* value) {
+  bpf_attr attributes = no_attributes();
+  attributes.map_fd = static_cast<std::uint32_t>(map);
+  attributes.key = address_of(&key);
+  attributes.value = address_of(value);
+  attributes.flags = BPF_ANY;
+  if (bpf(BPF_MAP_UPDATE_ELEM, attributes) == 0) return;
+  constexpr int kernels_own_enotsupp = 524;  // of an MPTCP socket
+  if (errno == kernels_own_enotsupp) errno = EOPNOTSUPP;
+  throw sys_error("BPF_MAP_UPDATE_ELEM");
+}
+
 Fd load(const Program& program, bpf_prog_type type, bpf_attach_type where = {}) {
   bpf_attr attributes = no_attributes();
   attributes.prog_type = type;
@@ -104,28 +134,20 @@ void attach_classic(int socket, int option, std::span<sock_filter> instructions,
 }  // namespace
 
 Fd make_socket_array(unsigned slots) {
-  bpf_attr attributes = no_attributes();
-  attributes.map_type = BPF_MAP_TYPE_REUSEPORT_SOCKARRAY;
-  attributes.key_size = sizeof(std::uint32_t);
-  attributes.value_size = sizeof(std::uint64_t);
-  attributes.max_entries = slots;
-  std::memcpy(attributes.map_name, "graced", 6);
-  Fd array(static_cast<int>(bpf(BPF_MAP_CREATE, attributes)));
-  if (!array) throw sys_error("BPF_MAP_CREATE");
-  return array;
+  return make_map(BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, sizeof(std::uint64_t), slots);
 }
 
 void put_into(int array, unsigned slot, int socket) {
   const auto descriptor = static_cast<std::uint64_t>(socket);
-  bpf_attr attributes = no_attributes();
-  attributes.map_fd = static_cast<std::uint32_t>(array);
-  attributes.key = address_of(&slot);
-  attributes.value = address_of(&descriptor);
-  attributes.flags = BPF_ANY;
-  if (bpf(BPF_MAP_UPDATE_ELEM, attributes) == 0) return;
-  constexpr int kernels_own_enotsupp = 524;  // of an MPTCP socket
-  if (errno == kernels_own_enotsupp) errno = EOPNOTSUPP;
-  throw sys_error("BPF_MAP_UPDATE_ELEM");
+  update(array, slot, &descriptor);
+}
+
+Fd make_number() {
+  return make_map(BPF_MAP_TYPE_ARRAY, sizeof(std::uint32_t), 1);
+}
+
+void set_number(int number, unsigned value) {
+  update(number, 0, &value);
 }
 
 Fd load_choice(int array, std::span<const unsigned> slots, Queued queued) {
@@ -149,6 +171,16 @@ Fd load_choice(int array, std::span<const unsigned> slots, Queued queued) {
   p.push_back(set(BPF_REG_0, SK_PASS));
   p.push_back(leave());
   return load(p, queued);
+}
+
+Fd load_choice_by_number(int array, int number) {
+  Program p;
+  p.push_back(copy(context, BPF_REG_1));
+  read_number(p, number);
+  try_choice(p, array);
+  p.push_back(set(BPF_REG_0, SK_DROP));
+  p.push_back(leave());
+  return load(p, Queued::migrate);
 }
 
 void attach_program(int socket, int program) {

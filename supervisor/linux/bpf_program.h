@@ -22,9 +22,16 @@ enum class Queued {
 Fd make_socket_array(unsigned slots);
 void put_into(int array, unsigned slot, int socket);
 
+// A number that programs read, of all of which it is changed in one step.
+Fd make_number();
+void set_number(int number, unsigned value);
+
 // eBPF: one of these slots by the hash of the connection; if that socket is gone, another one of them;
 // if all of them are gone, the kernel's own choice. 1 to most_choices.
 Fd load_choice(int array, std::span<const unsigned> slots, Queued queued);
+
+// eBPF: the slot that this number says, see make_number(); nobody if no socket is in there. Queues migrate.
+Fd load_choice_by_number(int array, int number);
 
 // For the whole group of this socket, in the place of what was attached before, atomically. The group
 // keeps the program, the program the array.

@@ -79,6 +79,10 @@ void Source::enable(bool on) {
   sd_event_source_set_enabled(source_, on ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
+void Source::set_events(std::uint32_t events) {
+  sd_event_source_set_io_events(source_, events);
+}
+
 void Source::limit(Duration interval, unsigned burst) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(interval).count();
   sd_event_source_set_ratelimit(source_, static_cast<std::uint64_t>(us), burst);

@@ -39,6 +39,9 @@ class Source {
   explicit operator bool() const { return source_ != nullptr; }
   void enable(bool on);
 
+  // Descriptors only: what to be told from now on, see Loop::on_fd.
+  void set_events(std::uint32_t events);
+
   // At most `burst` dispatches within `interval`; the rest wait, so that others get their turn.
   void limit(Duration interval, unsigned burst);
 

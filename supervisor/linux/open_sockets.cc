@@ -77,7 +77,7 @@ OpenSockets sockets_of_tree(pid_t top) {
   return sockets_of_trees({top});
 }
 
-Fd SocketTaker::take(ino_t inode, const SocketPlace& place) {
+Fd SocketTaker::take(const SocketPlace& place) {
   if (thread_ != place.thread) {
     thread_ = place.thread;
     pidfd_ = Fd(static_cast<int>(
@@ -89,6 +89,12 @@ Fd SocketTaker::take(ino_t inode, const SocketPlace& place) {
     if (errno == EBADF || errno == ESRCH) return {};
     throw sys_error("pidfd_getfd of descriptor {} of process {}", place.fd, place.process);
   }
+  return taken;
+}
+
+Fd SocketTaker::take(ino_t inode, const SocketPlace& place) {
+  Fd taken = take(place);
+  if (!taken) return {};
   struct stat s {};
   if (::fstat(taken.get(), &s) < 0 || !S_ISSOCK(s.st_mode) || s.st_ino != inode) return {};
   return taken;

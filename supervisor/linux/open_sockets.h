@@ -31,6 +31,10 @@ class SocketTaker {
   // does not give it: EPERM.
   Fd take(ino_t inode, const SocketPlace& place);
 
+  // Whatever is there. To close a file of some file systems is to write it out, so only where a socket is to be
+  // expected.
+  Fd take(const SocketPlace& place);
+
  private:
   pid_t thread_ = 0;  // whose pidfd it is: the same one is wanted again and again
   Fd pidfd_;

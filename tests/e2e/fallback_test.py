@@ -86,7 +86,7 @@ class Fallback(Case):
         self.assertIn("\nthis machine\n  adoption   possible\n  steering   eBPF\n", said)
         self.assertIn("  addresses  those that the command binds are adopted\n", said)
         self.assertIn("  drain      idle, of 8 generations at most at a time\n", said)
-        self.assertIn("  drain      by signal\n", self.check("-l", "8080").stdout)
+        self.assertIn("  drain      by signal, ", self.check("-l", "8080").stdout)
 
     def test_check_shows_what_an_ordinary_user_lacks(self):
         said = self.check(preexec_fn=self.as_nobody).stdout

@@ -42,11 +42,21 @@ class ShutListener(Case):
                             'original = signal.signal\n'
                             'signal.signal = lambda n, f: original(n, leave if n == signal.SIGTERM else f)\n'
                             'runpy.run_path(%r)\n' % os.path.join(os.path.dirname(__file__), "worker.py"), 0o755)
-        g = self.graced(command=(script,))
-        address = g.address()
-        self.assertEqual(g.reload().returncode, 0)
-        wait_until(lambda: "listens again" in g.said(), g.said)
-        self.assertIn("generation 2", ask(address))
+        # Who may not steer has one socket for all generations; else it was the old one's own.
+        for name, preexec in ("switched", None), ("shared", self.as_nobody):
+            g = self.graced(name=name, command=(script,), preexec=preexec)
+            address = g.address()
+            self.assertEqual(g.status()["addresses"][0]["handoff"], name)
+            self.assertEqual(g.reload().returncode, 0)
+            wait_until(lambda: len(g.workers()) == 1, g.said)
+            if name == "shared":
+                wait_until(lambda: "listens again" in g.said(), g.said)
+            else:
+                self.assertNotIn("listens again", g.said())
+            self.assertIn("generation 2", ask(address))
+            self.assertEqual(g.reload().returncode, 0)
+            wait_until(lambda: len(g.workers()) == 1, g.said)
+            self.assertIn("generation 3", ask(address))
 
     def test_a_unix_socket_is_made_anew_by_a_reload(self):
         path = self.path("app.sock")

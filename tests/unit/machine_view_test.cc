@@ -22,18 +22,23 @@ TEST_CASE("what is missing stands beside it") {
 
 TEST_CASE("what the options come to is said") {
   HandoffPlan plan;
-  CHECK(handoff_text(plan) ==
+  plan.sets = true;
+  CHECK(handoff_text(plan, {.means = SteeringMeans::cbpf, .migrates = false, .why = ""}) ==
         "with these options\n"
         "  addresses  those of --listen only\n"
-        "  drain      by signal\n");
+        "  drain      by signal, at once\n");
+  const SteeringProbe steering{.means = SteeringMeans::ebpf, .migrates = true, .why = ""};
+  CHECK(handoff_text(plan, steering)
+            .ends_with("  drain      by signal, once those who have just connected are heard\n"));
+  plan.sets = false;
   plan.adopt = plan.switched = true;
   plan.drain = DrainRule::idle;
   plan.max_draining = 8;
-  CHECK(handoff_text(plan) ==
+  CHECK(handoff_text(plan, steering) ==
         "with these options\n"
         "  addresses  those that the command binds are adopted\n"
         "  drain      idle, of 8 generations at most at a time\n");
-  CHECK(handoff_text(plan, "use a spoon").ends_with("at a time\n  advice     use a spoon\n"));
+  CHECK(handoff_text(plan, steering, "use a spoon").ends_with("at a time\n  advice     use a spoon\n"));
   plan.max_draining = 1;
-  CHECK(handoff_text(plan).ends_with("  drain      idle, of one generation at a time\n"));
+  CHECK(handoff_text(plan, steering).ends_with("  drain      idle, of one generation at a time\n"));
 }

@@ -49,6 +49,8 @@ TEST_CASE("whatever happens, in whatever order, the promises are kept") {
   CHECK(tally.left_by_themselves > often);
   CHECK(tally.outlived > often);
   CHECK(tally.outlived_retired > often / 10);
+  CHECK(tally.settled > often);
+  CHECK(tally.settled_late > often / 10);
   CHECK(tally.idle > often);
   CHECK(tally.told_when_late > often);
   CHECK(tally.told_for_room > often / 10);

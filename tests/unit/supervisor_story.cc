@@ -48,6 +48,9 @@ struct Words {
                        e.leaves_others ? ", others are left" : "");
   }
   std::string operator()(const TreeGone& e) const { return fmt::format("TreeGone {}", e.worker.value); }
+  std::string operator()(const Settled& e) const {
+    return fmt::format("Settled generation {}", e.generation.value);
+  }
   std::string operator()(const ReloadAsked& e) const { return fmt::format("ReloadAsked by {}", e.by.value); }
   std::string operator()(const StopAsked& e) const { return fmt::format("StopAsked by {}", e.by.value); }
   std::string operator()(const HammerAsked&) const { return "HammerAsked"; }
@@ -65,6 +68,9 @@ struct Words {
     return fmt::format("Abandon generation {}: {}", a.generation.value, a.why);
   }
   std::string operator()(const Retire& a) const { return fmt::format("Retire {}", a.worker.value); }
+  std::string operator()(const Settle& a) const {
+    return fmt::format("Settle generation {}", a.generation.value);
+  }
   std::string operator()(const Drain& a) const { return fmt::format("Drain {}", a.worker.value); }
   std::string operator()(const DrainRest& a) const { return fmt::format("DrainRest {}", a.worker.value); }
   std::string operator()(const Kill& a) const { return fmt::format("Kill {}", a.worker.value); }

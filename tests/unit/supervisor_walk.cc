@@ -26,6 +26,7 @@ Policy Walk::any_policy() {
   p.ready_after = any<Duration>({0s, 10ms, 1s});
   p.ready_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, 30s, 30s, infinity});
   p.drain = any({DrainRule::signal, DrainRule::idle});
+  p.settle = any<Duration>({0s, 0s, 5ms, 200ms});
   p.last_call = any<Duration>({0s, 1ms, 1s});
   p.drain_grace = any<Duration>({0s, 5ms, 5s});
   p.drain_idle = any<Duration>({infinity, infinity, 0s, 1s});
@@ -111,6 +112,8 @@ void Walk::step() {
     tell(WorkerStopping{any_worker(anybody)});
   } else if (dice < 640) {
     tell(WorkerIdle{any_worker(retiring)});
+  } else if (dice < 652) {
+    tell(Settled{generation()});
   } else if (dice < 660) {
     tell(WorkerAsksTime{any_worker(anybody), any<Duration>({0s, 1ms, 1s, 1min, infinity})});
   } else if (dice < 760) {
@@ -143,6 +146,10 @@ bool Walk::helps_on() {
   for (const auto& [id, p] : witness_.processes()) {
     if (p.retired && !p.drained && !p.killed) {
       tell(WorkerIdle{id});
+      return true;
+    }
+    if (p.settles && !p.drained && !p.killed && !p.outlived) {
+      tell(Settled{p.generation});
       return true;
     }
     if (p.outlived) {

@@ -58,6 +58,7 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   abandoned_.reset();
   to_answer_now_.clear();
   told_now_.clear();
+  to_settle_.reset();
   hammered_ = lost_now_ = false;
   gone_now_.reset();
   rest_to_tell_.reset();
@@ -137,6 +138,7 @@ void Witness::happened(const Event& event) {
                    gone_now_ = *p;
                    processes_.erase(e.worker);
                  },
+                 [&](const Settled&) {},
                  [&](const ReloadAsked& e) {
                    if (!stopping_ && (candidate_ || queued_)) {
                      queued_ = true;
@@ -229,6 +231,11 @@ void Witness::on(const Switch& a) {
           policy_of(a.to).workers);
   switched_from_ = serving_.value_or(GenerationId{});
   serving_ = std::exchange(candidate_, std::nullopt);
+  for (auto& [id, p] : processes_) {
+    if (p.generation != switched_from_ || !p.works()) continue;
+    p.settles = policy_of(p.generation).drain == DrainRule::signal && serving_policy().settle > 0s;
+    if (p.settles) to_settle_ = p.generation;
+  }
   unexpected_exits_.clear();
   to_be_filled_.clear();
   waiting_.clear();
@@ -283,11 +290,38 @@ void Witness::told_retired(WorkerId id, Process& p) {
   ++tally_.told_when_late;
 }
 
+void Witness::on(const Settle& a) {
+  promise(switched_from_ == a.generation, "generation {} settles for nothing", a.generation.value);
+  promise(policy_of(a.generation).drain == DrainRule::signal, "generation {} is to be idle first",
+          a.generation.value);
+  promise(serving_policy().settle > 0s, "generation {} has no time to settle", a.generation.value);
+  promise(std::exchange(to_settle_, std::nullopt) == a.generation, "generation {} has nobody to settle",
+          a.generation.value);
+}
+
+// It has settled, its time is over, it must make room, or graced stops.
+void Witness::told_settling(WorkerId id, Process& p) {
+  promise(!p.drained, "worker {} is told to leave twice", id.value);
+  p.drained = true;
+  const auto* settled = std::get_if<Settled>(event_);
+  if (settled && settled->generation == p.generation) {
+    ++tally_.settled;
+    return;
+  }
+  if (stopping_) return;
+  if ((switched_from_ || abandoned_) && draining_generations().size() > serving_policy().max_draining) return;
+  const auto was = std::ranges::find(before_->workers, id, &WorkerStatus::worker);
+  promise(std::holds_alternative<TimePassed>(*event_) && was->deadline <= now_,
+          "worker {} is told to leave before it has settled", id.value);
+  ++tally_.settled_late;
+}
+
 void Witness::on(const Drain& a) {
   const auto it = processes_.find(a.worker);
   promise(it != processes_.end(), "Drain for worker {}, who is not there", a.worker.value);
   Process& p = it->second;
   if (p.retired) return told_retired(a.worker, p);
+  if (p.settles) return told_settling(a.worker, p);
   promise(p.works(), "worker {} is told to leave though it leaves already", a.worker.value);
   const bool late = std::holds_alternative<TimePassed>(*event_) && is_serving(p) && !p.is_ready &&
                     std::ranges::any_of(before_->workers, [&](const WorkerStatus& w) {
@@ -315,8 +349,9 @@ void Witness::on(const Kill& a) {
   promise(it != processes_.end(), "Kill for worker {}, who is not there", a.worker.value);
   Process& p = it->second;
   promise(!p.killed, "worker {} is killed twice", a.worker.value);
-  promise(p.drained || p.left_by_itself || (p.outlived && !p.retired) || (p.retired && hammered_),
-          "worker {} is killed without having been told to leave", a.worker.value);
+  promise(
+      p.drained || p.left_by_itself || (p.outlived && !p.retired) || ((p.retired || p.settles) && hammered_),
+      "worker {} is killed without having been told to leave", a.worker.value);
 
   const auto was = std::ranges::find(before_->workers, a.worker, &WorkerStatus::worker);
   const bool patience_over =
@@ -391,6 +426,10 @@ void Witness::look_at_end(bool was_stopping) {
     promise(finished_ == processes_.empty(), "no process is left, and no Finished");
   }
   promise(to_answer_now_.empty(), "somebody is not answered when it is time");
+  const bool settles = std::ranges::any_of(processes_, [&](const auto& p) {
+    return p.second.settles && p.second.leaves() && !p.second.drained && p.second.generation == to_settle_;
+  });
+  promise(!settles, "a generation settles, and nobody is to look");
   if (hammered_) {
     promise(std::ranges::none_of(processes_, [](const auto& p) { return p.second.leaves(); }),
             "the hammer missed");
@@ -426,6 +465,14 @@ void Witness::look_at(const Status& status) {
   });
   promise(untold.size() <= serving_policy().max_draining, "more than {} generations drain",
           serving_policy().max_draining);
+  if (const auto* settled = std::get_if<Settled>(event_)) {
+    promise(std::ranges::none_of(processes_,
+                                 [&](const auto& p) {
+                                   return p.second.generation == settled->generation && p.second.settles &&
+                                          p.second.leaves() && !p.second.drained;
+                                 }),
+            "generation {} has settled and is not told to leave", settled->generation.value);
+  }
   if (const auto* idle = std::get_if<WorkerIdle>(event_)) {
     const auto it = processes_.find(idle->worker);
     promise(it == processes_.end() || !it->second.retired || it->second.drained || it->second.killed,
@@ -442,11 +489,12 @@ void Witness::look_at_workers(const Status& status) {
     const auto& [id, p] = *process++;
     promise(w.worker == id, "status: worker {} is out of place", w.worker.value);
     promise(w.generation == p.generation && w.slot == p.slot, "status: worker {} is somewhere else", id.value);
-    const WorkerState state = p.killed                  ? WorkerState::killed
-                              : p.retired && !p.drained ? WorkerState::retiring
-                              : p.leaves()              ? WorkerState::draining
-                              : p.is_ready              ? WorkerState::ready
-                                                        : WorkerState::starting;
+    const WorkerState state = p.killed                                 ? WorkerState::killed
+                              : p.settles && !p.drained && !p.outlived ? WorkerState::settling
+                              : p.retired && !p.drained                ? WorkerState::retiring
+                              : p.leaves()                             ? WorkerState::draining
+                              : p.is_ready                             ? WorkerState::ready
+                                                                       : WorkerState::starting;
     promise(w.state == state, "status: worker {} is {}, not {}", id.value, to_text(w.state), to_text(state));
     if (p.works()) {
       promise(is_serving(p) || candidate_ == p.generation, "worker {} works for nobody", id.value);
@@ -476,6 +524,11 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
       const Instant right = time_of_retired(w, *was);
       promise(stopping_ ? w.deadline <= right : w.deadline == right, "worker {} has the wrong time to retire",
               w.worker.value);
+    } else if (w.state == WorkerState::settling) {
+      const bool right = was->state == WorkerState::settling
+                             ? w.deadline == was->deadline
+                             : w.deadline == after(now_, serving_policy().settle);
+      promise(right, "worker {} has the wrong time to settle", w.worker.value);
     } else if (w.state == WorkerState::draining && was->state != WorkerState::draining) {
       const Instant by_drain = after(now_, policy.drain_timeout);
       const Instant by_stop = after(now_, serving_policy().stop_timeout);
@@ -512,8 +565,10 @@ void Witness::look_at_connections(const WorkerStatus& w) {
   if (w.state != WorkerState::retiring) {
     promise(w.last_call == no_deadline || (p.retired && w.state == WorkerState::draining),
             "a last call for worker {}, whose connections are not watched", w.worker.value);
-    promise(w.killed_at == (w.state == WorkerState::draining ? w.deadline : no_deadline),
-            "worker {} is killed at the wrong time", w.worker.value);
+    const Instant killed_at = w.state == WorkerState::settling   ? after(w.deadline, policy.drain_timeout)
+                              : w.state == WorkerState::draining ? w.deadline
+                                                                 : no_deadline;
+    promise(w.killed_at == killed_at, "worker {} is killed at the wrong time", w.worker.value);
     return;
   }
   promise((w.deadline == no_deadline) == (w.killed_at == no_deadline), "worker {} is killed without its signal",

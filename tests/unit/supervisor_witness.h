@@ -7,6 +7,10 @@
 //   Switch      only to a generation all of whose N workers are ready, by their own rule
 //   Retire      at most one a worker, and only where its generation drains idle ones, after a Switch or
 //               when graced stops; its Drain follows when it is idle, late, or too many drain
+//   Settle      right after a Switch, of the generation that served if it drains by signal and the new policy
+//   gives
+//               it time for that; its Drain follows when it has settled, is late, too many drain or graced
+//               stops
 //   Drain       at most one a worker; a serving one hears it only after a Switch, when graced stops,
 //               or as a replacement that was not ready in time
 //   Kill        at most one a worker, after Drain or after its own STOPPING=1 (the
@@ -54,6 +58,8 @@ struct Tally {
   std::uint64_t left_by_themselves = 0;
   std::uint64_t outlived = 0;
   std::uint64_t outlived_retired = 0;
+  std::uint64_t settled = 0;
+  std::uint64_t settled_late = 0;
   std::uint64_t idle = 0;
   std::uint64_t told_when_late = 0;
   std::uint64_t told_for_room = 0;
@@ -74,6 +80,7 @@ class Witness {
     Instant started{};
     bool said_ready = false;
     bool is_ready = false;  // by its generation's rule
+    bool settles = false;
     bool retired = false;
     bool drained = false;
     bool told_for_room = false;  // because too many generations drained
@@ -81,8 +88,8 @@ class Witness {
     bool outlived = false;  // its process is gone, what that started is not
     bool killed = false;
 
-    bool works() const { return !retired && !drained && !left_by_itself && !outlived && !killed; }
-    bool leaves() const { return (retired || drained || left_by_itself || outlived) && !killed; }
+    bool works() const { return !settles && !retired && !drained && !left_by_itself && !outlived && !killed; }
+    bool leaves() const { return (settles || retired || drained || left_by_itself || outlived) && !killed; }
   };
 
   // Throws BrokenPromise.
@@ -109,8 +116,10 @@ class Witness {
   void on(const Switch&);
   void on(const Abandon&);
   void on(const Retire&);
+  void on(const Settle&);
   void on(const Drain&);
   void told_retired(WorkerId id, Process& process);
+  void told_settling(WorkerId id, Process& process);
   void on(const DrainRest&);
   void on(const Kill&);
   void on(const Lost&);
@@ -156,6 +165,7 @@ class Witness {
   std::optional<GenerationId> abandoned_;
   std::set<RequestId> to_answer_now_;
   std::set<WorkerId> told_now_;  // to leave
+  std::optional<GenerationId> to_settle_;
   bool hammered_ = false;
   bool lost_now_ = false;
   std::optional<Process> gone_now_;
