@@ -11,8 +11,7 @@ class Uvicorn(ProgramCase):
         self.reloads_lose_nothing(g, PORT)
 
     def test_uvicorn_with_sockets_passed(self):
-        g = self.passed("127.0.0.1:8000,name=http", found("uvicorn"), "--app-dir", SERVERS, "--no-access-log", "--fd", "{fd:http}", "asgi:app",
-                        options=("--drain", "idle"))
+        g = self.passed("127.0.0.1:8000,name=http", found("uvicorn"), "--app-dir", SERVERS, "--no-access-log", "--fd", "{fd:http}", "asgi:app")
         self.reloads_lose_nothing(g, PORT, keep_alive=False)
 
 
