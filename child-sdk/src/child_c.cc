@@ -8,10 +8,17 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "descriptor.h"
 #include "graced/child.h"
 #include "graced/child.hpp"
+#include "passed.h"
 
 namespace child = graced::child;
+
+static_assert(static_cast<int>(child::Kind::stream) == GRACED_STREAM &&
+              static_cast<int>(child::Kind::datagram) == GRACED_DATAGRAM &&
+              static_cast<int>(child::Kind::seqpacket) == GRACED_SEQPACKET &&
+              static_cast<int>(child::Kind::other) == GRACED_OTHER);
 
 struct graced_in_flight {
   child::InFlight requests;
@@ -74,6 +81,36 @@ int graced_take_inherited(const char* name) {
     return fail(ENOENT,
                 name == nullptr ? "no inherited socket is left" : "no inherited socket of that name is left");
   });
+}
+
+int graced_take_inherited_kind(const char* name, graced_kind kind) {
+  return guarded([&] {
+    auto found = name == nullptr ? child::take_next_inherited(static_cast<child::Kind>(kind))
+                                 : child::take_inherited(name, static_cast<child::Kind>(kind));
+    return found ? found->release() : fail(ENOENT, "no inherited socket of that kind is left");
+  });
+}
+
+int graced_socket_inherited(int fd) {
+  return guarded([&] { return child::name_of_passed(fd) != nullptr ? 1 : 0; });
+}
+
+const char* graced_socket_name(int fd) {
+  const std::string* name = nullptr;
+  guarded([&] { return name = child::name_of_passed(fd), 0; });
+  return name == nullptr ? "" : name->c_str();
+}
+
+int graced_socket_kind(int fd) {
+  return guarded([&] { return static_cast<int>(child::kind_of(fd)); });
+}
+
+int graced_socket_family(int fd) {
+  return guarded([&] { return child::family_of(fd); });
+}
+
+int graced_socket_set_nonblocking(int fd) {
+  return guarded([&] { return child::set_nonblocking(fd, "descriptor " + std::to_string(fd)), 0; });
 }
 
 int graced_ready() {

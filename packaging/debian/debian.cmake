@@ -1,4 +1,4 @@
-# The packages graced and libgraced-child-dev, by CPack; packaging/package is how they are built.
+# The packages graced, libgraced-child-dev and libgraced-child0, by CPack; packaging/package is how they are built.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME graced)
 set(CPACK_PACKAGE_VENDOR "the graced authors")
@@ -11,7 +11,7 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL graced sdk)
+set(CPACK_COMPONENTS_ALL graced sdk shared)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
@@ -37,6 +37,7 @@ container keeps.")
 
 set(CPACK_DEBIAN_SDK_PACKAGE_NAME libgraced-child-dev)
 set(CPACK_DEBIAN_SDK_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_SDK_PACKAGE_DEPENDS "libgraced-child0 (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})")
 set(CPACK_DEBIAN_SDK_PACKAGE_SUGGESTS "graced, cmake | pkg-config")
 set(CPACK_COMPONENT_SDK_DESCRIPTION "library for workers of graced, in C and C++
 What a server links that is reloaded by graced, or is started by systemd's
@@ -46,12 +47,25 @@ draining of what is in flight.
 The library is a static one; it comes with headers for C and C++, a package
 for CMake and one for pkg-config.")
 
+set(CPACK_DEBIAN_SHARED_PACKAGE_NAME libgraced-child0)
+set(CPACK_DEBIAN_SHARED_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_SHARED_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_SHARED_PACKAGE_CONTROL_EXTRA
+  ${CMAKE_CURRENT_LIST_DIR}/shared/shlibs ${CMAKE_CURRENT_LIST_DIR}/shared/triggers)
+set(CPACK_COMPONENT_SHARED_DESCRIPTION "library for workers of graced, for other languages
+What a server calls that is reloaded by graced, or is started by systemd's
+socket activation, and is written in a language that can call C: Python,
+Ruby, Node.js, Java. Inherited sockets by name, readiness, and graceful
+draining of what is in flight.
+
+Programs in C and C++ are built with libgraced-child-dev.")
+
 # What every package of Debian has, dated as the sources are.
 string(TIMESTAMP GRACED_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/changelog.in ${PROJECT_BINARY_DIR}/debian/changelog.Debian @ONLY)
 configure_file(${PROJECT_SOURCE_DIR}/CHANGELOG.md ${PROJECT_BINARY_DIR}/debian/changelog COPYONLY)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/copyright ${PROJECT_BINARY_DIR}/debian/copyright COPYONLY)
-foreach(package IN ITEMS graced sdk)
+foreach(package IN ITEMS graced sdk shared)
   string(TOUPPER ${package} component)
   install(FILES ${PROJECT_BINARY_DIR}/debian/changelog.Debian ${PROJECT_BINARY_DIR}/debian/changelog
     ${PROJECT_BINARY_DIR}/debian/copyright

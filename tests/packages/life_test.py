@@ -59,13 +59,16 @@ class Instance:
         return b" 200 OK" in answer
 
 
+NAMES = "graced", "libgraced-child-dev", "libgraced-child0"
+
+
 class Life(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.directory = directory.name
         # Whatever this machine has of it; and no index of all its manuals after each step.
-        run("dpkg", "--purge", "graced", "libgraced-child-dev", ok=False)
+        run("dpkg", "--purge", *NAMES, ok=False)
         run("rm", "-f", "/var/lib/man-db/auto-update")
 
     def test_installed_it_works(self):
@@ -84,7 +87,7 @@ class Life(unittest.TestCase):
         self.assertEqual(run("dpkg", "--verify", "graced"), "")
 
     def test_a_worker_is_built_with_the_library_as_installed(self):
-        run("dpkg", "--install", package("libgraced-child-dev", "PACKAGES"))
+        run("dpkg", "--install", package("libgraced-child-dev", "PACKAGES"), package("libgraced-child0", "PACKAGES"))
         self.assertIn("/usr/share/man/man3/graced-child.3.gz", files_of("libgraced-child-dev"))
         for language in ("c", "cpp"):
             source = os.path.join(HERE, "..", "sdk", "consumer", language)
@@ -95,6 +98,11 @@ class Life(unittest.TestCase):
         flags = run("pkg-config", "--cflags", "--libs", "graced-child").split()
         run("c++", "-std=c++20", os.path.join(HERE, "..", "sdk", "consumer", "cpp", "worker.cc"), *flags, "-o", self.directory + "/worker")
         run(self.directory + "/worker")
+
+    def test_another_language_finds_the_shared_library_which_needs_nothing_else_of_graced(self):
+        run("dpkg", "--install", package("libgraced-child0", "PACKAGES"))
+        called = "import ctypes; print(ctypes.CDLL('libgraced-child.so.0').graced_listen(b'http', b'127.0.0.1:0'))"
+        self.assertGreater(int(run("/usr/bin/python3", "-c", called)), 2)
 
     def test_an_upgrade_leaves_instances_and_changed_files_alone_and_says_what_to_do(self):
         run("dpkg", "--install", package("graced", "OLDER"))
@@ -140,8 +148,8 @@ class Life(unittest.TestCase):
     def test_purged_there_is_nothing_left_but_what_the_administrator_wrote(self):
         for own in (False, True):
             with self.subTest(own=own):
-                run("dpkg", "--install", package("graced", "PACKAGES"), package("libgraced-child-dev", "PACKAGES"))
-                files = files_of("graced") + files_of("libgraced-child-dev")
+                run("dpkg", "--install", *(package(name, "PACKAGES") for name in NAMES))
+                files = [path for name in NAMES for path in files_of(name)]
                 self.assertGreater(len(files), 20)
                 if own:
                     with open("/etc/graced/shop.conf", "w") as f:
@@ -149,7 +157,7 @@ class Life(unittest.TestCase):
                     wants = "/etc/systemd/system/multi-user.target.wants"
                     os.makedirs(wants, exist_ok=True)
                     os.symlink("/lib/systemd/system/graced@.service", wants + "/graced@shop.service")
-                run("dpkg", "--purge", "graced", "libgraced-child-dev")
+                run("dpkg", "--purge", *NAMES)
                 self.assertEqual([p for p in files if os.path.lexists(p)], [])
                 self.assertEqual(run("dpkg-query", "--show", "--showformat=${Package}", "graced*", "libgraced*", ok=False).count("graced_"), 0)
                 self.assertFalse(os.path.exists("/run/graced"))

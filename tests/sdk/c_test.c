@@ -1,6 +1,7 @@
 /* The C form, compiled as C11: each function once, and how errors come back. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
+#include <fcntl.h>
 #include <graced/child.h>
 #include <poll.h>
 #include <signal.h>
@@ -49,7 +50,15 @@ static void sockets(void) {
   CHECK(strstr(graced_error(), "nonsense") != NULL);
   CHECK(graced_listen(NULL, "80") == -EINVAL);
   CHECK(graced_take_inherited("mail") == -ENOENT);
+  CHECK(graced_take_inherited_kind("http", GRACED_DATAGRAM) == -ENOENT);
+  CHECK(graced_take_inherited_kind(NULL, GRACED_DATAGRAM) == -ENOENT);
   CHECK(graced_listen("http", "127.0.0.1:8080") == 3);
+  CHECK(graced_socket_inherited(3) == 1 && strcmp(graced_socket_name(3), "http") == 0);
+  CHECK(graced_socket_kind(3) == GRACED_STREAM && graced_socket_family(3) == AF_UNIX);
+  CHECK(graced_socket_set_nonblocking(3) == 0 && (fcntl(3, F_GETFL) & O_NONBLOCK) != 0);
+  CHECK(graced_socket_inherited(0) == 0 && strcmp(graced_socket_name(0), "") == 0);
+  CHECK(graced_socket_kind(-1) == -EBADF && graced_socket_family(-1) == -EBADF);
+  CHECK(graced_socket_set_nonblocking(-1) == -EBADF);
   CHECK(graced_listen("http", "127.0.0.1:8080") == -ENOENT);
   CHECK(strstr(graced_error(), "'http'") != NULL);
   CHECK(graced_take_inherited(NULL) == -ENOENT);

@@ -35,6 +35,7 @@ TEST_CASE("without sockets passed, each form of address is bound") {
     const child::Listener l = child::listen("x", address);
     CHECK_FALSE(l.inherited());
     CHECK(l.name() == "x");
+    CHECK((l.family() == AF_UNIX) == (address.find("unix") == 0));
     CHECK((::fcntl(l.fd(), F_GETFD) & FD_CLOEXEC) != 0);
     CHECK(connects(l));
     const std::string at = l.address();

@@ -31,6 +31,23 @@ int graced_listen(const char* name, const char* address);
  * -ENOENT: there is none. */
 int graced_take_inherited(const char* name);
 
+enum graced_kind {
+  GRACED_STREAM,    /* tcp, unix: listening */
+  GRACED_DATAGRAM,  /* udp, unix-dgram: bound */
+  GRACED_SEQPACKET, /* unix-seqpacket: listening */
+  GRACED_OTHER      /* no socket of these types: a FIFO, a file */
+};
+
+/* The same, but of this kind. */
+int graced_take_inherited_kind(const char* name, enum graced_kind kind);
+
+/* About a descriptor that one of these functions gave, as long as it is open. */
+int graced_socket_inherited(int fd);       /* 1 passed to this process, 0 bound by graced_listen() */
+const char* graced_socket_name(int fd);    /* from LISTEN_FDNAMES, for ever valid; "": it was not passed */
+int graced_socket_kind(int fd);            /* enum graced_kind */
+int graced_socket_family(int fd);          /* AF_INET, AF_INET6, AF_UNIX; 0: no socket */
+int graced_socket_set_nonblocking(int fd); /* 0; for all who share it: Listener::set_nonblocking() */
+
 /* ---- words to the supervisor: 1 told, 0 nobody to tell, negative: it could not be told ---- */
 
 int graced_ready(void);

@@ -70,6 +70,8 @@ class Listener {
   Kind kind() const noexcept { return kind_; }
   bool inherited() const noexcept { return inherited_; }  // else bound by listen()
 
+  int family() const;  // AF_INET, AF_INET6, AF_UNIX; 0 (AF_UNSPEC) for no socket. Throws std::system_error.
+
   // Where it is, as the kernel tells: "127.0.0.1:41234", "[::]:80", "unix:/run/a.sock",
   // "unix:@abstract", "" for no socket. Throws std::system_error.
   std::string address() const;
