@@ -242,7 +242,7 @@ class Server {
   void tell_who(Connection& c) {
     // What came pipelined behind this request is answered too.
     if (draining_ && c.in.find(end_of_head) == c.in.npos) {
-      read_some(c);
+      if (!child::is_last_answer(c.fd, drain_)) read_some(c);
       if (c.in.find(end_of_head) == c.in.npos) c.last = true;
     }
     say(c, "200 OK", who_, c.head_only);

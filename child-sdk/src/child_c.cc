@@ -213,6 +213,22 @@ int graced_in_flight_idle_fd(graced_in_flight* requests) {
   return requests->requests.idle_fd();
 }
 
+int graced_next_request(int connection, int keep_alive_ms, int linger_ms) {
+  using std::chrono::milliseconds;
+  return guarded([&] {
+    return child::next_request(connection, started(), milliseconds(keep_alive_ms), milliseconds(linger_ms)) ? 1
+                                                                                                            : 0;
+  });
+}
+
+int graced_is_last_answer(int connection) {
+  return guarded([&] { return child::is_last_answer(connection, started()) ? 1 : 0; });
+}
+
+void graced_finish(int connection, int limit_ms) {
+  child::finish(connection, std::chrono::milliseconds(limit_ms));
+}
+
 uint64_t graced_generation() {
   return child::generation();
 }

@@ -119,6 +119,19 @@ static void draining(void) {
   CHECK(graced_drain_limit() == 1900);
 }
 
+static void keep_alive(void) { /* after draining(): it is time to leave */
+  int ends[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  CHECK(graced_next_request(ends[0], 1000, 0) == 0);
+  CHECK(graced_is_last_answer(ends[0]) == 1);
+  CHECK(write(ends[1], "x", 1) == 1);
+  CHECK(graced_next_request(ends[0], 0, 0) == 1);
+  CHECK(graced_is_last_answer(ends[0]) == 0);
+  graced_finish(ends[0], 0);
+  CHECK(fcntl(ends[0], F_GETFD) == -1);
+  close(ends[1]);
+}
+
 static void in_flight(void) {
   graced_in_flight* requests = graced_in_flight_new();
   CHECK(requests != NULL);
@@ -148,7 +161,9 @@ int main(void) {
   unsetenv("NOTIFY_SOCKET");
   sockets();
   words();
+  CHECK(graced_is_last_answer(0) == -EINVAL);
   draining();
+  keep_alive();
   in_flight();
   identity();
   return failures == 0 ? 0 : 1;

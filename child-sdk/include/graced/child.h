@@ -91,6 +91,13 @@ int graced_in_flight_shutdown(graced_in_flight* requests, int limit_ms);
 size_t graced_in_flight_count(graced_in_flight* requests);
 int graced_in_flight_idle_fd(graced_in_flight* requests); /* borrowed */
 
+/* ---- connections that a client may use again, see child.hpp ---- */
+
+/* 1 something to read, 0 nobody asks any more; they need graced_drain_start() first, -EINVAL otherwise. */
+int graced_next_request(int connection, int keep_alive_ms, int linger_ms);
+int graced_is_last_answer(int connection);        /* 1 yes: say Connection: close; 0 no */
+void graced_finish(int connection, int limit_ms); /* takes the descriptor */
+
 /* ---- who am I ---- */
 
 uint64_t graced_generation(void); /* from 1; 0: not a worker of graced */

@@ -253,6 +253,34 @@ class InFlight {
   int idle_fd_;
 };
 
+// A connection that a client may use again at any moment (keep-alive) can be closed at the wrong one: its next
+// request is under way, or its last answer not read yet. These three leave it with care. For a thread that
+// serves one connection:
+//
+//   do {
+//     if (!child::next_request(fd, drain, 60s)) break;   // nobody asks any more
+//     … read a request; if the client has closed, break …
+//     last = child::is_last_answer(fd, drain);
+//     … answer, with "Connection: close" if last …
+//   } while (!last);
+//   child::finish(fd);
+//
+// What remains, and HTTP/1.1 cannot rule out, is a request that crosses with the end of an idle connection:
+// clients repeat it. Event loops do the same with timers of their own, see examples/http_server.cc.
+
+// Waits until there is something to read, if only the client's close. False: there was nothing for
+// `keep_alive`, or for `linger` from when it was time to leave, at the last look either.
+bool next_request(int connection, const DrainToken& drain, std::chrono::milliseconds keep_alive,
+                  std::chrono::milliseconds linger = std::chrono::milliseconds(300)) noexcept;
+
+// Whether the answer to be written now should be the connection's last: it is time to leave, and nothing waits
+// to be read. What was read already, or is held by TLS, is the caller's to look at. Does not wait.
+bool is_last_answer(int connection, const DrainToken& drain) noexcept;
+
+// Closes a connection, the sending side first; what the client still sends is read and thrown away until it
+// closes too, for `limit` at most, so that no answer is cut off by a reset. Takes the descriptor.
+void finish(int connection, std::chrono::milliseconds limit = std::chrono::milliseconds(1000)) noexcept;
+
 std::uint64_t generation() noexcept;  // GRACED_GENERATION, from 1; 0: not a worker of graced
 unsigned worker_number() noexcept;    // GRACED_WORKER, 0…N-1 among its generation; 0 without graced
 std::string name();                   // GRACED_NAME, of the instance; empty without graced
