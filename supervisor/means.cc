@@ -48,9 +48,7 @@ HandoffPlan Means::plan_for(const RunOptions& options, bool inherited, const Lau
   const SteeringProbe& probe = steering();
   switch (probe.means) {
     case SteeringMeans::ebpf:
-      break;
     case SteeringMeans::cbpf:
-      plan.max_draining = 1;
       break;
     case SteeringMeans::none:
       if (idle) throw UsageError(fmt::format("drain=idle cannot be had here: {}", probe.why));

@@ -22,8 +22,8 @@ namespace graced {
 enum class SteeringMeans {
   ebpf,
   // Chooses by place in the kernel's list, which changes when a socket is closed. With two generations
-  // any moment of that is right, with more a new connection now and then reaches one that drains: so
-  // only one generation may drain at a time.
+  // any moment of that is right. With more a new connection that comes in just that moment reaches one that
+  // drains, one in some thousands; to let a single one drain would end all that is in flight instead.
   cbpf,
   none,
 };
@@ -33,7 +33,7 @@ struct SteeringProbe {
   // The queue of a socket that is closed goes to the chosen ones; else its connections are reset.
   bool migrates = false;
   // Nothing if ebpf works and migrates. Else one line: what failed, what it needs, what is lost without:
-  // "BPF_PROG_LOAD: Operation not permitted: needs CAP_BPF; only one generation can drain at a time".
+  // "BPF_PROG_LOAD: Operation not permitted: needs CAP_BPF; while several generations drain, …".
   std::string why;
 };
 

@@ -125,7 +125,8 @@ SteeringProbe probe_steering() {
   }
   const Result cbpf = result_of(SteeringMeans::cbpf);
   if (cbpf.directs) {
-    std::string why = fmt::format("{}; only one generation can drain at a time", ebpf.refusal);
+    std::string why = fmt::format(
+        "{}; while several generations drain, a new connection now and then reaches an old one", ebpf.refusal);
     if (!cbpf.migrates) why += fmt::format(", and {} (or sysctl net.ipv4.tcp_migrate_req=1)", resets);
     if (!keeps_data_out()) why += "; a request that comes while its connection is closed as idle is reset";
     return {SteeringMeans::cbpf, cbpf.migrates, why};

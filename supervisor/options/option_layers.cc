@@ -37,6 +37,12 @@ std::vector<std::string> values_of(const OptionRow& row, const std::string& text
   } catch (const std::invalid_argument& why) { throw UsageError{fmt::format("{}: {}", where, why.what())}; }
 }
 
+// Of a graced's options, in the environment of its workers.
+bool told_to_worker(std::string_view name) {
+  return name == "GRACED_NAME" || name == "GRACED_CONTROL" || name == "GRACED_DRAIN_TIMEOUT" ||
+         name == "GRACED_STOP_TIMEOUT" || name == "GRACED_DRAIN_GRACE";
+}
+
 void note_unknown_variable(std::string_view name, std::vector<std::string>& notes) {
   std::vector<std::string> names;
   for (const auto& row : run_options()) names.push_back(variable_name(row.word.name).substr(prefix.size()));
@@ -75,7 +81,8 @@ Layer command_line_layer(const ParsedWords& words) {
 }
 
 Layer environment_layer(const std::vector<std::string>& environment, std::vector<std::string>& notes) {
-  // Set by a graced for its workers: we are inside of one, and its name and its place are not ours.
+  // Set by a graced for its workers: we are inside of one, and what it tells them of itself is not meant for
+  // us.
   const bool inside_worker = find_variable(environment, "GRACED_WORKER").has_value();
 
   Layer layer;
@@ -84,7 +91,7 @@ Layer environment_layer(const std::vector<std::string>& environment, std::vector
     const auto equals = assignment.find('=');
     const auto name = assignment.substr(0, equals);
     if (name == "GRACED_GENERATION" || name == "GRACED_WORKER" || equals == std::string::npos) continue;
-    if ((name == "GRACED_NAME" || name == "GRACED_CONTROL") && inside_worker) continue;
+    if (inside_worker && told_to_worker(name)) continue;
 
     const auto row = std::ranges::find_if(
         run_options(), [&](const OptionRow& each) { return variable_name(each.word.name) == name; });

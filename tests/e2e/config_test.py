@@ -183,7 +183,7 @@ class WhatAWorkerSees(Case):
 
     def test_sockets_with_names_and_its_own_variables_and_nothing_of_graceds(self):
         env = {"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1", "LISTEN_PID": "1", "LISTEN_FDS": "7", "KEEP": "me",
-               "JOURNAL_STREAM": "8:1", "GRACED_DRAIN_TIMEOUT": "5s"}
+               "JOURNAL_STREAM": "8:1", "GRACED_WORKERS": "1"}
         g, out = self.see('env > @; echo "pid=$$" >> @; readlink /proc/self/fd/3 >> @',
                           "-l", "unix:%s,name=web" % self.path("x.sock"), "-l", "127.0.0.1:0,name=api", env=env, options=())
         seen = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
@@ -195,7 +195,7 @@ class WhatAWorkerSees(Case):
         self.assertEqual(seen["GRACED_WORKER"], "0")
         self.assertEqual(seen["KEEP"], "me")
         self.assertNotEqual(seen["NOTIFY_SOCKET"], g.manager.path)
-        for gone in ("WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "GRACED_DRAIN_TIMEOUT"):
+        for gone in ("WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "GRACED_WORKERS"):
             self.assertNotIn(gone, seen)
         self.assertIn("socket:[", out)
 

@@ -174,7 +174,7 @@ class Security(Case):
         self.assertIn("[(3, 'socket')] (%d, %d, %d) " % (NOBODY, NOBODY, NOBODY), said)
         self.assertIn(" [0, 0, 0] ", said)
         self.assertNotIn("0, 0) [", said)  # no group of root's
-        self.assertIn("['GRACED_CONTROL', 'GRACED_GENERATION', 'GRACED_NAME', 'GRACED_WORKER'] %s.notify" % g.control, said)
+        self.assertIn("['GRACED_CONTROL', 'GRACED_DRAIN_TIMEOUT', 'GRACED_GENERATION', 'GRACED_NAME', 'GRACED_STOP_TIMEOUT', 'GRACED_WORKER'] %s.notify" % g.control, said)
 
     def test_a_worker_cannot_speak_to_the_managers_terminal(self):
         """Escape sequences in what it says of itself are shown, not obeyed."""

@@ -27,8 +27,7 @@ class GoInFlight(InFlightCase):
     def test_an_ordinary_user_in_flight(self):
         self.certificate()
         g = self.below(built("streams"), self.directory, preexec=self.as_nobody_for_good)
-        # Only one generation can drain at a time.
-        self.nothing_is_cut(g, *HTTP, *TLS, *H2, *GRPC, grpc="https://127.0.0.1:8443", at_once=0, reloads=3)
+        self.nothing_is_cut(g, *HTTP, *TLS, *H2, *GRPC, grpc="https://127.0.0.1:8443")
 
 
 if __name__ == "__main__":

@@ -290,10 +290,11 @@ TEST_CASE("an empty variable is not set") {
 }
 
 TEST_CASE("a graced inside a worker is not called like the one around it") {
-  const Words environment{"GRACED_NAME=outer", "GRACED_CONTROL=/run/outer", "GRACED_WORKER=0",
-                          "GRACED_GENERATION=7"};
+  const Words environment{"GRACED_NAME=outer", "GRACED_CONTROL=/run/outer", "GRACED_DRAIN_TIMEOUT=7",
+                          "GRACED_WORKER=0", "GRACED_GENERATION=7"};
   CHECK(load({"./inner"}, environment).name == "inner");
   CHECK_FALSE(load({"./inner"}, environment).control);
+  CHECK(load({"./inner"}, environment).policy.drain_timeout == Policy{}.drain_timeout);
   CHECK(load({"./inner"}, environment).notes.empty());
   CHECK(load({"./inner"}, {"GRACED_NAME=mine"}).name == "mine");
 }
