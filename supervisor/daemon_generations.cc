@@ -81,7 +81,7 @@ void Daemon::perform(const Prepare& a) {
 void Daemon::prepare(GenerationId generation, const std::function<Plan()>& plan_of) {
   const auto serving = status_.serving;
   try {
-    listener_watch_.look_again();  // a path that can be put back need not be made anew
+    listener_watch_.look_at_paths();  // one that can be put back need not be made anew
     plans_.insert_or_assign(generation, plan_of());
     watch_listeners();
     const Plan& plan = plans_.at(generation);

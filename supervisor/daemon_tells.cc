@@ -35,7 +35,8 @@ void Daemon::tell_of_workers() {
     if (w.state == WorkerState::ready) {
       log_.info(about(*process), "is ready after {}", to_rough_text(monotonic_now() - process->started));
       handoff_.is_ready(w.worker);
-      listener_watch_.look_again();
+      // Of a candidate's once, at the switch.
+      if (w.generation == status_.serving) listener_watch_.look_again();
     }
   }
   told_workers_ = workers;

@@ -45,7 +45,6 @@ void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
   worker.stopped_by.clear();
   if (worker.output && status_.candidate == worker.generation)
     candidate_last_words_ = worker.output->lines.last_lines();
-  listener_watch_.look_again();
   const WorkerId id = worker.id;
   if (leaves_others) {
     handoff_.left_behind(id, worker.rest->tops());

@@ -79,7 +79,7 @@ void Daemon::perform(const Spawn& a) {
     worker.drain_signal = plan.options.drain_signal;
     worker.signal_asked = plan.options.drain == DrainChoice::signal;
     worker.command = plan.command;
-    for (const PassedSocket& s : plan.sockets) worker.served.push_back(served_socket(s.listener->fd()));
+    worker.served = plan.served;
     if (pipe) worker.output = stderr_.watch(std::move(pipe->read_end));
     if (plan.handoff.switched)
       handoff_.started(a.worker, a.generation, worker.pid, std::move(process.notifications),
@@ -312,12 +312,14 @@ void Daemon::give_up_sockets_if_empty(GenerationId generation) {
 
 void Daemon::reap() {
   hear_of_stops();
+  bool any_worker = false;
   bool any_orphan = false;
   for (;;) {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) break;
     read_notifications();  // what it said before it went
     if (WorkerProcess* worker = workers_.find_pid(info.si_pid)) {
+      any_worker = true;
       process_ended(*worker, info);
     } else if (check_ && check_->pid == info.si_pid) {
       check_ended(info);
@@ -326,6 +328,7 @@ void Daemon::reap() {
       any_orphan = true;
     }
   }
+  if (any_worker) listener_watch_.look_again();
   if (!any_orphan) return;
   cgroups_.tidy_up();
   look_at_rests();

@@ -43,6 +43,7 @@ class ListenerWatch {
 
   // At their queues and paths, which nothing wakes us for; at the latter also where nothing can.
   void look_again();
+  void look_at_paths();
 
   void forget(const Listener& listener);
 
@@ -67,7 +68,6 @@ class ListenerWatch {
   void end(const Watched& watched);
   void look_at(Watched& watched);
   void revive(Watched& watched);
-  void look_at_paths();
   void look_at_path(Watched& watched);
 
   Loop& loop_;

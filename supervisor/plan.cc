@@ -172,6 +172,7 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;
   open_sockets(plan, options, inherited, serving, sets, restored, spare_place);
+  for (const PassedSocket& s : plan.sockets) plan.served.push_back(served_socket(s.listener->fd()));
   const bool from_sets = plan.handoff.sets && std::ranges::any_of(plan.sockets, &PassedSocket::switched);
   if (from_sets || plan.handoff.settles) options.policy.settle = settle_time;
 

@@ -10,6 +10,7 @@
 #include "linux/account.h"
 #include "linux/artefact.h"
 #include "linux/listener.h"
+#include "linux/served_socket.h"
 #include "linux/spawn.h"
 #include "means.h"
 #include "options/options.h"
@@ -30,6 +31,7 @@ struct Plan {
   RunOptions options;
   HandoffPlan handoff;
   std::vector<PassedSocket> sockets;  // those that graced inherited, then --listen in its order
+  std::vector<ServedSocket> served;   // the same, as they are known when a worker's clients are looked for
   std::vector<ChangedSocket> changed;
   std::vector<std::string> command;      // {fd:NAME} replaced
   std::vector<std::string> check;        // likewise; empty: none
