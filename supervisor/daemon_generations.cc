@@ -177,7 +177,8 @@ void Daemon::keep_time_of_retired() {
 
 void Daemon::perform(const Switch& a) {
   sets_.switch_to(a.to);
-  starts_at_once_ = quickest_start(a.to) < at_once;
+  // With many workers graced is busy starting the others when the first ones are ready.
+  starts_at_once_ = quickest_start(a.to) < at_once + plans_.at(a.to).options.policy.workers * 250us;
   handoff_.switch_to(a.to);
   const Status& status = status_;
   for (const std::string& complaint : show_addresses(plans_.at(a.to))) log_.warning("{}", complaint);
