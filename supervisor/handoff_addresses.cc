@@ -75,11 +75,12 @@ bool Handoff::bound_anything(WorkerId worker) const {
 std::string Handoff::first_missing(GenerationId generation) const {
   const std::map<std::string, const AdoptedSocket*> served = listening_in(*serving_);
   std::map<std::string, const AdoptedSocket*> has = listening_in(generation);
-  for (const auto& [key, socket] : served) {
-    if (has.erase(key) != 0) continue;
+  for (const auto& entry : served) {
+    if (has.erase(entry.first) != 0) continue;
+    const AdoptedSocket& socket = *entry.second;
     const auto own = std::ranges::find_if(
-        has, [&](const auto& h) { return !served.contains(h.first) && made_anew(*socket, *h.second); });
-    if (own == has.end()) return socket->address;
+        has, [&](const auto& h) { return !served.contains(h.first) && made_anew(socket, *h.second); });
+    if (own == has.end()) return socket.address;
     has.erase(own);
   }
   return "";

@@ -195,7 +195,7 @@ bool ReadyWatch::is_believed(Watched& w, Instant now) {
   if (w.rule == ReadyRule::notify && passed_any) {
     const bool from_below = said.sender != w.worker.pid;
     if (!from_below && attendance_.has_passed(w.worker)) return true;
-    if (const std::string why = not_its_sockets(w, attendance_.look(w.worker, false)); !why.empty())
+    if (std::string why = not_its_sockets(w, attendance_.look(w.worker, false)); !why.empty())
       ears_.note(w.worker.id, why + "; --ready notify believes it all the same");
   }
   if (w.rule != ReadyRule::automatic) return true;
@@ -359,7 +359,7 @@ std::string ReadyWatch::waits_for(WorkerId worker) {
   const bool word_decides = w->rule != ReadyRule::listen;
   if (w->said && w->rule == ReadyRule::automatic) {
     const Attendance::Seen seen = attendance_.look(w->worker);
-    if (const std::string why = not_its_sockets(*w, seen); !why.empty()) return why;
+    if (std::string why = not_its_sockets(*w, seen); !why.empty()) return why;
     if (!seen.all())
       return fmt::format(
           "READY=1, but nobody is seen waiting for connections on {} (--ready notify believes the word "
@@ -372,7 +372,7 @@ std::string ReadyWatch::waits_for(WorkerId worker) {
                                         : "no READY=1 from the worker, which the generation before has said "
                                           "(--ready listen does without)";
   }
-  if (const std::string bound = handoff_.waits_for(worker); !bound.empty()) return bound;
+  if (std::string bound = handoff_.waits_for(worker); !bound.empty()) return bound;
   if (const std::string missing = handoff_.missing(worker); !missing.empty()) return missing + lets_it_go;
   const Attendance::Seen seen = attendance_.look(w->worker, word_decides);
   if (seen.all()) return "";

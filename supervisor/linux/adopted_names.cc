@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <optional>
-#include <ranges>
 #include <system_error>
 
 #include "core/printable.h"
@@ -84,13 +83,11 @@ std::shared_ptr<AdoptedName> AdoptedNames::in_place(const Fd& directory, const s
 std::shared_ptr<AdoptedName> AdoptedNames::of_generation(std::uint64_t generation, const Fd& directory,
                                                          const std::string& file) const {
   const auto names = all();
-  for (const auto& name : names | std::views::reverse) {  // the newest
-    if (name->generation == generation && name->file == file && name->directory &&
-        same_file(name->directory, directory) && still_there(*name)) {
-      return name;
-    }
-  }
-  return nullptr;
+  const auto newest = std::find_if(names.rbegin(), names.rend(), [&](const auto& name) {
+    return name->generation == generation && name->file == file && name->directory &&
+           same_file(name->directory, directory) && still_there(*name);
+  });
+  return newest == names.rend() ? nullptr : *newest;
 }
 
 std::shared_ptr<AdoptedName> AdoptedNames::abstract(const std::string& text) const {

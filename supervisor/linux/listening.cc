@@ -103,7 +103,7 @@ void find_registered(pid_t pid, SoughtSockets& sockets) {
 
 SoughtSockets::SoughtSockets(std::vector<ino_t> inodes) {
   std::ranges::sort(inodes);
-  inodes.erase(std::ranges::unique(inodes).begin(), inodes.end());
+  inodes.erase(std::unique(inodes.begin(), inodes.end()), inodes.end());
   sockets_.reserve(inodes.size());
   for (const ino_t inode : inodes) sockets_.push_back({inode, false});
   missing_ = sockets_.size();
