@@ -7,6 +7,9 @@ RELOADS = int(os.environ.get("GRACED_RELOADS", "150"))
 
 
 class UnderLoad(Case):
+    def one_is_left(self, g):
+        wait_until(lambda: len(g.workers()) == 1, lambda: "%s\n%s" % (g.run("status").stdout, g.said()[-5000:]))
+
     def reload_under_load(self, listen, reload):
         g = self.graced("-l", listen, options=(), command=(SERVER,))
         where = g.address()
@@ -17,9 +20,9 @@ class UnderLoad(Case):
         for i in range(RELOADS):
             reload(g)
             if i == 20:
-                wait_until(lambda: len(g.workers()) == 1)
+                self.one_is_left(g)
                 before = descriptors(g.pid)
-        wait_until(lambda: len(g.workers()) == 1)
+        self.one_is_left(g)
         # A client of the control socket may still have been leaving when `before` was counted.
         wait_until(lambda: descriptors(g.pid) <= before, lambda: "%d, %d before" % (descriptors(g.pid), before))
         for load in loads:
