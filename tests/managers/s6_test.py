@@ -33,7 +33,7 @@ class S6(Managed):
         self.write("shop.conf", "command = %s\nlisten = unix:%s\nready = notify\n" % (script, self.address))
         self.start()
         wait_until(lambda: self.status() is not None, self.said)
-        self.assertEqual(self.svstat("up,ready"), "true false")
+        wait_until(lambda: self.svstat("up,ready") == "true false", self.said)  # s6 writes down what it started a little later
         with open(late, "w") as f:
             f.write("now\n")
         self.run_in("s6-svwait", "-U", "-t", "60000", self.path("shop"))
