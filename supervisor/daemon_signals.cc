@@ -17,7 +17,9 @@ const int halt_signal = SIGRTMIN + 3;
 }  // namespace
 
 void Daemon::listen_to_signals() {
-  const auto on = [this](int signo, std::function<void(bool by_kernel)> handler) {
+  std::vector<int> heard{SIGTSTP};  // SIGCHLD is none of the rare ones
+  const auto on = [&](int signo, std::function<void(bool by_kernel)> handler) {
+    heard.push_back(signo);
     signals_.push_back(
         loop_.on_signal(signo, Turn::signal, [this, handler = std::move(handler)](bool by_kernel) {
           const StderrWatch::Later later(stderr_);
@@ -43,8 +45,7 @@ void Daemon::listen_to_signals() {
       SIGTSTP, Turn::signal, [this](bool by_kernel) { by_kernel ? stop_with_workers() : pass_on(SIGTSTP); }));
   signals_.push_back(loop_.on_signal(SIGCHLD, Turn::child, [this](bool) { reap(); }));
 
-  rare_signals_.emplace(std::initializer_list<int>{SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGPWR, halt_signal,
-                                                   SIGUSR1, SIGUSR2, SIGTSTP});
+  rare_signals_.emplace(heard);
   rare_signal_ = loop_.on_fd(rare_signals_->fd(), EPOLLIN, Turn::signal, [this] {
     while (const auto received = rare_signals_->next()) {
       if (!told_signals_.insert(received->signo).second) continue;

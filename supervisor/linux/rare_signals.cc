@@ -9,7 +9,7 @@
 
 namespace graced {
 
-RareSignals::RareSignals(std::initializer_list<int> others) {
+RareSignals::RareSignals(const std::vector<int>& others) {
   sigset_t rare;
   ::sigfillset(&rare);
   for (const int signo : others) ::sigdelset(&rare, signo);

@@ -1,8 +1,8 @@
 // Signals that nobody waits for: they are blocked, and what was meant by them would go unnoticed.
 #pragma once
 
-#include <initializer_list>
 #include <optional>
+#include <vector>
 
 #include "linux/fd.h"
 
@@ -12,7 +12,7 @@ class RareSignals {
  public:
   // All but `others`, and but those that the kernel itself sends in the course of things. They must be blocked.
   // Throws std::system_error.
-  explicit RareSignals(std::initializer_list<int> others);
+  explicit RareSignals(const std::vector<int>& others);
 
   int fd() const { return fd_.get(); }  // readable: call next()
 

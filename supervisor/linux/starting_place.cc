@@ -5,8 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <exception>
-
 #include "linux/sys_error.h"
 
 namespace graced {
