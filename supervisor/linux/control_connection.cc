@@ -10,6 +10,7 @@
 #include <chrono>
 #include <string>
 
+#include "linux/duplicate.h"
 #include "linux/sys_error.h"
 
 namespace graced {
@@ -47,7 +48,7 @@ ControlConnection::ControlConnection(sd_event* event, std::int64_t priority, Fd 
       greeted_by_(microseconds_now() + static_cast<std::uint64_t>(greeting_limit.count() / 1000)),
       uid_(peer_of(socket.get()).uid),
       pid_(peer_of(socket.get()).pid),
-      socket_(socket.get()) {
+      socket_(std::move(socket)) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw sys_error("control connection: make a pipe");
   Fd input{ends[0]};
@@ -56,9 +57,10 @@ ControlConnection::ControlConnection(sd_event* event, std::int64_t priority, Fd 
   sd_bus* bus = nullptr;
   must(sd_bus_new(&bus), "make a bus");
   bus_.reset(bus);
-  must(sd_bus_set_fd(bus, input.get(), socket.get()), "hand over the socket");
+  Fd output = duplicate(socket_.get());
+  must(sd_bus_set_fd(bus, input.get(), output.get()), "hand over the socket");
   static_cast<void>(input.release());
-  static_cast<void>(socket.release());
+  static_cast<void>(output.release());
   sd_id128_t server{};
   must(sd_id128_randomize(&server), "make an id");
   must(sd_bus_set_server(bus, 1, server), "be the server");
@@ -69,10 +71,10 @@ ControlConnection::ControlConnection(sd_event* event, std::int64_t priority, Fd 
   must(sd_bus_add_object_vtable(bus, nullptr, control::path, control::interface, vtable, this),
        "offer the object");
   must(sd_bus_start(bus), "start");
-  static_cast<void>(::setsockopt(socket_, SOL_SOCKET, SO_SNDBUF, &kernel_buffer, sizeof kernel_buffer));
+  static_cast<void>(::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &kernel_buffer, sizeof kernel_buffer));
 
   sd_event_source* source = nullptr;
-  must(sd_event_add_io(event, &source, socket_, EPOLLIN, &ControlConnection::on_io, this), "watch it");
+  must(sd_event_add_io(event, &source, socket_.get(), EPOLLIN, &ControlConnection::on_io, this), "watch it");
   io_.reset(source);
   must(sd_event_source_set_priority(source, priority), "set its priority");
   must(sd_event_add_time(event, &source, CLOCK_MONOTONIC, std::uint64_t{0}, std::uint64_t{1},
@@ -123,7 +125,7 @@ bool ControlConnection::process() {
   if (something_unread()) return true;
 
   std::array<char, morsel> part;
-  const ssize_t n = ::recv(socket_, part.data(), part.size(), MSG_DONTWAIT);
+  const ssize_t n = ::recv(socket_.get(), part.data(), part.size(), MSG_DONTWAIT);
   if (n == 0) return false;
   if (n < 0) return errno == EAGAIN || errno == EINTR;
   unfinished_ += static_cast<std::size_t>(n);
@@ -166,7 +168,7 @@ void ControlConnection::arm() {
 // We may be anywhere in a callback of this connection, so it only hangs up; the event that raises ends it.
 void ControlConnection::give_up() noexcept {
   given_up_ = true;
-  ::shutdown(socket_, SHUT_RDWR);
+  ::shutdown(socket_.get(), SHUT_RDWR);
 }
 
 // Before sd-bus looks for an object. A bus would answer some calls itself, and clients made for buses,

@@ -70,6 +70,8 @@ class RawClient {
     return ::poll(&watched, 1, 20'000) == 1;
   }
 
+  void take_no_more() { ::shutdown(socket_.get(), SHUT_RD); }
+
   bool has_ended() {
     char c = 0;
     return ::recv(socket_.get(), &c, 1, MSG_PEEK) == 0;
@@ -160,6 +162,23 @@ TEST_CASE("garbage is hung up on") {
   client.send(std::string(64, '\xff'));
   CHECK(client.is_hung_up_on());
   CHECK(serves(temp / "control"));
+}
+
+TEST_CASE("who cannot be told what happens costs no more while a forked process has its connection still") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  {
+    RawClient client{temp / "control"};
+    client.authenticate();
+    client.send(method_call("org.freedesktop.DBus.Peer", "Ping"));
+    REQUIRE(client.readable());
+    client.take_no_more();
+    graced.does("fork");
+    graced.does("phase serving");
+    CHECK(serves(temp / "control"));
+  }
+  CHECK(serves(temp / "control"));
+  CHECK(graced.quit() == 0);
 }
 
 TEST_CASE("who connects and does not say who it is has a limit, who has said so has none") {

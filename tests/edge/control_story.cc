@@ -81,6 +81,13 @@ class Storyteller : public ControlHandler {
       server_.reload_finished(id, rest == "ok", rest == "ok" ? "" : rest);
     } else if (verb == "throw") {
       throws_ = true;
+    } else if (verb == "fork") {
+      const pid_t parent = ::getpid();
+      if (::fork() == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        while (::getppid() == parent) ::pause();
+        ::_exit(0);
+      }
     }
     say(words_, "done");
   }
