@@ -19,16 +19,10 @@ def free_port(_next=[20000]):
 
 
 def listeners(port):
-    """The local addresses, as the kernel writes them, of all sockets that listen on this port."""
-    found = []
-    for table in "tcp", "tcp6":
-        with open("/proc/net/" + table) as f:
-            for line in f.readlines()[1:]:
-                fields = line.split()
-                host, _, number = fields[1].partition(":")
-                if fields[3] == "0A" and int(number, 16) == port:
-                    found.append(host)
-    return found
+    """The local addresses of all sockets that listen on this port. Asked of sock_diag(7): reading /proc/net/tcp takes
+    longer than a reload while a load fills it."""
+    shown = subprocess.run(["ss", "-Hltn", "sport = :%d" % port], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    return [line.split()[3] for line in shown.stdout.splitlines()]
 
 
 def refused(address):
@@ -81,7 +75,7 @@ class Candidates(Addresses):
                 # It does not accept yet: one that waits there, and lacks what is served, is given up at once.
                 self.become("tcp:%s:%d" % (candidate, port), "late:" + self.path("never"))
                 reload = self.reloading(g)
-                wait_until(lambda: len(listeners(port)) == 2, g.said)
+                wait_until(lambda: len(listeners(port)) == 2, lambda: "%s\n%s" % (listeners(port), g.said()))
                 for _ in range(50):
                     self.assertIn("generation 1", ask((client, port)))
                 os.kill(self.candidate(g), signal.SIGKILL)
