@@ -16,6 +16,7 @@
 
 #include "core/supervisor.h"
 #include "handoff.h"
+#include "ignored_words.h"
 #include "linux/cgroup.h"
 #include "linux/control_server.h"
 #include "linux/fd_store.h"
@@ -206,6 +207,7 @@ class Daemon : private ControlHandler {
   Handoff handoff_;
   Settlements settlements_;
   ReadyWatch ready_;
+  IgnoredWords ignored_words_;
   std::set<std::string> told_notes_;  // what is said once: what this machine does not offer, advice
   ListenerWatch listener_watch_;
   std::optional<Check> check_;

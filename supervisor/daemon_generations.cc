@@ -270,6 +270,7 @@ void Daemon::perform(const Answer& a) {
 }
 
 void Daemon::perform(const Finished& a) {
+  ignored_words_.tell();
   exit_status_ = a.exit_status;
   if (a.exit_status != 0) ended_because_ = a.why;
   if (a.exit_status == 0) {

@@ -155,6 +155,7 @@ void Daemon::heard(const Notification& said) {
     worker->status = *text.status;
     log_.debug(about(*worker), "says: {}", worker->status);
   }
+  ignored_words_.heard(worker->generation, text.ignored);
   const WorkerId id = worker->id;
   if (text.ready) ready_.said_ready(id, said.sender);
   if (text.extend_timeout) happens(WorkerAsksTime{id, *text.extend_timeout});

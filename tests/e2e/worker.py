@@ -6,6 +6,7 @@ HTTP answer. How it behaves is said by words on its command line, in the order i
 
   exit=N die=SIG sleep=S       end, or wait, right here
   ready stopping status=TEXT   say so to graced (NOTIFY_SOCKET)
+  notify=TEXT                  say anything else
   extend=SECONDS               ask for more time
   ready-by-helper              let a child say READY=1
   ready-and-barrier            say READY=1 and wait until it was heard (BARRIER=1)
@@ -130,6 +131,8 @@ def main():
             notify("STOPPING=1")
         elif habit == "status":
             notify("STATUS=" + expand(value))
+        elif habit == "notify":
+            notify(value)
         elif habit == "extend":
             notify("EXTEND_TIMEOUT_USEC=%d" % int(float(value) * 1e6))
         elif habit == "ready-by-helper":

@@ -188,6 +188,29 @@ class Upstream(Case):
         g.wait("STATUS=generation %d serves" % g.status()["serving"])
 
 
+class Words(Case):
+    def ignored(self, g):
+        return re.findall("generation=?(?: )?([0-9]+).*some is ignored: (.*) \\(", g.said())
+
+    def test_who_relies_on_a_word_that_graced_ignores_is_told_once_for_each_generation(self):
+        says = ["notify=MAINPID=1\nX_OWN=1\nWATCHDOG_USEC=20000000\nFDSTORE=1\nFDNAME=db\nTOKEN=secret", *["notify=WATCHDOG=1"] * 20,
+                "ready-and-barrier", "notify=WATCHDOG=1", "serve"]
+        g = self.serving("--workers", "2", habits=says)
+        wait_until(lambda: len(self.ignored(g)) == 1, g.said)
+        self.assertEqual(g.reload().returncode, 0)
+        self.assertEqual(g.end(), 0)
+        told = self.ignored(g)
+        self.assertEqual([generation for generation, _ in told], ["1", "2"], g.said())
+        for _, words in told:
+            # Neither the value of TOKEN= nor what loses nothing by being ignored.
+            self.assertTrue(words.startswith("WATCHDOG_USEC=, FDSTORE=1, TOKEN="), words)
+
+    def test_a_worker_whose_words_are_heard_is_told_of_nothing(self):
+        g = self.serving(habits=("status=warm", "notify=MAINPID=1\nRELOADING=1\nMONOTONIC_USEC=1", "ready-and-barrier", "serve"))
+        self.assertEqual(g.end(), 0)
+        self.assertEqual(self.ignored(g), [])
+
+
 class Orphans(Case):
     def test_orphans_of_workers_are_reaped(self):
         script = self.write("app", '#!/bin/sh\n(sh -c "exit 0" &) ; (true &) ; (true &)\nexec "%s" ready serve\n' % WORKER, 0o755)

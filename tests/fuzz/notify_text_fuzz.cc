@@ -12,6 +12,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (said.extend_timeout) {
     fuzz::promise(*said.extend_timeout >= graced::Duration::zero(), "nobody asks for less time than none");
   }
+  fuzz::promise(said.ignored.size() <= 16, "only a few ignored words are kept");
+  for (const std::string& word : said.ignored) {
+    fuzz::promise(fuzz::is_one_line(word) && word.size() <= 512,
+                  "an ignored word is short and fit to be shown");
+  }
   fuzz::promise(!said.ready || datagram.find("READY=1") != std::string_view::npos, "READY=1 is said in words");
   return 0;
 }
