@@ -69,10 +69,10 @@ class ControlConnection {
   std::uint64_t greeted_by_;  // CLOCK_MONOTONIC, microseconds
   uid_t uid_ = static_cast<uid_t>(-1);
   pid_t pid_ = 0;
-  // We read from it, and sd-bus writes to a duplicate: it closes that by itself when writing fails, and what epoll
-  // is to forget must still be open then.
+  // We read from it, and sd-bus writes to a duplicate: it closes that by itself when writing fails, and what
+  // epoll is to forget must still be open then.
   Fd socket_;
-  Fd feed_;     // what was read goes in here, sd-bus is at the other end
+  Fd feed_;  // what was read goes in here, sd-bus is at the other end
   bool given_up_ = false;
   std::size_t unfinished_ = 0;  // bytes of a message that has not ended
   control::Bus bus_;
