@@ -53,8 +53,9 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
       starting_place_(find_variable(started_with_.environment, "PWD").value_or("")),
       serves_(std::move(serves)),
       first_options_(std::move(options)),
-      stderr_(loop_, is_journal(STDERR_FILENO,
-                                find_variable(started_with_.environment, "JOURNAL_STREAM").value_or(""))),
+      stderr_(
+          loop_, STDERR_FILENO,
+          is_journal(STDERR_FILENO, find_variable(started_with_.environment, "JOURNAL_STREAM").value_or(""))),
       log_(effective_log_format(first_options_.log_format,
                                 find_variable(started_with_.environment, "JOURNAL_STREAM").value_or("")),
            first_options_.log_level, first_options_.name,
@@ -145,6 +146,7 @@ void Daemon::attend() {
   deadline_.fire_at(core_.next_deadline());
   ready_.attend();
   stderr_.attend();
+  if (stdout_) stdout_->attend();
   watch_listeners();
   listen_to_signals();
   keep_watchdog_quiet();
@@ -163,19 +165,19 @@ void Daemon::keep_watchdog_quiet() {
 }
 
 void Daemon::reload(RequestId by) {
-  const StderrWatch::Later later(stderr_);
+  const OutputWatch::Later later(stderr_);
   log_.info("reload asked at the control socket");
   happens(ReloadAsked{by});
 }
 
 void Daemon::stop(RequestId by) {
-  const StderrWatch::Later later(stderr_);
+  const OutputWatch::Later later(stderr_);
   log_.info("stop asked at the control socket");
   happens(StopAsked{by});
 }
 
 unsigned Daemon::hammer() {
-  const StderrWatch::Later later(stderr_);
+  const OutputWatch::Later later(stderr_);
   log_.info("hammer asked at the control socket");
   killed_ = 0;
   happens(HammerAsked{});
@@ -191,7 +193,7 @@ void Daemon::happens(Event event) {
   inbox_.push_back(std::move(event));
   if (handling_) return;
   handling_ = true;
-  const StderrWatch::Later later(stderr_);
+  const OutputWatch::Later later(stderr_);
   while (!inbox_.empty()) {
     const Event next = std::move(inbox_.front());
     inbox_.pop_front();
@@ -219,7 +221,7 @@ void Daemon::watch_listeners() {
 }
 
 void Daemon::listener_shut(const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why) {
-  const StderrWatch::Later later(stderr_);
+  const OutputWatch::Later later(stderr_);
   const std::string& address = listener.address();
   switch (outcome) {
     case ListenerWatch::Outcome::listens_again:

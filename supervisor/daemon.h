@@ -25,21 +25,22 @@
 #include "linux/loop.h"
 #include "linux/notify_fd.h"
 #include "linux/notify_socket.h"
+#include "linux/output_pipe.h"
 #include "linux/pid_file.h"
 #include "linux/rare_signals.h"
 #include "linux/starting_place.h"
-#include "linux/stderr_pipe.h"
 #include "linux/upstream.h"
 #include "listener_watch.h"
 #include "log.h"
 #include "means.h"
 #include "option_files.h"
 #include "options/options.h"
+#include "output_watch.h"
+#include "outputs.h"
 #include "plan.h"
 #include "ready_watch.h"
 #include "settlements.h"
 #include "socket_sets.h"
-#include "stderr_watch.h"
 #include "stored_listeners.h"
 #include "survivors.h"
 #include "workers.h"
@@ -70,7 +71,12 @@ class Daemon : private ControlHandler {
   struct Check {
     GenerationId generation;
     pid_t pid;
-    WatchedStderr* output;
+    Outputs outputs;
+  };
+
+  struct OutputPipes {  // none: inherited
+    std::optional<OutputPipe> out;
+    std::optional<OutputPipe> err;
   };
 
   // ControlHandler
@@ -144,7 +150,11 @@ class Daemon : private ControlHandler {
   void start_check(GenerationId generation);
   void tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch);
   Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
-                   const StderrPipe* pipe);
+                   const OutputPipes& pipes);
+  OutputPipes make_pipes(const Plan& plan, bool watch_stderr) const;
+  Outputs watch(OutputPipes pipes);
+  OutputWatch& stdout_watch();
+  std::string why_not_ready(const WorkerProcess& worker, bool said_all_is_well) const;
   AttendedWorker attended(const WorkerProcess& worker, const Plan& plan) const;
   bool serving_waits();
   void add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan);
@@ -171,7 +181,8 @@ class Daemon : private ControlHandler {
   std::function<void()> serves_;
   RunOptions first_options_;
   Loop loop_;
-  StderrWatch stderr_;
+  OutputWatch stderr_;
+  std::optional<OutputWatch> stdout_;  // where it is watched, and is not what stderr is
   Log log_;
   Instant started_ = monotonic_now();
 

@@ -67,7 +67,7 @@ void Daemon::perform(const Prepare& a) {
       std::rethrow_exception(place->lost);
     option_files_.read(started_with_.words, started_with_.environment, place->directory,
                        [this, place, generation = a.generation] {
-                         const StderrWatch::Later later(stderr_);
+                         const OutputWatch::Later later(stderr_);
                          prepare(generation, [this, place, generation] {
                            RunOptions options =
                                option_files_.options(started_with_.words, started_with_.environment);
@@ -228,7 +228,7 @@ Duration Daemon::quickest_start(GenerationId generation) const {
 void Daemon::perform(const Abandon& a) {
   if (check_ && check_->generation == a.generation) {
     end_all_below(check_->pid);  // reaped like any orphan
-    stderr_.release(check_->output);
+    check_->outputs.release();
     check_.reset();
   }
   const std::string unread = option_files_.waits_for();
@@ -236,7 +236,7 @@ void Daemon::perform(const Abandon& a) {
   std::string missing;  // what it was waited for
   for (const WorkerProcess& w : workers_) {
     if (w.generation != a.generation) continue;
-    if (w.output && candidate_last_words_.empty()) candidate_last_words_ = w.output->lines.last_lines();
+    if (candidate_last_words_.empty()) candidate_last_words_ = w.outputs.last_words();
     if (!w.stopped_by.empty() && missing.empty()) missing = "stopped by " + w.stopped_by;
     if (a.too_late && missing.empty()) missing = ready_.waits_for(w.id);
     ready_.forget(w.id);

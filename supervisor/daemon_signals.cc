@@ -22,7 +22,7 @@ void Daemon::listen_to_signals() {
     heard.push_back(signo);
     signals_.push_back(
         loop_.on_signal(signo, Turn::signal, [this, handler = std::move(handler)](bool by_kernel) {
-          const StderrWatch::Later later(stderr_);
+          const OutputWatch::Later later(stderr_);
           handler(by_kernel);
         }));
   };

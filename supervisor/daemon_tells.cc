@@ -181,7 +181,7 @@ InstanceReport Daemon::report() {
           fmt::format("{}{} of it finishes", worker.waits_for.empty() ? "" : ", ", process->rest->text());
     }
     worker.status = process->status;
-    if (process->output) worker.last_lines = process->output->lines.last_lines();
+    worker.last_lines = process->outputs.last_words();
   }
   return r;
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "daemon.h"
+#include "foreground_advice.h"
 #include "linux/process.h"
 
 namespace graced {
@@ -36,15 +37,14 @@ void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
   const bool leaves_others = look_at_rest(worker);
   if (killed || !leaves_others) ::kill(-worker.pid, SIGKILL);
   if (killed) worker.rest->kill();
-  if (worker.output) stderr_.drain(worker.output);
+  worker.outputs.drain();
   siginfo_t reaped{};
   ::waitid(P_PID, static_cast<id_t>(info.si_pid), &reaped, WEXITED);
 
   Exit exit = tell_end(worker, info);
   ready_.forget(worker.id);
   worker.stopped_by.clear();
-  if (worker.output && status_.candidate == worker.generation)
-    candidate_last_words_ = worker.output->lines.last_lines();
+  if (status_.candidate == worker.generation) candidate_last_words_ = worker.outputs.last_words();
   const WorkerId id = worker.id;
   if (leaves_others) {
     handoff_.left_behind(id, worker.rest->tops());
@@ -52,6 +52,18 @@ void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
     forget(worker);
   }
   happens(WorkerGone{id, std::move(exit), leaves_others});
+}
+
+// What is known of one that has ended by itself, and where to look further.
+std::string Daemon::why_not_ready(const WorkerProcess& worker, bool said_all_is_well) const {
+  if (said_all_is_well && !worker.rest->tops().empty())
+    return fmt::format("; {} of it goes on: {}", worker.rest->text(),
+                       foreground_advice(name_of(worker.rest->tops().front())));
+  std::string why = said_all_is_well ? ", and left no process behind" : "";
+  const Outputs& o = worker.outputs;
+  if (!o.out && o.err && o.last_words().empty())
+    why += "; nothing was said on stderr: --stdout watch tells what is said on stdout";
+  return why;
 }
 
 Exit Daemon::tell_end(const WorkerProcess& worker, const siginfo_t& info) {
@@ -70,18 +82,18 @@ Exit Daemon::tell_end(const WorkerProcess& worker, const siginfo_t& info) {
     exit.how += ", right after READY=1";
   } else if (!was_ready) {
     exit.how += ", before it was ready";
-    if (exit.status == 0) exit.how += " (a server that goes into the background must be told to stay)";
+    exit.how += why_not_ready(worker, exit.status == 0);
   }
   log_.warning(about(worker), "{}", exit.how);
   return exit;
 }
 
 void Daemon::forget(const WorkerProcess& worker) {
-  const WorkerProcess gone = workers_.take_out(worker);
+  WorkerProcess gone = workers_.take_out(worker);
   settlements_.forget(gone.generation, gone.id);
   leave_cgroup_if_empty(gone.generation);
   give_up_sockets_if_empty(gone.generation);
-  if (gone.output) stderr_.release(gone.output);
+  gone.outputs.release();
 }
 
 // After orphans were reaped, with whose end others may have become graced's children.
@@ -100,7 +112,7 @@ void Daemon::look_at_rests() {
       continue;
     }
     log_.info(about(*w), "all that it started has ended");
-    if (w->output) stderr_.drain(w->output);
+    w->outputs.drain();
     forget(*w);
     happens(TreeGone{id});
   }

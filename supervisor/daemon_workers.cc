@@ -19,10 +19,6 @@ namespace graced {
 
 namespace {
 
-std::optional<uid_t> owner_of_output(const Plan& plan) {
-  return plan.identity ? std::optional(plan.identity->uid) : std::nullopt;
-}
-
 // A worker in any language reads a bare number.
 std::string in_seconds(Duration d) {
   return d >= infinity ? "infinity" : fmt::format("{}", std::chrono::duration<double>(d).count());
@@ -31,7 +27,7 @@ std::string in_seconds(Duration d) {
 }  // namespace
 
 Launch Daemon::launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
-                         const StderrPipe* pipe) {
+                         const OutputPipes& pipes) {
   Launch launch = launch_of(plan, std::move(command));
   launch.environment.push_back("NOTIFY_SOCKET=" + notify_.path());
   launch.environment.push_back("GRACED_NAME=" + first_options_.name);
@@ -43,7 +39,8 @@ Launch Daemon::launch_in(const Plan& plan, GenerationId generation, std::vector<
   if (policy.drain == DrainRule::idle)
     launch.environment.push_back("GRACED_DRAIN_GRACE=" + in_seconds(policy.drain_grace));
   launch.stdin_fd = dev_null_.get();
-  launch.stderr_fd = pipe ? pipe->worker_end.get() : -1;
+  launch.stdout_fd = pipes.out ? pipes.out->worker_end.get() : -1;
+  launch.stderr_fd = pipes.err ? pipes.err->worker_end.get() : -1;
   launch.kept_capabilities = plan.options.kept_capabilities;
   launch.cgroup_fd = cgroups_.enter(generation.value);
   return launch;
@@ -52,9 +49,8 @@ Launch Daemon::launch_in(const Plan& plan, GenerationId generation, std::vector<
 void Daemon::perform(const Spawn& a) {
   const Plan& plan = plans_.at(a.generation);
   try {
-    std::optional<StderrPipe> pipe;
-    if (plan.options.watch_stderr) pipe = make_stderr_pipe(owner_of_output(plan));
-    Launch launch = launch_in(plan, a.generation, plan.command, pipe ? &*pipe : nullptr);
+    OutputPipes pipes = make_pipes(plan, plan.options.watch_stderr);
+    Launch launch = launch_in(plan, a.generation, plan.command, pipes);
     launch.environment.push_back(fmt::format("GRACED_WORKER={}", a.slot));
     launch.program = plan.artefact.program();
 
@@ -80,7 +76,7 @@ void Daemon::perform(const Spawn& a) {
     worker.signal_asked = plan.options.drain == DrainChoice::signal;
     worker.command = plan.command;
     worker.served = plan.served;
-    if (pipe) worker.output = stderr_.watch(std::move(pipe->read_end));
+    worker.outputs = watch(std::move(pipes));
     if (plan.handoff.switched)
       handoff_.started(a.worker, a.generation, worker.pid, std::move(process.notifications),
                        plan.handoff.adoption.wait_killable);
@@ -123,14 +119,14 @@ bool Daemon::serving_waits() {
 
 void Daemon::start_check(GenerationId generation) {
   const Plan& plan = plans_.at(generation);
-  StderrPipe pipe = make_stderr_pipe(owner_of_output(plan));
-  auto result = spawn(launch_in(plan, generation, plan.check, &pipe));
+  OutputPipes pipes = make_pipes(plan, true);
+  auto result = spawn(launch_in(plan, generation, plan.check, pipes));
   if (const auto* failed = std::get_if<SpawnFailed>(&result)) {
     post(PreparationFailed{generation, "check: " + failed->why});
     return;
   }
   auto& process = std::get<Spawned>(result);
-  check_ = Check{generation, process.pid, stderr_.watch(std::move(pipe.read_end))};
+  check_ = Check{generation, process.pid, watch(std::move(pipes))};
   log_.info({.generation = generation.value, .worker_pid = process.pid}, "check started: {}",
             fmt::join(plan.check, " "));
 }
@@ -336,16 +332,16 @@ void Daemon::reap() {
 }
 
 void Daemon::check_ended(const siginfo_t& info) {
-  const Check check = *std::exchange(check_, std::nullopt);
+  Check check = *std::exchange(check_, std::nullopt);
   ::kill(-check.pid, SIGKILL);
-  stderr_.drain(check.output);
+  check.outputs.drain();
   siginfo_t reaped{};
   ::waitid(P_PID, static_cast<id_t>(info.si_pid), &reaped, WEXITED);
 
   const Exit exit = exit_of(info);
   const bool wanted = status_.candidate == check.generation;
-  if (wanted) candidate_last_words_ = check.output->lines.last_lines();
-  stderr_.release(check.output);
+  if (wanted) candidate_last_words_ = check.outputs.last_words();
+  check.outputs.release();
   if (!wanted) return;
   if (exit.status == 0) {
     candidate_last_words_.clear();

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 
+#include "executable_name.h"
+
 namespace graced {
 
 namespace {
@@ -32,13 +34,6 @@ constexpr auto table = std::to_array<Known>({
     {"waitress-serve", "waitress", "INT", ", within 5s"},
 });
 
-// "/usr/sbin/php-fpm8.2" → "php-fpm"
-std::string_view executable_of(std::string_view program) {
-  program.remove_prefix(program.rfind('/') + 1);  // npos + 1 is 0
-  const auto end = program.find_last_not_of("0123456789.");
-  return program.substr(0, end == std::string_view::npos ? 0 : end + 1);
-}
-
 std::optional<std::string> advice_for_uwsgi(std::string_view drain_signal,
                                             const std::vector<std::string>& words) {
   const bool cared_for = std::ranges::any_of(words, [](const std::string& word) {
@@ -54,7 +49,7 @@ std::optional<std::string> advice_for_uwsgi(std::string_view drain_signal,
 
 std::optional<std::string> drain_advice(std::string_view program, DrainRule rule, std::string_view drain_signal,
                                         const std::vector<std::string>& words) {
-  const std::string_view executable = executable_of(program);
+  const std::string_view executable = executable_name(program);
   if (executable == "uwsgi" || executable == "uwsgi-core") return advice_for_uwsgi(drain_signal, words);
   const auto known = std::ranges::find(table, executable, &Known::executable);
   if (known == table.end()) return std::nullopt;

@@ -1,4 +1,4 @@
-// One running worker as the daemon holds it: the process, what it said, and its stderr.
+// One running worker as the daemon holds it: the process, what it said, and its stdout and stderr.
 #pragma once
 
 #include <sys/types.h>
@@ -12,7 +12,7 @@
 #include "linux/fd.h"
 #include "linux/leftovers.h"
 #include "linux/served_socket.h"
-#include "stderr_watch.h"
+#include "outputs.h"
 
 namespace graced {
 
@@ -34,9 +34,9 @@ struct WorkerProcess {
   std::optional<Leftovers> rest;
   bool rest_told = true;  // nobody of it has yet to hear the drain signal
 
-  std::string status;               // its last STATUS=
-  std::string stopped_by;           // "SIGTTOU"; empty: it is not stopped
-  WatchedStderr* output = nullptr;  // null: stderr is inherited
+  std::string status;      // its last STATUS=
+  std::string stopped_by;  // "SIGTTOU"; empty: it is not stopped
+  Outputs outputs;
 };
 
 }  // namespace graced

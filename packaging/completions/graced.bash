@@ -27,7 +27,7 @@ _graced_value() {
     "run --adopt-changes" | "check --adopt-changes") _graced_words "allow refuse" ;;
     "run -w" | "run --workers" | "check -w" | "check --workers") _graced_words "auto" ;;
     "run --restart" | "check --restart") _graced_words "always on-failure never" ;;
-    "run --stderr" | "check --stderr") _graced_words "watch inherit" ;;
+    "run --stderr" | "run --stdout" | "check --stderr" | "check --stdout") _graced_words "watch inherit" ;;
     "run --ready" | "check --ready") _graced_words "auto notify listen after:" ;;
     "run --check" | "check --check") _graced_of -c ;;
     "run --drain" | "check --drain") _graced_words "auto signal idle" ;;
@@ -54,7 +54,7 @@ _graced_command_at() {
         echo $((at + 1))
         return
         ;;
-      -l | --listen | --adopt | --adopt-changes | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --ready | --ready-timeout | --check | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
+      -l | --listen | --adopt | --adopt-changes | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --ready | --ready-timeout | --check | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
         [[ ${COMP_WORDS[at + 1]-} != = ]] || at=$((at + 1))
         at=$((at + 2))
         ;;
@@ -102,8 +102,8 @@ _graced() {
   if _graced_value; then return; fi
 
   case $command in
-    run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
-    check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
     reload) options="--control --wait --no-wait -h --help" ;;
     stop) options="--control --wait --no-wait -h --help" ;;
     hammer) options="--control -h --help" ;;

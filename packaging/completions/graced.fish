@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
+            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -67,6 +67,7 @@ complete -c graced -n '__graced_at run' -l restart -x -a 'always on-failure neve
 complete -c graced -n '__graced_at run' -l restart-delay -x -d 'wait this long before replacing it'
 complete -c graced -n '__graced_at run' -l start-limit -x -d 'give up after more than N unexpected exits within TIME'
 complete -c graced -n '__graced_at run' -l stderr -x -a 'watch inherit' -d 'watch keeps a worker\'s last 20 lines for status and failed reloads'
+complete -c graced -n '__graced_at run' -l stdout -x -a 'watch inherit' -d 'watch does the same with its standard output'
 complete -c graced -n '__graced_at run' -l ready -x -a 'auto notify listen after:' -d 'when a worker is ready'
 complete -c graced -n '__graced_at run' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
 complete -c graced -n '__graced_at run' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
@@ -107,6 +108,7 @@ complete -c graced -n '__graced_at check' -l restart -x -a 'always on-failure ne
 complete -c graced -n '__graced_at check' -l restart-delay -x -d 'wait this long before replacing it'
 complete -c graced -n '__graced_at check' -l start-limit -x -d 'give up after more than N unexpected exits within TIME'
 complete -c graced -n '__graced_at check' -l stderr -x -a 'watch inherit' -d 'watch keeps a worker\'s last 20 lines for status and failed reloads'
+complete -c graced -n '__graced_at check' -l stdout -x -a 'watch inherit' -d 'watch does the same with its standard output'
 complete -c graced -n '__graced_at check' -l ready -x -a 'auto notify listen after:' -d 'when a worker is ready'
 complete -c graced -n '__graced_at check' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
 complete -c graced -n '__graced_at check' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'

@@ -42,14 +42,16 @@ bool place_descriptors(SpawnLayout& l) noexcept {
     if (fd < 0) return false;
   }
   int in = launch.stdin_fd;
+  int out = launch.stdout_fd;
   int err = launch.stderr_fd;
-  for (int* fd : {&in, &err, &l.status_fd, &l.listener_socket, &l.program_fd, &l.directory_fd}) {
+  for (int* fd : {&in, &out, &err, &l.status_fd, &l.listener_socket, &l.program_fd, &l.directory_fd}) {
     if (*fd < 0 || *fd >= first_free) continue;
     *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, first_free);
     if (*fd < 0) return false;
   }
   if (l.status_fd < 0 || (launch.adoption && l.listener_socket < 0)) return false;
   if (in >= 0 && ::dup2(in, STDIN_FILENO) < 0) return false;
+  if (out >= 0 && ::dup2(out, STDOUT_FILENO) < 0) return false;
   if (err >= 0 && ::dup2(err, STDERR_FILENO) < 0) return false;
   int target = first_passed_fd;
   for (const int fd : l.pass) {

@@ -19,7 +19,7 @@ struct WorkerReport {
   Duration age{};                       // of the process
   std::optional<Duration> left;         // until what `then` says; none: it has no deadline
   std::string status;                   // its own STATUS=, may be empty
-  std::vector<std::string> last_lines;  // of its stderr, oldest first, at most 20
+  std::vector<std::string> last_lines;  // see Outputs::last_words()
   std::string
       waits_for{};  // of a draining worker: "2 connections (1 idle)", "its exit"; of any: "stopped by SIGTTOU"
   std::uint32_t connections = 0;    // that a draining worker finishes, where graced counts them

@@ -2,6 +2,7 @@
 #include "linux/output.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -14,15 +15,16 @@
 
 namespace graced {
 
-Output::Output(bool journal) : journal_(journal) {
+Output::Output(int fd, bool journal) : fd_(fd), journal_(journal) {
   struct stat file {};
-  if (::fstat(STDERR_FILENO, &file) != 0) {
+  if (::fstat(fd_, &file) != 0) {
     broken_ = true;
   } else if (S_ISSOCK(file.st_mode)) {
     kind_ = Kind::socket;
-  } else if (S_ISFIFO(file.st_mode) || ::isatty(STDERR_FILENO)) {
+  } else if (S_ISFIFO(file.st_mode) || ::isatty(fd_)) {
     kind_ = Kind::patient;
-    own_ = Fd(::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+    own_ =
+        Fd(::open(fmt::format("/proc/self/fd/{}", fd_).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   }
 }
 
@@ -44,7 +46,7 @@ void Output::flush() {
 }
 
 ssize_t Output::send(std::string_view bytes) {
-  return ::send(STDERR_FILENO, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 std::size_t Output::try_write(std::string_view bytes) {
@@ -53,7 +55,7 @@ std::size_t Output::try_write(std::string_view bytes) {
     case Kind::socket:
       n = send(bytes);
       if (n < 0 && journal_ && errno != EAGAIN && errno != EINTR) {
-        if (!connect_to_journal(STDERR_FILENO)) return bytes.size();  // it may be there for the next line
+        if (!connect_to_journal(fd_)) return bytes.size();  // it may be there for the next line
         n = send(bytes);
       }
       break;
@@ -63,13 +65,13 @@ std::size_t Output::try_write(std::string_view bytes) {
       } else {
         // Ours only through somebody else's description: a pipe that polls writable takes
         // PIPE_BUF bytes without waiting.
-        pollfd p{STDERR_FILENO, POLLOUT, 0};
+        pollfd p{fd_, POLLOUT, 0};
         if (::poll(&p, 1, 0) != 1) return 0;
-        n = ::write(STDERR_FILENO, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
+        n = ::write(fd_, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
       }
       break;
     case Kind::never_waits:
-      n = ::write(STDERR_FILENO, bytes.data(), bytes.size());
+      n = ::write(fd_, bytes.data(), bytes.size());
       break;
   }
   if (n >= 0) return static_cast<std::size_t>(n);

@@ -15,8 +15,8 @@
 
 namespace graced {
 
-// Descriptors are borrowed for the call. Nothing else than these and stdout (and stdin, stderr
-// where left at -1) reaches the new process. It begins with no signal blocked and every signal at its default,
+// Descriptors are borrowed for the call. Nothing else than these (and stdin, stdout, stderr where left at -1)
+// reaches the new process. It begins with no signal blocked and every signal at its default,
 // but for SIGPIPE and SIGHUP, which stay ignored where graced was started so (systemd's IgnoreSIGPIPE=,
 // nohup(1)).
 struct Launch {
@@ -27,6 +27,7 @@ struct Launch {
   std::vector<int> pass_fds;            // become 3, 4, …, see sd_listen_fds(3)
   std::vector<std::string> pass_names;  // as many; LISTEN_FDNAMES
   int stdin_fd = -1;
+  int stdout_fd = -1;
   int stderr_fd = -1;
 
   struct Identity {

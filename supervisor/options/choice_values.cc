@@ -42,7 +42,7 @@ constexpr auto log_levels = std::to_array<Word<LogLevel>>({
     {"debug", LogLevel::debug},
 });
 constexpr auto change_rules = std::to_array<Word<bool>>({{"allow", true}, {"refuse", false}});
-constexpr auto stderr_rules = std::to_array<Word<bool>>({{"watch", true}, {"inherit", false}});
+constexpr auto watch_rules = std::to_array<Word<bool>>({{"watch", true}, {"inherit", false}});
 
 template <class Words>
 auto read_word(std::string_view text, const Words& words) {
@@ -78,8 +78,8 @@ LogLevel read_log_level(std::string_view text) {
 bool read_adopt_changes(std::string_view text) {
   return read_word(text, change_rules);
 }
-bool read_watch_stderr(std::string_view text) {
-  return read_word(text, stderr_rules);
+bool read_watch(std::string_view text) {
+  return read_word(text, watch_rules);
 }
 
 std::string to_text(AdoptChoice choice) {

@@ -14,7 +14,7 @@ RestartRule read_restart(std::string_view text);
 LogFormat read_log_format(std::string_view text);
 LogLevel read_log_level(std::string_view text);
 bool read_adopt_changes(std::string_view text);
-bool read_watch_stderr(std::string_view text);
+bool read_watch(std::string_view text);
 
 std::string to_text(AdoptChoice choice);
 std::string to_text(DrainChoice choice);

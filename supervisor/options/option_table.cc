@@ -99,8 +99,12 @@ constexpr auto rows = std::to_array<OptionRow>({
     {.word = {"stderr", 0, "watch|inherit",
               "watch keeps a worker's last 20 lines for status and failed reloads"},
      .group = workers,
-     .read = [](Options& o, const Text& v) { o.watch_stderr = read_watch_stderr(v); },
+     .read = [](Options& o, const Text& v) { o.watch_stderr = read_watch(v); },
      .show = [](const Options& o) { return Text{o.watch_stderr ? "watch" : "inherit"}; }},
+    {.word = {"stdout", 0, "watch|inherit", "watch does the same with its standard output"},
+     .group = workers,
+     .read = [](Options& o, const Text& v) { o.watch_stdout = read_watch(v); },
+     .show = [](const Options& o) { return Text{o.watch_stdout ? "watch" : "inherit"}; }},
 
     {.word = {"ready", 0, "auto|notify|listen|after:TIME",
               "when a worker is ready: it said READY=1, it waits for connections on every address, or it "

@@ -71,6 +71,7 @@ struct RunOptions {
   bool daemonize = false;
   std::optional<std::string> config;
   bool watch_stderr = true;
+  bool watch_stdout = false;
   LogFormat log_format = LogFormat::automatic;
   LogLevel log_level = LogLevel::info;
 

@@ -16,6 +16,7 @@ HTTP answer. How it behaves is said by words on its command line, in the order i
   child=daemon                 have one that has left the process group and the session
   shut-on-usr1                 at SIGUSR1 call shutdown(2) on every socket it was passed
   say=TEXT mutter=TEXT         a line to stderr; TEXT without a newline
+  tell=TEXT                    a line to stdout
   write=FILE:TEXT              append a line to a file ({pid}, {generation}, {env:X}, {self:Sig} and {socket:N} are replaced)
   serve                        the usual: answer until SIGTERM, then finish and exit 0
   serve-late                   after SIGTERM exit only when the file named by LEAVE_FILE appears
@@ -157,6 +158,8 @@ def main():
             signal.signal(signal.SIGUSR1, shut)
         elif habit == "say":
             os.write(2, (expand(value) + "\n").encode())
+        elif habit == "tell":
+            os.write(1, (expand(value) + "\n").encode())
         elif habit == "mutter":
             os.write(2, expand(value).encode())
         elif habit == "write":

@@ -55,6 +55,7 @@ TEST_CASE("a command alone is enough") {
   CHECK(options.policy == Policy{});
   CHECK(options.drain_signal == SIGTERM);
   CHECK(options.watch_stderr);
+  CHECK_FALSE(options.watch_stdout);
   CHECK(options.notes.empty());
 }
 
@@ -189,6 +190,7 @@ TEST_CASE("the other words an option knows are known too") {
   CHECK(load({"--restart", "always", "app"}).policy.restart == RestartRule::always);
   CHECK(load({"--restart", "never", "app"}).policy.restart == RestartRule::never);
   CHECK(load({"--stderr", "watch", "app"}).watch_stderr);
+  CHECK(load({"--stdout", "watch", "app"}).watch_stdout);
   CHECK(load({"--log-format", "text", "app"}).log_format == LogFormat::text);
   CHECK(load({"--log-format", "journal", "app"}).log_format == LogFormat::journal);
   CHECK(load({"--log-format", "auto", "app"}).log_format == LogFormat::automatic);

@@ -1,7 +1,7 @@
-// The workers' stderr on its way through graced: whole lines, in the order in which they came, the
+// The workers' stderr, or stdout, on its way through graced: whole lines, in the order in which they came, the
 // last of each worker remembered. A line that stays unfinished for a while goes out all the same (a question, a
-// progress bar), and whatever comes next of others begins a line of its own. When graced's own stderr is full,
-// the workers' pipes fill up and the workers wait; graced does not.
+// progress bar), and whatever comes next of others begins a line of its own. When graced's own stderr, or
+// stdout, is full, the workers' pipes fill up and the workers wait; graced does not.
 #pragma once
 
 #include <functional>
@@ -15,8 +15,13 @@
 
 namespace graced {
 
+class OutputWatch;
+
 // One worker's pipe.
-struct WatchedStderr {
+struct WatchedOutput {
+  explicit WatchedOutput(OutputWatch& w) : watch(w) {}
+
+  OutputWatch& watch;
   Fd pipe;
   Source source;
   LineBuffer lines;
@@ -27,31 +32,32 @@ struct WatchedStderr {
   bool released = false;    // the worker is gone; kept only for what others may still write
 };
 
-class StderrWatch {
+class OutputWatch {
  public:
-  // `journal`: see Output.
-  StderrWatch(Loop& loop, bool journal);
-  StderrWatch(const StderrWatch&) = delete;
-  StderrWatch& operator=(const StderrWatch&) = delete;
-  ~StderrWatch();  // passes on what is left, with a second's patience for a reader that is slow
+  // `fd`, `journal`: see Output.
+  OutputWatch(Loop& loop, int fd, bool journal);
+  OutputWatch(const OutputWatch&) = delete;
+  OutputWatch& operator=(const OutputWatch&) = delete;
+  ~OutputWatch();  // passes on what is left, with a second's patience for a reader that is slow
 
   // Takes the reading end. The result is valid until it is released.
-  WatchedStderr* watch(Fd pipe);
+  WatchedOutput* watch(Fd pipe);
 
   // From now on what comes is passed on; before, it waits in the pipes. Once.
   void attend();
+  bool attending() const { return attending_; }
 
   // What is in the pipe goes out now.
-  void drain(WatchedStderr* stream);
+  void drain(WatchedOutput* stream);
 
   // Its worker is gone. Whatever others who still have the pipe say is passed on until they are
   // gone too.
-  void release(WatchedStderr* stream);
+  void release(WatchedOutput* stream);
 
   // A line of graced's own log. Dropped, and counted, when far too much is waiting already.
   void log_line(std::string_view line);
 
-  // Descriptor 2 becomes another one by what this calls; what was said before goes to the one it was, as
+  // The descriptor becomes another one by what this calls; what was said before goes to the one it was, as
   // far as that takes it.
   void change_output(const std::function<void()>& change);
 
@@ -59,7 +65,7 @@ class StderrWatch {
   // first what must be done is done, then it is told.
   class Later {
    public:
-    explicit Later(StderrWatch& watch) : watch_(watch) { ++watch_.later_; }
+    explicit Later(OutputWatch& watch) : watch_(watch) { ++watch_.later_; }
     ~Later() {
       if (--watch_.later_ == 0) watch_.tell_collected();
     }
@@ -67,29 +73,30 @@ class StderrWatch {
     Later& operator=(const Later&) = delete;
 
    private:
-    StderrWatch& watch_;
+    OutputWatch& watch_;
   };
 
  private:
-  void listen_to(WatchedStderr& stream);
-  void pump(WatchedStderr& stream);
-  void pass_on(const WatchedStderr* from, std::string_view bytes);
+  void listen_to(WatchedOutput& stream);
+  void pump(WatchedOutput& stream);
+  void pass_on(const WatchedOutput* from, std::string_view bytes);
   void begin_line();
-  void wait_for_rest(WatchedStderr& stream);
-  void rest_is_late(WatchedStderr& stream);
+  void wait_for_rest(WatchedOutput& stream);
+  void rest_is_late(WatchedOutput& stream);
   void tell_collected();
   void pause_if_full();
   void resume();
 
   Loop& loop_;
+  int fd_;
   bool attending_ = false;
   Output output_;
   Source writable_;  // while output_ is full
   unsigned long dropped_lines_ = 0;
   int later_ = 0;
   std::string collected_;
-  std::list<WatchedStderr> streams_;
-  const WatchedStderr* in_line_ = nullptr;  // whose unfinished line went out last
+  std::list<WatchedOutput> streams_;
+  const WatchedOutput* in_line_ = nullptr;  // whose unfinished line went out last
   unsigned long passed_on_ = 0;             // pieces
 };
 

@@ -1,5 +1,5 @@
-// See stderr_watch.h.
-#include "stderr_watch.h"
+// See output_watch.h.
+#include "output_watch.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -17,10 +17,10 @@ constexpr Duration longest_unfinished = 200ms;
 constexpr int most_waits = 10;
 }  // namespace
 
-StderrWatch::StderrWatch(Loop& loop, bool journal) : loop_(loop), output_(journal) {}
+OutputWatch::OutputWatch(Loop& loop, int fd, bool journal) : loop_(loop), fd_(fd), output_(fd, journal) {}
 
-StderrWatch::~StderrWatch() {
-  for (WatchedStderr& s : streams_) {
+OutputWatch::~OutputWatch() {
+  for (WatchedOutput& s : streams_) {
     drain(&s);
     pass_on(&s, s.lines.finish());
   }
@@ -29,24 +29,24 @@ StderrWatch::~StderrWatch() {
   while (output_.full() && ::poll(&p, 1, patience) == 1) output_.flush();
 }
 
-WatchedStderr* StderrWatch::watch(Fd pipe) {
-  WatchedStderr& stream = streams_.emplace_back();
+WatchedOutput* OutputWatch::watch(Fd pipe) {
+  WatchedOutput& stream = streams_.emplace_back(*this);
   stream.pipe = std::move(pipe);
   if (attending_) listen_to(stream);
   return &stream;
 }
 
-void StderrWatch::attend() {
+void OutputWatch::attend() {
   attending_ = true;
-  for (WatchedStderr& s : streams_) listen_to(s);
+  for (WatchedOutput& s : streams_) listen_to(s);
 }
 
-void StderrWatch::listen_to(WatchedStderr& stream) {
+void OutputWatch::listen_to(WatchedOutput& stream) {
   stream.source = loop_.on_fd(stream.pipe.get(), EPOLLIN, Turn::output, [this, &stream] { pump(stream); });
   if (output_.full()) stream.source.enable(false);
 }
 
-void StderrWatch::pump(WatchedStderr& stream) {
+void OutputWatch::pump(WatchedOutput& stream) {
   const std::string bytes = read_available(stream.pipe.get(), stream.ended);
   pass_on(&stream, stream.lines.feed(bytes));
   if (stream.ended) {
@@ -56,18 +56,18 @@ void StderrWatch::pump(WatchedStderr& stream) {
   if (stream.lines.waits() && !stream.patience) wait_for_rest(stream);
   pause_if_full();
   if (stream.ended && stream.released) {
-    streams_.remove_if([&](const WatchedStderr& s) { return &s == &stream; });
+    streams_.remove_if([&](const WatchedOutput& s) { return &s == &stream; });
   }
 }
 
-void StderrWatch::wait_for_rest(WatchedStderr& stream) {
+void OutputWatch::wait_for_rest(WatchedOutput& stream) {
   stream.heard = passed_on_;
   stream.patience = loop_.timer([this, &stream] { rest_is_late(stream); });
   stream.patience.fire_at(monotonic_now() + longest_unfinished);
 }
 
 // While others speak it waits a little longer: their lines would cut it in two.
-void StderrWatch::rest_is_late(WatchedStderr& stream) {
+void OutputWatch::rest_is_late(WatchedOutput& stream) {
   if (stream.lines.waits() && stream.heard != passed_on_ && ++stream.waited < most_waits)
     return wait_for_rest(stream);
   stream.patience = Source();
@@ -77,7 +77,7 @@ void StderrWatch::rest_is_late(WatchedStderr& stream) {
 }
 
 // No more than the pipe can hold, so this ends even if somebody goes on writing.
-void StderrWatch::drain(WatchedStderr* stream) {
+void OutputWatch::drain(WatchedOutput* stream) {
   constexpr int most_reads = 32;
   for (int i = 0; i < most_reads && !stream->ended; ++i) {
     const std::string bytes = read_available(stream->pipe.get(), stream->ended);
@@ -88,16 +88,16 @@ void StderrWatch::drain(WatchedStderr* stream) {
   pause_if_full();
 }
 
-void StderrWatch::release(WatchedStderr* stream) {
+void OutputWatch::release(WatchedOutput* stream) {
   stream->released = true;
   if (!stream->ended) return;
   pass_on(stream, stream->lines.finish());
   pause_if_full();
-  streams_.remove_if([&](const WatchedStderr& s) { return &s == stream; });
+  streams_.remove_if([&](const WatchedOutput& s) { return &s == stream; });
 }
 
 // In the order in which things were said: what graced has collected came before.
-void StderrWatch::pass_on(const WatchedStderr* from, std::string_view bytes) {
+void OutputWatch::pass_on(const WatchedOutput* from, std::string_view bytes) {
   if (bytes.empty()) return;
   tell_collected();
   if (in_line_ != from) begin_line();
@@ -106,18 +106,18 @@ void StderrWatch::pass_on(const WatchedStderr* from, std::string_view bytes) {
   in_line_ = bytes.ends_with('\n') ? nullptr : from;
 }
 
-void StderrWatch::begin_line() {
+void OutputWatch::begin_line() {
   if (std::exchange(in_line_, nullptr)) output_.write("\n");
 }
 
-void StderrWatch::tell_collected() {
+void OutputWatch::tell_collected() {
   if (collected_.empty()) return;
   begin_line();
   output_.write(std::exchange(collected_, {}));
   pause_if_full();
 }
 
-void StderrWatch::log_line(std::string_view line) {
+void OutputWatch::log_line(std::string_view line) {
   if (output_.waiting() + collected_.size() > most_waiting_log) {
     ++dropped_lines_;
     return;
@@ -126,25 +126,25 @@ void StderrWatch::log_line(std::string_view line) {
   if (later_ == 0) tell_collected();
 }
 
-void StderrWatch::change_output(const std::function<void()>& change) {
+void OutputWatch::change_output(const std::function<void()>& change) {
   tell_collected();
   change();
   if (writable_) resume();
-  output_ = Output();
+  output_ = Output(fd_);
 }
 
-void StderrWatch::pause_if_full() {
+void OutputWatch::pause_if_full() {
   if (!output_.full() || writable_) return;
-  for (WatchedStderr& s : streams_) s.source.enable(false);
+  for (WatchedOutput& s : streams_) s.source.enable(false);
   writable_ = loop_.on_fd(output_.fd(), EPOLLOUT, Turn::output, [this] {
     output_.flush();
     if (!output_.full()) resume();
   });
 }
 
-void StderrWatch::resume() {
+void OutputWatch::resume() {
   writable_ = Source();
-  for (WatchedStderr& s : streams_) {
+  for (WatchedOutput& s : streams_) {
     if (!s.ended) s.source.enable(true);
   }
   if (const auto n = std::exchange(dropped_lines_, 0); n > 0) {
