@@ -16,6 +16,7 @@
 #include <stdexcept>
 
 #include "adoption_story.h"
+#include "as_root.h"
 #include "in_child.h"
 #include "linux/adoption_filter.h"
 #include "own_network.h"

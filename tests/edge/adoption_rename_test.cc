@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "adoption_story.h"
+#include "as_root.h"
 #include "linux/adoption.h"
 #include "temp_directory.h"
 

@@ -165,12 +165,6 @@ Launch launch_of(std::vector<std::string> command) {
   return launch;
 }
 
-bool as_root(const std::string& what) {
-  if (::geteuid() == 0) return true;
-  MESSAGE("skipped: ", what, " takes root");
-  return false;
-}
-
 std::string outcome(long result) {
   return result >= 0 ? "ok" : ::strerrorname_np(errno);
 }

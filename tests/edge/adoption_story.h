@@ -75,9 +75,6 @@ class AdoptedWorker {
 // A program for AdoptedWorker, with what the machine allows.
 Launch launch_of(std::vector<std::string> command);
 
-// False, and says so, where the rest of a test cannot be had.
-bool as_root(const std::string& what);
-
 // 0 is told as "ok", else the errno's name: "EADDRINUSE".
 std::string outcome(long result);
 

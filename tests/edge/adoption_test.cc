@@ -15,6 +15,7 @@
 #include <fstream>
 
 #include "adoption_story.h"
+#include "as_root.h"
 #include "in_child.h"
 #include "linux/inode.h"
 #include "linux/seccomp_notifications.h"

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "adoption_story.h"
+#include "as_root.h"
 #include "linux/adoption.h"
 #include "temp_directory.h"
 

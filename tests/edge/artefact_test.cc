@@ -19,6 +19,7 @@
 #include <fstream>
 
 #include "adoption_story.h"
+#include "as_root.h"
 #include "in_child.h"
 #include "temp_directory.h"
 

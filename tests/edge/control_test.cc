@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <future>
 
+#include "as_root.h"
 #include "control_story.h"
 #include "linux/control_client.h"
 #include "temp_directory.h"
@@ -248,10 +249,7 @@ TEST_CASE("what workers say may be any bytes") {
 }
 
 TEST_CASE("another user may look and not touch") {
-  if (::geteuid() != 0) {
-    MESSAGE("skipped: becoming somebody else takes root");
-    return;
-  }
+  if (!as_root("to become somebody else")) return;
   TempDirectory temp;
   std::filesystem::permissions(temp.path, std::filesystem::perms{0755});
   ControlStory graced{"shop", temp / "control", full_report()};

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "adoption_story.h"
+#include "as_root.h"
 #include "in_child.h"
 #include "linux/accept_queue.h"
 #include "linux/address_overlap.h"

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <vector>
 
+#include "as_root.h"
 #include "control_story.h"
 #include "linux/control_places.h"
 #include "linux/umask_scope.h"
@@ -204,10 +205,7 @@ TEST_CASE("a directory in other hands is refused") {
   TempDirectory temp;
   fs::create_directory(temp / "theirs");
   SUBCASE("another user's") {
-    if (::geteuid() != 0) {
-      MESSAGE("skipped: giving away a directory takes root");
-      return;
-    }
+    if (!as_root("to give a directory away")) return;
     REQUIRE(::chown((temp / "theirs").c_str(), 65534, 65534) == 0);
     CHECK(why_not_at(temp / "theirs/control") ==
           temp / "theirs" +
@@ -223,10 +221,7 @@ TEST_CASE("a directory in other hands is refused") {
 }
 
 TEST_CASE("no permission for the place is said with the way out") {
-  if (::geteuid() != 0) {
-    MESSAGE("skipped: a place without permission takes root to make");
-    return;
-  }
+  if (!as_root("to make a place without permission")) return;
   TempDirectory temp;
   fs::permissions(temp.path, fs::perms{0755});
   CHECK(status_of(child([&] {

@@ -17,6 +17,7 @@
 #include <fstream>
 
 #include "adoption_story.h"
+#include "as_root.h"
 #include "in_child.h"
 #include "linux/duplicate.h"
 #include "linux/inode.h"
@@ -152,6 +153,7 @@ TEST_CASE("an address that overlaps another one of graced's names that, and is n
 }
 
 TEST_CASE("an address that is to be switched is one group's from the beginning, and no stranger shares it") {
+  if (!as_root("to steer by eBPF")) return;
   const auto first = open_listeners(parse_listen_spec("127.0.0.1:0"), {.share = true}).front();
   ReuseportGroup group(SteeringMeans::ebpf);
   group.joined(first->fd(), inode_of(first->fd()));

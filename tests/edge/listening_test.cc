@@ -16,6 +16,7 @@
 #include <functional>
 #include <thread>
 
+#include "as_root.h"
 #include "linux/fd.h"
 #include "linux/inode.h"
 #include "linux/process.h"
@@ -223,7 +224,7 @@ TEST_CASE("of one that is busy it counts what it has registered") {
 }
 
 TEST_CASE("who may not be looked into is told of, and nobody who is gone") {
-  if (::geteuid() != 0) return;
+  if (!as_root("to become another user")) return;
   const Fd socket = listening_socket();
   const Server server([&] { ::accept(socket.get(), nullptr, nullptr); });
   const pid_t hidden = server.processes().front();

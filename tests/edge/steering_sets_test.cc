@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "as_root.h"
 #include "linux/accept_queue.h"
 #include "linux/listener.h"
 #include "loopback.h"
@@ -45,6 +46,7 @@ bool refused(const Listener& listener) {
 }  // namespace
 
 TEST_CASE("new connections go to the chosen set, of all addresses at once") {
+  if (!as_root("to steer by eBPF")) return;
   SteeringSets sets;
   std::vector<std::shared_ptr<Listener>> first, second;
   for (unsigned address = 0; address < 3; ++address) {
@@ -72,6 +74,7 @@ TEST_CASE("new connections go to the chosen set, of all addresses at once") {
 }
 
 TEST_CASE("what waits at a socket that is closed goes to the chosen one") {
+  if (!as_root("to steer by eBPF")) return;
   SteeringSets sets;
   const auto old = opened();
   sets.steer(1, old->fd());
@@ -84,6 +87,7 @@ TEST_CASE("what waits at a socket that is closed goes to the chosen one") {
 }
 
 TEST_CASE("clients who come while an address begins to be steered are not lost") {
+  if (!as_root("to steer by eBPF")) return;
   const auto old = opened();
   SteeringSets sets;
   const auto before = connected(*old, 10);
@@ -93,6 +97,7 @@ TEST_CASE("clients who come while an address begins to be steered are not lost")
 }
 
 TEST_CASE("an address of which the chosen set has no socket refuses its clients") {
+  if (!as_root("to steer by eBPF")) return;
   SteeringSets sets;
   const auto old = opened();
   sets.steer(1, old->fd());
@@ -103,6 +108,7 @@ TEST_CASE("an address of which the chosen set has no socket refuses its clients"
 }
 
 TEST_CASE("a socket that was shut down and listens again is chosen again once it is put back") {
+  if (!as_root("to steer by eBPF")) return;
   SteeringSets sets;
   const auto old = opened();
   sets.steer(1, old->fd());

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "as_root.h"
 #include "in_child.h"
 #include "linux/accept_queue.h"
 #include "linux/fd.h"
@@ -82,10 +83,16 @@ struct Address {
 
 const std::array all_families{Family::ipv4, Family::ipv6, Family::dual};
 
+// Those that this user may have.
+std::vector<SteeringMeans> all_means() {
+  if (!as_root("to steer by eBPF")) return {SteeringMeans::cbpf};
+  return {SteeringMeans::ebpf, SteeringMeans::cbpf};
+}
+
 }  // namespace
 
 TEST_CASE("new connections reach the chosen sockets and no other, in every family") {
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+  for (const SteeringMeans means : all_means()) {
     for (const Family family : all_families) {
       for (const int sockets : {2, 3, 5}) {
         CAPTURE(static_cast<int>(means));
@@ -104,7 +111,7 @@ TEST_CASE("new connections reach the chosen sockets and no other, in every famil
 }
 
 TEST_CASE("a switch leaves what is queued where it is, and refuses nobody") {
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+  for (const SteeringMeans means : all_means()) {
     CAPTURE(static_cast<int>(means));
     Address address(Family::dual, means, 2);
     address.direct_to({0});
@@ -117,6 +124,7 @@ TEST_CASE("a switch leaves what is queued where it is, and refuses nobody") {
 }
 
 TEST_CASE("what is queued at a socket that is closed is accepted by the chosen one") {
+  if (!as_root("to steer by eBPF")) return;
   for (const Family family : all_families) {
     CAPTURE(static_cast<int>(family));
     Address address(family, SteeringMeans::ebpf, 3);
@@ -140,7 +148,7 @@ TEST_CASE("what is queued at a socket that is closed is accepted by the chosen o
 }
 
 TEST_CASE("generations come and go, and each gets all of its connections") {
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+  for (const SteeringMeans means : all_means()) {
     CAPTURE(static_cast<int>(means));
     Address address(Family::ipv4, means, 1);
     address.direct_to({0});
@@ -163,7 +171,7 @@ TEST_CASE("with one generation draining, its socket may be closed at any moment 
 }
 
 TEST_CASE("a choice may return to earlier sockets, shrink and grow") {
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+  for (const SteeringMeans means : all_means()) {
     CAPTURE(static_cast<int>(means));
     Address address(Family::ipv4, means, 4);
     address.direct_to({0, 1});
@@ -178,7 +186,7 @@ TEST_CASE("a choice may return to earlier sockets, shrink and grow") {
 }
 
 TEST_CASE("as long as one of the chosen sockets is open, no other gets anything") {
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+  for (const SteeringMeans means : all_means()) {
     CAPTURE(static_cast<int>(means));
     Address address(Family::ipv4, means, 5);
     address.direct_to({0, 1, 4});
@@ -186,6 +194,7 @@ TEST_CASE("as long as one of the chosen sockets is open, no other gets anything"
     address.close(4);
     CHECK(address.spread(60)[1] == 60);
   }
+  if (!as_root("to steer by eBPF")) return;
   Address address(Family::ipv4, SteeringMeans::ebpf, 5);
   address.direct_to({0, 1, 4});
   address.listeners[0].reset();  // even before left() is told
@@ -196,7 +205,7 @@ TEST_CASE("as long as one of the chosen sockets is open, no other gets anything"
 TEST_CASE(
     "sockets that stop listening before they leave together are no error, as with nginx and 'reuseport' at a "
     "stop") {
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+  for (const SteeringMeans means : all_means()) {
     CAPTURE(static_cast<int>(means));
     Address a(Family::ipv4, means, 3);
     a.direct_to({1, 2});
@@ -212,7 +221,7 @@ TEST_CASE(
 }
 
 TEST_CASE("if all of the chosen sockets are closed the others get what comes") {
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+  for (const SteeringMeans means : all_means()) {
     CAPTURE(static_cast<int>(means));
     Address address(Family::ipv4, means, 3);
     address.direct_to({1});
@@ -223,7 +232,7 @@ TEST_CASE("if all of the chosen sockets are closed the others get what comes") {
 }
 
 TEST_CASE("a handshake that had begun completes after a switch") {
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+  for (const SteeringMeans means : all_means()) {
     CAPTURE(static_cast<int>(means));
     Address address(Family::ipv4, means, 2);
     address.where.wait_for_data(address.listeners[0]);
@@ -249,6 +258,7 @@ TEST_CASE("what cannot be directed is told with the step") {
           places.direct_to(std::array{listener.get()});
         }).starts_with("the place of listening socket"));
 
+  if (!as_root("to steer by eBPF")) return;
   const Fd alone(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));  // neither SO_REUSEPORT nor listening
   ReuseportGroup slots(SteeringMeans::ebpf);
   CHECK(error_of([&] { slots.direct_to(std::array{alone.get()}); }).starts_with("BPF_MAP_UPDATE_ELEM: "));
@@ -265,7 +275,7 @@ TEST_CASE("an MPTCP socket is told apart from what is not permitted") {
   const int on = 1;
   REQUIRE(::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0);
   REQUIRE(::listen(listener.get(), 4) == 0);
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+  for (const SteeringMeans means : all_means()) {
     ReuseportGroup group(means);
     group.joined(listener.get(), inode_of(listener));
     CHECK(
@@ -274,6 +284,7 @@ TEST_CASE("an MPTCP socket is told apart from what is not permitted") {
 }
 
 TEST_CASE("the probe finds eBPF here, and says what an unprivileged user has instead") {
+  if (!as_root("to steer by eBPF")) return;
   const SteeringProbe probe = probe_steering();
   CHECK(probe.means == SteeringMeans::ebpf);
   CHECK(probe.migrates);
@@ -300,7 +311,7 @@ TEST_CASE("without the privilege the group directs by classic BPF all the same")
 }
 
 TEST_CASE("several chosen sockets share what comes, and what joins later gets nothing") {
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
+  for (const SteeringMeans means : all_means()) {
     CAPTURE(static_cast<int>(means));
     Address address(Family::ipv4, means, 4);
     address.direct_to({1, 3});
