@@ -51,11 +51,9 @@ class Draining(Case):
         self.tls = "tls" in habits
         if self.tls:
             self.make_certificate()
-        self.become(*habits)
-        script = self.write("app", '#!/bin/sh\nexec "%s" %d "%s" $(cat "%s")\n' % (STREAMER, self.port, self.directory, self.path("habits")), 0o755)
-        g = self.graced(*options, options=(), command=(script,), **more)
-        self.become(*["tls"] * self.tls)
-        return g
+        script = self.write("app", '#!/bin/sh\n[ "$GRACED_GENERATION" = 1 ] || set -- %s\nexec "%s" %d "%s" "$@"\n'
+                            % ("tls" * self.tls, STREAMER, self.port, self.directory), 0o755)
+        return self.graced(*options, options=(), command=(script, *habits), **more)
 
     def make_certificate(self):
         if not shutil.which("openssl"):

@@ -213,6 +213,8 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="graced-test-")
         self.addCleanup(shutil.rmtree, self.directory, True)
+        self.habits = None
+        self.addCleanup(self.assert_habits_were_read)
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -244,11 +246,27 @@ class Case(unittest.TestCase):
     def switchable(self, *options, habits=("ready", "serve"), **more):
         """As serving(), but the habits of the next generation are what become() says."""
         self.become(*habits)
-        script = self.write("app", '#!/bin/sh\nexec "%s" $(cat "%s")\n' % (WORKER, self.path("habits")), 0o755)
-        return self.graced(*options, command=(script,), **more)
+        return self.graced(*options, command=(self.reader(WORKER),), **more)
+
+    def reader(self, *command):
+        """A program that runs the command with the habits that become() said last."""
+        # That they are read it says before, else become() could come between the two.
+        return self.write("app", '#!/bin/sh\n: >"%s"\nexec %s $(cat "%s")\n' % (
+            self.path("habits.read"), " ".join('"%s"' % word for word in command), self.path("habits")), 0o755)
 
     def become(self, *habits):
+        """What a worker does from now on. One must be started before other habits are said, or the test fails."""
+        self.assert_habits_were_read()
         self.write("habits", " ".join(habits))
+        self.habits = habits
+
+    def assert_habits_were_read(self):
+        habits, self.habits = self.habits, None
+        if habits is None:
+            return
+        said = self.path("habits.read")
+        self.assertTrue(os.path.exists(said), "no worker has read that its habits are to be %r" % " ".join(habits))
+        os.unlink(said)
 
     def run_graced(self, *arguments, env=None, **more):
         """For what ends by itself: its exit status, stdout and stderr."""

@@ -1,5 +1,5 @@
 """What graced tells the service manager above it, beyond READY=1: time it needs, that it lives, how it ended."""
-import os, re, subprocess, unittest
+import os, re, signal, subprocess, unittest
 from harness import Case, Manager, main
 
 
@@ -96,6 +96,9 @@ class Watchdog(Case):
 
     def test_somebody_elses_is_left_alone(self):
         manager, process = self.watched(1000, "1")
+        process.send_signal(signal.SIGHUP)
+        manager.wait("RELOADING=1")
+        manager.wait("READY=1")  # many times as late as it would be heard
         process.terminate()
         process.wait()
         self.assertNotIn("WATCHDOG", "".join(manager.pending()))

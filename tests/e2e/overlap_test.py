@@ -48,8 +48,7 @@ class Addresses(Case):
     def changing(self, *habits, options=(), **more):
         """Behind it the habits of the next generation are what become() says."""
         self.become(*habits)
-        script = self.write("app", '#!/bin/sh\nexec "%s" $(cat "%s")\n' % (BINDER, self.path("habits")), 0o755)
-        return self.graced(*options, options=(), command=(script,), **more)
+        return self.graced(*options, options=(), command=(self.reader(BINDER),), **more)
 
     def reloading(self, g, *options):
         p = subprocess.Popen([GRACED, "reload", "--control", g.control, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -26,9 +26,8 @@ class Preforker(Case):
         self.port = free_port()
         self.own = () if passed else ("tcp:%d" % self.port,)
         self.becomes(*habits)
-        script = self.write("app", '#!/bin/sh\nexec "%s" $(cat "%s")\n' % (PREFORKER, self.path("habits")), 0o755)
         listen = ("-l", "127.0.0.1:%d" % self.port) if passed else ()
-        return self.graced(*listen, *options, options=(), command=(script,), name="t%d" % self.port, **more)
+        return self.graced(*listen, *options, options=(), command=(self.reader(PREFORKER),), name="t%d" % self.port, **more)
 
     def becomes(self, *habits):
         self.become(*self.own, *habits)
@@ -266,8 +265,7 @@ class AddressChanges(Case):
 
     def bound(self, *habits, options=(), **more):
         self.become(*habits)
-        script = self.write("app", '#!/bin/sh\nexec "%s" $(cat "%s")\n' % (BINDER, self.path("habits")), 0o755)
-        return self.graced(*options, options=(), command=(script,), **more)
+        return self.graced(*options, options=(), command=(self.reader(BINDER),), **more)
 
     def test_one_that_waits_elsewhere_fails_long_before_the_timeout_and_the_reason_tells_the_way_out(self):
         for changes in "moved", "dropped":

@@ -123,8 +123,9 @@ class Security(Case):
                             '        os.setgid(%d); os.setuid(%d)\n'
                             '        os.execve(%r, ["liar", %r], dict(os.environ, GRACED_GENERATION="2", GRACED_WORKER="0"))\n'
                             '    os._exit(0)\n'
+                            'open(%r, "w").close()\n'
                             'os.execv(%r, ["worker", *open(%r).read().split()])\n'
-                            % (NOBODY, NOBODY, liar, self.path("said"), WORKER, self.path("habits")), 0o755)
+                            % (NOBODY, NOBODY, liar, self.path("said"), self.path("habits.read"), WORKER, self.path("habits")), 0o755)
         g = self.graced("--ready-timeout", "1s", command=(script,))
         self.become("sleep=1000")
         r = g.reload()

@@ -202,8 +202,7 @@ class PutInPlace(Case):
 
     def changing(self, *habits, options=(), **more):
         self.become(*habits)
-        script = self.write("app", '#!/bin/sh\nexec "%s" $(cat "%s")\n' % (BINDER, self.path("habits")), 0o755)
-        return self.graced(options=options, command=(script,), **more)
+        return self.graced(options=options, command=(self.reader(BINDER),), **more)
 
     def test_a_socket_that_is_put_in_place_is_reloaded_without_a_lost_request(self):
         for kind in ("moved", "linked", "mv"):
