@@ -464,7 +464,7 @@ TEST_CASE("sockets that are bound and closed, or bound to connect, are forgotten
   AdoptedWorker worker(names, 1, [&](const WorkerSide& test) {
     int failed = 0;
     for (int i = 0; i < 2000; ++i) {
-      const Where where = v4(static_cast<in_port_t>(32'000 + i));
+      const Where where = v4(static_cast<in_port_t>(30'000 + i));
       const int s = tcp_socket(where);
       if (bind_to(s, where) != 0) ++failed;
       ::close(s);
