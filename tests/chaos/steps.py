@@ -2,7 +2,7 @@
 returns the kinds of failed requests that it explains."""
 import contextlib, os, resource, shutil, signal, socket, subprocess, time
 
-from world import GRACED, PATIENCE, PATIENT, Broken, alive, must, wait_until
+from world import GRACED, PATIENCE, PATIENT, Broken, alive, must, stat_of, wait_until
 
 ANYTHING = {"refused", "reset", "eof", "reused_reset", "partial", "timeout", "http", "body"}
 BROKEN_OFF = {"reset", "eof", "partial", "reused_reset"}  # the worker that had it died
@@ -142,6 +142,20 @@ def worker_stopped_for_ever(world, which):
     os.kill(world.pick(which), signal.SIGSTOP)
     world.reload(0)
     return BROKEN_OFF
+
+
+@step(2, 1)
+def workers_stopped_as_by_a_terminal(world, what):
+    """SIGTSTP that somebody sends is passed on; a signal of the terminal's stops one worker."""
+    if what % 2:
+        os.kill(world.pid, signal.SIGTSTP)
+    else:
+        os.kill(world.pick(what), signal.SIGTTOU)
+    stopped = lambda: [w["pid"] for w in world.status()["workers"] if (stat_of(w["pid"]) or "Z")[0] == "T"]
+    wait_until(stopped, "a worker that is sent a signal that stops it is stopped", world.stderr.last)
+    for worker in world.status()["workers"]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker["pid"], signal.SIGCONT)
 
 
 @step(2)

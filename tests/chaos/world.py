@@ -101,11 +101,12 @@ class Stderr:
 
 
 class World:
-    def __init__(self, workers, sockets, keep_alive):
+    def __init__(self, workers, sockets, keep_alive, starter):
         self.directory = tempfile.mkdtemp(prefix="graced-chaos-")
         self.mark = ("CHAOS_WORLD=" + self.directory).encode()
         # Whose they are: "own" are bound by graced, "held" passed to it by its manager, "adopted" bound by workers.
         self.held, self.adopted, self.keep_alive = sockets == "held", sockets == "adopted", keep_alive
+        self.starter = starter
         self.control = self.path("control")
         self.manager = Manager(self.path("manager"))
         self.stderr = Stderr()
@@ -162,20 +163,29 @@ class World:
         environment.update(NOTIFY_SOCKET=self.manager.path, CHAOS_DO=self.path("do"), CHAOS_WORLD=self.directory)
         command = [GRACED, "run", "--name", "chaos", "--control", self.control, "--pid-file", self.path("pid"),
                    "--config", self.path("graced.conf")]
-        more = {}
+        more = {"preexec_fn": self.start_as_found}
         if self.adopted:
             environment["CHAOS_ADDRESS"] = "%s:%d" % self.address
         if self.held:
             command = ["/bin/sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *command]
             environment.update(LISTEN_FDS="1", LISTEN_FDNAMES="main")
-            held = self.socket.fileno()
-            more = {"pass_fds": (3,), "preexec_fn": lambda: os.dup2(held, 3, inheritable=True)}
+            more["pass_fds"] = (3,)
         self.manager.pending().clear()  # what the last one said
         self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, cwd=self.directory,
                                         stdout=subprocess.DEVNULL, stderr=stderr or self.stderr.writer, **more)
         self.pid = self.process.pid
         self.manager_hears("READY=1", "graced starts")
         self.status()
+
+    def start_as_found(self):
+        """What a starter leaves behind: the socket that it passes, and signals that it ignores or blocks."""
+        if self.held:
+            os.dup2(self.socket.fileno(), 3, inheritable=True)
+        if self.starter == "ignores":
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        if self.starter == "blocks":
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2, signal.SIGCONT])
 
     def manager_hears(self, words, promise):
         wait_until(lambda: words in "\n".join(self.manager.pending()), promise, self.stderr.last)
