@@ -1,7 +1,7 @@
 """A generation is an artefact: what it was when it was prepared is what its replaced workers run, whatever has come
 to lie at the path since. What cannot be held is told."""
-import os, shutil, signal, subprocess, sys, unittest
-from harness import Case, WORKER, alive, children, descriptors, main, wait_until
+import os, shutil, signal, unittest
+from harness import Case, WORKER, descriptors, main, wait_until
 
 PYTHON = "/usr/bin/python3"  # the test's own may be a script that starts another
 BROKEN = "#!/bin/sh\necho no such table: orders >&2\nexit 1\n"

@@ -1,5 +1,5 @@
 """graced that goes into the background, and graced that writes a newline when it serves."""
-import os, pty, signal, subprocess, unittest
+import os, pty, signal, subprocess
 from harness import Case, GRACED, PATIENCE, WORKER, alive, ask, main, wait_until
 
 

@@ -1,6 +1,6 @@
 """What bash, zsh and fish offer when Tab is pressed after `graced …`. Where a shell is not installed its
 tests are skipped."""
-import os, select, shutil, subprocess, time, unittest
+import os, select, shutil, subprocess, time
 from harness import Case, GRACED, HERE, Manager, PATIENCE, WORKER, main
 
 COMPLETIONS = os.path.join(HERE, "..", "..", "packaging", "completions")

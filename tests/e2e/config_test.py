@@ -1,5 +1,5 @@
 """What a reload reads again, and what a worker is started with."""
-import json, os, re, signal, socket, subprocess, unittest
+import os, signal, socket, subprocess, unittest
 from harness import Case, GRACED, Manager, WORKER, ask, main, wait_until
 
 
@@ -216,7 +216,7 @@ os.execv("%s", ["worker.py", "ready", "serve"])
         self.assertEqual([s.split(":")[0] for s in seen if s != out], ["socket"])
 
     def test_it_leads_its_own_process_group_and_hears_signals(self):
-        g = self.serving(habits=("write=%s:{self:Sig}" % self.path("out"), "ready", "serve"))
+        self.serving(habits=("write=%s:{self:Sig}" % self.path("out"), "ready", "serve"))
         with open(self.path("out")) as f:
             pid, group, *masks = f.read().split()
         self.assertEqual(pid, group)
@@ -294,7 +294,7 @@ while True:
             launcher = self.write("launch", '#!/bin/sh\nLISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec "%s" "$@"\n'
                                   % GRACED, 0o755)
             out = self.path("out")
-            g = self.launch(launcher, given, ("--", WORKER, "write=%s:{env:LISTEN_FDNAMES}" % out, "ready", "serve"))
+            self.launch(launcher, given, ("--", WORKER, "write=%s:{env:LISTEN_FDNAMES}" % out, "ready", "serve"))
             self.assertIn("generation 1 ", ask(("127.0.0.1", port)))
             with open(out) as f:
                 self.assertEqual(f.read(), "web\n")

@@ -1,6 +1,6 @@
 """Runs the graced binary from outside. The test plays the service manager: it holds the notify
 socket, so it hears READY=1, RELOADING=1 and STATUS= as systemd would, and waits for those words."""
-import atexit, functools, json, os, re, select, shutil, signal as signals, socket, subprocess, sys, tempfile, time, unittest
+import atexit, functools, json, os, re, select, shutil, signal as signals, socket, subprocess, tempfile, time, unittest
 
 
 @functools.cache

@@ -1,5 +1,5 @@
 """What graced tells the service manager above it, beyond READY=1: time it needs, that it lives, how it ended."""
-import os, re, signal, subprocess, unittest
+import os, re, signal, subprocess
 from harness import Case, Manager, main
 
 

@@ -1,5 +1,5 @@
 """graced as PID 1, as in a container: of a PID namespace of its own, with a /proc that shows it."""
-import os, signal, subprocess, unittest
+import signal, subprocess, unittest
 from harness import Case, PATIENCE, alive, children, main, wait_until
 
 IN_A_NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")

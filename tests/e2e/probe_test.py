@@ -1,5 +1,5 @@
 """What the probes of a container engine are told, by exit status, over the life of an instance."""
-import signal, unittest
+import signal
 from harness import Case, main, wait_until
 
 

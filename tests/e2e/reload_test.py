@@ -1,6 +1,6 @@
 """A reload is a transaction: a new generation serves, or nothing has changed and the asker knows why."""
-import os, signal, subprocess, unittest
-from harness import Case, WORKER, alive, ask, descriptors, main, wait_until
+import os, signal, subprocess
+from harness import Case, WORKER, alive, descriptors, main, wait_until
 
 
 class Reload(Case):

@@ -1,6 +1,6 @@
 """What packaging/SECURITY.md says that nobody can do: each "cannot" there that needs a whole graced is tried
 here, by a worker or a stranger of another user."""
-import os, signal, socket, stat, subprocess, unittest
+import os, stat, subprocess, unittest
 
 from harness import GRACED, NOBODY, PATIENCE, WORKER, Case, become_nobody, main
 
@@ -45,7 +45,7 @@ class Security(Case):
         self.write("out", "", 0o666)
         script = self.write("app", '#!/bin/sh\n"%s" stop --control "$1" >%s 2>&1\necho "status $?" >>%s\nexec "%s" ready serve\n'
                             % (GRACED, out, out, WORKER), 0o755)
-        g = self.graced("--user", str(NOBODY), command=(script, self.path("t.control")))
+        self.graced("--user", str(NOBODY), command=(script, self.path("t.control")))
         with open(out) as f:
             said = f.read()
         self.assertIn("only root may do this", said)

@@ -1,7 +1,7 @@
 """Nobody who has just connected, and has not asked yet, is among those whom the drain signal makes a worker close."""
 import os, random, socket, threading, time
 import own_network
-from harness import Case, HERE, ask, main, wait_until
+from harness import Case, ask, main, wait_until
 
 RELOADS = int(os.environ.get("GRACED_RELOADS", "40"))
 

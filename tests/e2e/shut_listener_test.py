@@ -1,6 +1,6 @@
 """A worker that calls shutdown() on the listening socket ends it for every generation, not for itself
 alone. Nobody but graced can help then."""
-import os, signal, socket, unittest
+import os, signal, socket
 
 from harness import Case, ask, main, wait_until
 

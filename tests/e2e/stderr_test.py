@@ -1,6 +1,6 @@
 """A worker's stderr on its way through graced."""
-import os, signal, subprocess, unittest
-from harness import Case, WORKER, main, wait_until
+import os, signal
+from harness import Case, main, wait_until
 
 
 class Stderr(Case):

@@ -1,5 +1,5 @@
 """graced on a terminal: its keys, its end, and workers that want it. And signals that come from elsewhere."""
-import json, os, pty, re, select, signal, subprocess, sys, time, unittest
+import json, os, pty, select, signal, subprocess, sys, time
 from harness import Case, GRACED, Manager, PATIENCE, WORKER, alive, children, main, wait_until
 
 # As a shell that has job control: runs a command in the foreground, says when it stops and how it ends.

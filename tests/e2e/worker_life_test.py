@@ -1,5 +1,5 @@
 """Crashes, drains, hammers and stops, as an operator sees them."""
-import os, re, signal, subprocess, time, unittest
+import os, re, signal, subprocess
 from harness import Case, WORKER, alive, main, wait_until
 
 

@@ -1,5 +1,5 @@
 """graced started by an init script, as packaging/examples/sysv has it: it goes into the background by itself."""
-import os, shutil, signal, unittest
+import os, shutil, signal
 from managed import Managed, alive, ask, main, wait_until
 
 

@@ -1,6 +1,6 @@
 """Apache: a master that is root, workers with threads and of another user, before somebody who takes his time."""
 import os
-from in_flight import GRPC, H2, HTTP, TLS, InFlightCase
+from in_flight import H2, HTTP, TLS, InFlightCase
 from program import SERVERS, found, main, setUpModule
 
 PORT = ("127.0.0.1", 8080)

@@ -5,7 +5,7 @@ import ctypes, errno, json, os, shutil, signal, socket, statistics, subprocess, 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 import own_network
-from harness import Case, alive, for_everybody, main, wait_until
+from harness import Case, alive, for_everybody, main, wait_until  # noqa: F401, re-exported
 
 SERVERS = os.path.join(HERE, "servers")
 BUILT = os.environ["GRACED_PROGRAMS"]

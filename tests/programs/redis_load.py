@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """PING, as graced-load asks for a page: the same options, the same report."""
-import argparse, json, signal, socket, sys, threading, time
+import argparse, json, signal, socket, threading
 
 options = argparse.ArgumentParser()
 options.add_argument("--clients", type=int, default=8)

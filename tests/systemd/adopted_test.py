@@ -1,6 +1,6 @@
 """graced@demo with a server that binds its port itself: what becomes of its sockets."""
 import os, signal
-from machine import BINDER, Case, ask, main, refuses, wait_until, write
+from machine import BINDER, Case, main, refuses, wait_until, write
 
 
 class Adopted(Case):

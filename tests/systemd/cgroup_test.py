@@ -1,5 +1,5 @@
 """Each generation has a cgroup: what it uses is known, and nothing of it outlives the hammer."""
-import os, unittest
+import os
 from machine import SERVER, Case, ask, main, run, wait_until, write
 
 TOP = "/sys/fs/cgroup"
