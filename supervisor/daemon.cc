@@ -62,10 +62,12 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
            [this](std::string_view line) { stderr_.log_line(line); }),
       inherited_(inherited_sockets(listen_variables(started_with_.environment))),
       instance_(first_options_.name, control_path(first_options_)),
-      survivors_(loop_,
-                 [this](const Survivors::Survivor& s, const std::string& what) {
-                   log_.info({.generation = s.generation, .worker = s.slot, .worker_pid = s.pid}, "{}", what);
-                 }),
+      survivors_(
+          loop_,
+          [this](const Survivors::Survivor& s, const std::string& what) {
+            log_.info({.generation = s.generation, .worker = s.slot, .worker_pid = s.pid}, "{}", what);
+          },
+          [this] { return cgroups_.processes(); }),
       notify_(instance_.notify_path()),
       upstream_(upstream_variables(started_with_.environment)),
       store_(upstream_, std::move(inherited_.stored),
@@ -123,7 +125,7 @@ int Daemon::run() {
   } else if (!cgroups_.had()) {
     log_.debug("workers are known by their process groups: {}", cgroups_.why_not());
   }
-  if (upstream_.anybody()) survivors_.find(first_options_.name, cgroups_.processes());
+  if (upstream_.anybody()) survivors_.find(first_options_.name);
   try {
     happens(ReloadAsked{nobody});
     if (status_.phase == Phase::finished) return exit_status_;

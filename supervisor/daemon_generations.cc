@@ -212,7 +212,7 @@ void Daemon::perform(const Switch& a) {
     log_.info({.generation = a.to.value}, "serves");
   }
   notify_fd_.ready();
-  survivors_.drain(plan.options.drain_signal, plan.options.policy.drain_timeout);
+  survivors_.drain(plan.options.drain_signal, plan.options.policy.drain_timeout, plan.served);
   if (serves_) stderr_.change_output(std::exchange(serves_, {}));
 }
 

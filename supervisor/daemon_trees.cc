@@ -24,9 +24,11 @@ constexpr Duration longest_pause = 1s;
 bool Daemon::look_at_rest(WorkerProcess& worker) {
   // Of several workers it could not be told whose they are.
   const bool alone = workers_.count(worker.generation) == 1;
-  return worker.rest->look(
-      [this](pid_t pid) { return workers_.find_pid(pid) || (check_ && check_->pid == pid); },
-      alone ? cgroups_.processes_of(worker.generation.value) : std::vector<pid_t>());
+  std::vector<pid_t> orphans = own_children();
+  std::erase_if(orphans,
+                [this](pid_t pid) { return workers_.find_pid(pid) || (check_ && check_->pid == pid); });
+  return worker.rest->look(orphans,
+                           alone ? cgroups_.processes_of(worker.generation.value) : std::vector<pid_t>());
 }
 
 void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
@@ -122,10 +124,12 @@ void Daemon::perform(const DrainRest& a) {
   WorkerProcess* w = workers_.find(a.worker);
   if (!w || !w->rest) return;
   tell_rest(*w);
+  const std::string who = w->rest->text();
+  if (who.empty()) return;  // they have ended meanwhile
   for (const WorkerStatus& s : status_.workers) {
     if (s.worker != a.worker) continue;
     const Duration left = s.deadline - monotonic_now();
-    log_.info(about(*w), "{} of it finishes, {}", w->rest->text(),
+    log_.info(about(*w), "{} of it finishes, {}", who,
               s.deadline == no_deadline ? "as long as it takes" : "at most " + to_rough_text(left));
   }
 }

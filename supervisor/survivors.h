@@ -1,5 +1,6 @@
-// Workers of an earlier graced that ended without them, where its unit says KillMode=process. They go on
-// serving until a generation of this one does; then they are drained like any other.
+// Workers of an earlier graced that ended without them, where its unit says KillMode=process, each with all
+// that it started, and what is left of those whose own process is gone. They go on serving until a generation
+// of this graced does; then they are drained like any other.
 #pragma once
 
 #include <sys/types.h>
@@ -12,7 +13,9 @@
 
 #include "core/time.h"
 #include "linux/fd.h"
+#include "linux/leftovers.h"
 #include "linux/loop.h"
+#include "linux/served_socket.h"
 
 namespace graced {
 
@@ -21,34 +24,56 @@ class Survivors {
   struct Survivor {
     std::uint64_t generation;  // of the earlier graced
     unsigned slot;
-    pid_t pid;  // leads a process group
+    pid_t pid;  // of the worker, or, where that is gone, of somebody whom it has left
   };
   using Tell = std::function<void(const Survivor&, const std::string& what)>;
+  using Processes = std::function<std::vector<pid_t>()>;
 
-  Survivors(Loop& loop, Tell tell);
+  // processes: among which they are looked for, now and later.
+  Survivors(Loop& loop, Tell tell, Processes processes);
 
-  // Of these processes those that are workers of instance `name`, are not ours and were left to whoever
-  // started us.
-  void find(const std::string& name, const std::vector<pid_t>& processes);
+  // Workers of instance `name`, and what is left of some, that are not ours and were left to whoever started
+  // us.
+  void find(const std::string& name);
 
-  // The signal, and SIGKILL for their process groups after `limit`. Once.
-  void drain(int signo, Duration limit);
+  // The signal for each worker, and for what it leaves behind once it is gone, as for workers of ours; SIGKILL
+  // for all of them after `limit`. Once. sockets: that they may serve, besides those that they are seen to
+  // have.
+  void drain(int signo, Duration limit, const std::vector<ServedSocket>& sockets);
 
   void hammer();
 
  private:
   struct Watched {
-    Survivor survivor;
+    pid_t pid;
     Fd process;  // a pidfd
     Source gone;
   };
+  struct Tree {
+    Survivor survivor;
+    Leftovers processes;
+    Fd worker{};  // a pidfd; none: its process is gone
+    std::vector<ServedSocket> sockets{};
+    bool told = false;             // everybody has heard the drain signal who is to hear it now
+    std::list<Watched> watched{};  // those whose parent the manager is
+  };
 
-  void forget(pid_t pid);
+  std::vector<pid_t> orphans() const;
+  bool look_at(Tree& tree);
+  void watch(Tree& tree);
+  void ended(Tree& tree, pid_t pid);
+  void tell_rest(Tree& tree);
+  void tell_rests();
 
   Loop& loop_;
   Tell tell_;
-  std::list<Watched> survivors_;
+  Processes processes_;
+  std::list<Tree> trees_;
+  int signo_ = 0;
+  bool hammered_ = false;
   Source deadline_;
+  Source rest_timer_;  // while somebody has not heard the drain signal yet
+  Duration rest_pause_{};
 };
 
 }  // namespace graced

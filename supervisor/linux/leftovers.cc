@@ -20,10 +20,9 @@ bool Leftovers::is_ours(const ProcessId& child, const std::vector<pid_t>& in_cgr
   return mark && mark->generation == mark_.generation && mark->slot == mark_.slot;
 }
 
-bool Leftovers::look(const std::function<bool(pid_t)>& is_known, const std::vector<pid_t>& in_cgroup) {
+bool Leftovers::look(const std::vector<pid_t>& orphans, const std::vector<pid_t>& in_cgroup) {
   tops_.clear();
-  for (const pid_t pid : own_children()) {
-    if (is_known(pid)) continue;
+  for (const pid_t pid : orphans) {
     const auto child = identity_of(pid);
     if (child && is_ours(*child, in_cgroup)) tops_.push_back(pid);
   }

@@ -1,10 +1,10 @@
 // What a worker has left behind when its own process ended: all that this started, directly or not. Every one
-// of them is a child of graced's, the reaper of orphans, or hangs below one.
+// of them is a child of the reaper of orphans, which is graced, or hangs below one. What a graced left behind
+// that ended before its workers is the manager's.
 #pragma once
 
 #include <sys/types.h>
 
-#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -20,12 +20,12 @@ class Leftovers {
   // group: that the worker led. mark: what its environment said.
   Leftovers(pid_t group, WorkerMark mark);
 
-  // Who of them lives; false: nobody. `is_known`: a child of graced's that is no orphan. `in_cgroup`: what else
-  // is in the cgroup that was this worker's alone. To be asked before the worker is reaped, and again when
-  // orphans were.
-  bool look(const std::function<bool(pid_t)>& is_known, const std::vector<pid_t>& in_cgroup);
+  // Who of them lives; false: nobody. `orphans`: the reaper's children that are known for nothing else.
+  // `in_cgroup`: what else is in the cgroup that was this worker's alone. To be asked before the worker is
+  // reaped, and again when orphans were.
+  bool look(const std::vector<pid_t>& orphans, const std::vector<pid_t>& in_cgroup);
 
-  // Those that are graced's children.
+  // Those that are the reaper's children.
   const std::vector<pid_t>& tops() const { return tops_; }
 
   // The signal, and SIGCONT, for whoever has not had it. Whom it would end at once, and who waits for no

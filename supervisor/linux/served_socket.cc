@@ -18,6 +18,16 @@ ServedSocket served_socket(int fd) {
   return {inode_of(fd), socket_name(fd)};
 }
 
+std::vector<ServedSocket> listening_of(const std::vector<pid_t>& tops) try {
+  std::vector<ServedSocket> found;
+  SocketTaker taker;
+  for (const auto& [inode, place] : sockets_of_trees(tops)) {
+    const Fd fd = taker.take(inode, place);
+    if (fd && socket_option(fd.get(), SOL_SOCKET, SO_ACCEPTCONN) == 1) found.push_back(served_socket(fd.get()));
+  }
+  return found;
+} catch (const std::system_error&) { return {}; }
+
 bool waits_for_clients(pid_t process, const std::vector<ServedSocket>& sockets) {
   std::vector<ino_t> inodes;
   for (const ServedSocket& s : sockets) inodes.push_back(s.inode);

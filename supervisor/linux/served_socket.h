@@ -16,6 +16,9 @@ struct ServedSocket {
 
 ServedSocket served_socket(int fd);
 
+// On which these processes, and those below them, listen; none where we may not look.
+std::vector<ServedSocket> listening_of(const std::vector<pid_t>& tops);
+
 // Is this process, not one below it, seen waiting for connections on any of them?
 bool waits_for_clients(pid_t process, const std::vector<ServedSocket>& sockets);
 

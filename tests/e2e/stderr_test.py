@@ -85,6 +85,34 @@ open("%s", "w").write("alive")
         # It goes on, and does not wait for a reader that never comes, however much it says.
         wait_until(lambda: os.path.exists(out))
 
+    def test_what_a_worker_has_started_does_not_wait_for_a_killed_graced_to_read_either(self):
+        out = self.path("out")
+        script = self.write("app", """#!/usr/bin/python3 -SE
+import os, select, socket
+graced = os.pidfd_open(os.getppid())
+n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); n.connect(os.environ["NOTIFY_SOCKET"])
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.setsid()
+    who = "ab"[os.getsid(0) == os.getpid()]
+    log = os.open("/dev/stderr", os.O_WRONLY | os.O_APPEND)
+    select.select([graced], [], [])
+    for fd in (2, log):  # that it was given, and one that it has opened by name
+        try:
+            for i in range(100):
+                os.write(fd, b"x" * 99999 + b"\\n")
+        except BrokenPipeError:
+            pass
+    open("%s." + who, "w").close()
+    os._exit(0)
+n.send(b"READY=1")
+os.wait()
+""" % out, 0o755)
+        g = self.graced("--ready", "notify", command=(script,))
+        g.process.kill()
+        g.process.wait()
+        wait_until(lambda: os.path.exists(out + ".a") and os.path.exists(out + ".b"))
+
     def test_a_line_that_is_not_finished_is_shown_and_nothing_is_written_behind_it(self):
         go = self.path("go")
         os.mkfifo(go)

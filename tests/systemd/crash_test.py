@@ -108,6 +108,57 @@ class Crash(Case):
         self.assertEqual(self.journal().count("is hammered"), 2)
         self.assertIn("build a", ask(self.address))
 
+    def keep_workers(self, command, *lines):
+        """Workers outlive graced, and are started by this command."""
+        self.drop_in(read("/usr/share/doc/graced/examples/systemd/keep-workers.conf"))
+        self.build("a")
+        write(self.config, "\n".join(["command = " + command, "listen = 127.0.0.1:8080", "stderr = inherit", *lines]) + "\n")
+        self.systemctl("start", self.unit)
+        return self.main_pid()
+
+    def kill_graced(self):
+        restarts = int(self.show("NRestarts"))
+        os.kill(self.main_pid(), signal.SIGKILL)
+        wait_until(lambda: int(self.show("NRestarts")) > restarts and self.show("ActiveState") == "active", self.journal)
+
+    def processes(self):
+        """Of the unit, but for graced itself."""
+        with open("/sys/fs/cgroup" + self.show("ControlGroup") + "/cgroup.procs") as f:
+            return {int(line) for line in f} - {self.main_pid()}
+
+    def all_gone(self, pids):
+        wait_until(lambda: not pids & self.processes(), lambda: "%s of %s\n%s" % (pids & self.processes(), pids, self.journal()))
+
+    def test_the_server_behind_a_start_script_that_outlived_graced_finishes_and_is_not_left_for_ever(self):
+        self.keep_workers("/bin/sh -c '%s /run/build; true'" % SERVER)
+        old = self.processes()
+        self.assertEqual(len(old), 2)
+        load = self.load()
+        self.kill_graced()
+        self.all_gone(old)
+        self.assert_well(load.report())
+        self.assertIn("of it finishes", self.journal())
+
+    def test_a_deaf_server_behind_a_start_script_that_outlived_graced_is_killed_at_its_deadline(self):
+        self.keep_workers("/bin/sh -c '%s /run/build deaf; true'" % SERVER, "drain-timeout = 500ms", "stop-timeout = 500ms")
+        old = self.processes()
+        self.kill_graced()
+        self.all_gone(old)
+        self.assertEqual(self.journal().count("is hammered"), 1)
+        self.assertIn("build a", ask(self.address))
+
+    def test_what_a_worker_had_left_behind_when_graced_was_killed_is_followed_by_the_next(self):
+        self.keep_workers("/bin/sh -c '%s /run/build deaf; true'" % SERVER, "drain-timeout = 1h", "stop-timeout = 500ms")
+        server, = (p for p in self.processes() if "deaf" in read("/proc/%d/cmdline" % p).split("\0") and SERVER in read("/proc/%d/cmdline" % p).split("\0"))
+        self.systemctl("reload", self.unit)  # the script of the old one hears it, and leaves its server behind
+        wait_until(lambda: "of it finishes" in self.journal(), self.journal)
+        write(self.config, read(self.config).replace("1h", "500ms"))
+        old = self.processes()
+        self.assertIn(server, old)
+        self.kill_graced()
+        self.all_gone(old)
+        self.assertIn("build a", ask(self.address))
+
     def test_a_unix_socket_survives_a_crash_and_others_options_are_applied_again(self):
         pid = self.start("listen = unix:/run/demo.sock,mode=0600")
         write(self.config, "command = %s /run/build\nlisten = unix:/run/demo.sock,mode=0640\n" % SERVER)
