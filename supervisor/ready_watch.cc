@@ -15,6 +15,7 @@
 #include <algorithm>
 
 #include "core/printable.h"
+#include "linux/look_rights.h"
 #include "linux/process.h"
 
 namespace graced {
@@ -248,8 +249,8 @@ void ReadyWatch::note_hidden(const Watched& w, pid_t hidden) {
   if (std::exchange(noted_hidden_, true)) return;
   ears_.note(w.worker.id,
              fmt::format("process {} ({}) of it cannot be looked into, so nobody knows whether it waits for "
-                         "connections: it is taken for ready without (graced needs CAP_SYS_PTRACE to look)",
-                         hidden, printable(name_of(hidden))));
+                         "connections: it is taken for ready without ({})",
+                         hidden, printable(name_of(hidden)), why_no_look(look_rights())));
 }
 
 void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {

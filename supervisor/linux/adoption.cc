@@ -19,6 +19,7 @@
 #include "core/printable.h"
 #include "linux/inode.h"
 #include "linux/listen_error.h"
+#include "linux/look_rights.h"
 #include "linux/plain_tcp.h"
 #include "linux/process.h"
 #include "linux/socket_option.h"
@@ -394,10 +395,10 @@ void Adoption::note(const std::string& text) {
 }
 
 void Adoption::note_refused(const AdoptionRequest& request, int code) {
-  note(fmt::format("what process {} ({}) binds is not handed off: {}", request.thread,
-                   printable(name_of(request.thread)),
-                   code == EPERM ? "graced may not look into it (it needs CAP_SYS_PTRACE)"
-                                 : std::generic_category().message(code)));
+  note(fmt::format(
+      "what process {} ({}) binds is not handed off: {}", request.thread, printable(name_of(request.thread)),
+      code == EPERM ? fmt::format("graced may not look into it ({})", why_no_descriptor(look_rights()))
+                    : std::generic_category().message(code)));
 }
 
 }  // namespace graced

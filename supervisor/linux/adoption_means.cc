@@ -12,6 +12,7 @@
 
 #include "linux/adoption_filter.h"
 #include "linux/fd.h"
+#include "linux/look_rights.h"
 #include "linux/sys_error.h"
 
 namespace graced {
@@ -51,14 +52,11 @@ void become(const Launch::Identity& worker) noexcept {
 }
 
 std::string refused_look(int code, const Launch::Identity* worker) {
-  if (code == ENOSYS) return "this kernel has no pidfd_getfd(2) (it takes Linux 5.14)";
-  if (code == EPERM && worker != nullptr) {
-    return fmt::format("graced may not look into processes of user {} (it needs CAP_SYS_PTRACE)", worker->name);
-  }
-  if (code == EPERM || code == EACCES) {
-    return "graced may not look into its workers (give it CAP_SYS_PTRACE; or see kernel.yama.ptrace_scope)";
-  }
-  return fmt::format("pidfd_getfd: {}", std::generic_category().message(code));
+  if (code != EPERM && code != EACCES && code != ENOSYS)
+    return fmt::format("pidfd_getfd: {}", std::generic_category().message(code));
+  const std::string whose =
+      worker != nullptr ? fmt::format("processes of user {}", worker->name) : "its workers";
+  return fmt::format("graced may not look into {} ({})", whose, why_no_descriptor(look_rights()));
 }
 
 }  // namespace

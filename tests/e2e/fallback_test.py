@@ -6,6 +6,7 @@ from harness import Case, HERE, PATIENCE, ask, for_everybody, main, wait_until
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 38, 24
+CAP_SYS_PTRACE = 19
 SYS_seccomp, SET_MODE_FILTER, NEW_LISTENER = 317, 1, 8
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -77,7 +78,7 @@ class Fallback(Case):
         return s
 
     def check(self, *options, code=0, **more):
-        r = self.run_graced("check", *options, "--", "./app", **more)
+        r = self.run_graced("check", "--control", self.path("c"), *options, "--", "true", **more)
         self.assertEqual(r.returncode, code, r.stderr)
         return r
 
@@ -131,14 +132,26 @@ class Fallback(Case):
         self.assertEqual(g.said().count("old workers are signalled at once"), 1, g.said())
 
     def test_what_an_older_kernel_lacks_is_named(self):
-        for words, how in (("adoption   impossible: this kernel has no pidfd_getfd.*5.14", (PIDFD_GETFD, errno.ENOSYS)),
-                           ("adoption   impossible: graced may not look into its workers .*CAP_SYS_PTRACE", (PIDFD_GETFD, errno.EPERM)),
+        for words, how in (("adoption   impossible: .*no pidfd_getfd.*5.14", (PIDFD_GETFD, errno.ENOSYS)),
                            ("adoption   possible: before Linux 5.19 a signal can", (SECCOMP, errno.EINVAL, 1, 8 | 4 | 32)),
                            ("adoption   impossible: .*user notification .*5.14", (SECCOMP, errno.ENOSYS)),
                            ("adoption   impossible: .*forbidden here.*--listen", (SECCOMP, errno.EPERM)),
                            ("steering   classic BPF: .*CONFIG_BPF_SYSCALL; while several generations drain", (BPF, errno.ENOSYS))):
             with self.subTest(how):
                 self.assertRegex(self.check(preexec_fn=refusing(how)).stdout, words)
+
+    def test_a_container_s_filter_is_blamed_and_not_a_capability_that_is_there(self):
+        """As Docker's, containerd's and nspawn's own profiles, which know who has CAP_SYS_PTRACE; root has it here."""
+        refused = refusing((PIDFD_GETFD, errno.EPERM))
+        said = self.check(preexec_fn=refused).stdout
+        self.assertRegex(said, r"adoption   impossible: .*seccomp filter refuses pidfd_getfd\(2\): allow the call in its profile")
+        self.assertNotIn("CAP_SYS_PTRACE", said)
+
+        def without_capability():
+            libc.prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0)
+            refused()
+        said = self.check(preexec_fn=without_capability).stdout
+        self.assertRegex(said, r"adoption   impossible: .*seccomp filter refuses pidfd_getfd\(2\): give the container CAP_SYS_PTRACE")
 
     def test_without_seccomp_there_is_no_adoption_and_the_rest_goes_on(self):
         g = self.graced(options=(), command=(BINDER, "tcp:8080"), preexec=refusing((SECCOMP, errno.ENOSYS)))
