@@ -146,8 +146,9 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment) {
   if (command == nullptr) unknown_command(first);
 
   const bool runs = command->kind == CommandKind::run || command->kind == CommandKind::check;
-  auto parsed =
-      parse_words(words, words_of(*command), runs ? RestRule::ends_options : RestRule::anywhere, command->name);
+  // What is wrong there is told together with what is wrong elsewhere.
+  auto parsed = runs ? parse_words_or_tell(words, words_of(*command), RestRule::ends_options, command->name)
+                     : parse_words(words, words_of(*command), RestRule::anywhere, command->name);
   if (given(parsed, "help")) return HelpCommand{help_text(*command)};
   if (given(parsed, "version")) return VersionCommand{};
 

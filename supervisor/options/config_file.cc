@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "options/one_line.h"
-#include "options/options.h"
 
 namespace graced {
 
@@ -28,29 +27,41 @@ bool cuts_a_word(std::string_view line, std::size_t hash) {
 }  // namespace
 
 std::vector<ConfigLine> parse_config_file(std::string_view text, const std::string& path) {
+  Complaints complaints;
+  auto lines = parse_config_file(text, path, complaints);
+  complaints.throw_if_any();
+  return lines;
+}
+
+std::vector<ConfigLine> parse_config_file(std::string_view text, const std::string& path,
+                                          Complaints& complaints) {
   std::vector<ConfigLine> result;
   for (unsigned number = 1; !text.empty(); ++number) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
 
+    const Place place{Place::Layer::file, number};
     const auto hash = line.find('#');
     if (trimmed(line).starts_with('[')) {
-      throw UsageError{fmt::format("{}:{}: there are no sections here, leave out '{}'", path, number,
-                                   one_line(trimmed(line)))};
+      complaints.add(place, fmt::format("{}:{}: there are no sections here, leave out '{}'", path, number,
+                                        one_line(trimmed(line))));
+      continue;
     }
     if (hash != std::string::npos && cuts_a_word(line, hash)) {
-      throw UsageError{fmt::format(
-          "{}:{}: '#' would begin a comment here; put a blank before it, or the value into an env-file or a "
-          "GRACED_ variable",
-          path, number)};
+      complaints.add(place,
+                     fmt::format("{}:{}: '#' would begin a comment here; put a blank before it, or the value "
+                                 "into an env-file or a GRACED_ variable",
+                                 path, number));
+      continue;
     }
     const auto said = trimmed(line.substr(0, hash));
     if (said.empty()) continue;
     const auto equals = said.find('=');
     const auto option = trimmed(said.substr(0, equals));
     if (equals == std::string::npos || option.empty()) {
-      throw UsageError{
-          fmt::format("{}:{}: '{}' is no line like 'workers = 4'", path, number, one_line(trimmed(line)))};
+      complaints.add(place, fmt::format("{}:{}: '{}' is no line like 'workers = 4'", path, number,
+                                        one_line(trimmed(line))));
+      continue;
     }
     result.push_back({std::string{option}, std::string{trimmed(said.substr(equals + 1))}, number,
                       hash != std::string::npos});

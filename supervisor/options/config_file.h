@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "options/complaints.h"
+
 namespace graced {
 
 struct ConfigLine {
@@ -17,5 +19,9 @@ struct ConfigLine {
 // In the order of the file. `path` is what messages call the text. Throws UsageError "PATH:LINE: …"
 // for what is no line of a configuration; whether an option of that name exists is not looked at.
 std::vector<ConfigLine> parse_config_file(std::string_view text, const std::string& path);
+
+// The same; such lines are complained of and left out.
+std::vector<ConfigLine> parse_config_file(std::string_view text, const std::string& path,
+                                          Complaints& complaints);
 
 }  // namespace graced

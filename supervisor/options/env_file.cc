@@ -32,7 +32,16 @@ class EnvFile {
   EnvFile(std::string_view text, const std::string& path) : text_(text), path_(path) {}
 
   std::vector<std::string> parse() {
-    while (!text_.empty()) line();
+    std::vector<std::string> wrong;
+    while (!text_.empty()) {
+      try {
+        line();
+      } catch (const UsageError& why) {
+        wrong.push_back(why.what());
+        text_.remove_prefix(std::min(text_.find('\n'), text_.size()));
+      }
+    }
+    if (!wrong.empty()) throw UsageError{std::move(wrong)};
     return std::move(variables_);
   }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <limits>
 #include <stdexcept>
 
 #include "core/nearest.h"
@@ -20,6 +21,7 @@ namespace graced {
 namespace {
 
 constexpr std::string_view prefix = "GRACED_";
+constexpr unsigned after_all_options = std::numeric_limits<unsigned>::max();
 
 std::string variable_name(std::string_view option) {
   std::string name{prefix};
@@ -51,42 +53,57 @@ void note_unknown_variable(std::string_view name, std::vector<std::string>& note
                               did_you_mean(name.substr(prefix.size()), known, "", prefix)));
 }
 
-const OptionRow& known_in_file(const ConfigLine& line, const std::string& path) {
-  if (line.option == config_option) {
-    throw UsageError{fmt::format("{}:{}: config: one file cannot name another", path, line.line)};
-  }
-  if (const auto row = find_run_option(line.option)) return *row;
+std::string unknown_in_file(const ConfigLine& line, const std::string& path) {
   std::vector<std::string_view> known;
   for (const auto& row : run_options()) known.push_back(row.word.name);
-  throw UsageError{fmt::format("{}:{}: unknown option '{}'{}", path, line.line, one_line(line.option),
-                               did_you_mean(line.option, known, "; see graced run --help"))};
+  return fmt::format("{}:{}: unknown option '{}'{}", path, line.line, one_line(line.option),
+                     did_you_mean(line.option, known, "; see graced run --help"));
 }
 
 }  // namespace
 
-Layer command_line_layer(const ParsedWords& words) {
+Place place_of(const Layer& layer, std::string_view option) {
+  const auto values = layer.find(option);
+  return values == layer.end() || values->second.empty() ? Place{} : values->second.front().place;
+}
+
+std::string with_place(const GivenValue& value, const std::string& why) {
+  return value.place.layer == Place::Layer::command_line ? why : fmt::format("{}: {}", value.origin, why);
+}
+
+Layer command_line_layer(const ParsedWords& words, Complaints& complaints) {
   Layer layer;
+  for (const auto& wrong : words.wrong) complaints.add({Place::Layer::command_line, wrong.at}, wrong.why);
   for (const auto& given : words.options) {
     const auto row = find_run_option(given.name);
     if (row == nullptr) continue;  // --help and --version are no values
     auto& values = layer[row->word.name];
-    if (!values.empty() && !row->repeatable) throw UsageError{fmt::format("--{} is given twice", given.name)};
-    values.push_back({given.value, "command line", fmt::format("--{} {}", given.name, one_line(given.value))});
+    const Place place{Place::Layer::command_line, given.at};
+    if (!values.empty() && !row->repeatable) {
+      complaints.add(place, fmt::format("--{} is given twice", given.name));
+      continue;
+    }
+    values.push_back(
+        {given.value, "command line", fmt::format("--{} {}", given.name, one_line(given.value)), place});
   }
   if (!words.rest.empty()) {
     const auto line = join_shell_words(words.rest);
-    layer[command_option].push_back({line, "command line", one_line(line)});
+    layer[command_option].push_back(
+        {line, "command line", one_line(line), {Place::Layer::command_line, after_all_options}});
   }
   return layer;
 }
 
-Layer environment_layer(const std::vector<std::string>& environment, std::vector<std::string>& notes) {
+Layer environment_layer(const std::vector<std::string>& environment, std::vector<std::string>& notes,
+                        Complaints& complaints) {
   // Set by a graced for its workers: we are inside of one, and what it tells them of itself is not meant for
   // us.
   const bool inside_worker = find_variable(environment, "GRACED_WORKER").has_value();
 
   Layer layer;
+  Place place{Place::Layer::environment};
   for (const auto& assignment : environment) {
+    ++place.number;
     if (!assignment.starts_with(prefix)) continue;
     const auto equals = assignment.find('=');
     const auto name = assignment.substr(0, equals);
@@ -104,34 +121,47 @@ Layer environment_layer(const std::vector<std::string>& environment, std::vector
     const auto text = assignment.substr(equals + 1);
     if (text.empty() || layer.contains(row->word.name)) continue;
     const auto where = fmt::format("{}={}", name, one_line(text));
-    for (const auto& value : values_of(*row, text, where))
-      layer[row->word.name].push_back({value, name, where});
+    try {
+      for (const auto& value : values_of(*row, text, where))
+        layer[row->word.name].push_back({value, name, where, place});
+    } catch (const UsageError& why) { complaints.add(place, why); }
   }
   return layer;
 }
 
-Layer config_layer(const GivenValue& config, const ReadText& read) {
+Layer config_layer(const GivenValue& config, const ReadText& read, Complaints& complaints) {
   const auto& path = config.text;
   std::vector<ConfigLine> lines;
   try {
-    lines = parse_config_file(read(path), path);
-  } catch (const UsageError&) { throw; } catch (const std::exception& why) {
-    throw UsageError{fmt::format("{}: {}", config.where, why.what())};
+    lines = parse_config_file(read(path), path, complaints);
+  } catch (const std::exception& why) {
+    complaints.add(config.place, fmt::format("{}: {}", config.where, why.what()));
   }
 
   Layer layer;
   std::map<std::string_view, unsigned> line_of;
   for (const auto& line : lines) {
-    const auto& row = known_in_file(line, path);
-    auto& values = layer[row.word.name];
-    if (!values.empty() && !row.repeatable) {
-      throw UsageError{fmt::format("{}:{}: {} is set in line {} already", path, line.line, line.option,
-                                   line_of[row.word.name])};
+    const Place place{Place::Layer::file, line.line};
+    if (line.option == config_option) {
+      complaints.add(place, fmt::format("{}:{}: config: one file cannot name another", path, line.line));
+      continue;
     }
-    line_of[row.word.name] = line.line;
+    const auto* row = find_run_option(line.option);
+    if (row == nullptr) {
+      complaints.add(place, unknown_in_file(line, path));
+      continue;
+    }
+    auto& values = layer[row->word.name];
+    if (!values.empty() && !row->repeatable) {
+      complaints.add(place, fmt::format("{}:{}: {} is set in line {} already", path, line.line, line.option,
+                                        line_of[row->word.name]));
+      continue;
+    }
+    line_of[row->word.name] = line.line;
     values.push_back({line.value, fmt::format("{}:{}", path, line.line),
                       fmt::format("{}:{}: {} = {}{}", path, line.line, line.option, one_line(line.value),
-                                  line.before_comment ? " (here a comment begins)" : "")});
+                                  line.before_comment ? " (here a comment begins)" : ""),
+                      place});
   }
   return layer;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "options/complaints.h"
 #include "options/option_words.h"
 #include "options/text_file.h"
 
@@ -16,14 +17,22 @@ struct GivenValue {
   std::string text;
   std::string origin;  // "command line", "GRACED_WORKERS", "app.conf:3"
   std::string where;   // how a complaint about it begins: "--workers lots", "app.conf:3: workers = lots"
+  Place place{};
 };
 
 // By option; an option nobody gave has no entry.
 using Layer = std::map<std::string_view, std::vector<GivenValue>>;
 
-// All three throw UsageError. `notes` takes what is odd but no error.
-Layer command_line_layer(const ParsedWords& words);
-Layer environment_layer(const std::vector<std::string>& environment, std::vector<std::string>& notes);
-Layer config_layer(const GivenValue& config, const ReadText& read);
+// Where it was said first; nowhere, if it was not.
+Place place_of(const Layer& layer, std::string_view option);
+
+// A complaint about the value, with the place it was said in unless that is the command line.
+std::string with_place(const GivenValue& value, const std::string& why);
+
+// What is wrong is left out and complained of. `notes` takes what is odd but no error.
+Layer command_line_layer(const ParsedWords& words, Complaints& complaints);
+Layer environment_layer(const std::vector<std::string>& environment, std::vector<std::string>& notes,
+                        Complaints& complaints);
+Layer config_layer(const GivenValue& config, const ReadText& read, Complaints& complaints);
 
 }  // namespace graced

@@ -7,8 +7,8 @@
 #include <algorithm>
 
 #include "core/nearest.h"
+#include "options/complaints.h"
 #include "options/one_line.h"
-#include "options/options.h"
 
 namespace graced {
 
@@ -46,25 +46,32 @@ std::string_view typed(std::string_view word) {
   return word.substr(0, word.find('='));
 }
 
-[[noreturn]] void unknown(std::string_view word, std::span<const WordOption> options,
-                          std::string_view command) {
+std::string unknown(std::string_view word, std::span<const WordOption> options, std::string_view command) {
   const auto shown = typed(word);
   std::vector<std::string_view> names;
   for (const auto& option : options) names.push_back(option.name);
   const auto name = shown.substr(std::min(shown.size(), shown.find_first_not_of('-')));
-  throw UsageError{
-      fmt::format("unknown option '{}'{}", one_line(shown),
-                  did_you_mean(name, names, fmt::format("; see graced {} --help", command), "--"))};
+  return fmt::format("unknown option '{}'{}", one_line(shown),
+                     did_you_mean(name, names, fmt::format("; see graced {} --help", command), "--"));
 }
 
-[[noreturn]] void needs_value(const WordOption& option) {
-  throw UsageError{fmt::format("--{} needs a value: --{} {}", option.name, option.name, option.argument)};
+std::string needs_value(const WordOption& option) {
+  return fmt::format("--{} needs a value: --{} {}", option.name, option.name, option.argument);
 }
 
 }  // namespace
 
 ParsedWords parse_words(const std::vector<std::string>& words, std::span<const WordOption> options,
                         RestRule rule, std::string_view command) {
+  auto parsed = parse_words_or_tell(words, options, rule, command);
+  Complaints complaints;
+  for (const auto& wrong : parsed.wrong) complaints.add({Place::Layer::command_line, wrong.at}, wrong.why);
+  complaints.throw_if_any();
+  return parsed;
+}
+
+ParsedWords parse_words_or_tell(const std::vector<std::string>& words, std::span<const WordOption> options,
+                                RestRule rule, std::string_view command) {
   const Known known{options};
   std::vector<char*> argv{nullptr};  // the program's name, which is not looked at
   for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
@@ -87,12 +94,20 @@ ParsedWords parse_words(const std::vector<std::string>& words, std::span<const W
     const auto* option = find(options, complains ? optopt : value);
     const bool by_name = word.starts_with("--");
     // It takes the beginning of a name for the name, which would change its meaning when an option is added.
-    if (option == nullptr || (by_name && typed(word).substr(2) != option->name))
-      unknown(word, options, command);
-    if (value == '?') throw UsageError{fmt::format("--{} takes no value", option->name)};
+    const auto number = static_cast<unsigned>(at);
+    if (option == nullptr || (by_name && typed(word).substr(2) != option->name)) {
+      result.wrong.push_back({unknown(word, options, command), number});
+      result.cut_short = true;
+      return result;
+    }
     const bool empty = by_name && word.ends_with('=') && typed(word).size() == word.size() - 1;
-    if (value == ':' || empty) needs_value(*option);
-    result.options.push_back({std::string{option->name}, optarg ? optarg : ""});
+    if (value == '?') {
+      result.wrong.push_back({fmt::format("--{} takes no value", option->name), number});
+    } else if (value == ':' || empty) {
+      result.wrong.push_back({needs_value(*option), number});
+    } else {
+      result.options.push_back({std::string{option->name}, optarg ? optarg : "", number});
+    }
   }
   result.rest.insert(result.rest.end(), words.begin() + std::max(optind - 1, 0), words.end());
   return result;

@@ -19,11 +19,20 @@ struct WordOption {
 struct GivenWord {
   std::string name;
   std::string value;
+  unsigned at = 0;  // the how manieth word it is
+};
+
+// A word that is wrong, and why.
+struct WrongWord {
+  std::string why;
+  unsigned at;
 };
 
 struct ParsedWords {
   std::vector<GivenWord> options;  // in the order they were typed
   std::vector<std::string> rest;
+  std::vector<WrongWord> wrong{};
+  bool cut_short = false;  // an option is unknown, so that nobody can tell what the words after it are
 };
 
 enum class RestRule {
@@ -34,5 +43,9 @@ enum class RestRule {
 // `command` is whose help the way out names ("run"). Throws UsageError.
 ParsedWords parse_words(const std::vector<std::string>& words, std::span<const WordOption> options,
                         RestRule rule, std::string_view command);
+
+// The same; what is wrong is told in the answer instead.
+ParsedWords parse_words_or_tell(const std::vector<std::string>& words, std::span<const WordOption> options,
+                                RestRule rule, std::string_view command);
 
 }  // namespace graced

@@ -3,10 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <stdexcept>
 
 #include "core/start_limit.h"
@@ -15,6 +14,7 @@
 #include "options/option_layers.h"
 #include "options/option_table.h"
 #include "options/option_values.h"
+#include "options/read_options.h"
 
 namespace graced {
 
@@ -22,56 +22,65 @@ namespace {
 
 // Of each option the values of the highest layer that has any.
 Layer merge(const ParsedWords& words, const std::vector<std::string>& environment,
-            std::vector<std::string>& notes, const ReadText& read) {
-  Layer merged = command_line_layer(words);
-  merged.merge(environment_layer(environment, notes));
+            std::vector<std::string>& notes, const ReadText& read, Complaints& complaints) {
+  Layer merged = command_line_layer(words, complaints);
+  merged.merge(environment_layer(environment, notes, complaints));
   if (const auto config = merged.find(config_option); config != merged.end()) {
-    merged.merge(config_layer(config->second.front(), read));
+    merged.merge(config_layer(config->second.front(), read, complaints));
   }
   return merged;
 }
 
-void read_values(RunOptions& options, const OptionRow& row, const std::vector<GivenValue>& values) {
-  for (const auto& value : values) {
+// Leaves those that are right.
+void read_values(RunOptions& options, const OptionRow& row, std::vector<GivenValue>& values,
+                 Complaints& complaints) {
+  std::erase_if(values, [&](const GivenValue& value) {
     try {
       row.read(options, value.text);
+      return false;
     } catch (const std::invalid_argument& why) {
-      throw UsageError{fmt::format("{}: {}", value.where, one_line(why.what(), 500))};
+      complaints.add(value.place, fmt::format("{}: {}", value.where, one_line(why.what(), 500)));
+      return true;
     }
-  }
+  });
 }
 
-void read_env_files(RunOptions& options, const std::vector<GivenValue>& files, const ReadText& read) {
+void read_env_files(RunOptions& options, const std::vector<GivenValue>& files, const ReadText& read,
+                    Complaints& complaints) {
   std::vector<std::string> variables;
   for (const auto& file : files) {
     try {
       std::ranges::copy(read_env_file(file.text, read), std::back_inserter(variables));
-    } catch (const UsageError&) { throw; } catch (const std::exception& why) {
-      throw UsageError{fmt::format("{}: {}", file.where, why.what())};
+    } catch (const UsageError& why) { complaints.add(file.place, why); } catch (const std::exception& why) {
+      complaints.add(file.place, fmt::format("{}: {}", file.where, why.what()));
     }
   }
   options.environment.insert(options.environment.begin(), variables.begin(), variables.end());
 }
 
-void settle_name(RunOptions& options) {
-  if (options.command.empty()) {
-    throw UsageError{
-        "no command to run: put it last, as in graced run -l 8080 -- ./app, or as command = ./app into a "
-        "--config file"};
-  }
-  if (!options.name.empty()) return;
+// Where something is wrong with the lines, the command may be in one of them.
+void require_command(const RunOptions& options, const ParsedWords& words, Complaints& complaints) {
+  if (!options.command.empty() || words.cut_short || complaints.any_of(Complaints::Kind::usage)) return;
+  complaints.add({},
+                 "no command to run: put it last, as in graced run -l 8080 -- ./app, or as command = ./app "
+                 "into a --config file");
+}
+
+void settle_name(RunOptions& options, const Layer& given, Complaints& complaints) {
+  if (!options.name.empty() || options.command.empty()) return;
   const auto& path = options.command.front();
   const auto last = path.substr(path.find_last_not_of('/') == std::string::npos ? 0 : path.rfind('/') + 1);
   try {
     options.name = read_name(last);
   } catch (const std::invalid_argument&) {
-    throw UsageError{
-        fmt::format("the command '{}' gives no name to this instance, give one with --name", one_line(path))};
+    complaints.add(
+        place_of(given, command_option),
+        fmt::format("the command '{}' gives no name to this instance, give one with --name", one_line(path)));
   }
 }
 
 // Port 0 is another port each time.
-void check_listen(const RunOptions& options, const std::vector<GivenValue>& values) {
+void check_listen(const RunOptions& options, const std::vector<GivenValue>& values, Complaints& complaints) {
   std::map<std::string, std::size_t> seen;
   for (std::size_t i = 0; i < options.listen.size(); ++i) {
     const auto& spec = options.listen[i];
@@ -80,17 +89,18 @@ void check_listen(const RunOptions& options, const std::vector<GivenValue>& valu
     if (port_of_choice) continue;
     const auto [first, fresh] = seen.try_emplace(spec.address(), i);
     if (fresh) continue;
-    throw UsageError{fmt::format("{}: this address is listened on already ({})", values[i].where,
-                                 values[first->second].where)};
+    complaints.add(values[i].place, fmt::format("{}: this address is listened on already ({})", values[i].where,
+                                                values[first->second].where));
   }
 }
 
-void check_ready(const RunOptions& options) {
+void check_ready(const RunOptions& options, const Layer& given, Complaints& complaints) {
   const auto& policy = options.policy;
   if (policy.ready != ReadyRule::after || policy.ready_after < policy.ready_timeout) return;
-  throw UsageError{
+  complaints.add(
+      place_of(given, "ready"),
       fmt::format("--ready after:{} is not before --ready-timeout {}, so no candidate would ever be ready",
-                  to_text(policy.ready_after), to_text(policy.ready_timeout))};
+                  to_text(policy.ready_after), to_text(policy.ready_timeout)));
 }
 
 void note_start_limit(RunOptions& options) {
@@ -107,6 +117,8 @@ void note_drain_idle(RunOptions& options) {
   if (options.drain != DrainChoice::signal || options.policy.drain_idle == infinity) return;
   options.notes.push_back("--drain-idle has no effect with --drain signal: the worker is told at once");
 }
+
+}  // namespace
 
 std::vector<Setting> settings_of(const RunOptions& options, const Layer& given) {
   std::vector<Setting> settings;
@@ -127,8 +139,6 @@ std::vector<Setting> settings_of(const RunOptions& options, const Layer& given) 
   return settings;
 }
 
-}  // namespace
-
 RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment,
                             std::vector<Setting>* settings) {
   return load_run_options(parse_words(args, run_words(), RestRule::ends_options, "run"), environment, settings);
@@ -136,23 +146,34 @@ RunOptions load_run_options(const std::vector<std::string>& args, const std::vec
 
 RunOptions load_run_options(const ParsedWords& words, const std::vector<std::string>& environment,
                             std::vector<Setting>* settings, const ReadText& read) {
-  RunOptions options;
-  const auto given = merge(words, environment, options.notes, read);
+  ReadOptions found = read_run_options(words, environment, read);
+  found.complaints.throw_if_any();
+  if (settings) *settings = settings_of(found.options, found.given);
+  return std::move(found.options);
+}
+
+ReadOptions read_run_options(const ParsedWords& words, const std::vector<std::string>& environment,
+                             const ReadText& read) {
+  ReadOptions found;
+  auto& [options, given, complaints] = found;
+  given = merge(words, environment, options.notes, read, complaints);
 
   for (const auto& row : run_options()) {
-    if (const auto values = given.find(row.word.name); values != given.end()) {
-      read_values(options, row, values->second);
-    }
+    const auto values = given.find(row.word.name);
+    if (values == given.end()) continue;
+    read_values(options, row, values->second, complaints);
+    if (values->second.empty()) given.erase(values);
   }
   if (const auto files = given.find("env-file"); files != given.end())
-    read_env_files(options, files->second, read);
-  settle_name(options);
-  if (const auto listen = given.find("listen"); listen != given.end()) check_listen(options, listen->second);
-  check_ready(options);
+    read_env_files(options, files->second, read, complaints);
+  require_command(options, words, complaints);
+  settle_name(options, given, complaints);
+  if (const auto listen = given.find("listen"); listen != given.end())
+    check_listen(options, listen->second, complaints);
+  check_ready(options, given, complaints);
   note_start_limit(options);
   note_drain_idle(options);
-  if (settings) *settings = settings_of(options, given);
-  return options;
+  return found;
 }
 
 }  // namespace graced

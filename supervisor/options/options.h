@@ -5,7 +5,6 @@
 #include <csignal>
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,13 +13,9 @@
 #include "core/time.h"
 #include "options/option_words.h"
 #include "options/text_file.h"
+#include "options/usage_error.h"
 
 namespace graced {
-
-// Bad input: one line that names the thing and the way out, exit status 2.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 // What is asked for; what this machine gives is another matter, see handoff.h.
 enum class AdoptChoice { automatic, on, off };
@@ -81,8 +76,8 @@ struct RunOptions {
 // Reads all layers, with the config file and the env files as they are on disk now, so calling it
 // again with the same words is what a reload does.
 // words, args: what follows `graced run`, taken apart or not yet. environment: "NAME=VALUE" each. Throws
-// UsageError. settings, if wanted: every option in the order of the help, one for each value of a repeated one.
-// read: what gives the text of a file, and may throw what read_text_file() throws.
+// UsageError of all that is wrong. settings, if wanted: every option in the order of the help, one for each
+// value of a repeated one. read: what gives the text of a file, and may throw what read_text_file() throws.
 RunOptions load_run_options(const ParsedWords& words, const std::vector<std::string>& environment,
                             std::vector<Setting>* settings = nullptr, const ReadText& read = read_text_file);
 RunOptions load_run_options(const std::vector<std::string>& args, const std::vector<std::string>& environment,

@@ -15,18 +15,13 @@ namespace {
 void words(std::string_view text) {
   std::vector<std::string> args;
   for (const auto word : fuzz::cut(text, '\0')) args.emplace_back(word);
-  try {
-    static_cast<void>(graced::command_line_layer(
-        graced::parse_words(args, graced::run_words(), graced::RestRule::ends_options, "run")));
-  } catch (const graced::UsageError& why) {
-    fuzz::promise(fuzz::is_one_line(why.what()), "a complaint is one line");
-  }
+  graced::Complaints complaints;
+  static_cast<void>(graced::command_line_layer(
+      graced::parse_words_or_tell(args, graced::run_words(), graced::RestRule::ends_options, "run"),
+      complaints));
   std::vector<std::string> notes;
-  try {
-    static_cast<void>(graced::environment_layer(args, notes));
-  } catch (const graced::UsageError& why) {
-    fuzz::promise(fuzz::is_one_line(why.what()), "a complaint is one line");
-  }
+  static_cast<void>(graced::environment_layer(args, notes, complaints));
+  fuzz::promise(std::ranges::all_of(complaints.lines(), fuzz::is_one_line), "a complaint is one line");
   fuzz::promise(std::ranges::all_of(notes, fuzz::is_one_line), "a note is one line");
 }
 

@@ -12,23 +12,23 @@
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto text = fuzz::text_of(data, size);
   if (text.find('\0') != std::string_view::npos) return 0;  // read_text_file refuses those
-  try {
-    unsigned last = 0;
-    for (const auto& line : graced::parse_config_file(text, "app.conf")) {
-      fuzz::promise(line.line >= last, "lines come in the order of the file");
-      last = line.line;
-      const auto* const row = graced::find_run_option(line.option);
-      if (row == nullptr) continue;
-      graced::RunOptions options;
-      try {
-        row->read(options, line.value);
-      } catch (const std::invalid_argument& why) {
-        fuzz::promise(fuzz::is_one_line(graced::one_line(why.what(), 500)), "a complaint is one line");
-      }
+  graced::Complaints complaints;
+  unsigned last = 0;
+  for (const auto& line : graced::parse_config_file(text, "app.conf", complaints)) {
+    fuzz::promise(line.line >= last, "lines come in the order of the file");
+    last = line.line;
+    const auto* const row = graced::find_run_option(line.option);
+    if (row == nullptr) continue;
+    graced::RunOptions options;
+    try {
+      row->read(options, line.value);
+    } catch (const std::invalid_argument& why) {
+      fuzz::promise(fuzz::is_one_line(graced::one_line(why.what(), 500)), "a complaint is one line");
     }
-  } catch (const graced::UsageError& why) {
-    fuzz::promise(fuzz::is_one_line(why.what()), "a complaint is one line");
-    fuzz::promise(std::string_view(why.what()).starts_with("app.conf:"), "a complaint names the line");
+  }
+  for (const auto& complaint : complaints.lines()) {
+    fuzz::promise(fuzz::is_one_line(complaint), "a complaint is one line");
+    fuzz::promise(complaint.starts_with("app.conf:"), "a complaint names the line");
   }
   return 0;
 }

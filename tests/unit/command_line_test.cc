@@ -114,7 +114,14 @@ TEST_CASE("wrong words after a command are named") {
   CHECK(complaint({"reload", "--wait", "1", "--wait", "2"}) == "--wait is given twice");
   CHECK(complaint({"reload", "--wait", "1", "--no-wait"}) == "--wait and --no-wait contradict each other");
   CHECK(complaint({"list", "app"}) == "list takes no NAME; for one instance: graced status app");
-  CHECK(complaint({"run", "--lisen", "80", "app"}) == "unknown option '--lisen'; did you mean '--listen'?");
+}
+
+TEST_CASE("what is wrong after run is told with what is wrong in its file") {
+  const auto words = parsed<RunCommand>({"run", "--workers=", "--lisen", "80", "--wat", "app"}).words;
+  REQUIRE(words.wrong.size() == 2);
+  CHECK(words.wrong[0].why == "--workers needs a value: --workers N|auto");
+  CHECK(words.wrong[1].why == "unknown option '--lisen'; did you mean '--listen'?");
+  CHECK(words.cut_short);
 }
 
 TEST_CASE("the version is asked for before a command or among its options") {
