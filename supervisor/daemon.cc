@@ -9,20 +9,15 @@
 
 #include <thread>
 
-#include "linux/control_places.h"
 #include "linux/journal.h"
 #include "linux/sys_error.h"
+#include "linux/systemd.h"
 #include "options/environment.h"
 #include "options/option_values.h"
 
 namespace graced {
 
 namespace {
-
-ListenVariables listen_variables(const std::vector<std::string>& environment) {
-  return {find_variable(environment, "LISTEN_PID"), find_variable(environment, "LISTEN_FDS"),
-          find_variable(environment, "LISTEN_FDNAMES")};
-}
 
 UpstreamVariables upstream_variables(const std::vector<std::string>& environment) {
   return {find_variable(environment, "NOTIFY_SOCKET").value_or(""),
@@ -34,10 +29,6 @@ Fd open_dev_null() {
   Fd fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!fd) throw sys_error("open /dev/null");
   return fd;
-}
-
-std::string control_path(const RunOptions& options) {
-  return options.control ? *options.control : default_control_path(options.name, control_places());
 }
 
 // How long the first workers have the machine to themselves: until one has its say, and then for its first
@@ -117,6 +108,7 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
 // takes as long as they do: where processors are few it would be at their expense, so a quick one may have
 // its say first. What could keep an instance from living has been tried by then.
 int Daemon::run() {
+  require_systemd();
   for (const std::string& note : first_options_.notes) log_.warning("{}", note);
   if (!inherited_.ignored.empty()) log_.warning("{}", inherited_.ignored);
   if (first_options_.draining_memory_high && !cgroups_.limits_memory()) {

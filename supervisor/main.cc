@@ -11,12 +11,15 @@
 #include "drain_advice.h"
 #include "linux/daemonize.h"
 #include "linux/standard_descriptors.h"
+#include "log.h"
 #include "machine_view.h"
 #include "options/check_view.h"
 #include "options/command_line.h"
+#include "options/environment.h"
 #include "options/option_values.h"
 #include "options/options.h"
-#include "plan.h"
+#include "options/read_options.h"
+#include "start_trial.h"
 
 namespace graced {
 namespace {
@@ -55,27 +58,36 @@ std::optional<Duration> limit_of(const Patience& patience) {
   return patience.wait.value_or(infinity);
 }
 
-// All that can be told is told before what cannot be had is an error.
+int tell(const std::vector<std::string>& lines, int status) {
+  for (const std::string& line : lines) std::fprintf(stderr, "graced: %s\n", line.c_str());
+  return status;
+}
+
+// Values are shown where all could be read; what cannot be had here is an error all the same.
 int check(const ParsedWords& words, const std::vector<std::string>& environment) {
-  std::vector<Setting> settings;
-  const RunOptions options = load_run_options(words, environment, &settings);
-  std::optional<Launch::Identity> worker;
-  std::string stranger;
-  try {
-    if (const auto account = account_of(options)) worker = identity_of(*account);
-  } catch (const std::exception& e) {
-    stranger = fmt::format("note: {}\n", e.what());  // on this machine; the file may be meant for another
-  }
-  const Launch::Identity* who = worker ? &*worker : nullptr;
+  ReadOptions read = read_run_options(words, environment);
+  const auto& [options, given, complaints] = read;
+  const bool readable = complaints.none();
   Means means;
-  fmt::print("{}{}\n{}", check_text(options, settings), stranger,
-             machine_text(means.adoption(who), means.steering()));
-  std::fflush(stdout);
-  const HandoffPlan plan = means.plan_for(options, false, who);
-  const auto advice =
-      drain_advice(options.command.front(), plan.drain, signal_name(options.drain_signal), options.command);
-  fmt::print("\n{}", handoff_text(plan, means.steering(), advice));
-  return 0;
+  const StartTrial trial = try_start(read, environment, means);
+  try {
+    effective_log_format(options.log_format, find_variable(environment, "JOURNAL_STREAM").value_or(""));
+  } catch (const UsageError& e) {
+    const GivenValue& value = given.at("log-format").front();  // only what is asked for by name is refused
+    read.complaints.add(value.place, with_place(value, e.what()));
+  }
+  if (readable) {
+    fmt::print("{}\n{}", check_text(options, settings_of(options, given), complaints.none()),
+               machine_text(means.adoption(trial.worker ? &*trial.worker : nullptr), means.steering()));
+    if (trial.handoff) {
+      const auto advice = drain_advice(options.command.front(), trial.handoff->drain,
+                                       signal_name(options.drain_signal), options.command);
+      fmt::print("\n{}", handoff_text(*trial.handoff, means.steering(), advice));
+    }
+    std::fflush(stdout);
+  }
+  const bool usage = complaints.any_of(Complaints::Kind::usage);
+  return tell(complaints.lines(), usage ? exit_status::usage : complaints.none() ? 0 : exit_status::failed);
 }
 
 struct Execute {
@@ -120,8 +132,7 @@ int main(int argc, char** argv) {
     ParsedCommand command = parse_command_line({argv + 1, argv + argc}, environment);
     return std::visit(Execute{std::move(environment)}, command);
   } catch (const UsageError& e) {
-    std::fprintf(stderr, "graced: %s\n", e.what());
-    return exit_status::usage;
+    return tell(e.lines(), exit_status::usage);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "graced: %s\n", e.what());
     return exit_status::failed;

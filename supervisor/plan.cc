@@ -9,9 +9,12 @@
 #include <map>
 #include <string_view>
 
+#include "linux/control_places.h"
 #include "linux/listen_socket.h"
+#include "linux/proc_file.h"
 #include "linux/shut_listener.h"
 #include "linux/sys_error.h"
+#include "options/environment.h"
 #include "options/option_fd_names.h"
 #include "socket_sets.h"
 #include "stored_listeners.h"
@@ -117,13 +120,6 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
   }
 }
 
-std::string unknown_name(std::string_view name, const std::vector<PassedSocket>& sockets) {
-  std::string names;
-  for (const PassedSocket& s : sockets) names += (names.empty() ? "" : ", ") + s.name;
-  return fmt::format("{{fd:{}}}: no socket is named '{}' ({})", name, name,
-                     names.empty() ? "none is passed: give an address with --listen" : "there are " + names);
-}
-
 }  // namespace
 
 // What was meant for graced itself is nobody else's: a worker that finds graced's NOTIFY_SOCKET
@@ -140,6 +136,28 @@ std::vector<std::string> inheritable(const std::vector<std::string>& own_environ
   return kept;
 }
 
+ListenVariables listen_variables(const std::vector<std::string>& own_environment) {
+  return {find_variable(own_environment, "LISTEN_PID"), find_variable(own_environment, "LISTEN_FDS"),
+          find_variable(own_environment, "LISTEN_FDNAMES")};
+}
+
+std::vector<std::string> names_of_inherited(const std::vector<std::string>& own_environment) {
+  auto [count, names] = announced_sockets(listen_variables(own_environment), ::getpid());
+  names.resize(static_cast<std::size_t>(count));
+  ListenSpec spec;
+  spec.kind = AddressKind::inherited;
+  spec.fd = 3;
+  for (std::string& name : names) {
+    if (name.empty()) name = spec.name();
+    ++spec.fd;
+  }
+  return names;
+}
+
+std::string control_path(const RunOptions& options) {
+  return options.control ? *options.control : default_control_path(options.name, control_places());
+}
+
 std::optional<Account> account_of(const RunOptions& options) {
   if (!options.user && !options.group) return std::nullopt;
   return find_account(options.user.value_or(std::to_string(::geteuid())), options.group);
@@ -149,9 +167,15 @@ Launch::Identity identity_of(const Account& account) {
   return {account.uid, account.gid, account.groups, account.name};
 }
 
-Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& environment, Means& means, SocketSets* sets,
-               RestoredListeners* restored, const std::string& spare_place) {
+int number_of_socket(std::string_view name, const std::vector<std::string>& names) {
+  const auto found = std::ranges::find(names, name);
+  if (found != names.end()) return 3 + static_cast<int>(found - names.begin());
+  throw UsageError(fmt::format("{{fd:{}}}: no socket is named '{}' ({})", name, name,
+                               names.empty() ? "none is passed: give an address with --listen"
+                                             : fmt::format("there are {}", fmt::join(names, ", "))));
+}
+
+Plan plan_without_sockets(const RunOptions& options, const std::vector<std::string>& environment) {
   Plan plan;
   plan.environment = environment;
   if (options.watch_stderr) {
@@ -168,6 +192,33 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
       }
     }
   }
+  return plan;
+}
+
+void number_sockets(Plan& plan, RunOptions options, const std::vector<std::string>& names) {
+  const auto number_of = [&](std::string_view name) { return number_of_socket(name, names); };
+  for (const std::string& word : options.command) plan.command.push_back(replace_fd_names(word, number_of));
+  for (const std::string& word : options.check) plan.check.push_back(replace_fd_names(word, number_of));
+  for (const std::string& e : options.environment) assign(plan.environment, replace_fd_names(e, number_of));
+  plan.options = std::move(options);
+}
+
+void require_proc_for(const RunOptions& options) {
+  if (options.policy.ready == ReadyRule::after) return;
+  try {
+    require_proc();
+  } catch (const std::runtime_error& why) {
+    throw std::runtime_error(fmt::format(
+        "{} (without it nobody can tell whether a worker is ready; --ready after:TIME does not ask)",
+        why.what()));
+  }
+}
+
+Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
+               const std::vector<std::string>& environment, Means& means, SocketSets* sets,
+               RestoredListeners* restored, const std::string& spare_place) {
+  require_proc_for(options);
+  Plan plan = plan_without_sockets(options, environment);
   plan.handoff = means.plan_for(options, !inherited.empty(), plan.identity ? &*plan.identity : nullptr);
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;
@@ -176,15 +227,9 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
   const bool from_sets = plan.handoff.sets && std::ranges::any_of(plan.sockets, &PassedSocket::switched);
   if (from_sets || plan.handoff.settles) options.policy.settle = settle_time;
 
-  const auto number_of = [&](std::string_view name) {
-    const auto found = std::ranges::find(plan.sockets, name, &PassedSocket::name);
-    if (found == plan.sockets.end()) throw UsageError(unknown_name(name, plan.sockets));
-    return 3 + static_cast<int>(found - plan.sockets.begin());
-  };
-  for (const std::string& word : options.command) plan.command.push_back(replace_fd_names(word, number_of));
-  for (const std::string& word : options.check) plan.check.push_back(replace_fd_names(word, number_of));
-  for (const std::string& e : options.environment) assign(plan.environment, replace_fd_names(e, number_of));
-  plan.options = std::move(options);
+  std::vector<std::string> names;
+  for (const PassedSocket& s : plan.sockets) names.push_back(s.name);
+  number_sockets(plan, std::move(options), names);
   return plan;
 }
 

@@ -7,6 +7,7 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -123,6 +124,22 @@ bool keep_capabilities(std::uint64_t kept, int& which) noexcept {
   return true;
 }
 
+// So that what exec loads stops before it has done anything, and dies with us. False: it may not, and then exec
+// must not be tried.
+bool stop_after_exec() noexcept {
+  return ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0;
+}
+
+bool find_program(const SpawnLayout& l) noexcept {
+  int worst = l.programs.empty() ? 0 : ENOENT;
+  for (const std::string& program : l.programs) {
+    if (::faccessat(AT_FDCWD, program.c_str(), X_OK, AT_EACCESS) == 0) return true;
+    if (errno == EACCES) worst = EACCES;
+  }
+  errno = worst;
+  return worst == 0;
+}
+
 // As execvp(3): a directory without permission does not end the search.
 void exec_by_path(const SpawnLayout& l) noexcept {
   int worst = ENOENT;
@@ -226,7 +243,11 @@ bool enter_directory(const SpawnLayout& l) noexcept {
   if (ok) {
     step = SpawnStep::exec;
     if (l.listen_pid) write_number(l.listen_pid, ::getpid());
-    exec(l);
+    if (launch.trial && !stop_after_exec()) {
+      if (find_program(l)) ::_exit(0);
+    } else {
+      exec(l);
+    }
   }
   const SpawnFailure failure{step, errno, which};
   (void)!::write(l.status_fd, &failure, sizeof failure);

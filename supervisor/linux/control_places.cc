@@ -65,6 +65,11 @@ class Search {
 
 }  // namespace
 
+bool is_live_control(const std::string& path) {
+  struct stat file {};
+  return ::stat(path.c_str(), &file) == 0 && S_ISSOCK(file.st_mode) && somebody_listens(path);
+}
+
 ControlPlaces control_places() {
   return {.runtime_directory = from_environment("RUNTIME_DIRECTORY"),
           .xdg_runtime_dir = from_environment("XDG_RUNTIME_DIR"),

@@ -26,6 +26,9 @@ std::string default_control_path(const std::string& name, const ControlPlaces&);
 // The directories that hold one directory per instance.
 std::vector<std::string> instance_directories(const ControlPlaces&);
 
+// Whether somebody listens at this path; so does a socket that we may not connect to.
+bool is_live_control(const std::string& path);
+
 // A control socket found, and whether somebody answers there.
 struct Found {
   std::string name;     // of the directory it is in

@@ -40,17 +40,23 @@ sockaddr_un socket_address(const std::string& path) {
   return address;
 }
 
-// We hold the lock, so a graced that listens here is dead, unless it was never a graced: then --control
-// names something that is not ours to remove.
-void remove_stale_socket(const std::string& path, int type) {
+// False: there is nothing.
+bool is_socket(const std::string& path) {
   struct stat file {};
   if (::lstat(path.c_str(), &file) != 0) {
-    if (errno == ENOENT) return;
+    if (errno == ENOENT) return false;
     throw sys_error("look at {}", path);
   }
   if (!S_ISSOCK(file.st_mode))
     throw std::runtime_error(fmt::format(
         "{} exists and is not a socket: remove it, or give another path with --control PATH", path));
+  return true;
+}
+
+// We hold the lock, so a graced that listens here is dead, unless it was never a graced: then --control
+// names something that is not ours to remove.
+void remove_stale_socket(const std::string& path, int type) {
+  if (!is_socket(path)) return;
   const Fd probe{::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!probe) throw sys_error("make a socket");
   const sockaddr_un address = socket_address(path);
@@ -99,6 +105,12 @@ Instance::Instance(const std::string& name, const std::string& control_path)
   remove_stale_socket(notify_path(), SOCK_DGRAM);
   remove_stale_links(spare_path_place());
   listening_ = listen_on(control_path_);
+}
+
+void try_control_path(const std::string& control_path) {
+  const std::string path = absolute(control_path);
+  try_runtime_directory(std::filesystem::path(path).parent_path());
+  is_socket(path);
 }
 
 Instance::~Instance() {

@@ -34,4 +34,7 @@ class Instance {
   Fd listening_;
 };
 
+// Throws what Instance would throw for want of a place, and makes nothing.
+void try_control_path(const std::string& control_path);
+
 }  // namespace graced

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace graced {
 
@@ -16,7 +17,15 @@ class ListenError : public std::system_error {
   ListenError(int code, const std::string& line) : system_error(code, std::generic_category()), line_(line) {}
   const char* what() const noexcept override { return line_.what(); }
 
+  // EADDRINUSE, and it is a graced that has the address, or somebody who cannot be seen.
+  bool perhaps_by_graced() const { return perhaps_by_graced_; }
+  ListenError perhaps_by_graced(bool is) && {
+    perhaps_by_graced_ = is;
+    return std::move(*this);
+  }
+
  private:
+  bool perhaps_by_graced_ = false;
   std::runtime_error line_;  // copies without throwing, as exceptions must
 };
 

@@ -86,9 +86,11 @@ std::string way_out(const PortHolder& holder) {
       const auto holder =
           spec.kind == AddressKind::udp ? holder_of_udp(where.get()) : holder_of_tcp(where.get());
       if (!holder)
-        throw listen_error(code, step, "by a process that is not visible from here; as root: ss -lntup");
+        throw listen_error(code, step, "by a process that is not visible from here; as root: ss -lntup")
+            .perhaps_by_graced(true);
       const std::string reason = std::generic_category().message(code);
-      throw ListenError(code, fmt::format("{}: {} by {}{}", step, reason, holder->text(), way_out(*holder)));
+      throw ListenError(code, fmt::format("{}: {} by {}{}", step, reason, holder->text(), way_out(*holder)))
+          .perhaps_by_graced(holder->is_graced());
     }
     case EACCES:
       throw listen_error(code, step,
@@ -264,6 +266,23 @@ Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec,
   set_options_to_bind(fd.get(), where, spec);
   bind_and_listen(fd.get(), where, spec, bound);
   return fd;
+}
+
+void try_ip_socket(const SocketAddress& where, const ListenSpec& spec) {
+  const Fd fd = make_socket(where.storage.ss_family, spec);
+  set_options_to_bind(fd.get(), where, spec);
+  set_options(fd.get(), spec.options, spec.address());
+  if (spec.kind == AddressKind::tcp) {
+    if (::bind(fd.get(), where.get(), where.length) < 0) bind_failed(errno, where, spec);
+    return;
+  }
+  // What the address and the port take is the same for both kinds; who has it is not.
+  const Fd stream(::socket(where.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!stream) throw listen_error(errno, "socket for " + spec.address());
+  set_options_to_bind(stream.get(), where, spec);
+  if (::bind(stream.get(), where.get(), where.length) < 0 && errno != EADDRINUSE)
+    bind_failed(errno, where, spec);
+  if (spec.port != 0 && holder_of_udp(where.get())) bind_failed(EADDRINUSE, where, spec);
 }
 
 Fd open_ip_socket_again(int other, const ListenSpec& spec) {

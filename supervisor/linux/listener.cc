@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -102,34 +103,38 @@ std::shared_ptr<Listener> open_ip(const SocketAddress& where, const ListenSpec& 
   return std::make_shared<Listener>(spec, std::move(fd), UnixPath{}, hidden);
 }
 
-Listeners open_every_address(const ListenSpec& spec, const Opening& opening) {
-  const auto open = [&](int family) -> Listeners {
-    return {open_ip(wildcard(family, spec.port), spec, opening)};
-  };
-  if (spec.family == IpFamily::v4) return open(AF_INET);
-  try {
-    return open(AF_INET6);
-  } catch (const ListenError& error) {
-    const bool insists = spec.family == IpFamily::v6 || spec.options.ipv6_only.value_or(false);
-    if (insists || !means_no_ipv6(error)) throw;
+using OpenAddress = std::function<void(const SocketAddress& address)>;  // throws ListenError
+
+void open_every_address(const ListenSpec& spec, const OpenAddress& open) {
+  if (spec.family != IpFamily::v4) {
+    try {
+      return open(wildcard(AF_INET6, spec.port));
+    } catch (const ListenError& error) {
+      const bool insists = spec.family == IpFamily::v6 || spec.options.ipv6_only.value_or(false);
+      if (insists || !means_no_ipv6(error)) throw;
+    }
   }
-  return open(AF_INET);
+  open(wildcard(AF_INET, spec.port));
 }
 
 // A name may have an IPv6 address (localhost has) where IPv6 is off: then the others do.
-Listeners open_host(const ListenSpec& spec, const Opening& opening) {
-  Listeners opened;
+void open_host(const ListenSpec& spec, const OpenAddress& open) {
+  bool any = false;
   std::optional<ListenError> skipped;
   for (const SocketAddress& address : resolve(spec)) {
     try {
-      opened.push_back(open_ip(address, spec, opening));
+      open(address);
+      any = true;
     } catch (const ListenError& error) {
       if (address.storage.ss_family != AF_INET6 || !means_no_ipv6(error)) throw;
       skipped = error;
     }
   }
-  if (opened.empty() && skipped) throw *skipped;
-  return opened;
+  if (!any && skipped) throw *skipped;
+}
+
+void open_addresses(const ListenSpec& spec, const OpenAddress& open) {
+  every_address(spec) ? open_every_address(spec, open) : open_host(spec, open);
 }
 
 std::shared_ptr<Listener> open_unix(const ListenSpec& spec, const Opening& opening) {
@@ -287,8 +292,11 @@ std::shared_ptr<Listener> Listener::restored(ListenSpec spec, Fd fd, FileId file
 Listeners open_listeners(const ListenSpec& spec, const Opening& opening) {
   switch (spec.kind) {
     case AddressKind::tcp:
-    case AddressKind::udp:
-      return every_address(spec) ? open_every_address(spec, opening) : open_host(spec, opening);
+    case AddressKind::udp: {
+      Listeners opened;
+      open_addresses(spec, [&](const SocketAddress& a) { opened.push_back(open_ip(a, spec, opening)); });
+      return opened;
+    }
     case AddressKind::unix_stream:
     case AddressKind::unix_dgram:
     case AddressKind::unix_seqpacket:
@@ -297,6 +305,20 @@ Listeners open_listeners(const ListenSpec& spec, const Opening& opening) {
       return open_descriptor(spec);
   }
   return {};
+}
+
+void try_to_listen(const ListenSpec& spec) {
+  switch (spec.kind) {
+    case AddressKind::tcp:
+    case AddressKind::udp:
+      return open_addresses(spec, [&](const SocketAddress& a) { try_ip_socket(a, spec); });
+    case AddressKind::unix_stream:
+    case AddressKind::unix_dgram:
+    case AddressKind::unix_seqpacket:
+      return try_unix_path(spec);
+    case AddressKind::inherited:
+      return;
+  }
 }
 
 bool can_be_switched(const Listener& listener) {

@@ -105,6 +105,10 @@ struct Opening {
 // Numbers are whatever was free: whoever passes them on at 3… must expect them there.
 std::vector<std::shared_ptr<Listener>> open_listeners(const ListenSpec& spec, const Opening& opening = {});
 
+// Throws what open_listeners would throw. Nobody can connect meanwhile, and nothing is left; descriptors of
+// `fd:N` are not looked at.
+void try_to_listen(const ListenSpec& spec);
+
 // Whether each generation can have a socket of its own on this address, in one SO_REUSEPORT group: tcp that
 // graced opened.
 bool can_be_switched(const Listener& listener);

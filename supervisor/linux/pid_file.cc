@@ -95,6 +95,15 @@ PidFile::PidFile(const std::string& path) : path_(std::filesystem::absolute(path
   locked_ = std::move(file.fd);
 }
 
+void try_pid_file(const std::string& path) {
+  const std::filesystem::path target = std::filesystem::absolute(path);
+  if (::faccessat(AT_FDCWD, target.parent_path().c_str(), W_OK | X_OK, AT_EACCESS) != 0)
+    throw sys_error("pid file {}", path);
+  if (struct stat file{}; ::lstat(target.c_str(), &file) == 0 && S_ISDIR(file.st_mode))
+    throw sys_error_of(EISDIR, "pid file {}", path);
+  refuse_if_another_has_it(target);
+}
+
 PidFile::~PidFile() {
   const Fd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file) return;

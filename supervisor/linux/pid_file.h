@@ -25,4 +25,7 @@ class PidFile {
   Fd locked_;         // the file; nobody else in this process may open and close it, or the lock is gone
 };
 
+// Throws what PidFile would throw, and writes nothing.
+void try_pid_file(const std::string& path);
+
 }  // namespace graced

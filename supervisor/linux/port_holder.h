@@ -17,6 +17,7 @@ struct PortHolder {
   // or is part of it. Else empty.
   std::string other_address{};
 
+  bool is_graced() const { return command == "graced"; }
   std::string text() const;  // "nginx (PID 812)", or "graced itself" for our own PID
 };
 

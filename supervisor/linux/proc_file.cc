@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <stdexcept>
 
 #include "linux/fd.h"
 
@@ -20,6 +21,13 @@ std::optional<std::string> contents_of(const std::string& path) {
   while ((n = ::read(file.get(), part, sizeof part)) > 0) text.append(part, static_cast<std::size_t>(n));
   if (n < 0) return std::nullopt;
   return text;
+}
+
+void require_proc() {
+  if (::access("/proc/self/stat", R_OK) == 0) return;
+  const bool any = ::access("/proc/version", F_OK) == 0;
+  throw std::runtime_error(any ? "/proc is that of other processes: mount the one of this PID namespace"
+                               : "/proc is not mounted: mount -t proc proc /proc");
 }
 
 std::vector<std::string> entries_of(const std::string& path) {

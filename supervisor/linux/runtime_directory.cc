@@ -41,6 +41,16 @@ void refuse_foreign_link(int directory, const std::string& part, const std::stri
       "{} is a symlink of uid {}: give a place of your own with --control PATH", path, link.st_uid));
 }
 
+[[noreturn]] void no_place(std::string_view what, const std::string& path) {
+  throw sys_error("no place for the control socket (--control gives another): {} {}", what, path);
+}
+
+// Where the kernel cannot tell (before Linux 5.8), whoever makes something there will say it.
+bool may_make_files_in(const Fd& directory) {
+  return ::faccessat(directory.get(), "", W_OK | X_OK, AT_EACCESS | AT_EMPTY_PATH) == 0 || errno == ENOSYS ||
+         errno == EINVAL;
+}
+
 bool is_on_the_way(const std::string& directory, const std::string& to) {
   return directory.size() > 1 && to.starts_with(directory) &&
          (to.size() == directory.size() || to[directory.size()] == '/');
@@ -79,15 +89,37 @@ bool RuntimeDirectory::reach(bool give_up) {
         made_.push_back(so_far);
       } else if (errno != EEXIST) {  // else another instance was quicker
         if (errno == ENOENT && !give_up) return false;
-        throw sys_error("no place for the control socket (--control gives another): make {}", so_far);
+        no_place("make", so_far);
       }
       next = Fd{::openat(directory_.get(), part.c_str(), directory_flags | O_NOFOLLOW)};
     }
     if (!next && errno == ENOENT && !give_up) return false;
-    if (!next) throw sys_error("no place for the control socket (--control gives another): open {}", so_far);
+    if (!next) no_place("open", so_far);
     directory_ = std::move(next);
   }
   return true;
+}
+
+void try_runtime_directory(const std::string& path) {
+  Fd directory{::open("/", directory_flags)};
+  if (!directory) throw sys_error("open /");
+  std::string so_far;
+  for (const auto& part : std::filesystem::path(path).relative_path()) {
+    if (part.empty()) continue;
+    const std::string above = so_far.empty() ? "/" : so_far;
+    so_far += "/" + part.string();
+    refuse_foreign_link(directory.get(), part.string(), so_far);
+    Fd next{::openat(directory.get(), part.c_str(), directory_flags)};
+    if (!next && errno == ENOENT) {
+      refuse_if_not_ours(directory.get(), above);
+      if (!may_make_files_in(directory)) no_place("make", so_far);
+      return;
+    }
+    if (!next) no_place("open", so_far);
+    directory = std::move(next);
+  }
+  refuse_if_not_ours(directory.get(), path);
+  if (!may_make_files_in(directory)) no_place("make a socket in", path);
 }
 
 RuntimeDirectory::~RuntimeDirectory() {

@@ -37,4 +37,7 @@ class RuntimeDirectory {
   std::vector<std::string> made_;
 };
 
+// Throws what RuntimeDirectory would throw, and makes nothing.
+void try_runtime_directory(const std::string& path);
+
 }  // namespace graced

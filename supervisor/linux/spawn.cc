@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -239,6 +240,20 @@ std::variant<Spawned, SpawnFailed> spawn(const Launch& launch) {
   ::waitpid(static_cast<pid_t>(pid), nullptr, 0);
   if (n != sizeof failure) return SpawnFailed{"the new process vanished before exec", false};
   return explain(layout, failure);
+}
+
+std::optional<SpawnFailed> try_spawn(Launch launch) {
+  launch.trial = true;
+  const auto result = spawn(launch);
+  if (const auto* failed = std::get_if<SpawnFailed>(&result)) return *failed;
+  const pid_t pid = std::get<Spawned>(result).pid;
+  int status = 0;
+  // It is stopped by exec's SIGTRAP, and its tracer may give it a signal whoever it runs as.
+  if (::waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+    ::ptrace(PTRACE_CONT, pid, nullptr, SIGKILL);
+    ::waitpid(pid, &status, 0);
+  }
+  return std::nullopt;
 }
 
 }  // namespace graced

@@ -66,6 +66,7 @@ struct Launch {
   // A bit for each number in capabilities(7). Of what graced has for itself, inheritable and ambient ones
   // included, the process gets these and no others; a process of root's has what root has, as ever.
   std::uint64_t kept_capabilities = 0;
+  bool trial = false;  // see try_spawn()
 };
 
 struct Spawned {
@@ -75,12 +76,20 @@ struct Spawned {
 };
 
 struct SpawnFailed {
+  enum class Cause { limits, user, capabilities, directory, program, other };
+
   std::string why;  // "exec ./app: No such file or directory"
   bool missing;     // the program is not there, as a shell's 127; else found but not startable, 126
+  Cause cause = Cause::other;
 };
 
 // All signals must be blocked or harmless in the caller; one thread. Throws std::system_error where
 // graced itself lacks something (descriptors, memory for a process).
 std::variant<Spawned, SpawnFailed> spawn(const Launch& launch);
+
+// What spawn() would say, without a process left: the kernel loads the program and stops it before its first
+// instruction. Where it may not be stopped (a container without ptrace) it is not loaded, and only looked for.
+// nullopt: it can be started. Throws as spawn() does.
+std::optional<SpawnFailed> try_spawn(Launch launch);
 
 }  // namespace graced

@@ -65,7 +65,7 @@ SpawnFailed explain(const SpawnLayout& l, const SpawnFailure& failure) {
     case SpawnStep::limits:
       return {
           fmt::format("set limit {}: {}", launch.limits[static_cast<std::size_t>(failure.which)].name, reason),
-          false};
+          false, SpawnFailed::Cause::limits};
     case SpawnStep::adoption:
       return {fmt::format("load the seccomp filter for adoption: {}", adoption_filter_refused(failure.code)),
               false};
@@ -74,17 +74,17 @@ SpawnFailed explain(const SpawnLayout& l, const SpawnFailure& failure) {
     case SpawnStep::uid:
       return {
           fmt::format("become user {}: {} (graced must run as root for that)", launch.identity->name, reason),
-          false};
+          false, SpawnFailed::Cause::user};
     case SpawnStep::capabilities:
       return {fmt::format("keep capability {}: {} (graced must have it itself)", capability_name(failure.which),
                           reason),
-              false};
+              false, SpawnFailed::Cause::capabilities};
     case SpawnStep::directory:
       return {fmt::format("chdir {}: {}", launch.directory.value_or("to where graced was started"), reason),
-              false};
+              false, SpawnFailed::Cause::directory};
     case SpawnStep::exec:
       return {fmt::format("exec {}: {}{}", launch.command.front(), reason, exec_hint(l, failure.code)),
-              failure.code == ENOENT};
+              failure.code == ENOENT, SpawnFailed::Cause::program};
   }
   return {reason, false};
 }

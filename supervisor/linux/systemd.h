@@ -15,6 +15,13 @@ namespace graced {
 // Throws std::runtime_error if the library, or that in it, is not there.
 void* systemd_symbol(const char* name);
 
+// Throws std::runtime_error, with the way out, if the library cannot be loaded.
+void load_systemd();
+
+// The same, but where a whole library lies in its usual place that is believed, as loading takes longer than a
+// worker needs to start.
+void require_systemd();
+
 template <class Function>
 class SystemdFunction {
  public:

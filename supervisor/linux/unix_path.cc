@@ -87,7 +87,8 @@ bool somebody_bound(const UnixAddress& where, const std::string& address) {
   if (!holder) holder = holder_behind(where.get(), where.length, socket_type(spec.kind));
   const std::string_view hint = holder && holder->pid == ::getpid() ? " (is it listed twice?)" : "";
   throw ListenError(EADDRINUSE, fmt::format("bind {}: address in use by {}{}", address,
-                                            holder ? holder->text() : "another process", hint));
+                                            holder ? holder->text() : "another process", hint))
+      .perhaps_by_graced(!holder || holder->is_graced());
 }
 
 [[noreturn]] void bind_failed(int code, const ListenSpec& spec) {
@@ -130,11 +131,11 @@ struct stat stat_of(const Fd& file, const std::string& address) {
   return result;
 }
 
-// Throws unless what stands in the way is a socket file that nobody is bound to.
-void remove_stale(const ListenSpec& spec) {
+// Throws unless what stands in the way is a socket file that nobody is bound to. Empty: nothing does.
+Fd stale_socket(const ListenSpec& spec) {
   const std::string address = spec.address();
-  const Fd file = open_path(spec.path);
-  if (!file && errno == ENOENT) return;
+  Fd file = open_path(spec.path);
+  if (!file && errno == ENOENT) return file;
   if (!file) throw listen_error(errno, address);
   const struct stat found = stat_of(file, address);
   if (!S_ISSOCK(found.st_mode)) {
@@ -143,6 +144,14 @@ void remove_stale(const ListenSpec& spec) {
                                   address, spec.path));
   }
   if (somebody_bound(unix_address(by_descriptor(file), address), address)) in_use(spec);
+  return file;
+}
+
+void remove_stale(const ListenSpec& spec) {
+  const std::string address = spec.address();
+  const Fd file = stale_socket(spec);
+  if (!file) return;
+  const struct stat found = stat_of(file, address);
 
   // Programs that know no lock unlink and bind as they like: at least nothing newer is taken from them.
   struct stat now {};
@@ -271,6 +280,16 @@ UnixPath bind_unix(int fd, const ListenSpec& spec) {
     remove_stale(spec);
   }
   in_use(spec);
+}
+
+void try_unix_path(const ListenSpec& spec) {
+  const std::string address = spec.address();
+  unix_address(spec.path, address);
+  owner(spec.options, address);
+  if (is_abstract(spec.path)) return;
+  const std::string directory = std::filesystem::absolute(spec.path).parent_path();
+  if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) != 0) bind_failed(errno, spec);
+  stale_socket(spec);
 }
 
 bool is_stale_socket(const std::string& path) {

@@ -59,6 +59,9 @@ class UnixPath {
 // before mode and owner are set. The result is empty for an abstract name.
 UnixPath bind_unix(int fd, const ListenSpec& spec);
 
+// Throws what bind_unix would throw, as far as that can be seen without binding anything.
+void try_unix_path(const ListenSpec& spec);
+
 // A socket's file, and nobody is bound to it any more; false also where this user may not ask.
 bool is_stale_socket(const std::string& path);
 

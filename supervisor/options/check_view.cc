@@ -48,7 +48,7 @@ std::vector<Line> lines_of(const std::vector<Setting>& settings, bool defaults) 
 
 }  // namespace
 
-std::string check_text(const RunOptions& options, const std::vector<Setting>& settings) {
+std::string check_text(const RunOptions& options, const std::vector<Setting>& settings, bool all_here) {
   const auto said = lines_of(settings, false);
   const auto unsaid = lines_of(settings, true);
 
@@ -62,7 +62,8 @@ std::string check_text(const RunOptions& options, const std::vector<Setting>& se
       value_width = std::max(value_width, width);
   }
 
-  auto text = fmt::format("{}: the options are good\n\n", one_line(options.name));
+  auto text = fmt::format("{}: the options are good{}\n\n", one_line(options.name),
+                          all_here ? "" : ", but this machine has not all that they need");
   for (const auto& line : said) {
     text += fmt::format("  {}  {}  {}\n", padded(line.option, option_width), padded(line.value, value_width),
                         one_line(line.origin));

@@ -8,7 +8,7 @@
 namespace graced {
 
 // Every option with its effective value and where that was said, what was said first, then the
-// defaults; with a newline at the end. Opens nothing.
-std::string check_text(const RunOptions& options, const std::vector<Setting>& settings);
+// defaults; with a newline at the end. all_here: this machine has what they name. Opens nothing.
+std::string check_text(const RunOptions& options, const std::vector<Setting>& settings, bool all_here = true);
 
 }  // namespace graced

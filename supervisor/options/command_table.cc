@@ -50,8 +50,11 @@ std::span<const CommandRow> command_table() {
        "prints "
        "each value and where it was said, then what this machine offers of adoption and switched handoff, "
        "which "
-       "it tries for a moment. No address is bound and no worker started.\n"
-       "Exit status: 0 the options are good, 2 they are not, or cannot be had here.",
+       "it tries for a moment. What run would refuse is told, all of it, in the order in which it was said: "
+       "wrong values, and what is not here (the command, a directory, a user, a host). Nobody can connect "
+       "meanwhile, and no worker runs.\n"
+       "Exit status: 0 run would start, 1 something is not here, 2 the options are wrong, or ask by name for "
+       "what cannot be had.",
        {{"graced check --config /etc/graced/app.conf", "before a reload"}},
        {}},
       {CommandKind::reload,

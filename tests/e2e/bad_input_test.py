@@ -170,7 +170,8 @@ class Help(Case):
 
     def test_check_tells_values_and_where_they_come_from_and_opens_nothing(self):
         conf = self.write("a.conf", "listen = unix:%s\ndrain-timeout = 5s\n" % self.path("x"))
-        r = self.run_graced("check", "--config", conf, "-w", "3", "--", "./app", env={"GRACED_STOP_TIMEOUT": "7s"})
+        r = self.run_graced("check", "--config", conf, "--control", self.path("c"), "-w", "3", "--", WORKER,
+                            env={"GRACED_STOP_TIMEOUT": "7s"})
         self.assertEqual(r.returncode, 0, r.stderr)
         for words in (("drain-timeout", "5s", "a.conf:2"), ("workers", "3", "command line"), ("stop-timeout", "7s", "GRACED_STOP_TIMEOUT")):
             self.assertTrue(any(all(w in line for w in words) for line in r.stdout.splitlines()), r.stdout)

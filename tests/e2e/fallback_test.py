@@ -101,7 +101,9 @@ class Fallback(Case):
         self.assertRegex(r.stderr, "^graced: adopt=on cannot be had here: another seccomp listener.*--listen.*\n$")
 
     def test_check_tells_of_a_user_who_is_not_here(self):
-        self.assertIn("note: user 'not-here' does not exist\n", self.check("--user", "not-here").stdout)
+        r = self.check("--user", "not-here", code=1)
+        self.assertEqual(r.stderr, "graced: user 'not-here' does not exist\n")
+        self.assertIn("  adoption   possible\n", r.stdout)
 
     def test_adoption_asked_for_by_name_beside_another_listener_is_an_error(self):
         self.assert_refused(["adopt=on cannot be had here", "another seccomp listener", "--listen"], "run", "--control",
