@@ -159,10 +159,11 @@ class Server {
         continue;
       }
       if (c.last && !std::exchange(c.half_closed, true)) {
-        ::shutdown(c.fd, SHUT_WR);
+        if (!child::begin_finish(c.fd)) return drop(c);
         c.since = now_;
       }
       if (c.at_end) return drop(c);
+      if (c.half_closed) return child::is_finished(c.fd) ? drop(c) : wait(c, EPOLLIN, limit(c));
       if (++reads > 16) return wait(c, EPOLLIN, limit(c));
       if (!read_some(c)) return errno == EAGAIN ? wait(c, EPOLLIN, limit(c)) : drop(c);
     }
@@ -174,7 +175,6 @@ class Server {
     const ssize_t n = ::recv(c.fd, buffer, sizeof buffer, 0);
     if (n < 0) return false;
     if (n == 0) c.at_end = true;
-    if (c.half_closed) return true;
     if (c.in.empty()) c.since = now_;
     c.in.append(buffer, static_cast<std::size_t>(n));
     return true;

@@ -8,12 +8,14 @@
 #include <graced/child.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
 static uv_tcp_t http;
 static uv_poll_t leave;
 static char space[65536];
-static char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+static char text[256];
+static size_t text_size;
 
 static void gone(uv_handle_t* h) {
   free(h);
@@ -32,7 +34,7 @@ static void read_some(uv_stream_t* s, ssize_t n, const uv_buf_t* b) {
   if (n < 0) return uv_close((uv_handle_t*)s, gone);  // the client has closed
   if (s->data || n == 0) return;                      // thrown away
   s->data = text;
-  uv_buf_t out = uv_buf_init(text, sizeof text - 1);
+  uv_buf_t out = uv_buf_init(text, text_size);
   uv_write(malloc(sizeof(uv_write_t)), s, &out, 1, answered);
 }
 static void connected(uv_stream_t* listener, int status) {
@@ -54,11 +56,15 @@ int main(void) {
   int drain = graced_drain_start(NULL, 0);
   int fd = graced_listen("http", "127.0.0.1:8080");
   if (drain < 0 || fd < 0) return fprintf(stderr, "%s\n", graced_error()), 1;
+  char body[64];
+  int size = snprintf(body, sizeof body, "pid %d generation %d\n", (int)getpid(), (int)graced_generation());
+  text_size = snprintf(text, sizeof text,
+                       "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", size, body);
   uv_tcp_init(loop, &http);
   uv_tcp_open(&http, fd);  // sets O_NONBLOCK
   uv_poll_init(loop, &leave, drain);
   uv_poll_start(&leave, UV_READABLE, told_to_leave);
-  uv_listen((uv_stream_t*)&http, 511, connected);
+  uv_listen((uv_stream_t*)&http, SOMAXCONN, connected);  // for everybody who shares it
   graced_ready();
   return uv_run(loop, UV_RUN_DEFAULT);
 }

@@ -229,6 +229,14 @@ void graced_finish(int connection, int limit_ms) {
   child::finish(connection, std::chrono::milliseconds(limit_ms));
 }
 
+int graced_begin_finish(int connection) {
+  return child::begin_finish(connection) ? 1 : 0;
+}
+
+int graced_is_finished(int connection) {
+  return child::is_finished(connection) ? 1 : 0;
+}
+
 uint64_t graced_generation() {
   return child::generation();
 }

@@ -41,17 +41,28 @@ bool is_last_answer(int connection, const DrainToken& drain) noexcept {
 void finish(int connection, std::chrono::milliseconds limit) noexcept {
   const auto end = Clock::now() + std::clamp<std::chrono::milliseconds>(limit, std::chrono::milliseconds(0),
                                                                         std::chrono::hours(24));
-  // Closing with something unread would reset the connection, and take the answer from a client that has not
-  // read it yet.
-  bool open = ::shutdown(connection, SHUT_WR) == 0;
-  while (open) {
-    char unread[4096];
+  bool finished = !begin_finish(connection);
+  while (!finished) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
     if (left.count() <= 0 || poll_for(connection, POLLIN, left) <= 0) break;
-    const ssize_t n = ::recv(connection, unread, sizeof unread, MSG_DONTWAIT);
-    open = n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+    finished = is_finished(connection);
   }
   ::close(connection);
+}
+
+bool begin_finish(int connection) noexcept {
+  return ::shutdown(connection, SHUT_WR) == 0;
+}
+
+// Closing with something unread would reset the connection, and take the answer from a client that has not
+// read it yet. Who sends without end gets no more than a turn of the loop.
+bool is_finished(int connection) noexcept {
+  for (int turns = 0; turns < 16; ++turns) {
+    char unread[4096];
+    const ssize_t n = ::recv(connection, unread, sizeof unread, MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EINTR)) return n == 0 || errno != EAGAIN;
+  }
+  return false;
 }
 
 }  // namespace graced::child

@@ -127,9 +127,13 @@ static void keep_alive(void) { /* after draining(): it is time to leave */
   CHECK(write(ends[1], "x", 1) == 1);
   CHECK(graced_next_request(ends[0], 0, 0) == 1);
   CHECK(graced_is_last_answer(ends[0]) == 0);
+  CHECK(graced_begin_finish(ends[0]) == 1);
+  CHECK(graced_is_finished(ends[0]) == 0);
+  CHECK(!readable(ends[0])); /* what the client has sent is thrown away */
+  close(ends[1]);
+  CHECK(graced_is_finished(ends[0]) == 1);
   graced_finish(ends[0], 0);
   CHECK(fcntl(ends[0], F_GETFD) == -1);
-  close(ends[1]);
 }
 
 static void in_flight(void) {

@@ -100,6 +100,23 @@ TEST_CASE("a client that sends while the worker closes gets its answer and an en
   worker.join();
 }
 
+TEST_CASE("an event loop closes as carefully, without waiting") {
+  Connection c;
+  c.answers();
+  CHECK(child::begin_finish(c.server));
+  CHECK_FALSE(child::is_finished(c.server));
+  c.asks();  // crosses with the end
+  CHECK(readable(c.server));
+  CHECK_FALSE(child::is_finished(c.server));
+  CHECK(rest(c.client) == "200\n");
+  c.client.close();
+  CHECK(readable(c.server));
+  CHECK(child::is_finished(c.server));
+  CHECK_FALSE(child::begin_finish(-1));
+  CHECK(child::is_finished(-1));
+  child::finish(c.server, 0ms);
+}
+
 TEST_CASE("a client that never closes is not waited for longer than the limit") {
   const Connection c;
   c.answers();

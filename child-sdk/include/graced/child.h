@@ -98,6 +98,11 @@ int graced_next_request(int connection, int keep_alive_ms, int linger_ms);
 int graced_is_last_answer(int connection);        /* 1 yes: say Connection: close; 0 no */
 void graced_finish(int connection, int limit_ms); /* takes the descriptor */
 
+/* For event loops, without waiting: 1 begun, 0 the connection is gone; then, when there is something to read, 1
+ * close it now, 0 not yet. */
+int graced_begin_finish(int connection);
+int graced_is_finished(int connection);
+
 /* ---- who am I ---- */
 
 uint64_t graced_generation(void); /* from 1; 0: not a worker of graced */

@@ -266,7 +266,8 @@ class InFlight {
 //   child::finish(fd);
 //
 // What remains, and HTTP/1.1 cannot rule out, is a request that crosses with the end of an idle connection:
-// clients repeat it. Event loops do the same with timers of their own, see examples/http_server.cc.
+// clients repeat it. An event loop has timers of its own: it waits for no longer than `linger` once it is time
+// to leave, asks is_last_answer(), and has finish() in two parts that do not wait, see examples/http_server.cc.
 
 // Waits until there is something to read, if only the client's close. False: there was nothing for
 // `keep_alive`, or for `linger` from when it was time to leave, at the last look either.
@@ -280,6 +281,13 @@ bool is_last_answer(int connection, const DrainToken& drain) noexcept;
 // Closes a connection, the sending side first; what the client still sends is read and thrown away until it
 // closes too, for `limit` at most, so that no answer is cut off by a reset. Takes the descriptor.
 void finish(int connection, std::chrono::milliseconds limit = std::chrono::milliseconds(1000)) noexcept;
+
+// The same for an event loop: begin_finish() closes the sending side, once the last answer has been handed to
+// the kernel; false: the connection is gone. Then, whenever there is something to read, is_finished() throws it
+// away; true: the client has closed as well, or is gone. Close the descriptor then, or after a second or so in
+// any case.
+bool begin_finish(int connection) noexcept;
+bool is_finished(int connection) noexcept;
 
 std::uint64_t generation() noexcept;  // GRACED_GENERATION, from 1; 0: not a worker of graced
 unsigned worker_number() noexcept;    // GRACED_WORKER, 0…N-1 among its generation; 0 without graced
