@@ -158,7 +158,8 @@ class Adoption(Adopted):
 
     def test_a_candidate_without_an_address_of_the_serving_one_is_not_ready_and_the_reason_names_it(self):
         first, second = free_port(), free_port()
-        g = self.changing("tcp:%d" % first, "tcp:%d" % second, options=("--ready-timeout", "1s"))
+        g = self.changing("tcp:%d" % first, "tcp:%d" % second, options=self.ready_within("10min"))
+        self.ready_within("1s")
         self.become("tcp:%d" % first)
         r = g.reload()
         self.assertEqual(r.returncode, 1)
@@ -168,7 +169,8 @@ class Adoption(Adopted):
 
     def test_one_that_is_bound_and_does_not_listen_is_not_ready(self):
         port = free_port()
-        g = self.changing("tcp:%d" % port, options=("--ready-timeout", "1s"))
+        g = self.changing("tcp:%d" % port, options=self.ready_within("10min"))
+        self.ready_within("1s")
         self.become("tcp:%d" % port, "bound")
         r = g.reload()
         self.assertEqual(r.returncode, 1)
@@ -252,10 +254,12 @@ class Adoption(Adopted):
 
     def test_whoever_follows_one_that_said_ready_must_say_it_too(self):
         port = free_port()
-        g = self.changing("tcp:%d" % port, "ready", options=("--ready-timeout", "1s"))
+        g = self.changing("tcp:%d" % port, "ready", options=self.ready_within("10min"))
+        self.ready_within("1s")
         self.become("tcp:%d" % port)
         self.assertEqual(g.reload().returncode, 1)
         self.become("tcp:%d" % port, "ready")
+        self.ready_within("10min")
         self.assertEqual(g.reload().returncode, 0)
 
     def test_a_unix_socket_is_handed_on_and_removed_at_the_end(self):
@@ -276,7 +280,8 @@ class Adoption(Adopted):
 
     def test_a_failed_candidate_leaves_the_unix_socket_to_the_serving_one(self):
         path = self.path("s")
-        g = self.changing("unix:" + path, options=("--ready-timeout", "1s"))
+        g = self.changing("unix:" + path, options=self.ready_within("10min"))
+        self.ready_within("1s")
         self.become("unix:" + path, "bound")
         self.assertEqual(g.reload().returncode, 1)
         wait_until(lambda: len(g.workers()) == 1)

@@ -25,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 GRACED = for_everybody(os.environ["GRACED_BINARY"])
 WORKER = for_everybody(os.path.join(HERE, "worker.py"))
 NOBODY = 65534
-PATIENCE = 60  # seconds; how long a word may take on a slow, crowded machine
+PATIENCE = 120  # seconds; how long a word may take on a slow, crowded machine
 
 
 def alive(pid):
@@ -253,6 +253,11 @@ class Case(unittest.TestCase):
         # That they are read it says before, else become() could come between the two.
         return self.write("app", '#!/bin/sh\n: >"%s"\nexec %s $(cat "%s")\n' % (
             self.path("habits.read"), " ".join('"%s"' % word for word in command), self.path("habits")), 0o755)
+
+    def ready_within(self, limit):
+        """Options, by a file: --ready-timeout. Called again it counts from the next reload on, for the first start takes its
+        time on a crowded machine, and what is never ready should not."""
+        return "--config", self.write("limits.conf", "ready-timeout = %s\n" % limit)
 
     def become(self, *habits):
         """What a worker does from now on. One must be started before other habits are said, or the test fails."""

@@ -43,7 +43,7 @@ class Pid1(Case):
 
     def test_it_reaps_a_thousand_orphans_that_end_at_once(self):
         script = self.write("orphans", ORPHANS, 0o755)
-        g = self.graced(within=IN_A_NAMESPACE, command=(script,), options=("--ready", "notify"))
+        g = self.graced(within=IN_A_NAMESPACE, command=(script,), options=("--ready", "notify", "--ready-timeout", "10min"))
         worker = [w["pid"] for w in g.workers("ready")]
         self.assertEqual(len(worker), 1)
         self.assertEqual(len(children(g.pid)), 1001)

@@ -133,7 +133,8 @@ class Preforker(Case):
     def test_what_never_waits_is_not_ready_and_the_reason_tells_the_way_out(self):
         for passed in False, True:
             with self.subTest(passed=passed):
-                g = self.preforked(passed=passed, options=("--ready-timeout", "2s"))
+                g = self.preforked(passed=passed, options=self.ready_within("10min"))
+                self.ready_within("2s")
                 self.becomes("never")
                 r = g.reload()
                 self.assertEqual(r.returncode, 1)
@@ -161,7 +162,8 @@ class Preforker(Case):
                 self.assertEqual(g.end(), 0)
 
     def test_ready_1_is_not_believed_where_the_serving_generation_waits_and_the_candidate_does_not(self):
-        g = self.preforked("ready", passed=True, options=("--ready-timeout", "4s"))
+        g = self.preforked("ready", passed=True, options=self.ready_within("10min"))
+        self.ready_within("4s")
         self.becomes("ready", "never")
         r = g.reload()
         self.assertEqual(r.returncode, 1, g.said())
@@ -252,7 +254,8 @@ class Wrapper(Case):
                 self.assertIn("READY=1, but no process of the worker has the sockets that were passed", g.said())
 
     def test_the_generation_that_must_speak_is_told_that_it_did_not(self):
-        g = self.switchable("--ready-timeout", "1s")
+        g = self.switchable(*self.ready_within("10min"))
+        self.ready_within("1s")
         self.become("serve")
         r = g.reload()
         self.assertEqual(r.returncode, 1)
@@ -323,7 +326,7 @@ class AddressChanges(Case):
 
     def test_a_first_start_that_leaves_a_declared_address_out_tells_which_it_has_instead(self):
         port = free_port()
-        g = self.bound("tcp:%d" % port, options=("--adopt", "on", "-l", "%d" % port, "--ready-timeout", "1s"), wait=False)
+        g = self.bound("tcp:%d" % port, options=("--adopt", "on", "-l", "%d" % port, "--ready-timeout", "5s"), wait=False)
         self.assertEqual(g.end(None), 1)
         self.assertRegex(g.said(), r"nobody is seen waiting for connections on tcp \S+:%d: it listens on tcp 127.0.0.1:%d" % (port, port))
 

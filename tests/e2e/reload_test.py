@@ -140,7 +140,8 @@ class FailedReload(Case):
         self.fails(g, "exited with status 4")
 
     def test_never_ready(self):
-        g = self.switchable("--ready-timeout", "1s")
+        g = self.switchable(*self.ready_within("10min"))
+        self.ready_within("1s")
         self.become("serve")
         self.fails(g, "not ready within 1s")
 
@@ -150,7 +151,8 @@ class FailedReload(Case):
         self.fails(g, "killed by SIGSEGV")
 
     def test_ready_from_a_process_that_is_not_the_workers(self):
-        g = self.switchable("--ready-timeout", "2s")
+        g = self.switchable(*self.ready_within("10min"))
+        self.ready_within("5s")
         self.become("write=%s:{env:NOTIFY_SOCKET}" % self.path("socket"), "serve")
         reload = subprocess.Popen([g.command[0], "reload", "--control", g.control], stderr=subprocess.PIPE, text=True)
         self.addCleanup(reload.wait)
@@ -162,7 +164,7 @@ class FailedReload(Case):
         self.addCleanup(lambda: (stranger.terminate(), stranger.wait()))
         _, said = reload.communicate(timeout=60)
         self.assertEqual(reload.returncode, 1)
-        self.assertIn("not ready within 2s", said)
+        self.assertIn("not ready within 5s", said)
         self.assertIn("no process of the worker's", said)
         self.assertIn("generation 1 ", g.ask())
 
@@ -207,8 +209,8 @@ class FailedReload(Case):
 
     def test_check_that_hangs_is_ended(self):
         check = self.write("check", '#!/bin/sh\nexec sleep 1000\n', 0o755)
-        g = self.switchable("--check", check, "--ready-timeout", "1s")
-        self.fails(g, "not prepared within 1s")
+        g = self.switchable("--check", check, "--ready-timeout", "5s")
+        self.fails(g, "not prepared within 5s")
         self.assertEqual(g.end(), 0)
 
 
@@ -220,7 +222,8 @@ class Readiness(Case):
         self.soon("generation 2 ", lambda: g.ask())
 
     def test_once_ready_was_said_it_must_be_said(self):
-        g = self.switchable("--ready-timeout", "1s")
+        g = self.switchable(*self.ready_within("10min"))
+        self.ready_within("1s")
         self.become("serve")
         self.assertEqual(g.reload().returncode, 1)
 
@@ -239,8 +242,9 @@ class Readiness(Case):
         self.assertIn("generation 1 ", g.ask())
 
     def test_a_slow_starter_may_ask_for_more_time(self):
-        g = self.switchable("--ready-timeout", "1s")
-        self.become("extend=30", "sleep=2", "ready", "serve")
+        g = self.switchable(*self.ready_within("10min"))
+        self.ready_within("5s")
+        self.become("extend=300", "sleep=6", "ready", "serve")
         self.assertEqual(g.reload().returncode, 0)
 
     def test_a_flood_of_nonsense_changes_nothing(self):

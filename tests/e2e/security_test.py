@@ -126,7 +126,8 @@ class Security(Case):
                             'open(%r, "w").close()\n'
                             'os.execv(%r, ["worker", *open(%r).read().split()])\n'
                             % (NOBODY, NOBODY, liar, self.path("said"), self.path("habits.read"), WORKER, self.path("habits")), 0o755)
-        g = self.graced("--ready-timeout", "1s", command=(script,))
+        g = self.graced(*self.ready_within("10min"), command=(script,))
+        self.ready_within("1s")
         self.become("sleep=1000")
         r = g.reload()
         self.assertEqual(r.returncode, 1, "the candidate said nothing, a stranger did")

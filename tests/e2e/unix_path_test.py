@@ -236,7 +236,8 @@ class PutInPlace(Case):
 
     def test_a_candidate_that_fails_after_it_renamed_leaves_the_served_path(self):
         path = self.path("s")
-        g = self.changing("moved:" + path, options=("--ready-timeout", "1s"))
+        g = self.changing("moved:" + path, options=self.ready_within("10min"))
+        self.ready_within("1s")
         inode = os.stat(path).st_ino
         self.become("moved:" + path, "unix:" + self.path("never"), "bound")
         self.assertEqual(g.reload().returncode, 1)
