@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <functional>
+#include <set>
 
 #include "linux/account.h"
 #include "linux/control_places.h"
@@ -90,10 +91,13 @@ class Trial {
 
   void try_addresses() {
     const auto& values = given("listen");
+    std::vector<Fd> open;
+    std::set<std::string> tried;
     for (std::size_t i = 0; i < options_.listen.size() && i < values.size(); ++i) {
+      if (!tried.insert(options_.listen[i].address()).second) continue;  // said already
       attempt_for(&values[i], [&] {
         try {
-          try_to_listen(options_.listen[i]);
+          try_to_listen(options_.listen[i], open);
         } catch (const ListenError& e) {
           if (e.code().value() != EADDRINUSE || (!it_runs_ && !e.perhaps_by_graced())) throw;
           if (it_runs_) return;

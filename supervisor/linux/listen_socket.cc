@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "core/printable.h"
+#include "linux/address_overlap.h"
 #include "linux/listen_error.h"
 #include "linux/port_holder.h"
 #include "linux/socket_option.h"
@@ -79,6 +80,12 @@ std::string way_out(const PortHolder& holder) {
       holder.other_address);
 }
 
+[[noreturn]] void in_use(const std::string& step, const PortHolder& holder) {
+  const std::string reason = std::generic_category().message(EADDRINUSE);
+  throw ListenError(EADDRINUSE, fmt::format("{}: {} by {}{}", step, reason, holder.text(), way_out(holder)))
+      .perhaps_by_graced(holder.is_graced());
+}
+
 [[noreturn]] void bind_failed(int code, const SocketAddress& where, const ListenSpec& spec) {
   const std::string step = "bind " + spec.address();
   switch (code) {
@@ -88,9 +95,7 @@ std::string way_out(const PortHolder& holder) {
       if (!holder)
         throw listen_error(code, step, "by a process that is not visible from here; as root: ss -lntup")
             .perhaps_by_graced(true);
-      const std::string reason = std::generic_category().message(code);
-      throw ListenError(code, fmt::format("{}: {} by {}{}", step, reason, holder->text(), way_out(*holder)))
-          .perhaps_by_graced(holder->is_graced());
+      in_use(step, *holder);
     }
     case EACCES:
       throw listen_error(code, step,
@@ -268,13 +273,27 @@ Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec,
   return fd;
 }
 
-void try_ip_socket(const SocketAddress& where, const ListenSpec& spec) {
-  const Fd fd = make_socket(where.storage.ss_family, spec);
+namespace {
+
+std::string ip_text_of(int fd) {
+  SocketAddress address;
+  return ::getsockname(fd, address.get(), &address.length) == 0 ? ip_text(address) : "";
+}
+
+}  // namespace
+
+Fd try_ip_socket(const SocketAddress& where, const ListenSpec& spec, const std::vector<Fd>& before) {
+  Fd fd = make_socket(where.storage.ss_family, spec);
   set_options_to_bind(fd.get(), where, spec);
   set_options(fd.get(), spec.options, spec.address());
   if (spec.kind == AddressKind::tcp) {
+    // The kernel would see it once they listen.
+    for (const Fd& other : before) {
+      if (spec.port != 0 && overlaps(other.get(), fd.get(), where))
+        in_use("bind " + spec.address(), {::getpid(), "graced", ip_text_of(other.get())});
+    }
     if (::bind(fd.get(), where.get(), where.length) < 0) bind_failed(errno, where, spec);
-    return;
+    return fd;
   }
   // What the address and the port take is the same for both kinds; who has it is not.
   const Fd stream(::socket(where.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -283,6 +302,7 @@ void try_ip_socket(const SocketAddress& where, const ListenSpec& spec) {
   if (::bind(stream.get(), where.get(), where.length) < 0 && errno != EADDRINUSE)
     bind_failed(errno, where, spec);
   if (spec.port != 0 && holder_of_udp(where.get())) bind_failed(EADDRINUSE, where, spec);
+  return Fd();
 }
 
 Fd open_ip_socket_again(int other, const ListenSpec& spec) {

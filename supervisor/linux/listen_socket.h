@@ -42,9 +42,9 @@ ListenOptions options_set(int fd);
 Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec,
                   const std::function<void(int fd)>& bound = {});
 
-// Throws what the above would throw. Nobody can reach the socket: it is bound for a moment and does not listen,
-// and of datagrams none gets lost in it.
-void try_ip_socket(const SocketAddress& where, const ListenSpec& spec);
+// Throws what the above would throw, also where one of `before` is in the way, which came of earlier calls.
+// Nobody can reach the socket: it does not listen, and of datagrams none gets lost in it.
+Fd try_ip_socket(const SocketAddress& where, const ListenSpec& spec, const std::vector<Fd>& before);
 
 // Another one on the address that `other` is bound to; both must have SO_REUSEPORT, which this one gets.
 Fd open_ip_socket_again(int other, const ListenSpec& spec);

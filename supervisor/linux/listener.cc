@@ -307,11 +307,13 @@ Listeners open_listeners(const ListenSpec& spec, const Opening& opening) {
   return {};
 }
 
-void try_to_listen(const ListenSpec& spec) {
+void try_to_listen(const ListenSpec& spec, std::vector<Fd>& before) {
   switch (spec.kind) {
     case AddressKind::tcp:
     case AddressKind::udp:
-      return open_addresses(spec, [&](const SocketAddress& a) { try_ip_socket(a, spec); });
+      return open_addresses(spec, [&](const SocketAddress& a) {
+        if (Fd fd = try_ip_socket(a, spec, before)) before.push_back(std::move(fd));
+      });
     case AddressKind::unix_stream:
     case AddressKind::unix_dgram:
     case AddressKind::unix_seqpacket:

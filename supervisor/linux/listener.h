@@ -105,9 +105,9 @@ struct Opening {
 // Numbers are whatever was free: whoever passes them on at 3… must expect them there.
 std::vector<std::shared_ptr<Listener>> open_listeners(const ListenSpec& spec, const Opening& opening = {});
 
-// Throws what open_listeners would throw. Nobody can connect meanwhile, and nothing is left; descriptors of
-// `fd:N` are not looked at.
-void try_to_listen(const ListenSpec& spec);
+// Throws what open_listeners would throw, also where one of `before` is in the way, to which it adds what must
+// be kept for the next call. Nobody can connect; descriptors of `fd:N` are not looked at.
+void try_to_listen(const ListenSpec& spec, std::vector<Fd>& before);
 
 // Whether each generation can have a socket of its own on this address, in one SO_REUSEPORT group: tcp that
 // graced opened.

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <optional>
 #include <string>
@@ -17,7 +18,7 @@ struct PortHolder {
   // or is part of it. Else empty.
   std::string other_address{};
 
-  bool is_graced() const { return command == "graced"; }
+  bool is_graced() const { return command == "graced" && pid != ::getpid(); }  // another one
   std::string text() const;  // "nginx (PID 812)", or "graced itself" for our own PID
 };
 

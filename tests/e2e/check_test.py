@@ -91,6 +91,11 @@ class Check(Case):
             s.listen()
             self.refused("in use by", "-l", "unix:" + self.path("s"), "--", WORKER)
 
+    def test_two_addresses_that_overlap(self):
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = s.getsockname()[1]
+        self.refused(("which listens on", "these two overlap"), "-l", "0.0.0.0:%d" % port, "-l", "127.0.0.1:%d" % port, "--", WORKER)
+
     @root
     def test_a_directory_for_a_socket_that_may_not_be_written(self):
         os.chown(self.directory, 10000, 10000)

@@ -6,7 +6,7 @@ from harness import Case, HERE, PATIENCE, ask, for_everybody, main, wait_until
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 38, 24
-CAP_SYS_PTRACE = 19
+CAP_SYS_PTRACE, PTRACE = 19, 101
 SYS_seccomp, SET_MODE_FILTER, NEW_LISTENER = 317, 1, 8
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -154,6 +154,17 @@ class Fallback(Case):
             refused()
         said = self.check(preexec_fn=without_capability).stdout
         self.assertRegex(said, r"adoption   impossible: .*seccomp filter refuses pidfd_getfd\(2\): give the container CAP_SYS_PTRACE")
+
+    def test_where_nothing_may_be_traced_check_looks_for_the_command(self):
+        refused = refusing((PTRACE, errno.EPERM))
+        self.check(preexec_fn=refused)
+        script = self.write("plain", "text\n")
+        r = self.run_graced("check", "--control", self.path("c"), "--", script, preexec_fn=refused)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("chmod +x", r.stderr)
+        self.write("plain", "#!/bin/sh\ntouch %s\n" % self.path("ran"), 0o755)
+        self.assertEqual(self.run_graced("check", "--control", self.path("c"), "--", script, preexec_fn=refused).returncode, 0)
+        self.assertFalse(os.path.exists(self.path("ran")))
 
     def test_without_seccomp_there_is_no_adoption_and_the_rest_goes_on(self):
         g = self.graced(options=(), command=(BINDER, "tcp:8080"), preexec=refusing((SECCOMP, errno.ENOSYS)))
