@@ -194,6 +194,7 @@ void Daemon::happens(Event event) {
     const std::vector<Action> actions = core_.handle(next, monotonic_now());
     status_ = core_.status();
     tell_of_workers();
+    tell_of_restarts();
     for (const Action& action : actions) {
       std::visit([this](const auto& a) { perform(a); }, action);
     }

@@ -148,6 +148,7 @@ class Daemon : private ControlHandler {
   void told(GenerationId generation);
   void give_up_sockets_if_empty(GenerationId generation);
   void start_check(GenerationId generation);
+  void not_started(const Spawn& spawn, Exit why);
   void tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch);
   Launch launch_in(const Plan& plan, GenerationId generation, std::vector<std::string> command,
                    const OutputPipes& pipes);
@@ -157,8 +158,10 @@ class Daemon : private ControlHandler {
   std::string why_not_ready(const WorkerProcess& worker, bool said_all_is_well) const;
   AttendedWorker attended(const WorkerProcess& worker, const Plan& plan) const;
   bool serving_waits();
+  std::optional<ExitReport> last_exit(Instant now) const;
   void add_addresses(InstanceReport& report, GenerationId generation, const Plan& plan);
   void tell_of_workers();
+  void tell_of_restarts();
   void tell_of_phase();
   void tell_upstream();
   void watch_upstream();
@@ -231,9 +234,18 @@ class Daemon : private ControlHandler {
   };
   Failure failure_;  // of the last reload that failed
 
+  // What is left of workers that the core may name as the last that ended by itself.
+  struct Departed {
+    pid_t pid;
+    Duration lived;
+    std::vector<std::string> last_lines;
+  };
+  std::map<WorkerId, Departed> departed_;
+
   // Told last, to tell changes only.
   Phase told_phase_ = Phase::starting;
   std::vector<WorkerStatus> told_workers_;  // by id, as the core counts them up
+  std::vector<RestartStatus> told_restarts_;
 
   Source notifications_;
   Source upstream_writable_;  // while it is behind

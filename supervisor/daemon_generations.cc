@@ -258,8 +258,9 @@ void Daemon::perform(const Abandon& a) {
   const auto serving = status_.serving;
   if (serving) {
     control_->reload_finished(a.generation.value, false, in_full(a.why));
-    log_.error({.generation = a.generation.value}, "failed: {}; generation {} still serves", why,
-               serving->value);
+    log_.error({.generation = a.generation.value}, "failed: {}; {} {} {}", why,
+               status_.workers_ready > 0 ? "generation" : "no worker of generation", serving->value,
+               status_.workers_ready > 0 ? "still serves" : "serves");
   } else {
     log_.error({.generation = a.generation.value}, "could not start: {}", why);
   }

@@ -42,6 +42,26 @@ void Daemon::tell_of_workers() {
   told_workers_ = workers;
 }
 
+void Daemon::tell_of_restarts() {
+  const auto& last = status_.last_exit;
+  std::erase_if(departed_, [&](const auto& d) { return !last || d.first != last->worker; });
+  for (const RestartStatus& r : status_.waiting) {
+    if (std::ranges::find(told_restarts_, r.of, &RestartStatus::of) != told_restarts_.end()) continue;
+    if (r.at == no_deadline) continue;
+    const bool named = last && last->worker == r.of;
+    const Duration in = r.at - (named ? last->at : monotonic_now());
+    const std::string when = in <= 0s ? "at once" : "in " + to_rough_text(in);
+    const LogFields about{.generation = r.generation.value, .worker = r.slot};
+    // How one ended that is gone was told.
+    if (named && !last->gone) {
+      log_.warning(about, "{}; another one is started {}", last->exit.how, when);
+    } else {
+      log_.info(about, "is started again {}", when);
+    }
+  }
+  told_restarts_ = status_.waiting;
+}
+
 void Daemon::tell_of_phase() {
   const Status& status = status_;
   if (upstream_.anybody()) tell_upstream();
@@ -52,7 +72,7 @@ void Daemon::tell_of_phase() {
 
 void Daemon::tell_upstream() {
   const Status& status = status_;
-  upstream_.tell({.phase = status.phase,
+  upstream_.tell({.phase = course_of(status),
                   .story = ended_because_.empty() ? story_of(status) : ended_because_,
                   .limit = phase_limit(status, core_.next_deadline()),
                   .error = failure_code_,
@@ -122,6 +142,28 @@ Daemon::Step Daemon::next_step(const WorkerStatus& w, const WorkerProcess& proce
   return {no_deadline, ""};
 }
 
+std::optional<ExitReport> Daemon::last_exit(Instant now) const {
+  if (!status_.last_exit) return std::nullopt;
+  const ExitStatus& last = *status_.last_exit;
+  ExitReport e{
+      .generation = last.generation.value, .slot = last.slot, .how = last.exit.how, .age = now - last.at};
+  if (last.exit.signal != 0) {
+    e.signal = "SIG" + signal_name(last.exit.signal);
+  } else if (last.gone) {
+    e.status = last.exit.status;
+  }
+  if (const auto departed = departed_.find(last.worker); departed != departed_.end()) {
+    e.pid = departed->second.pid;
+    e.lived = departed->second.lived;
+    e.last_lines = departed->second.last_lines;
+  } else if (const WorkerProcess* leaving = workers_.find(last.worker)) {
+    e.pid = leaving->pid;
+    e.lived = last.at - leaving->started;
+    e.last_lines = leaving->outputs.last_words();
+  }
+  return e;
+}
+
 InstanceReport Daemon::report() {
   const Instant now = monotonic_now();
   const Status& status = status_;
@@ -134,6 +176,8 @@ InstanceReport Daemon::report() {
   r.config = first_options_.config.value_or("");
   r.serving = status.serving.value_or(GenerationId{}).value;
   r.candidate = status.candidate.value_or(GenerationId{}).value;
+  r.workers_asked = status.workers_asked;
+  r.last_exit = last_exit(now);
   r.reloads = status.reloads;
   r.failed_reloads = status.failed_reloads;
   r.restarts = status.restarts;
@@ -168,8 +212,10 @@ InstanceReport Daemon::report() {
     worker.then = next.what;
     if (const Retirement* retirement = handoff_.retirement(w.worker)) {
       const Connections& seen = retirement->seen();
-      worker.connections = seen.busy + seen.idle + seen.unix_connections;
-      worker.queued = seen.queued + seen.half_open;
+      if (retirement->has_looked()) {
+        worker.connections = seen.busy + seen.idle + seen.unix_connections;
+        worker.queued = seen.queued + seen.half_open;
+      }
       worker.quiet = seen.quiet;
       worker.waits_for = retirement->waits_for();
     } else if (w.state == WorkerState::draining && !process->rest) {

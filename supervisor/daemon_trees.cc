@@ -48,6 +48,7 @@ void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
   worker.stopped_by.clear();
   if (status_.candidate == worker.generation) candidate_last_words_ = worker.outputs.last_words();
   const WorkerId id = worker.id;
+  departed_[id] = {worker.pid, monotonic_now() - worker.started, worker.outputs.last_words()};
   if (leaves_others) {
     handoff_.left_behind(id, worker.rest->tops());
   } else {

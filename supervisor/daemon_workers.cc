@@ -61,7 +61,7 @@ void Daemon::perform(const Spawn& a) {
 
     auto result = spawn(launch);
     if (const auto* failed = std::get_if<SpawnFailed>(&result)) {
-      post(WorkerGone{a.worker, {failed->why, failed->missing ? 127 : 126}});
+      not_started(a, {failed->why, failed->missing ? 127 : 126});
       return;
     }
     auto& process = std::get<Spawned>(result);
@@ -86,7 +86,14 @@ void Daemon::perform(const Spawn& a) {
                              std::string(to_text(WorkerState::starting)));
     log_.info(about(worker), "started: {}", fmt::join(plan.command, " "));
     tell_of_artefact(worker, plan, launch);
-  } catch (const std::exception& e) { post(WorkerGone{a.worker, {e.what(), 1}}); }
+  } catch (const std::exception& e) { not_started(a, {e.what(), 1}); }
+}
+
+// Of a candidate it is the reason why that failed, and told as such.
+void Daemon::not_started(const Spawn& a, Exit why) {
+  if (a.generation == status_.serving)
+    log_.warning({.generation = a.generation.value, .worker = a.slot}, "could not be started: {}", why.how);
+  post(WorkerGone{a.worker, std::move(why)});
 }
 
 void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch) {

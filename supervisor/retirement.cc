@@ -34,6 +34,7 @@ void Retirement::close(const Closing& closing) {
 
 bool Retirement::look(Instant now) {
   seen_ = watch_.look();
+  looked_ = true;
   just_closed_all_ = false;
   const bool done = seen_.done();
   if (done && done_before_) return true;

@@ -42,6 +42,7 @@ class Retirement {
   bool look(Instant now);
 
   const Connections& seen() const { return seen_; }
+  bool has_looked() const { return looked_; }
   std::string waits_for() const;  // "2 connections (1 idle), 3 queued"; empty: for nothing
 
   // Whether this look was that of the last call.
@@ -54,6 +55,7 @@ class Retirement {
   ConnectionWatch watch_;
   Closing closing_;
   Connections seen_;
+  bool looked_ = false;
   Instant next_look_;
   bool done_before_ = false;
   bool closed_all_ = false;

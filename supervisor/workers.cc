@@ -69,9 +69,11 @@ Exit exit_of(const siginfo_t& info) {
     case CLD_EXITED:
       return {fmt::format("exited with status {}", info.si_status), info.si_status};
     case CLD_DUMPED:
-      return {fmt::format("killed by SIG{} (core dumped)", signal_name(info.si_status)), 128 + info.si_status};
+      return {fmt::format("killed by SIG{} (core dumped)", signal_name(info.si_status)), 128 + info.si_status,
+              info.si_status};
     default:
-      return {fmt::format("killed by SIG{}", signal_name(info.si_status)), 128 + info.si_status};
+      return {fmt::format("killed by SIG{}", signal_name(info.si_status)), 128 + info.si_status,
+              info.si_status};
   }
 }
 

@@ -128,6 +128,7 @@ std::string who_serves(ControlClient& client) {
   InstanceReport report;
   if (client.report(report).outcome != ControlOutcome::ok) return "";
   if (report.serving == 0) return "nothing serves\n";
+  if (report.phase == "down") return fmt::format("no worker of generation {} serves\n", report.serving);
   return fmt::format("generation {} still serves\n", report.serving);
 }
 

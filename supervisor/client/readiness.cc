@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/printable.h"
 #include "core/time.h"
 
 namespace graced {
@@ -19,12 +20,17 @@ Readiness readiness_of(const InstanceReport& report) {
   const auto serves = [&](const WorkerReport& w) {
     return w.generation == report.serving && w.state == "ready";
   };
-  if (std::ranges::any_of(report.workers, serves)) {
+  if (const auto ready = std::ranges::count_if(report.workers, serves); ready > 0) {
+    if (report.phase == "degraded")
+      return {true, fmt::format("degraded: generation {} serves with {} of {} workers", report.serving, ready,
+                                report.workers_asked)};
     return {true, fmt::format("generation {} serves", report.serving)};
   }
+  const auto& last = report.last_exit;
   return {
       false,
-      fmt::format("no worker of generation {} is ready{}", report.serving,
+      fmt::format("no worker of generation {} is ready{}{}", report.serving,
+                  last ? fmt::format(", worker {} {}", last->slot, printable(last->how)) : "",
                   report.next_restart ? ", the next start is in " + to_rough_text(*report.next_restart) : "")};
 }
 

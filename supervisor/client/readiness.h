@@ -9,11 +9,11 @@ namespace graced {
 
 struct Readiness {
   bool ready = false;
-  std::string why;  // "generation 3 serves", "it is stopping"
+  std::string why;  // "generation 3 serves", "degraded: …", "it is stopping"
 };
 
-// Ready: at least one worker of the serving generation is, and graced was not asked to stop. What a
-// candidate does, or a failed reload, is of no account.
+// Ready: at least one worker of the serving generation is, and graced was not asked to stop; so also while it
+// is degraded, and not while it is down. What a candidate does, or a failed reload, is of no account.
 Readiness readiness_of(const InstanceReport&);
 
 }  // namespace graced

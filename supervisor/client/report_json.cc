@@ -22,6 +22,14 @@ Json unless_zero(Number n) {
   return n != 0 ? Json(n) : Json(nullptr);
 }
 
+Json if_known(const std::optional<std::uint32_t>& n) {
+  return n ? Json(*n) : Json(nullptr);
+}
+
+Json unless_empty(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
 Json to_json(const WorkerReport& w) {
   return {{"generation", w.generation},
           {"worker", w.slot},
@@ -33,8 +41,8 @@ Json to_json(const WorkerReport& w) {
           {"status", w.status},
           {"last_lines", w.last_lines},
           {"waits_for", w.waits_for},
-          {"connections", w.connections},
-          {"queued", w.queued},
+          {"connections", if_known(w.connections)},
+          {"queued", if_known(w.queued)},
           {"quiet_s", seconds(w.quiet)}};
 }
 
@@ -44,6 +52,18 @@ Json to_json(const ReloadReport& r) {
           {"why", r.why},
           {"age_s", seconds(r.age)},
           {"took_s", seconds(r.took)}};
+}
+
+Json to_json(const ExitReport& e) {
+  return {{"generation", e.generation},
+          {"worker", e.slot},
+          {"pid", unless_zero(e.pid)},
+          {"how", e.how},
+          {"status", e.status ? Json(*e.status) : Json(nullptr)},
+          {"signal", unless_empty(e.signal)},
+          {"age_s", seconds(e.age)},
+          {"lived_s", seconds(e.lived)},
+          {"last_lines", e.last_lines}};
 }
 
 Json to_json(const InstanceReport& r) {
@@ -64,16 +84,18 @@ Json to_json(const InstanceReport& r) {
           {"phase", r.phase},
           {"age_s", seconds(r.age)},
           {"command", r.command},
-          {"executable", r.executable.empty() ? Json(nullptr) : Json(r.executable)},
+          {"executable", unless_empty(r.executable)},
           {"executable_replaced", r.executable_replaced},
           {"changed_files", r.changed},
-          {"config", r.config.empty() ? Json(nullptr) : Json(r.config)},
+          {"config", unless_empty(r.config)},
           {"serving", unless_zero(r.serving)},
           {"candidate", unless_zero(r.candidate)},
+          {"workers_asked", unless_zero(r.workers_asked)},
           {"workers", workers},
           {"addresses", addresses},
           {"generations", generations},
           {"last_reload", r.last_reload ? to_json(*r.last_reload) : Json(nullptr)},
+          {"last_exit", r.last_exit ? to_json(*r.last_exit) : Json(nullptr)},
           {"reloads", r.reloads},
           {"failed_reloads", r.failed_reloads},
           {"restarts", r.restarts},

@@ -1,6 +1,9 @@
 // `graced status --json` and `graced list --json`: for programs, so names and units stay as they are.
 //
-//   name, version, phase, command   strings; phase: "starting", "serving", "reloading", "stopping", "finished"
+//   name, version, phase, command   strings; phase: "starting"; "serving"; "reloading", while all workers
+//   serve;
+//                                   "degraded", fewer of them do; "down", none does; "stopping"; "finished";
+//                                   "silent", in a list: it did not answer
 //   executable                      its path without symbolic links, of the serving generation, or null
 //   executable_replaced             true where that does not lead to it any more: a replacement runs the
 //                                   file that it was all the same
@@ -8,13 +11,21 @@
 //   config                          path or null
 //   pid, age_s                      of graced
 //   serving, candidate              generation or null
+//   workers_asked                   how many the serving generation should have, or null
 //   workers                         oldest first: generation, worker (0…N-1), pid or null, state ("starting",
 //                                   "ready", "draining", "killed"), age_s, left_s (until what `then` says:
 //                                   "given up", "ready"; the drain signal, "SIGTERM"; what is left of its
 //                                   connections "closed"; "killed"; or "") or null, then, status, last_lines
-//                                   (of its stderr, oldest first)
-//   addresses                       name, address
-//   last_reload                     null or generation, ok, why, age_s (since it ended), took_s
+//                                   (of its stderr, oldest first), waits_for, connections and queued (null
+//                                   where graced does not count them), quiet_s
+//   addresses                       name, address, handoff
+//   last_reload                     null or generation, ok, why, age_s (since it ended), took_s; ok: the
+//   candidate
+//                                   was ready and got the connections, whatever became of it later
+//   last_exit                       of a worker of the serving generation that ended by itself since the last
+//                                   reload that went well: null or generation, worker, pid or null, how, status
+//                                   (null: it was killed, or leaves yet), signal ("SIGSEGV") or null, age_s,
+//                                   lived_s, last_lines
 //   reloads, failed_reloads, restarts   counts
 //   reload_queued                   true while another one follows
 //   next_restart_s                  or null

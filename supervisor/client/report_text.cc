@@ -107,7 +107,7 @@ std::string counted(std::uint64_t n, std::string_view one, std::string_view many
 
 Paint paint_of_phase(std::string_view phase) {
   if (phase == "serving") return Paint::green;
-  return phase == "stopping" ? Paint::red : Paint::yellow;
+  return phase == "stopping" || phase == "down" ? Paint::red : Paint::yellow;
 }
 
 Paint paint_of_state(std::string_view state) {
@@ -117,6 +117,15 @@ Paint paint_of_state(std::string_view state) {
 
 std::string headline(const InstanceReport& r) {
   if (r.phase == "serving") return fmt::format("serving generation {}", r.serving);
+  if (r.phase == "down" || r.phase == "degraded") {
+    const auto ready = std::ranges::count_if(
+        r.workers, [&](const WorkerReport& w) { return w.generation == r.serving && w.state == "ready"; });
+    std::string text = ready == 0 ? fmt::format("{}: no worker of generation {} serves", r.phase, r.serving)
+                                  : fmt::format("{}: generation {} serves with {} of {} workers", r.phase,
+                                                r.serving, ready, r.workers_asked);
+    if (r.candidate != 0) text += fmt::format(", generation {} is starting", r.candidate);
+    return text + (r.reload_queued ? ", another reload is next" : "");
+  }
   std::string text = r.phase;
   if (r.candidate != 0) text += fmt::format(" generation {}", r.candidate);
   if (r.serving != 0) text += fmt::format(", generation {} serves", r.serving);
@@ -136,7 +145,7 @@ std::string patience(const WorkerReport& w) {
 }
 
 std::string waits_for(const WorkerReport& w) {
-  if (!w.quiet || w.connections == 0) return one_cell(w.waits_for);
+  if (!w.quiet || w.connections.value_or(0) == 0) return one_cell(w.waits_for);
   return fmt::format("{}, quiet for {}", one_cell(w.waits_for), to_rough_text(*w.quiet));
 }
 
@@ -202,6 +211,21 @@ void show_last_reload(Page& page, const ReloadReport& last) {
     page.block(printable_lines(why.substr(end + 1), std::string(2 + Page::label_width, ' ') + "| "));
 }
 
+void show_last_words(Page& page, const std::vector<std::string>& lines) {
+  const std::string indent(2 + Page::label_width, ' ');
+  for (const std::string& words : lines) page.line(fmt::format("{}| {}", indent, printable(words)));
+}
+
+// In the colour of how bad it is now.
+void show_last_exit(Page& page, const ExitReport& last, Paint paint) {
+  page.entry("last exit", fmt::format("{}, {} ago",
+                                      page.painted(fmt::format("worker {} of generation {} {}", last.slot,
+                                                               last.generation, one_cell(last.how)),
+                                                   paint),
+                                      to_rough_text(last.age)));
+  show_last_words(page, last.last_lines);
+}
+
 void show_workers(Page& page, const std::vector<WorkerReport>& workers) {
   const bool any_status = std::ranges::any_of(workers, [](const auto& w) { return !w.status.empty(); });
   const bool any_patience = std::ranges::any_of(workers, [](const auto& w) { return !patience(w).empty(); });
@@ -254,9 +278,11 @@ std::string report_text(const InstanceReport& r, bool colour) {
   page.entry("reloads", fmt::format("{} done, {} failed; {} after an exit", r.reloads, r.failed_reloads,
                                     counted(r.restarts, "worker replaced", "workers replaced")));
   if (r.last_reload) show_last_reload(page, *r.last_reload);
-  if (r.next_restart)
-    page.entry("next restart", fmt::format("in {}: {}", to_rough_text(*r.next_restart),
-                                           page.painted("a worker exited by itself", Paint::red)));
+  if (r.last_exit) {
+    const bool mended = r.phase == "serving" || r.phase == "reloading";
+    show_last_exit(page, *r.last_exit, mended ? Paint::plain : Paint::red);
+  }
+  if (r.next_restart) page.entry("next restart", "in " + to_rough_text(*r.next_restart));
   if (!r.workers.empty()) show_workers(page, r.workers);
   return std::move(page).text();
 }

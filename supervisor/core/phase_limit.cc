@@ -19,7 +19,7 @@ std::optional<Instant> latest(const Status& status, Instant WorkerStatus::*time,
 }  // namespace
 
 std::optional<Instant> phase_limit(const Status& status, Instant next_deadline) {
-  switch (status.phase) {
+  switch (course_of(status)) {
     case Phase::starting:
     case Phase::reloading: {
       const auto starting = latest(status, &WorkerStatus::deadline, [&](const WorkerStatus& w) {
@@ -32,6 +32,8 @@ std::optional<Instant> phase_limit(const Status& status, Instant next_deadline) 
       return latest(status, &WorkerStatus::killed_at,
                     [](const WorkerStatus& w) { return w.state != WorkerState::killed; });
     case Phase::serving:
+    case Phase::degraded:
+    case Phase::down:
     case Phase::finished:
       return std::nullopt;
   }

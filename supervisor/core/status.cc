@@ -9,6 +9,10 @@ std::string_view to_text(Phase phase) {
       return "starting";
     case Phase::serving:
       return "serving";
+    case Phase::degraded:
+      return "degraded";
+    case Phase::down:
+      return "down";
     case Phase::reloading:
       return "reloading";
     case Phase::stopping:
@@ -35,6 +39,21 @@ std::string_view to_text(WorkerState state) {
       return "killed";
   }
   return "";
+}
+
+Phase course_of(const Status& s) {
+  switch (s.phase) {
+    case Phase::degraded:
+    case Phase::down:
+      return s.candidate ? Phase::reloading : Phase::serving;
+    case Phase::starting:
+    case Phase::serving:
+    case Phase::reloading:
+    case Phase::stopping:
+    case Phase::finished:
+      return s.phase;
+  }
+  return s.phase;
 }
 
 }  // namespace graced

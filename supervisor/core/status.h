@@ -6,13 +6,23 @@
 #include <string_view>
 #include <vector>
 
+#include "core/exit.h"
 #include "core/id.h"
 #include "core/time.h"
 
 namespace graced {
 
-// Computed from the rest, never stored.
-enum class Phase { starting, serving, reloading, stopping, finished };
+// Computed from the rest, never stored. Trouble is said first: `down` and `degraded` are about those who serve,
+// also while a candidate is on trial.
+enum class Phase {
+  starting,   // for the first time: nothing has served yet
+  serving,    // with all workers that were asked for
+  degraded,   // fewer of them are ready
+  down,       // none of them is: nobody serves
+  reloading,  // serving with all of them, and a candidate is on trial
+  stopping,
+  finished,
+};
 
 enum class WorkerState {
   starting,  // spawned, not ready yet
@@ -42,6 +52,24 @@ struct WorkerStatus {
   Instant any_pause;
 };
 
+// How a worker of the serving generation ended by itself.
+struct ExitStatus {
+  WorkerId worker;
+  GenerationId generation;
+  unsigned slot = 0;
+  Exit exit;
+  bool gone = false;  // false: it leaves yet, and `exit` says why: it was not ready in time, or wanted to
+  Instant at{};
+};
+
+// A worker that is to be started in the place of one that ended.
+struct RestartStatus {
+  WorkerId of;
+  GenerationId generation;
+  unsigned slot = 0;
+  Instant at{};  // `no_deadline`: never
+};
+
 struct ReloadStatus {
   GenerationId generation;
   bool ok;
@@ -55,13 +83,20 @@ struct Status {
   std::optional<GenerationId> serving;
   std::optional<GenerationId> candidate;
   std::vector<WorkerStatus> workers;        // oldest first
+  unsigned workers_asked = 0;               // of the serving generation
+  unsigned workers_ready = 0;               // of those
+  std::optional<ExitStatus> last_exit;      // since the last reload that went well
   std::optional<ReloadStatus> last_reload;  // the first start is not a reload
   std::uint64_t reloads = 0;                // done
   std::uint64_t failed_reloads = 0;
   std::uint64_t restarts = 0;  // workers replaced after they exited by themselves
   bool reload_queued = false;
-  std::optional<Instant> next_restart;  // of a worker that exited
+  std::vector<RestartStatus> waiting;   // in the order in which they were decided on
+  std::optional<Instant> next_restart;  // the first of those, unless all of them are never
   int exit_status = 0;                  // of graced, as far as it is known: while it stops
 };
+
+// The same without `down` and `degraded`: what graced is doing, whoever serves.
+Phase course_of(const Status&);
 
 }  // namespace graced

@@ -21,10 +21,17 @@ std::ptrdiff_t leaving(const Status& s) {
 }
 
 std::string serving_part(const Status& s) {
-  const auto ready = std::ranges::count_if(s.workers, [&](const WorkerStatus& w) {
-    return w.generation == s.serving && w.state == WorkerState::ready;
-  });
-  return fmt::format("generation {} serves with {}", s.serving->value, count_of(ready, "worker"));
+  return fmt::format("generation {} serves with {}", s.serving->value, count_of(s.workers_ready, "worker"));
+}
+
+std::string trouble_part(const Status& s) {
+  std::string story = s.phase == Phase::down
+                          ? fmt::format("down: no worker of generation {} serves", s.serving->value)
+                          : fmt::format("degraded: generation {} serves with {} of {} workers",
+                                        s.serving->value, s.workers_ready, s.workers_asked);
+  if (s.last_exit) story += fmt::format(", worker {} {}", s.last_exit->slot, s.last_exit->exit.how);
+  if (s.candidate) story += fmt::format(", generation {} is starting", s.candidate->value);
+  return story;
 }
 
 }  // namespace
@@ -37,6 +44,10 @@ std::string story_of(const Status& s) {
     case Phase::serving:
       story = serving_part(s);
       break;
+    case Phase::degraded:
+    case Phase::down:
+      story = trouble_part(s);
+      break;
     case Phase::reloading:
       story = fmt::format("{}, generation {} is starting", serving_part(s), s.candidate->value);
       break;
@@ -46,7 +57,7 @@ std::string story_of(const Status& s) {
       return "stopped";
   }
   if (const auto n = leaving(s); n > 0) story += fmt::format(", {} draining", n);
-  if (s.next_restart) story += ", waiting to replace a worker that exited";
+  if (s.next_restart) story += ", waiting to start another one";
   if (s.last_reload && !s.last_reload->ok) {
     story += fmt::format("; the reload to generation {} failed: {}", s.last_reload->generation.value,
                          s.last_reload->why);

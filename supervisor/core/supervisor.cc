@@ -65,6 +65,7 @@ void Supervisor::promote(Instant now) {
   serving_says_ready_ =
       std::ranges::any_of(workers_, [&](const Worker& w) { return serves(w) && w.said_ready; });
   respawns_.clear();
+  last_exit_.reset();
   restart_delays_.clear();
   unexpected_exits_.clear();
 
@@ -152,7 +153,8 @@ void Supervisor::follow_up(Instant now) {
   }
   if (serving_ && !rollout_ && !queued_ && !stopping_ && respawns_.empty() &&
       std::ranges::none_of(workers_, [&](const Worker& w) { return serves(w) && w.works(); })) {
-    begin_stop(last_exit_.status, fmt::format("the last worker {}", last_exit_.how), now);
+    const Exit last = last_exit_ ? last_exit_->exit : Exit{};
+    begin_stop(last.status, fmt::format("the last worker {}", last.how), now);
   }
   if (stopping_ && workers_.empty()) {
     answer(stopping_->askers, true, stopping_->why);
@@ -194,7 +196,15 @@ Phase Supervisor::phase() const {
   if (finished_) return Phase::finished;
   if (stopping_) return Phase::stopping;
   if (!serving_) return Phase::starting;
+  const unsigned ready = ready_of_serving();
+  if (ready == 0) return Phase::down;
+  if (ready < policy_.workers) return Phase::degraded;
   return rollout_ ? Phase::reloading : Phase::serving;
+}
+
+unsigned Supervisor::ready_of_serving() const {
+  return static_cast<unsigned>(std::ranges::count_if(
+      workers_, [&](const Worker& w) { return serves(w) && w.state == WorkerState::ready; }));
 }
 
 Status Supervisor::status() const {
@@ -214,13 +224,19 @@ Status Supervisor::status() const {
                          .drain_idle = w.drain_idle,
                          .any_pause = w.any_pause_from()});
   }
+  if (serving_) s.workers_asked = policy_.workers;
+  s.workers_ready = ready_of_serving();
+  s.last_exit = last_exit_;
   s.last_reload = last_reload_;
   s.reloads = reloads_;
   s.failed_reloads = failed_reloads_;
   s.restarts = restarts_;
   s.reload_queued = queued_.has_value();
   if (stopping_) s.exit_status = stopping_->exit_status;
-  for (const Respawn& r : respawns_) s.next_restart = std::min(s.next_restart.value_or(no_deadline), r.at);
+  for (const Respawn& r : respawns_) {
+    s.waiting.push_back({r.of, *serving_, r.slot, r.at});
+    if (r.at != no_deadline) s.next_restart = std::min(s.next_restart.value_or(no_deadline), r.at);
+  }
   return s;
 }
 

@@ -100,6 +100,7 @@ class Supervisor {
   void leave(Worker& worker, Duration limit, Instant now);
   void leave_behind(Worker& worker, Instant now);
   void kill(Worker& worker, Instant now);
+  void ended_after_all(const Worker& worker, const Exit& exit, Instant now);
   void lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now);
   void enforce_max_draining(Instant now);
   void begin_stop(int exit_status, std::string why, Instant now);
@@ -114,6 +115,7 @@ class Supervisor {
   bool must_say_ready(const Policy& policy) const;
   void answer(const std::vector<RequestId>& askers, bool ok, const std::string& why);
   Phase phase() const;
+  unsigned ready_of_serving() const;
 
   Policy policy_;                // of the serving generation
   std::vector<Worker> workers_;  // oldest first
@@ -127,7 +129,7 @@ class Supervisor {
   std::vector<Respawn> respawns_;                // of the serving generation
   std::map<unsigned, Duration> restart_delays_;  // by slot: what the next respawn there waits
   std::deque<Instant> unexpected_exits_;         // within the start limit's window
-  Exit last_exit_;                               // of a worker that is not replaced
+  std::optional<ExitStatus> last_exit_;          // of one of its workers, by itself
 
   std::uint64_t last_generation_ = 0;
   std::uint64_t last_worker_ = 0;

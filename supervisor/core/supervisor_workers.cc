@@ -112,7 +112,10 @@ void Supervisor::on(const WorkerGone& e, Instant now) {
                                 : fmt::format("worker {} of {}: {}", gone.slot, policy.workers, e.exit.how),
             now, policy.restart == RestartRule::never ? e.exit.status : 1);
   } else {
-    if (gone.works()) lost_unexpectedly(gone, e.exit, now);
+    if (gone.works())
+      lost_unexpectedly(gone, e.exit, now);
+    else
+      ended_after_all(gone, e.exit, now);
     if (!e.leaves_others) actions_.push_back(Lost{gone.id, is_replaced(gone)});
   }
 }
@@ -134,9 +137,22 @@ bool Supervisor::is_replaced(const Worker& gone) const {
                              [&](const Worker& w) { return serves(w) && w.slot == gone.slot && w.works(); });
 }
 
+// Why it had to leave, or wanted to, is known; how it did was not yet.
+void Supervisor::ended_after_all(const Worker& worker, const Exit& exit, Instant now) {
+  if (!last_exit_ || last_exit_->worker != worker.id || last_exit_->gone) return;
+  last_exit_->exit = {fmt::format("{}, then {}", last_exit_->exit.how, exit.how), exit.status, exit.signal};
+  last_exit_->gone = true;
+  last_exit_->at = now;
+}
+
 void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now) {
   if (stopping_) return;
-  last_exit_ = exit;
+  last_exit_ = ExitStatus{.worker = worker.id,
+                          .generation = worker.generation,
+                          .slot = worker.slot,
+                          .exit = exit,
+                          .gone = find(worker.id) == nullptr || find(worker.id)->process_gone,
+                          .at = now};
   switch (policy_.restart) {
     case RestartRule::always:
       break;

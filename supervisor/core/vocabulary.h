@@ -5,16 +5,11 @@
 #include <string>
 #include <variant>
 
+#include "core/exit.h"
 #include "core/id.h"
 #include "core/policy.h"
 
 namespace graced {
-
-// How a process ended, in words and as a shell would count it.
-struct Exit {
-  std::string how;  // "exited with status 1", "killed by SIGSEGV", "exec ./app: No such file…"
-  int status = 1;   // exit status, or 128 + signal number; 0 is the only success
-};
 
 // One thing a line, so that all of it is on a page.
 // clang-format off

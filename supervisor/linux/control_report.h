@@ -22,11 +22,25 @@ struct WorkerReport {
   std::vector<std::string> last_lines;  // see Outputs::last_words()
   std::string
       waits_for{};  // of a draining worker: "2 connections (1 idle)", "its exit"; of any: "stopped by SIGTTOU"
-  std::uint32_t connections = 0;    // that a draining worker finishes, where graced counts them
-  std::uint32_t queued = 0;         // that it has not accepted yet
-  std::optional<Duration> quiet{};  // since anything came or went on any of them
+  std::optional<std::uint32_t>
+      connections{};                      // that a draining worker finishes; none: graced does not count them
+  std::optional<std::uint32_t> queued{};  // that it has not accepted yet; none as well
+  std::optional<Duration> quiet{};        // since anything came or went on any of them
   std::string
       then{};  // "given up", "ready"; "SIGTERM"; its connections "closed", itself "killed"; may be empty
+};
+
+// How a worker of the serving generation ended by itself.
+struct ExitReport {
+  std::uint64_t generation = 0;
+  std::uint32_t slot = 0;                 // 0…N-1
+  std::int32_t pid = 0;                   // 0: it was never started
+  std::string how;                        // "exited with status 1 after 2s", "was not ready within 30s"
+  std::optional<std::int32_t> status{};   // it exited with; none: it was killed, or is not gone yet
+  std::string signal{};                   // "SIGSEGV": that killed it; may be empty
+  Duration age{};                         // since it ended, or had to leave
+  Duration lived{};                       // from its start until then
+  std::vector<std::string> last_lines{};  // as of a worker, oldest first, at most 20
 };
 
 struct AddressReport {
@@ -54,7 +68,7 @@ struct InstanceReport {
   std::string name;
   std::string version;
   std::int32_t pid = 0;
-  std::string phase;                   // "starting", "serving", "reloading", "stopping"
+  std::string phase;                   // see core/status.h; "silent": it did not answer
   Duration age{};                      // of graced
   std::string command;                 // as typed
   std::string executable{};            // of the serving generation, without symbolic links; may be empty
@@ -63,10 +77,12 @@ struct InstanceReport {
   std::string config;                  // path, may be empty
   std::uint64_t serving = 0;           // generation; 0: none
   std::uint64_t candidate = 0;         // generation; 0: none
+  std::uint32_t workers_asked = 0;     // of the serving generation; 0: none serves
   std::vector<WorkerReport> workers;   // oldest first
   std::vector<AddressReport> addresses;
   std::vector<GenerationReport> generations{};  // by number
   std::optional<ReloadReport> last_reload;
+  std::optional<ExitReport> last_exit{};  // since then, if it went well
   std::uint64_t reloads = 0;
   std::uint64_t failed_reloads = 0;
   std::uint64_t restarts = 0;

@@ -30,6 +30,8 @@ Duration from_microseconds(std::uint64_t us) {
 }
 
 constexpr std::uint64_t no_memory = UINT64_MAX;  // not known
+constexpr std::uint32_t no_count = UINT32_MAX;   // nor this
+constexpr std::int32_t no_status = -1;           // it did not exit with one
 
 // One type, its signature, and both ways.
 
@@ -49,6 +51,10 @@ template <>
 constexpr const char* signature_of<Duration> = "t";
 template <>
 constexpr const char* signature_of<std::optional<Duration>> = "t";
+template <>
+constexpr const char* signature_of<std::optional<std::uint32_t>> = "u";
+template <>
+constexpr const char* signature_of<std::optional<ExitReport>> = "(tuisisttas)";
 template <>
 constexpr const char* signature_of<WorkerReport> = "(tuisttsassuuts)";
 template <>
@@ -91,6 +97,7 @@ struct Appending {
   }
   void operator()(Duration d) const { (*this)(to_microseconds(d)); }
   void operator()(const std::optional<Duration>& d) const { (*this)(d ? to_microseconds(*d) : no_time); }
+  void operator()(const std::optional<std::uint32_t>& n) const { (*this)(n.value_or(no_count)); }
 
   template <class... Fields>
   void structure(const char* signature, const Fields&... fields) const {
@@ -111,6 +118,11 @@ struct Appending {
   void operator()(const std::optional<ReloadReport>& reload) const {
     const ReloadReport r = reload.value_or(ReloadReport{});
     structure(signature_of<std::optional<ReloadReport>>, r.generation, r.ok, r.why, r.age, r.took);
+  }
+  void operator()(const std::optional<ExitReport>& exit) const {
+    const ExitReport e = exit.value_or(ExitReport{});
+    structure(signature_of<std::optional<ExitReport>>, e.generation, e.slot, e.pid, e.how,
+              e.status.value_or(no_status), e.signal, e.age, e.lived, e.last_lines);
   }
   template <class T>
   void operator()(const std::vector<T>& elements) const {
@@ -150,6 +162,12 @@ struct Reading {
     d.reset();
     if (us != no_time) d = from_microseconds(us);
   }
+  void operator()(std::optional<std::uint32_t>& n) const {
+    std::uint32_t count = 0;
+    (*this)(count);
+    n.reset();
+    if (count != no_count) n = count;
+  }
 
   template <class... Fields>
   void structure(const char* signature, Fields&... fields) const {
@@ -174,6 +192,15 @@ struct Reading {
     structure(signature_of<std::optional<ReloadReport>>, r.generation, r.ok, r.why, r.age, r.took);
     reload.reset();
     if (r.generation != 0) reload = std::move(r);
+  }
+  void operator()(std::optional<ExitReport>& exit) const {
+    ExitReport e;
+    std::int32_t status = no_status;
+    structure(signature_of<std::optional<ExitReport>>, e.generation, e.slot, e.pid, e.how, status, e.signal,
+              e.age, e.lived, e.last_lines);
+    if (status != no_status) e.status = status;
+    exit.reset();
+    if (e.generation != 0) exit = std::move(e);
   }
   template <class T>
   void operator()(std::vector<T>& elements) const {
@@ -206,10 +233,12 @@ constexpr std::array table{
     property<&R::config>("Config"),
     property<&R::serving>("Serving"),
     property<&R::candidate>("Candidate"),
+    property<&R::workers_asked>("WorkersAsked"),
     property<&R::workers>("Workers"),
     property<&R::addresses>("Addresses"),
     property<&R::generations>("Generations"),
     property<&R::last_reload>("LastReload"),
+    property<&R::last_exit>("LastExit"),
     property<&R::reloads>("Reloads"),
     property<&R::failed_reloads>("FailedReloads"),
     property<&R::restarts>("Restarts"),

@@ -34,6 +34,8 @@ std::string news_of(Phase phase) {
     case Phase::finished:
       return "";
     case Phase::serving:
+    case Phase::degraded:
+    case Phase::down:
       return "READY=1\n";
     case Phase::reloading: {
       // CLOCK_MONOTONIC, which is what steady_clock reads.

@@ -13,7 +13,7 @@ namespace graced {
 
 // How things stand.
 struct UpstreamNews {
-  Phase phase;
+  Phase phase;                   // what it is doing, whoever serves: see course_of()
   std::string story;             // STATUS=
   std::optional<Instant> limit;  // when the phase ends at the latest, see core/phase_limit.h
   int error = 0;                 // errno of the last reload, or of the start, if it failed for one

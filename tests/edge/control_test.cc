@@ -31,11 +31,13 @@ InstanceReport full_report() {
   r.config = "/etc/graced/shop.conf";
   r.serving = 6;
   r.candidate = 7;
-  r.workers = {{6, 0, 100, "draining", 2h, infinity, "2 requests left", {"one", "two"}},
-               {7, 0, 0, "starting", 15ms, 29s, "", {}, "", 0, 0, {}, "given up"},
+  r.workers_asked = 2;
+  r.workers = {{6, 0, 100, "draining", 2h, infinity, "2 requests left", {"one", "two"}, "", 3, 0},
+               {7, 0, 0, "starting", 15ms, 29s, "", {}, "", {}, {}, {}, "given up"},
                {7, 1, 102, "ready", 5us, std::nullopt, "", {}}};
   r.addresses = {{"http", "tcp [::]:80"}, {"admin", "unix /run/shop.sock"}};
   r.last_reload = ReloadReport{5, false, "exited with status 1\npanic: no config", 10min, 1500ms};
+  r.last_exit = ExitReport{6, 1, 99, "killed by SIGSEGV after 2s", std::nullopt, "SIGSEGV", 3s, 2s, {"secret"}};
   r.reloads = 4;
   r.failed_reloads = 2;
   r.restarts = 3;
@@ -205,10 +207,15 @@ TEST_CASE("the status arrives as it was, to the microsecond") {
   CHECK_FALSE(got.workers[0].left);  // for ever is no deadline
   CHECK(got.workers[0].status == "2 requests left");
   CHECK(got.workers[0].last_lines == std::vector<std::string>{"one", "two"});
+  CHECK(got.workers[0].connections == 3);
+  CHECK(got.workers[0].queued == 0);
   CHECK(got.workers[1].left == 29s);
   CHECK(got.workers[1].then == "given up");
   CHECK(got.workers[2].slot == 1);
   CHECK(got.workers[2].age == 5us);
+  CHECK(got.workers_asked == 2);
+  CHECK_FALSE(got.workers[2].connections);  // not known is not none
+  CHECK_FALSE(got.workers[2].queued);
   REQUIRE(got.addresses.size() == 2);
   CHECK(got.addresses[1].name == "admin");
   CHECK(got.addresses[1].address == "unix /run/shop.sock");
@@ -218,6 +225,16 @@ TEST_CASE("the status arrives as it was, to the microsecond") {
   CHECK(got.last_reload->why == "exited with status 1\npanic: no config");
   CHECK(got.last_reload->age == 10min);
   CHECK(got.last_reload->took == 1500ms);
+  REQUIRE(got.last_exit);
+  CHECK(got.last_exit->generation == 6);
+  CHECK(got.last_exit->slot == 1);
+  CHECK(got.last_exit->pid == 99);
+  CHECK(got.last_exit->how == "killed by SIGSEGV after 2s");
+  CHECK_FALSE(got.last_exit->status);
+  CHECK(got.last_exit->signal == "SIGSEGV");
+  CHECK(got.last_exit->age == 3s);
+  CHECK(got.last_exit->lived == 2s);
+  CHECK(got.last_exit->last_lines == std::vector<std::string>{"secret"});
   CHECK(got.reloads == 4);
   CHECK(got.failed_reloads == 2);
   CHECK(got.restarts == 3);
@@ -232,6 +249,7 @@ TEST_CASE("what has not been is not there") {
   REQUIRE(ControlClient{temp / "control"}.report(got).outcome == ControlOutcome::ok);
   CHECK(got.workers.empty());
   CHECK_FALSE(got.last_reload);
+  CHECK_FALSE(got.last_exit);
   CHECK_FALSE(got.next_restart);
 }
 
@@ -263,7 +281,8 @@ TEST_CASE("another user may look and not touch") {
           ControlClient client{temp / "control"};
           InstanceReport report;
           return client.report(report).outcome == ControlOutcome::ok && report.workers[0].last_lines.empty() &&
-                 report.workers[0].status == "2 requests left" &&
+                 report.workers[0].status == "2 requests left" && report.last_exit->last_lines.empty() &&
+                 report.last_exit->how == "killed by SIGSEGV after 2s" &&
                  report.last_reload->why == "exited with status 1";
         }) == 0);
   CHECK(as_nobody([&] {
@@ -323,12 +342,15 @@ TEST_CASE("busctl can look around, read and call") {
   const std::string object = " org.graced.Supervisor1 /org/graced/Supervisor1 ";
 
   const std::string all = output_of(busctl + "introspect" + object);
-  for (const char* member : {".Reload ", ".Stop ", ".Hammer ", ".Phase ", ".Workers ", ".LastReload ",
-                             ".PhaseChanged ", ".WorkerChanged ", ".ReloadFinished "})
+  for (const char* member :
+       {".Reload ", ".Stop ", ".Hammer ", ".Phase ", ".Workers ", ".LastReload ", ".LastExit ",
+        ".WorkersAsked ", ".PhaseChanged ", ".WorkerChanged ", ".ReloadFinished "})
     CHECK_MESSAGE(contains(all, member), all);
   CHECK(output_of(busctl + "get-property" + object + "org.graced.Supervisor1 Serving") == "t 6\n");
   CHECK(output_of(busctl + "get-property" + object + "org.graced.Supervisor1 LastReload") ==
         "(tbstt) 5 false \"exited with status 1\\npanic: no config\" 600000000 1500000\n");
+  CHECK(output_of(busctl + "get-property" + object + "org.graced.Supervisor1 LastExit") ==
+        "(tuisisttas) 6 1 99 \"killed by SIGSEGV after 2s\" -1 \"SIGSEGV\" 3000000 2000000 1 \"secret\"\n");
   CHECK(output_of(busctl + "call" + object + "org.graced.Supervisor1 Hammer") == "u 3\n");
   CHECK(graced.hears() == "hammer");
   CHECK(output_of(busctl + "call" + object + "org.graced.Supervisor1 Reload b false") == "t 0\n");

@@ -61,10 +61,19 @@ TEST_CASE("an instance that starts is not ready yet") {
 }
 
 TEST_CASE("an instance whose workers are all gone is not ready") {
-  InstanceReport r = instance("serving", 3, {worker(2, "draining"), worker(3, "starting")});
+  InstanceReport r = instance("down", 3, {worker(2, "draining"), worker(3, "starting")});
   CHECK(no(r) == "no worker of generation 3 is ready");
   r.next_restart = 1s;
   CHECK(no(r) == "no worker of generation 3 is ready, the next start is in 1s");
+  r.last_exit = ExitReport{3, 1, 99, "exited with status 3 after 2s", 3, "", 1s, 2s, {"secret"}};
+  CHECK(no(r) ==
+        "no worker of generation 3 is ready, worker 1 exited with status 3 after 2s, the next start is in 1s");
+}
+
+TEST_CASE("an instance with fewer workers than asked is ready, and says so") {
+  InstanceReport r = instance("degraded", 3, {worker(3, "starting"), worker(3, "ready")});
+  r.workers_asked = 2;
+  CHECK(yes(r) == "degraded: generation 3 serves with 1 of 2 workers");
 }
 
 TEST_CASE("an instance that stops is not ready, though its workers still finish") {

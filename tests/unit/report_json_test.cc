@@ -21,6 +21,8 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   r.generations = {{6, 4096, 1500ms}, {7, std::nullopt, 0s}};
   r.addresses = {{"http", "tcp [::]:80", "shared"}};
   r.last_reload = ReloadReport{6, false, "one\ntwo", 2s, 250ms};
+  r.workers_asked = 2;
+  r.last_exit = ExitReport{6, 1, 4251, "killed by SIGSEGV after 2s", std::nullopt, "SIGSEGV", 3s, 2s, {"bye"}};
   r.reloads = 5;
   r.next_restart = 400ms;
   CHECK(report_json(r) == R"({
@@ -38,6 +40,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "config": null,
   "serving": 6,
   "candidate": null,
+  "workers_asked": 2,
   "workers": [
     {
       "generation": 6,
@@ -55,8 +58,8 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
                           R"("
       ],
       "waits_for": "",
-      "connections": 0,
-      "queued": 0,
+      "connections": null,
+      "queued": null,
       "quiet_s": null
     },
     {
@@ -101,6 +104,19 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
     "age_s": 2.0,
     "took_s": 0.25
   },
+  "last_exit": {
+    "generation": 6,
+    "worker": 1,
+    "pid": 4251,
+    "how": "killed by SIGSEGV after 2s",
+    "status": null,
+    "signal": "SIGSEGV",
+    "age_s": 3.0,
+    "lived_s": 2.0,
+    "last_lines": [
+      "bye"
+    ]
+  },
   "reloads": 5,
   "failed_reloads": 0,
   "restarts": 0,
@@ -114,7 +130,8 @@ TEST_CASE("an instance without anything is nulls and empty lists, never missing 
   const std::string json = report_json({});
   for (const char* part :
        {"\"workers\": []", "\"addresses\": []", "\"last_reload\": null", "\"next_restart_s\": null",
-        "\"executable\": null", "\"changed_files\": []", "\"serving\": null", "\"config\": null"})
+        "\"executable\": null", "\"changed_files\": []", "\"serving\": null", "\"config\": null",
+        "\"workers_asked\": null", "\"last_exit\": null"})
     CHECK_MESSAGE(json.find(part) != std::string::npos, part);
   CHECK(list_json({}) == "[]\n");
 }

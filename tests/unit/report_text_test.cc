@@ -90,12 +90,14 @@ TEST_CASE("a night with everything in it can be read at a glance") {
       {6, 0, 4250, "ready", 90min, std::nullopt, "12 requests", {"chatter"}},
       {6, 1, 0, "starting", 0s, std::nullopt, "", {"panic: no memory", "exit 3"}},
       {7, 0, 4300, "draining", 40s, infinity, "2 left", {}},
-      {8, 0, 4301, "starting", 1500ms, 28s + 500ms, "loading\tdata", {"hello"}, "", 0, 0, {}, "given up"}};
+      {8, 0, 4301, "starting", 1500ms, 28s + 500ms, "loading\tdata", {"hello"}, "", {}, {}, {}, "given up"}};
   r.reloads = 5;
   r.failed_reloads = 1;
   r.restarts = 1;
   r.last_reload =
       ReloadReport{4, false, "worker 0 exited with status 1\npanic: bad \x1b[31mconfig\nbye\n", 2min, 1500ms};
+  r.last_exit =
+      ExitReport{6, 1, 4251, "exited with status 3 after 2s", 3, "", 600ms, 2s, {"panic: no \x1b[31mmemory"}};
   r.next_restart = 400ms;
   CHECK(report_text(r, false) ==
         "shop  reloading generation 8, generation 6 serves, another reload is next\n"
@@ -108,7 +110,9 @@ TEST_CASE("a night with everything in it can be read at a glance") {
         "  last reload  generation 4 failed 2min ago, after 1.5s: worker 0 exited with status 1\n"
         "               | panic: bad \\x1b[31mconfig\n"
         "               | bye\n"
-        "  next restart in 400ms: a worker exited by itself\n"
+        "  last exit    worker 1 of generation 6 exited with status 3 after 2s, 600ms ago\n"
+        "               | panic: no \\x1b[31mmemory\n"
+        "  next restart in 400ms\n"
         "\n"
         "  generation  worker   PID  state     age       next             status\n"
         "           5       0   900  killed    2h        0s\n"
@@ -123,6 +127,38 @@ TEST_CASE("a night with everything in it can be read at a glance") {
         "  last words of worker 1 of generation 6:\n"
         "    | panic: no memory\n"
         "    | exit 3\n");
+}
+
+TEST_CASE("an instance whose worker crashes again and again does not look as if it served") {
+  InstanceReport r = serving();
+  r.phase = "down";
+  r.workers_asked = 1;
+  r.workers.clear();
+  r.last_reload = ReloadReport{1, true, "", 5s, 85ms};
+  r.last_exit = ExitReport{1, 0, 4250, "killed by SIGSEGV after 2s", std::nullopt, "SIGSEGV", 300ms, 2s, {}};
+  r.next_restart = 500ms;
+  const std::string text = report_text(r, false);
+  CHECK(text.starts_with("shop  down: no worker of generation 1 serves\n"));
+  CHECK(
+      text.ends_with("  last reload  generation 1 ready 5s ago, after 85ms\n"
+                     "  last exit    worker 0 of generation 1 killed by SIGSEGV after 2s, 300ms ago\n"
+                     "  next restart in 500ms\n"));
+  CHECK(report_text(r, true).find("\x1b[31mdown: ") != std::string::npos);
+
+  r.candidate = 2;
+  r.reload_queued = true;
+  CHECK(report_text(r, false).starts_with(
+      "shop  down: no worker of generation 1 serves, generation 2 is starting, another reload is "
+      "next\n"));
+}
+
+TEST_CASE("an instance that lacks a worker says how many serve, and of how many") {
+  InstanceReport r = serving();
+  r.phase = "degraded";
+  r.workers_asked = 3;
+  r.workers.push_back({1, 1, 4251, "starting", 1s, 29s, "", {}});
+  r.workers.push_back({1, 2, 4252, "ready", 1s, std::nullopt, "", {}});
+  CHECK(report_text(r, false).starts_with("shop  degraded: generation 1 serves with 2 of 3 workers\n"));
 }
 
 TEST_CASE("a reload that went well says when and how long it took") {
@@ -147,10 +183,15 @@ TEST_CASE("the list has one line for each, and none for none") {
   InstanceReport other;
   other.name = "mail";
   other.phase = "silent";
-  CHECK(list_text({serving(), other}, false) ==
+  InstanceReport crashes = serving();
+  crashes.name = "chat";
+  crashes.phase = "down";
+  CHECK(list_text({serving(), other, crashes}, false) ==
         "name   PID  phase    generation  command\n"
         "shop  4242  serving           1  ./shop --port 80\n"
-        "mail     -  silent            -\n");
+        "mail     -  silent            -\n"
+        "chat  4242  down              1  ./shop --port 80\n");
+  CHECK(list_text({crashes}, true).find("\x1b[31mdown\x1b[0m") != std::string::npos);
   CHECK(list_text({}, false) == "");
 }
 

@@ -284,7 +284,7 @@ TEST_CASE("serving workers are looked after by the old policy while a candidate 
   s.passes(200ms);
   CHECK(the<Spawn>(s.last).generation == GenerationId{1});
   CHECK(s.state(candidate) == "starting");
-  CHECK(s.phase() == "reloading");
+  CHECK(s.phase() == "down");
 }
 
 TEST_CASE("an old worker that is still starting is drained like the others") {

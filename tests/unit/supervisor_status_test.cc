@@ -146,7 +146,7 @@ TEST_CASE("status tells of the next restart, the earliest of several") {
   s.passes(300ms);
   s.exits(s.newest(1));
   CHECK(s.supervisor.status().next_restart == first);
-  CHECK(s.phase() == "serving");
+  CHECK(s.phase() == "down");
   CHECK(s.supervisor.status().workers.empty());
   s.passes(700ms);
   CHECK(s.supervisor.status().next_restart == first + 300ms);
@@ -186,6 +186,8 @@ TEST_CASE("a first start that fails counts as no reload") {
 TEST_CASE("phases and worker states have words") {
   CHECK(to_text(Phase::starting) == "starting");
   CHECK(to_text(Phase::serving) == "serving");
+  CHECK(to_text(Phase::degraded) == "degraded");
+  CHECK(to_text(Phase::down) == "down");
   CHECK(to_text(Phase::reloading) == "reloading");
   CHECK(to_text(Phase::stopping) == "stopping");
   CHECK(to_text(Phase::finished) == "finished");

@@ -115,14 +115,14 @@ void Witness::happened(const Event& event) {
                    if (serving_policy().restart != RestartRule::always) return;
                    p->left_by_itself = true;
                    ++tally_.left_by_themselves;
-                   lost(*p, 0);
+                   lost(e.worker, *p, 0);
                  },
                  [&](const WorkerAsksTime&) {},
                  [&](const WorkerIdle&) {},
                  [&](const WorkerGone& e) {
                    Process* p = find(e.worker);
                    if (!p || p->outlived) return;
-                   if (p->works() && is_serving(*p) && !stopping_) lost(*p, e.exit.status);
+                   if (p->works() && is_serving(*p) && !stopping_) lost(e.worker, *p, e.exit.status);
                    if (e.leaves_others) {
                      if (!p->killed && (!p->retired || p->drained)) rest_to_tell_ = e.worker;
                      ++(p->retired && !p->drained ? tally_.outlived_retired : tally_.outlived);
@@ -170,7 +170,8 @@ void Witness::happened(const Event& event) {
              event);
 }
 
-void Witness::lost(const Process& process, int status) {
+void Witness::lost(WorkerId id, const Process& process, int status) {
+  last_lost_ = id;
   const Policy& policy = policy_of(process.generation);
   if (policy.restart == RestartRule::never || (policy.restart == RestartRule::on_failure && status == 0))
     return;
@@ -237,6 +238,7 @@ void Witness::on(const Switch& a) {
     if (p.settles) to_settle_ = p.generation;
   }
   unexpected_exits_.clear();
+  last_lost_.reset();
   to_be_filled_.clear();
   waiting_.clear();
   to_answer_now_.merge(candidate_askers_);
@@ -332,7 +334,7 @@ void Witness::on(const Drain& a) {
   promise(late || abandoned_ == p.generation || policy_of(p.generation).drain == DrainRule::signal,
           "worker {} is told to leave and has connections", a.worker.value);
   if (late && switched_from_ != p.generation) {
-    lost(p, 1);
+    lost(a.worker, p, 1);
     ++tally_.late_replacements;
   }
   p.drained = true;
@@ -437,9 +439,9 @@ void Witness::look_at_end(bool was_stopping) {
 
   const bool too_many = serving_ && unexpected_exits_.size() > serving_policy().start_limit;
   if (stopping_ && !was_stopping && !stop_asked_) {
-    const bool none_left = !before_->next_restart && std::ranges::none_of(told_now_, [&](WorkerId id) {
-      return is_serving(processes_.at(id));
-    });
+    const bool none_left = before_->waiting.empty() && std::ranges::none_of(told_now_, [&](WorkerId id) {
+                             return is_serving(processes_.at(id));
+                           });
     promise(!serving_ || too_many || none_left, "graced gives up for nothing");
     ++tally_.gave_up;
   }
@@ -448,11 +450,20 @@ void Witness::look_at_end(bool was_stopping) {
 }
 
 void Witness::look_at(const Status& status) {
-  const Phase phase = finished_    ? Phase::finished
-                      : stopping_  ? Phase::stopping
-                      : !serving_  ? Phase::starting
-                      : candidate_ ? Phase::reloading
-                                   : Phase::serving;
+  const auto ready = static_cast<unsigned>(std::ranges::count_if(processes_, [&](const auto& p) {
+    return is_serving(p.second) && p.second.works() && p.second.is_ready;
+  }));
+  const Phase phase = finished_                          ? Phase::finished
+                      : stopping_                        ? Phase::stopping
+                      : !serving_                        ? Phase::starting
+                      : ready == 0                       ? Phase::down
+                      : ready < serving_policy().workers ? Phase::degraded
+                      : candidate_                       ? Phase::reloading
+                                                         : Phase::serving;
+  promise(status.workers_ready == ready, "status: {} workers ready, not {}", status.workers_ready, ready);
+  promise(status.workers_asked == (serving_ ? serving_policy().workers : 0),
+          "status: wrong number of workers asked");
+  look_at_last_exit(status);
   promise(status.phase == phase, "status: phase is {}, not {}", to_text(status.phase), to_text(phase));
   promise(status.serving == serving_, "status: wrong serving generation");
   promise(status.candidate == candidate_, "status: wrong candidate");
@@ -478,6 +489,16 @@ void Witness::look_at(const Status& status) {
     promise(it == processes_.end() || !it->second.retired || it->second.drained || it->second.killed,
             "worker {} is idle and is not told to leave", idle->worker.value);
   }
+}
+
+void Witness::look_at_last_exit(const Status& status) {
+  promise(status.last_exit.has_value() == last_lost_.has_value(), "status: the last exit is told or not");
+  if (!last_lost_) return;
+  promise(status.last_exit->worker == *last_lost_, "status: the last exit is that of worker {}, not of {}",
+          status.last_exit->worker.value, last_lost_->value);
+  const auto it = processes_.find(*last_lost_);
+  promise(status.last_exit->gone == (it == processes_.end() || it->second.outlived),
+          "status: worker {} is said to be gone or not", last_lost_->value);
 }
 
 void Witness::look_at_workers(const Status& status) {

@@ -125,9 +125,10 @@ class Witness {
   void on(const Lost&);
   void on(const Answer&);
   void on(const Finished&);
-  void lost(const Process& process, int status);
+  void lost(WorkerId id, const Process& process, int status);
   void look_at_end(bool was_stopping);
   void look_at(const Status& status);
+  void look_at_last_exit(const Status& status);
   void look_at_workers(const Status& status);
   void look_at_deadlines(const Supervisor& after, const Status& status);
   void look_at_connections(const WorkerStatus& worker);
@@ -145,6 +146,7 @@ class Witness {
   std::optional<GenerationId> candidate_;
   bool serving_said_ready_ = false;
   std::vector<Instant> unexpected_exits_;
+  std::optional<WorkerId> last_lost_;     // by itself, of the serving generation
   std::set<unsigned> to_be_filled_;       // slots of the serving generation
   std::map<WorkerId, unsigned> waiting_;  // those gone whose replacement has not been started; their slots
   bool queued_ = false;
