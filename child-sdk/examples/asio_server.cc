@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 using Stream = asio::generic::stream_protocol;  // TCP and Unix sockets alike
 
 constexpr auto keep_alive = 60s;  // for a client's next request
-constexpr auto patience = 5s;     // for the rest of it, and for its reading of the answer
+constexpr auto patience = 30s;    // for the rest of it, and for its reading of the answer
 constexpr auto linger = 300ms;    // for one more when it is time to leave
 constexpr auto farewell = 1s;     // for the client's close after ours
 
