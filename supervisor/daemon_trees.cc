@@ -59,14 +59,30 @@ void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
 
 // What is known of one that has ended by itself, and where to look further.
 std::string Daemon::why_not_ready(const WorkerProcess& worker, bool said_all_is_well) const {
-  if (said_all_is_well && !worker.rest->tops().empty())
-    return fmt::format("; {} of it goes on: {}", worker.rest->text(),
-                       foreground_advice(name_of(worker.rest->tops().front())));
-  std::string why = said_all_is_well ? ", and left no process behind" : "";
+  std::string why;
+  if (said_all_is_well) {
+    std::string goes_on = worker.rest->text();
+    pid_t who = goes_on.empty() ? 0 : worker.rest->tops().front();
+    if (goes_on.empty() && (who = stranger_of(worker)) > 0)
+      goes_on = fmt::format("PID {} ({}), which may be", who, name_of(who));
+    if (!goes_on.empty())
+      return fmt::format("; {} of it, goes on: {}", goes_on, foreground_advice(name_of(who)));
+    why = ", and left no process behind (see graced-recipes(7))";
+  }
   const Outputs& o = worker.outputs;
   if (!o.out && o.err && o.last_words().empty())
     why += "; nothing was said on stderr: --stdout watch tells what is said on stdout";
   return why;
+}
+
+// An orphan whose environment does not say whose it is, as it has overwritten that (php-fpm, dovecot); 0: none.
+pid_t Daemon::stranger_of(const WorkerProcess& worker) const {
+  for (const pid_t pid : own_children()) {
+    const bool is_known = pid == worker.pid || (check_ && check_->pid == pid) ||
+                          std::ranges::any_of(workers_, [&](const WorkerProcess& w) { return w.pid == pid; });
+    if (!is_known && identity_of(pid) && !mark_of(pid)) return pid;
+  }
+  return 0;
 }
 
 Exit Daemon::tell_end(const WorkerProcess& worker, const siginfo_t& info) {

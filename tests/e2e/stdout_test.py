@@ -1,7 +1,8 @@
 """A worker's stdout, and what is told of workers that leave their reason there or end with status 0."""
-import os
+import os, signal
 from harness import Case, WORKER, main, wait_until
 
+ALONE = r"and left no process behind \(see graced-recipes\(7\)\)"
 NOTHING_SAID = "nothing was said on stderr: --stdout watch tells what is said on stdout"
 
 
@@ -33,14 +34,14 @@ class Inherited(Out):
         self.become("tell=already_running", "exit=0")
         r = g.reload()
         self.assertEqual(r.returncode, 1)
-        self.assertRegex(r.stderr, r"exited with status 0 after .*, before it was ready, and left no process behind; " + NOTHING_SAID)
+        self.assertRegex(r.stderr, r"exited with status 0 after .*, before it was ready, " + ALONE + "; " + NOTHING_SAID)
         self.assertNotIn("foreground", r.stderr)
 
     def test_one_that_said_why_on_stderr_is_not_told_to_look_elsewhere(self):
         g = self.switchable()
         self.become("say=no_such_table", "exit=0")
         r = g.reload()
-        self.assertIn("before it was ready, and left no process behind\n", r.stderr)
+        self.assertIn("before it was ready, and left no process behind (see graced-recipes(7))\n", r.stderr)
         self.assertIn("no_such_table", r.stderr)
         self.become("tell=no_such_table", "exit=3")
         self.assertRegex(g.reload().stderr, "exited with status 3 after .*, before it was ready; " + NOTHING_SAID)
@@ -52,7 +53,7 @@ class Inherited(Out):
         self.assertEqual(r.returncode, 1)
         with open(self.path("child")) as f:
             pid = int(f.read())
-        self.assertRegex(r.stderr, r"exited with status 0 after .*, before it was ready; PID %d \(.+\) of it goes on: "
+        self.assertRegex(r.stderr, r"exited with status 0 after .*, before it was ready; PID %d \(.+\) of it, goes on: "
                                    "a server must stay in the foreground" % pid)
 
     def test_a_known_server_is_told_to_stay_by_its_own_words(self):
@@ -62,7 +63,20 @@ class Inherited(Out):
         app = self.write("app", '#!/bin/sh\n[ "$GRACED_GENERATION" = 1 ] && exec "%s" ready serve\n"%s" 1000 &\n'
                          'until grep -q nginx /proc/$!/comm; do :; done\n' % (WORKER, nginx), 0o755)
         g = self.graced(command=(app,))
-        self.assertIn("(nginx) of it goes on: a server must stay in the foreground: nginx -g 'daemon off;'", g.reload().stderr)
+        self.assertIn("(nginx) of it, goes on: a server must stay in the foreground: nginx -g 'daemon off;'", g.reload().stderr)
+
+    def test_one_in_the_background_that_hides_whose_it_is_is_named(self):
+        child = self.path("child")
+        hidden = "exec env -i setsid sh -c 'echo $$ >%s.new; mv %s.new %s; exec sleep 1000'" % (child, child, child)
+        script = ('#!/bin/sh\n[ "$GRACED_GENERATION" = 1 ] && exec "%s" ready serve\n(%s) >/dev/null 2>&1 &\n'
+                  'until [ -e "%s" ] && grep -q sleep /proc/$(cat "%s")/comm; do :; done\n' % (WORKER, hidden, child, child))
+        g = self.graced(command=(self.write("app", script, 0o755),))
+        r = g.reload()
+        with open(child) as f:
+            pid = int(f.read())
+        self.addCleanup(os.kill, pid, signal.SIGKILL)
+        self.assertIn("PID %d (sleep), which may be of it, goes on: a server must stay in the foreground" % pid, r.stderr)
+        self.assertNotIn("left no process behind", r.stderr)
 
 
 class Watched(Out):
@@ -71,7 +85,7 @@ class Watched(Out):
         self.become("tell=httpd_already_running", "exit=0")
         r = g.reload()
         self.assertEqual(r.returncode, 1)
-        self.assertIn("before it was ready, and left no process behind\n", r.stderr)
+        self.assertIn("before it was ready, and left no process behind (see graced-recipes(7))\n", r.stderr)
         self.assertIn("httpd_already_running", r.stderr)
         self.assertIn(b"httpd_already_running\n", self.text(out))
 

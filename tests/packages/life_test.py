@@ -76,6 +76,7 @@ class Life(unittest.TestCase):
         self.assertIn("adoption", run("/usr/bin/graced", "--version"))
         files = files_of("graced")
         for path in ("/etc/graced/example.conf", "/usr/share/man/man1/graced.1.gz", "/usr/share/man/man5/graced.conf.5.gz",
+                     "/usr/share/man/man7/graced-recipes.7.gz",
                      "/lib/systemd/system/graced@.service", "/usr/share/bash-completion/completions/graced",
                      "/usr/share/zsh/vendor-completions/_graced", "/usr/share/fish/vendor_completions.d/graced.fish",
                      "/usr/share/doc/graced/copyright", "/usr/share/doc/graced/changelog.gz"):
