@@ -156,7 +156,7 @@ class Daemon : private ControlHandler {
   Outputs watch(OutputPipes pipes);
   OutputWatch& stdout_watch();
   std::string why_not_ready(const WorkerProcess& worker, bool said_all_is_well) const;
-  pid_t stranger_of(const WorkerProcess& worker) const;
+  bool is_on_trial(const WorkerProcess& worker) const;
   AttendedWorker attended(const WorkerProcess& worker, const Plan& plan) const;
   bool serving_waits();
   std::optional<ExitReport> last_exit(Instant now) const;

@@ -27,8 +27,17 @@ bool Daemon::look_at_rest(WorkerProcess& worker) {
   std::vector<pid_t> orphans = own_children();
   std::erase_if(orphans,
                 [this](pid_t pid) { return workers_.find_pid(pid) || (check_ && check_->pid == pid); });
-  return worker.rest->look(orphans,
-                           alone ? cgroups_.processes_of(worker.generation.value) : std::vector<pid_t>());
+  std::vector<pid_t> others = alone ? cgroups_.processes_of(worker.generation.value) : std::vector<pid_t>();
+  // A candidate's, with hardly a doubt: those who serve are done with their start.
+  if (is_on_trial(worker)) {
+    for (const pid_t pid : unmarked_orphans_since(worker.pid)) others.push_back(pid);
+  }
+  return worker.rest->look(orphans, others);
+}
+
+bool Daemon::is_on_trial(const WorkerProcess& worker) const {
+  const WorkerStatus* s = status_of(worker.id);
+  return s && s->state == WorkerState::starting && status_.candidate == worker.generation;
 }
 
 void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
@@ -36,14 +45,15 @@ void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
   const bool killed = known != status_.workers.end() && known->state == WorkerState::killed;
   worker.rest.emplace(worker.pid, WorkerMark{worker.generation.value, worker.slot});
   // While it is a zombie, so that its number, and its group's, are nobody else's yet.
-  const bool leaves_others = look_at_rest(worker);
+  // Twice, for the kernel's list of children may leave one out while others come or go.
+  const bool leaves_others = look_at_rest(worker) || (is_on_trial(worker) && look_at_rest(worker));
   if (killed || !leaves_others) ::kill(-worker.pid, SIGKILL);
   if (killed) worker.rest->kill();
   worker.outputs.drain();
+  Exit exit = tell_end(worker, info);
   siginfo_t reaped{};
   ::waitid(P_PID, static_cast<id_t>(info.si_pid), &reaped, WEXITED);
 
-  Exit exit = tell_end(worker, info);
   ready_.forget(worker.id);
   worker.stopped_by.clear();
   if (status_.candidate == worker.generation) candidate_last_words_ = worker.outputs.last_words();
@@ -61,28 +71,21 @@ void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
 std::string Daemon::why_not_ready(const WorkerProcess& worker, bool said_all_is_well) const {
   std::string why;
   if (said_all_is_well) {
-    std::string goes_on = worker.rest->text();
-    pid_t who = goes_on.empty() ? 0 : worker.rest->tops().front();
-    if (goes_on.empty() && (who = stranger_of(worker)) > 0)
-      goes_on = fmt::format("PID {} ({}), which may be", who, name_of(who));
-    if (!goes_on.empty())
-      return fmt::format("; {} of it, goes on: {}", goes_on, foreground_advice(name_of(who)));
+    const auto of_it = [](const std::string& who, pid_t pid) {
+      return fmt::format("; {} of it goes on: {}", who, foreground_advice(name_of(pid)));
+    };
+    if (const std::string rest = worker.rest->text(); !rest.empty())
+      return of_it(rest, worker.rest->tops().front());
+    for (const pid_t pid : unmarked_orphans_since(worker.pid)) {
+      const bool is_known = std::ranges::any_of(workers_, [&](const WorkerProcess& w) { return w.pid == pid; });
+      if (!is_known) return of_it(fmt::format("perhaps PID {} ({})", pid, name_of(pid)), pid);
+    }
     why = ", and left no process behind (see graced-recipes(7))";
   }
   const Outputs& o = worker.outputs;
   if (!o.out && o.err && o.last_words().empty())
     why += "; nothing was said on stderr: --stdout watch tells what is said on stdout";
   return why;
-}
-
-// An orphan whose environment does not say whose it is, as it has overwritten that (php-fpm, dovecot); 0: none.
-pid_t Daemon::stranger_of(const WorkerProcess& worker) const {
-  for (const pid_t pid : own_children()) {
-    const bool is_known = pid == worker.pid || (check_ && check_->pid == pid) ||
-                          std::ranges::any_of(workers_, [&](const WorkerProcess& w) { return w.pid == pid; });
-    if (!is_known && identity_of(pid) && !mark_of(pid)) return pid;
-  }
-  return 0;
 }
 
 Exit Daemon::tell_end(const WorkerProcess& worker, const siginfo_t& info) {
@@ -99,6 +102,7 @@ Exit Daemon::tell_end(const WorkerProcess& worker, const siginfo_t& info) {
   exit.how += fmt::format(" after {}", age);
   if (!was_ready && ready_.has_said_ready(worker.id)) {
     exit.how += ", right after READY=1";
+    if (!worker.rest->text().empty()) exit.how += why_not_ready(worker, exit.status == 0);
   } else if (!was_ready) {
     exit.how += ", before it was ready";
     exit.how += why_not_ready(worker, exit.status == 0);

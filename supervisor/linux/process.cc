@@ -150,6 +150,17 @@ std::vector<pid_t> orphans_of(pid_t worker, const WorkerMark& mark) {
   return found;
 }
 
+std::vector<pid_t> unmarked_orphans_since(pid_t worker) {
+  std::vector<pid_t> found;
+  const auto first = stat_of(fmt::format("/proc/{}", worker));
+  if (!first) return found;
+  for (const pid_t child : own_children()) {
+    const auto who = identity_of(child);
+    if (child != worker && who && who->started >= first->started && !mark_of(child)) found.push_back(child);
+  }
+  return found;
+}
+
 pid_t pid_of(int pidfd) {
   return parse_pidfd_info(contents_of(fmt::format("/proc/self/fdinfo/{}", pidfd)).value_or(""));
 }

@@ -64,6 +64,10 @@ std::optional<WorkerMark> mark_of(pid_t pid);
 // them; not the worker itself, which is one as well.
 std::vector<pid_t> orphans_of(pid_t worker, const WorkerMark& mark);
 
+// Those that were started since this worker, which may be a zombie, and whose environment does not say whose
+// they are: servers that go into the background may have overwritten it (php-fpm) or emptied it (dovecot).
+std::vector<pid_t> unmarked_orphans_since(pid_t worker);
+
 // The PID that a pidfd stands for, -1 if that process has been reaped.
 pid_t pid_of(int pidfd);
 
