@@ -20,13 +20,25 @@ namespace graced {
 
 namespace {
 
+// Who writes a file may not know what the environment says: an image, for example, has variables of its own.
+void note_outweighed(const Layer& file, const Layer& merged, std::vector<std::string>& notes) {
+  for (const auto& [option, values] : file) {
+    const auto& counts = merged.at(option).front();
+    if (!counts.origin.starts_with("GRACED_") || counts.text == values.front().text) continue;
+    notes.push_back(fmt::format("{} does not count: {} in the environment counts more", values.front().where,
+                                counts.where));
+  }
+}
+
 // Of each option the values of the highest layer that has any.
 Layer merge(const ParsedWords& words, const std::vector<std::string>& environment,
             std::vector<std::string>& notes, const ReadText& read, Complaints& complaints) {
   Layer merged = command_line_layer(words, complaints);
   merged.merge(environment_layer(environment, notes, complaints));
   if (const auto config = merged.find(config_option); config != merged.end()) {
-    merged.merge(config_layer(config->second.front(), read, complaints));
+    Layer file = config_layer(config->second.front(), read, complaints);
+    merged.merge(file);
+    note_outweighed(file, merged, notes);
   }
   return merged;
 }

@@ -1,6 +1,6 @@
-"""What the Containerfile and the Kubernetes manifest say, done by hand where there is no engine: the
-installed package as PID 1, as their user, without a capability, on a root that it cannot write to; and a
-sidecar in another PID namespace that reloads it when the files of its volume are replaced."""
+"""What the Containerfile and the Kubernetes manifest say, done by hand where there is no engine (tests/container
+has one): the installed package as PID 1, as their user, without a capability, on a root that it cannot write
+to; and a sidecar in another PID namespace that reloads it when the files of its volume are replaced."""
 import json, os, re, signal, subprocess, sys, tempfile, unittest
 import yaml
 
@@ -24,7 +24,7 @@ def said_by_image(instruction):
     return re.findall(r"^%s (.*)$" % instruction, IMAGE, re.M)[-1]
 
 
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **dict([said_by_image("ENV").split("=")]),
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **dict(each.split("=") for each in re.findall(r"^ENV (.*)$", IMAGE, re.M)),
                **{each["name"]: each["value"] for each in SHOP["env"]}}
 USER = said_by_image("USER").split(":")[0]
 
@@ -90,13 +90,13 @@ class Pod(unittest.TestCase):
             return f.read()
 
     def publish(self, *habits):
-        """As the kubelet does: a new directory, and one link that leads to it at once."""
+        """As the kubelet does: a new directory with something new in it, and one link that leads to it at once."""
         where = tempfile.mkdtemp(prefix="..", dir=self.config)
         os.chmod(where, 0o755)
         worker = " ".join([WORKER, *habits])
         for name, text in CONFIG["data"].items():
             with open(os.path.join(where, name), "w") as f:
-                f.write(re.sub(r"^command = .*$", "command = " + worker, text, flags=re.M))
+                f.write("# %s\n" % where + re.sub(r"^command = .*$", "command = " + worker, text, flags=re.M))
         os.symlink(os.path.basename(where), self.config + "/..next")
         os.rename(self.config + "/..next", self.config + "/..data")
         for name in CONFIG["data"]:

@@ -307,6 +307,16 @@ TEST_CASE("an unknown GRACED_ variable is noted, not refused") {
                                "GRACED_XYZZY in the environment is no option"});
 }
 
+TEST_CASE("a line of the file that a variable outweighs is noted, for an image may have set it") {
+  const WrittenFiles files;
+  const auto config = files.write("app.conf", "command = app\nstop-timeout = 40s\nworkers = 2\nname = shop\n");
+  const Words environment{"GRACED_STOP_TIMEOUT=8s", "GRACED_WORKERS=2", "GRACED_NAME=mine"};
+  const auto options = load({"--config", config, "--name", "asked"}, environment);
+  CHECK(options.policy.stop_timeout == 8s);
+  CHECK(options.notes == Words{config + ":2: stop-timeout = 40s does not count: GRACED_STOP_TIMEOUT=8s in the "
+                                        "environment counts more"});
+}
+
 TEST_CASE("without any command there is nothing to run") {
   const std::string way_out =
       "no command to run: put it last, as in graced run -l 8080 -- ./app, or as command = ./app into a "

@@ -1,0 +1,127 @@
+"""The image of packaging/container as README has it run: by podman, with no right that can be taken away."""
+import json, os, signal, socket, subprocess, unittest
+
+from engine import PATIENCE, SERVER, Case, wait_until
+
+NOTHING = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+PORT = 8080
+LISTENED = ("--listen", str(PORT), "--", SERVER)
+ADOPTED = ("--", SERVER, "0.0.0.0:%d" % PORT)
+
+
+class Request:
+    """One that the server takes its time for."""
+
+    def __init__(self, milliseconds):
+        self.socket = socket.create_connection(("127.0.0.1", PORT), PATIENCE)
+        self.socket.sendall(b"GET /slow?ms=%d HTTP/1.1\r\nHost: x\r\n\r\n" % milliseconds)
+
+    def answer(self):
+        """Until the end of the connection."""
+        text = b""
+        with self.socket:
+            while part := self.socket.recv(65536):
+                text += part
+        return text.decode()
+
+
+class Image(Case):
+    def under_load(self, name, reload, times):
+        load = subprocess.Popen([os.environ["GRACED_LOAD"], "--time", "300s", "--timeout", "30s", "--rate", "300", "--follow",
+                                 "127.0.0.1:%d" % PORT], stdout=subprocess.PIPE, text=True)
+        try:
+            load.stdout.readline()
+            first = self.status(name)["serving"]
+            for i in range(times):
+                reload()
+                self.serves(name, first + i + 1)
+                self.assertIn("new_pid", load.stdout.readline())
+            load.send_signal(signal.SIGTERM)
+            report = json.loads(load.communicate(timeout=PATIENCE)[0].strip().splitlines()[-1])
+        finally:
+            load.kill()
+            load.wait()
+            load.stdout.close()
+        self.assertEqual(report["failed"], 0, report)
+        self.assertGreater(report["answered"], times)
+
+    def test_reloads_lose_nothing_though_it_may_nothing(self):
+        for kind, command in (("listened", LISTENED), ("adopted", ADOPTED)):
+            with self.subTest(kind):
+                name = self.start(*command, options=NOTHING)
+                self.under_load(name, lambda: self.podman("kill", "--signal", "HUP", name), 4)
+                self.under_load(name, lambda: self.exec(name, "graced", "reload"), 4)
+                self.assertEqual(self.status(name)["pid"], 1)
+                self.podman("rm", "--force", "--time=0", name)
+
+    def test_a_stop_answers_what_is_under_way_and_ends_with_status_0(self):
+        for kind, command in (("listened", LISTENED), ("adopted", ADOPTED)):
+            with self.subTest(kind):
+                name = self.start(*command, options=NOTHING)
+                request = Request(1500)
+                self.podman("stop", "--time=60", name)
+                self.assertIn("200 OK", request.answer())
+                self.assertEqual(self.state(name)["ExitCode"], 0, self.said(name))
+
+    def test_a_stop_ends_in_an_engines_time_though_a_request_does_not(self):
+        name = self.start(*LISTENED, options=NOTHING)
+        self.addCleanup(Request(600_000).socket.close)
+        self.podman("stop", "--time=%d" % PATIENCE, name)
+        self.assertEqual(self.state(name)["ExitCode"], 0, self.said(name))  # 137: the engine had to kill it
+        self.assertEqual(self.image()["Config"]["Env"][-1], "GRACED_STOP_TIMEOUT=8s")  # of 10 s
+
+    def test_it_runs_as_anybody(self):
+        """OpenShift: a uid of its choice and group 0."""
+        for user in ("1234:0", "1234:1234", "0:0"):
+            for options in (NOTHING, ("--read-only", "--read-only-tmpfs=false", "--tmpfs=/tmp")):
+                with self.subTest(user=user, options=options):
+                    name = self.start(*LISTENED, options=("--user", user, *options))
+                    self.exec(name, "graced", "reload")
+                    self.serves(name, 2)
+                    self.podman("stop", "--time=60", name)
+                    self.assertEqual(self.state(name)["ExitCode"], 0, self.said(name))
+
+    def test_killed_it_can_be_started_again(self):
+        name = self.start(*LISTENED)
+        self.podman("kill", "--signal", "KILL", name)
+        self.podman("wait", name)
+        self.podman("start", name)
+        self.becomes_ready(name)
+
+    def test_it_is_healthy_once_it_serves(self):
+        for command, healthy in ((LISTENED, True), (("--listen", str(PORT), "--ready=notify", "--", "sleep", "600"), False)):
+            with self.subTest(healthy=healthy):
+                name = self.start(*command, options=NOTHING, ready=healthy)
+                wait_until(lambda: self.exec(name, "graced", "status", "--alive", ok=False).returncode == 0, lambda: self.said(name))
+                self.assertEqual(self.podman("healthcheck", "run", name, ok=False).returncode == 0, healthy)
+                self.podman("rm", "--force", "--time=0", name)
+
+    def test_the_health_check_that_is_told_to_podman_is_the_same(self):
+        """An image of OCI's format has none."""
+        name = self.start(*LISTENED, options=("--health-cmd", "graced status --ready", "--health-start-period", "40s"))
+        self.podman("healthcheck", "run", name)
+
+    def image(self):
+        return json.loads(self.podman("image", "inspect", "localhost/graced").stdout)[0]
+
+    def test_it_says_what_it_is(self):
+        config = self.image()["Config"]
+        self.assertEqual(config["User"], "10000:10000")
+        self.assertEqual(config["StopSignal"] in ("15", "SIGTERM"), True, config)
+        self.assertEqual(config["Labels"]["org.opencontainers.image.title"], "graced")
+        self.assertEqual(config["Labels"]["org.opencontainers.image.licenses"], "MIT")
+        seconds = {k: v / 1e9 for k, v in self.image()["HealthCheck" if "HealthCheck" in self.image() else "Healthcheck"].items()
+                   if k != "Test" and v > 1000}
+        self.assertEqual(seconds, {"Interval": 10, "Timeout": 5, "StartPeriod": 40})
+
+    def test_nothing_is_left_of_how_it_was_built(self):
+        said = self.podman("run", "--rm", "--user=0", "--entrypoint=du", "localhost/graced", "-sk", "/var/cache/apt", "/var/lib/apt/lists",
+                           "/tmp").stdout
+        for line in said.splitlines():
+            self.assertLess(int(line.split()[0]), 100, said)
+        layers = [each["size"] for each in json.loads(self.podman("history", "--format", "json", "localhost/graced").stdout)]
+        self.assertLess(sum(layers[:-1]), 20_000_000, layers)  # the last one is the base
+
+
+if __name__ == "__main__":
+    unittest.main()
