@@ -20,10 +20,12 @@ class Manifest(Case):
 
     def test_it_plays_and_its_sidecar_reloads_when_a_file_changes(self):
         self.addCleanup(self.podman, "kube", "down", self.file, ok=False)
-        self.podman("kube", "play", self.file)
-        names = self.podman("ps", "--format", "{{.Names}}").stdout.split()
-        shop = next(name for name in names if name.endswith("-shop"))
-        sidecar = next(name for name in names if name.endswith("-reload"))
+        # One by one, for podman 4.3 would remove the init container at times before it has seen it end, and fail.
+        self.podman("kube", "play", "--start=false", self.file)
+        names = self.podman("ps", "--all", "--format", "{{.Names}}").stdout.split()
+        place, shop, sidecar = (next(name for name in names if name.endswith(end)) for end in ("-place", "-shop", "-reload"))
+        self.podman("start", "--attach", place)
+        self.podman("start", shop, sidecar)
         self.becomes_ready(shop)
         with urllib.request.urlopen("http://127.0.0.1:8080/", timeout=60) as answer:
             self.assertIn(b"generation 1", answer.read())
