@@ -36,7 +36,7 @@ class CannotRun(Exception):
 
 
 class Engine:
-    def __init__(self, base, packages):
+    def __init__(self, base, packages, bundle):
         if os.geteuid() != 0:
             raise CannotRun("it takes root")
         missing = [program for program in ("podman", "runc") if not shutil.which(program)]
@@ -59,7 +59,7 @@ class Engine:
             answer = self.podman(*trial, ok=False)
             if answer.returncode != 0:
                 raise CannotRun("podman %s: %s" % (trial[0], answer.stderr.strip()))
-        self.build(packages)
+        self.build(packages, bundle)
 
     def podman(self, *arguments, ok=True, **more):
         answer = subprocess.run(["podman", *arguments], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -68,10 +68,11 @@ class Engine:
             raise AssertionError("podman %s: %d\n%s%s" % (" ".join(arguments), answer.returncode, answer.stdout, answer.stderr))
         return answer
 
-    def build(self, packages):
+    def build(self, packages, bundle):
         """The image graced, and on top of it one for a shop, as everybody makes one."""
         stage = os.path.join(self.place, "stage")
         shutil.copytree(packages, stage + "/packages")
+        shutil.copytree(bundle + "/opt", stage + "/packages/opt")
         self.podman("build", "--pull=never", "--network=host", "--format", "docker", "--build-context", "build=" + stage,
                     "-f", "packaging/container/Containerfile", "-t", "graced", ".", cwd=ROOT)
         shop = os.path.join(self.place, "shop")

@@ -1,8 +1,10 @@
 """The image of packaging/container as README has it run: by podman, with no right that can be taken away."""
-import json, os, signal, socket, subprocess, unittest
+import json, os, signal, socket, subprocess, tempfile, unittest
 
-from engine import PATIENCE, SERVER, Case, wait_until
+from engine import PATIENCE, ROOT, SERVER, Case, wait_until
+from harness import ask
 
+HELLO = os.path.join(ROOT, "tests", "packages", "servers", "hello.c")
 NOTHING = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 PORT = 8080
 LISTENED = ("--listen", str(PORT), "--", SERVER)
@@ -103,6 +105,20 @@ class Image(Case):
 
     def image(self):
         return json.loads(self.podman("image", "inspect", "localhost/graced").stdout)[0]
+
+    def test_its_bundle_works_in_an_image_of_nothing(self):
+        with tempfile.TemporaryDirectory() as context:
+            subprocess.run(["cc", "-static", "-o", context + "/server", HELLO], check=True)
+            with open(context + "/Containerfile", "w") as f:
+                f.write("FROM scratch\nCOPY --from=localhost/graced /opt/graced /opt/graced\nCOPY server /server\n"
+                        "ENV PATH=/opt/graced/bin GRACED_CONTROL=/tmp/control\nENTRYPOINT [\"graced\", \"run\", \"--\", \"/server\"]\n")
+            self.podman("build", "--pull=never", "-t", "nothing", context)
+        name = self.start(options=("--user=1234:1234", *NOTHING), image="localhost/nothing")
+        self.exec(name, "graced", "reload")
+        self.serves(name, 2)
+        self.assertIn("pid", ask(("127.0.0.1", PORT)))
+        self.podman("stop", "--time=60", name)
+        self.assertEqual(self.state(name)["ExitCode"], 0, self.said(name))
 
     def test_it_says_what_it_is(self):
         config = self.image()["Config"]

@@ -1,14 +1,14 @@
-"""run.py BASE PACKAGES: the image and the manifest with a real engine, podman. BASE is a Debian as
-tests/container/base makes it, PACKAGES a directory with graced's."""
+"""run.py BASE PACKAGES BUNDLE: the image and the manifest with a real engine, podman. BASE is a Debian as
+tests/container/base makes it, PACKAGES a directory with graced's, and BUNDLE one that packaging/bundle has filled."""
 import os, sys, unittest
 
 import engine
 import own_network  # of tests/e2e, which engine has made known
 
 
-def main(base, packages):
+def main(base, packages, bundle):
     try:
-        engine.ENGINE = engine.Engine(base, packages)
+        engine.ENGINE = engine.Engine(base, packages, bundle)
         own_network.enter()  # ports are ours from here on
     except (engine.CannotRun, unittest.SkipTest) as why:
         print("skipped: %s" % why, file=sys.stderr)
