@@ -1,5 +1,5 @@
 """A worker's stdout, and what is told of workers that leave their reason there or end with status 0."""
-import os
+import os, signal
 from harness import Case, WORKER, alive, main, wait_until
 
 ALONE = r"and left no process behind \(see graced-recipes\(7\)\)"
@@ -53,6 +53,7 @@ class Inherited(Out):
         self.assertEqual(r.returncode, 1)
         with open(self.path("child")) as f:
             pid = int(f.read())
+        self.addCleanup(lambda: alive(pid) and os.kill(pid, signal.SIGKILL))  # it is deaf to SIGTERM
         self.assertRegex(r.stderr, r"exited with status 0 after .*, before it was ready; PID %d \(.+\) of it goes on: "
                                    "a server must stay in the foreground" % pid)
 
