@@ -110,9 +110,11 @@ TEST_CASE("a silent client of a process below the worker is waited for") {
   const Fd ready(ends[0]);
   Fd started(ends[1]);
   const Twin worker([&] {
+    const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != parent) ::_exit(1);  // it was ended before
       return;
     }
     // The child alone has the connection.
