@@ -164,6 +164,17 @@ void Daemon::reload(RequestId by) {
   happens(ReloadAsked{by});
 }
 
+// One from another PID namespace has no number here.
+Aborted Daemon::abort(pid_t who, uid_t user) {
+  const StderrWatch::Later later(stderr_);
+  std::string by = user == 0 ? "root" : fmt::format("uid {}", user);
+  if (who > 0) by += fmt::format(" (PID {})", who);
+  log_.info("abort asked at the control socket by {}", by);
+  const auto candidate = status_.serving ? status_.candidate : std::nullopt;
+  happens(AbortAsked{by});
+  return {candidate.value_or(GenerationId{}).value, status_.reload_queued || status_.candidate};
+}
+
 void Daemon::stop(RequestId by) {
   const OutputWatch::Later later(stderr_);
   log_.info("stop asked at the control socket");

@@ -82,6 +82,7 @@ class Daemon : private ControlHandler {
   // ControlHandler
   void asked_by(pid_t who) override;
   void reload(RequestId by) override;
+  Aborted abort(pid_t who, uid_t user) override;
   void stop(RequestId by) override;
   unsigned hammer() override;
   InstanceReport report() override;

@@ -109,6 +109,7 @@ struct Execute {
   int operator()(const ReloadCommand& c) const {
     return client_reload(c.target, limit_of(c.patience), this_terminal());
   }
+  int operator()(const AbortCommand& c) const { return client_abort(c.target, this_terminal()); }
   int operator()(const StopCommand& c) const {
     return client_stop(c.target, limit_of(c.patience), this_terminal());
   }

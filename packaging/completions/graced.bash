@@ -32,7 +32,7 @@ _graced_value() {
     "run --check" | "check --check") _graced_of -c ;;
     "run --drain" | "check --drain") _graced_words "auto signal idle" ;;
     "run --drain-signal" | "check --drain-signal") _graced_words "TERM INT QUIT HUP USR1 USR2 WINCH" ;;
-    "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "stop --control" | "hammer --control" | "status --control") _graced_of -f ;;
+    "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "abort --control" | "stop --control" | "hammer --control" | "status --control") _graced_of -f ;;
     "run --chdir" | "check --chdir") _graced_of -d ;;
     "run --user" | "check --user") _graced_of -u ;;
     "run --group" | "check --group") _graced_of -g ;;
@@ -72,7 +72,7 @@ _graced() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} options=''
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _graced_words "run check reload stop hammer status list help --help --version"
+    _graced_words "run check reload abort stop hammer status list help --help --version"
     return
   fi
 
@@ -105,6 +105,7 @@ _graced() {
     run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
     check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
     reload) options="--control --wait --no-wait -h --help" ;;
+    abort) options="--control -h --help" ;;
     stop) options="--control --wait --no-wait -h --help" ;;
     hammer) options="--control -h --help" ;;
     status) options="--control --json --ready --alive -h --help" ;;
@@ -117,8 +118,8 @@ _graced() {
   fi
   case $command in
     run|check) _graced_of -c ;;
-    reload|stop|hammer|status) _graced_names ;;
-    help) _graced_words "run check reload stop hammer status list help" ;;
+    reload|abort|stop|hammer|status) _graced_names ;;
+    help) _graced_words "run check reload abort stop hammer status list help" ;;
   esac
 }
 

@@ -51,6 +51,7 @@ complete -c graced -f
 complete -c graced -n __graced_at -a run -d 'run COMMAND under a PID that never changes'
 complete -c graced -n __graced_at -a check -d 'say what run would do with these options'
 complete -c graced -n __graced_at -a reload -d 'start the next generation, let the old one finish'
+complete -c graced -n __graced_at -a abort -d 'end a reload that runs, the old generation stays'
 complete -c graced -n __graced_at -a stop -d 'let everything finish, then end'
 complete -c graced -n __graced_at -a hammer -d 'kill what is still draining'
 complete -c graced -n __graced_at -a status -d 'who serves, who drains, what happened last'
@@ -147,6 +148,10 @@ complete -c graced -n '__graced_at reload' -l no-wait -d 'ask and do not wait fo
 complete -c graced -n '__graced_at reload' -l help -s h -d 'this help'
 complete -c graced -n '__graced_at reload' -xa '(__graced_instances)'
 
+complete -c graced -n '__graced_at abort' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at abort' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at abort' -xa '(__graced_instances)'
+
 complete -c graced -n '__graced_at stop' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
 complete -c graced -n '__graced_at stop' -l wait -x -d 'wait no longer than this'
 complete -c graced -n '__graced_at stop' -l no-wait -d 'ask and do not wait for the outcome'
@@ -167,4 +172,4 @@ complete -c graced -n '__graced_at status' -xa '(__graced_instances)'
 complete -c graced -n '__graced_at list' -l json -d 'for programs'
 complete -c graced -n '__graced_at list' -l help -s h -d 'this help'
 
-complete -c graced -n '__graced_at help' -xa 'run check reload stop hammer status list help'
+complete -c graced -n '__graced_at help' -xa 'run check reload abort stop hammer status list help'

@@ -204,6 +204,31 @@ int client_reload(const Target& target, std::optional<Duration> limit, const Ter
   });
 }
 
+// Nothing to abort is no success: the reload that was meant may just have ended, and its generation serve.
+int client_abort(const Target& target, const Terminal& terminal) {
+  return answered(terminal, [&] {
+    const Chosen chosen = choose(target, terminal.places);
+    ControlClient client = reach(chosen);
+    const ControlReply reply = client.abort();
+    if (reply.outcome != ControlOutcome::ok) return not_done("abort", chosen.name, reply, terminal);
+    InstanceReport now;
+    client.report(now);
+    const std::string who = printable(chosen.name);
+    if (reply.generation != 0) {
+      fmt::print(terminal.out, "{}: generation {} aborted, generation {} serves{}\n", who, reply.generation,
+                 now.serving, reply.next ? "; the reload that was asked for meanwhile is next" : "");
+      return exit_status::done;
+    }
+    if (now.serving == 0)
+      fmt::print(terminal.err, "graced: nothing to abort in '{}': no reload runs, and nothing serves ({})\n",
+                 who, "graced stop ends a start");
+    else
+      fmt::print(terminal.err, "graced: nothing to abort in '{}': no reload runs{}, generation {} serves\n",
+                 who, reply.next ? " yet, though one is about to begin" : "", now.serving);
+    return exit_status::failed;
+  });
+}
+
 int client_stop(const Target& target, std::optional<Duration> limit, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);

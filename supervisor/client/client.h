@@ -1,4 +1,4 @@
-// What `graced reload`, `stop`, `hammer`, `status` and `list` do: find the instance, ask it, say what came
+// What `graced reload`, `abort`, `stop`, `hammer`, `status` and `list` do: find the instance, ask it, say what came
 // of it. Each returns the exit status.
 #pragma once
 
@@ -32,6 +32,7 @@ Terminal this_terminal();
 
 // limit: how long to wait for the outcome, may be `infinity`; none: only ask.
 int client_reload(const Target&, std::optional<Duration> limit, const Terminal&);
+int client_abort(const Target&, const Terminal&);
 int client_stop(const Target&, std::optional<Duration> limit, const Terminal&);
 int client_hammer(const Target&, const Terminal&);
 int client_status(const Target&, StatusView, const Terminal&);

@@ -58,6 +58,11 @@ void Supervisor::on(const PreparationFailed& e, Instant now) {
   if (rollout_ && rollout_->generation == e.generation && !rollout_->policy) abandon(e.why, now, e.exit_status);
 }
 
+// A start has nothing to fall back on; to end that is to stop.
+void Supervisor::on(const AbortAsked& e, Instant now) {
+  if (rollout_ && serving_) abandon(fmt::format("aborted by {}", e.by), now);
+}
+
 void Supervisor::promote(Instant now) {
   const std::optional<GenerationId> old = std::exchange(serving_, rollout_->generation);
   const Policy old_policy = policy_;

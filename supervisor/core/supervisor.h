@@ -15,7 +15,8 @@
 //
 // Until the Switch the serving generation is not touched in any way, so there is nothing to roll
 // back. One rollout at a time; a reload asked meanwhile waits in a queue of one, together with all
-// who ask for it. Nothing here knows a clock, a PID, a signal or a descriptor.
+// who ask for it. Who aborts a reload means the one that runs: what waits in the queue was asked for later, and
+// is next. Nothing here knows a clock, a PID, a signal or a descriptor.
 #pragma once
 
 #include <deque>
@@ -80,6 +81,7 @@ class Supervisor {
   void on(const TreeGone&, Instant now);
   void on(const Settled&, Instant now);
   void on(const ReloadAsked&, Instant now);
+  void on(const AbortAsked&, Instant now);
   void on(const StopAsked&, Instant now);
   void on(const HammerAsked&, Instant now);
   void on(const TimePassed&, Instant now);

@@ -30,13 +30,14 @@ struct TreeGone { WorkerId worker; };  // and all that it started
 struct Settled { GenerationId generation; };  // its workers have heard from all who had connected
 
 struct ReloadAsked { RequestId by; };  // the first start, SIGHUP (nobody), `graced reload`
+struct AbortAsked { std::string by; };  // the reload that runs is to end as if it had failed; by: "root (PID 812)"
 struct StopAsked { RequestId by; };    // the second one does not wait
 struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerUnfit, WorkerStopping,
-                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, Settled, ReloadAsked, StopAsked,
-                           HammerAsked, TimePassed>;
+                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, Settled, ReloadAsked, AbortAsked,
+                           StopAsked, HammerAsked, TimePassed>;
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
 struct Prepare { GenerationId generation; };

@@ -161,6 +161,18 @@ ControlReply ControlClient::reload(std::optional<Duration> limit) {
   return reply;
 }
 
+ControlReply ControlClient::abort() {
+  control::Message answer;
+  ControlReply reply = call(control::interface, "Abort", prompt, answer, "");
+  int next = 0;
+  if (reply.outcome == ControlOutcome::ok) {
+    sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
+    sd_bus_message_read_basic(answer.get(), 'b', &next);
+  }
+  reply.next = next != 0;
+  return reply;
+}
+
 ControlReply ControlClient::stop(std::optional<Duration> limit) {
   const Instant deadline = after(now(), limit.value_or(prompt));
   control::Message answer;

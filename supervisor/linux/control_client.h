@@ -24,7 +24,8 @@ enum class ControlOutcome {
 struct ControlReply {
   ControlOutcome outcome = ControlOutcome::ok;
   std::string why;               // empty if ok; may have several lines
-  std::uint64_t generation = 0;  // of Reload
+  std::uint64_t generation = 0;  // of Reload and of Abort, there 0: nothing was aborted
+  bool next = false;             // of Abort: another reload follows
   std::uint32_t killed = 0;      // of Hammer
 };
 
@@ -36,6 +37,7 @@ class ControlClient {
 
   // limit: how long to wait for the outcome, may be `infinity`; none: do not wait, only ask.
   ControlReply reload(std::optional<Duration> limit);
+  ControlReply abort();
   ControlReply stop(std::optional<Duration> limit);  // until the process is gone
   ControlReply hammer();
   ControlReply report(InstanceReport& into);

@@ -68,6 +68,16 @@ struct ControlServer::Calls {
     return guarded(server, [&] { return server.ask(connection, call, wish, error); });
   }
 
+  static int on_abort(sd_bus_message* call, void* connection_, sd_bus_error* error) noexcept {
+    const auto& connection = *static_cast<ControlConnection*>(connection_);
+    auto& server = server_of(connection);
+    return guarded(server, [&] {
+      if (!connection.may_change_things()) return deny(connection, error);
+      const Aborted aborted = server.handler_.abort(connection.pid(), connection.uid());
+      return sd_bus_reply_method_return(call, "tb", aborted.generation, aborted.next ? 1 : 0);
+    });
+  }
+
   static int on_hammer(sd_bus_message* call, void* connection_, sd_bus_error* error) noexcept {
     const auto& connection = *static_cast<ControlConnection*>(connection_);
     auto& server = server_of(connection);
@@ -101,6 +111,8 @@ struct ControlServer::Calls {
           SD_BUS_VTABLE_START(0),
           SD_BUS_METHOD_WITH_NAMES("Reload", "b", SD_BUS_PARAM(wait), "t", SD_BUS_PARAM(generation),
                                    on_wish<Wish::reload>, SD_BUS_VTABLE_UNPRIVILEGED),
+          SD_BUS_METHOD_WITH_NAMES("Abort", "", "", "tb", SD_BUS_PARAM(generation) SD_BUS_PARAM(next), on_abort,
+                                   SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_METHOD_WITH_NAMES("Stop", "b", SD_BUS_PARAM(wait), "", "", on_wish<Wish::stop>,
                                    SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_METHOD_WITH_NAMES("Hammer", "", "", "u", SD_BUS_PARAM(killed), on_hammer,

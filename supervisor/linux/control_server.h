@@ -2,6 +2,7 @@
 // Everybody who can reach the socket may read; only root and graced's own uid may change things.
 //
 //   Reload(b wait) → (t generation)     answered when the reload has ended; generation 0 if wait is false
+//   Abort() → (t generation, b next)    of the reload that ran, 0: none did; next: another one follows
 //   Stop(b wait)                        answered when graced has stopped
 //   Hammer() → (u killed)
 //   properties: all of InstanceReport; signals: PhaseChanged, WorkerChanged, ReloadFinished
@@ -23,11 +24,18 @@
 
 namespace graced {
 
+// What came of an abort.
+struct Aborted {
+  std::uint64_t generation = 0;  // that was on trial; 0: none was, or it is the first
+  bool next = false;             // a reload that was asked for meanwhile begins, or is about to
+};
+
 // What clients ask for. Any of these may answer before it returns.
 class ControlHandler {
  public:
-  virtual void asked_by(pid_t) {}         // comes before a reload
-  virtual void reload(RequestId by) = 0;  // `nobody`: no answer is wanted
+  virtual void asked_by(pid_t) {}                    // comes before a reload
+  virtual void reload(RequestId by) = 0;             // `nobody`: no answer is wanted
+  virtual Aborted abort(pid_t who, uid_t user) = 0;  // who: 0 if it is of another PID namespace
   virtual void stop(RequestId by) = 0;
   virtual unsigned hammer() = 0;  // how many were killed
   virtual InstanceReport report() = 0;

@@ -104,6 +104,7 @@ constexpr auto words_elsewhere = std::to_array<std::pair<std::string_view, std::
      "workers' lines go where graced's own go (under systemd: journalctl -u graced@NAME); graced status has "
      "the "
      "last words of those in trouble"},
+    {"cancel", "graced abort ends a reload that runs"},
     {"kill", "graced stop ends an instance, graced hammer what still drains"},
 });
 
@@ -159,6 +160,8 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment) {
       return CheckCommand{std::move(parsed)};
     case CommandKind::reload:
       return ReloadCommand{target_of(*command, parsed, environment), patience_of(parsed)};
+    case CommandKind::abort:
+      return AbortCommand{target_of(*command, parsed, environment)};
     case CommandKind::stop:
       return StopCommand{target_of(*command, parsed, environment), patience_of(parsed)};
     case CommandKind::hammer:

@@ -38,6 +38,9 @@ struct ReloadCommand {
   Target target;
   Patience patience;
 };
+struct AbortCommand {
+  Target target;
+};
 struct StopCommand {
   Target target;
   Patience patience;
@@ -60,8 +63,8 @@ struct HelpCommand {
 };
 struct VersionCommand {};
 
-using ParsedCommand = std::variant<RunCommand, CheckCommand, ReloadCommand, StopCommand, HammerCommand,
-                                   StatusCommand, ListCommand, HelpCommand, VersionCommand>;
+using ParsedCommand = std::variant<RunCommand, CheckCommand, ReloadCommand, AbortCommand, StopCommand,
+                                   HammerCommand, StatusCommand, ListCommand, HelpCommand, VersionCommand>;
 
 // args: without the program's name. environment: "NAME=VALUE" each; GRACED_CONTROL and GRACED_NAME
 // say which instance where the words do not. Throws UsageError.

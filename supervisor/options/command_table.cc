@@ -68,6 +68,18 @@ std::span<const CommandRow> command_table() {
        {{"graced reload", "the only instance there is"},
         {"graced reload app --wait 1min", "the one called app"}},
        {control, wait, no_wait, help}},
+      {CommandKind::abort,
+       "abort",
+       "[NAME]",
+       "end a reload that runs, the old generation stays",
+       "The next generation is thrown away, whether it is prepared, checked or started, and whoever waits for "
+       "it "
+       "is told that the reload was aborted, and by whom. A reload that was asked for meanwhile is next. NAME "
+       "may be "
+       "left out where one instance runs.\n"
+       "Exit status: 0 aborted, 1 nothing to abort or failed, 2 wrong usage, 3 no such instance.",
+       {{"graced abort app", "the old generation goes on serving"}},
+       {control, help}},
       {CommandKind::stop,
        "stop",
        "[NAME] [--wait TIME | --no-wait]",

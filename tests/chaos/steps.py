@@ -88,6 +88,28 @@ def reload_said_ready_by_a_stranger(world):
     must(asked.returncode == 1, "nobody but a worker makes it ready", said)
 
 
+@step(2, 1)
+def reload_aborted(world, n):
+    """Whatever it waits for: its check, its candidate, or nothing any more."""
+    if n % 2:
+        world.configure("check = sleep 1000")
+    else:
+        world.build("hang")
+    asked = subprocess.Popen([GRACED, "reload", "--control", world.control], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: world.status()["phase"] == "reloading" or asked.poll() is not None, "the reload begins")
+    if n % 3 == 0:
+        os.kill(world.pid, signal.SIGHUP)  # and is next, good or not
+    world.build("ready")
+    world.configure()
+    aborted = world.ask("abort")
+    must(aborted.returncode == 0, "a reload that hangs is aborted", aborted.stderr, world.stderr.last())
+    _, said = asked.communicate(timeout=PATIENCE)
+    must(asked.returncode == 1 and "aborted by" in said, "who waits is told that it was aborted", said)
+    world.settle()
+    again = world.ask("abort")
+    must(again.returncode == 1 and "nothing to abort" in again.stderr, "nothing to abort is said", again.stderr)
+
+
 @step(3, 1)
 def hup_storm(world, n):
     """A burst costs two reloads at most."""

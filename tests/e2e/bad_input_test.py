@@ -54,7 +54,7 @@ class Usage(Case):
         self.refused("GRACED_WORKERS", "--", WORKER, env={"GRACED_WORKERS": "lots"})
 
     def test_clients_without_an_instance(self):
-        for command in ("reload", "stop", "status", "hammer"):
+        for command in ("reload", "abort", "stop", "status", "hammer"):
             self.assert_refused("no-such-thing", command, "no-such-thing", code=3)
         self.assert_refused(self.path("none"), "reload", "--control", self.path("none"), code=3)
 

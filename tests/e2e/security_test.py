@@ -34,7 +34,7 @@ class Security(Case):
     def test_a_stranger_may_look_and_change_nothing(self):
         g = self.serving()
         self.assertEqual(self.as_stranger(g, "status").returncode, 0)
-        for command in ("reload", "stop", "hammer"):
+        for command in ("reload", "abort", "stop", "hammer"):
             r = self.as_stranger(g, command)
             self.assertEqual(r.returncode, 1, command)
             self.assertIn("only root may do this, you are uid %d" % NOBODY, r.stderr)

@@ -1,10 +1,12 @@
-// `graced reload`, `stop`, `hammer`, `status` and `list` against instances: what they say, where, and the
-// exit status.
+// `graced reload`, `abort`, `stop`, `hammer`, `status` and `list` against instances: what they say, where, and
+// the exit status.
 #include "client/client.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <future>
@@ -67,6 +69,9 @@ struct Machine {
   }
   Said stop(const Target& which, std::optional<Duration> limit = infinity) const {
     return says([&](const Terminal& t) { return client_stop(which, limit, t); });
+  }
+  Said abort(const Target& which) const {
+    return says([&](const Terminal& t) { return client_abort(which, t); });
   }
   Said hammer(const Target& which) const {
     return says([&](const Terminal& t) { return client_hammer(which, t); });
@@ -189,6 +194,39 @@ TEST_CASE("graced reload of one that ends meanwhile says so") {
   });
   CHECK(said.status == 3);
   CHECK(said.err == "graced: 'shop' has just ended\n");
+}
+
+TEST_CASE("graced abort says what it ended, and that there was nothing") {
+  Machine machine;
+  InstanceReport report = report_of("shop", 6);
+  SUBCASE("a reload") {
+    report.candidate = 7;
+    ControlStory shop{"shop", machine.control("shop"), report};
+    const Said said = machine.abort(the_only_one);
+    CHECK(shop.hears() == fmt::format("abort {} {}", ::getpid(), ::geteuid()));
+    CHECK(said.status == 0);
+    CHECK(said.out == "shop: generation 7 aborted, generation 6 serves\n");
+  }
+  SUBCASE("a reload, and the next one has begun") {
+    report.candidate = 7;
+    report.reload_queued = true;
+    ControlStory shop{"shop", machine.control("shop"), report};
+    CHECK(machine.abort(named("shop")).out ==
+          "shop: generation 7 aborted, generation 6 serves; the reload that was asked for meanwhile is next\n");
+  }
+  SUBCASE("nothing: what was meant may serve by now") {
+    ControlStory shop{"shop", machine.control("shop"), report};
+    const Said said = machine.abort(the_only_one);
+    CHECK(said.status == 1);
+    CHECK(said.out == "");
+    CHECK(said.err == "graced: nothing to abort in 'shop': no reload runs, generation 6 serves\n");
+  }
+  SUBCASE("nothing: it only starts") {
+    ControlStory shop{"shop", machine.control("shop"), report_of("shop", 0)};
+    CHECK(
+        machine.abort(the_only_one).err ==
+        "graced: nothing to abort in 'shop': no reload runs, and nothing serves (graced stop ends a start)\n");
+  }
 }
 
 TEST_CASE("graced hammer counts") {

@@ -46,6 +46,11 @@ class Storyteller : public ControlHandler {
 
   void reload(RequestId by) override { say(words_, fmt::format("reload {}", by.value)); }
   void stop(RequestId by) override { say(words_, fmt::format("stop {}", by.value)); }
+  Aborted abort(pid_t who, uid_t user) override {
+    say(words_, fmt::format("abort {} {}", who, user));
+    return report_.candidate == 0 ? Aborted{0, report_.reload_queued}
+                                  : Aborted{report_.candidate, report_.reload_queued};
+  }
   unsigned hammer() override {
     if (throws_) throw std::runtime_error("the hammer broke");
     say(words_, "hammer");

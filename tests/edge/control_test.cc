@@ -292,6 +292,7 @@ TEST_CASE("another user may look and not touch") {
                  reply.why == "only root may do this, you are uid 65534" &&
                  client.stop(infinity).outcome == ControlOutcome::denied &&
                  client.hammer().outcome == ControlOutcome::denied &&
+                 client.abort().outcome == ControlOutcome::denied &&
                  client.reload(std::nullopt).outcome == ControlOutcome::denied;
         }) == 0);
   graced.does("phase serving");  // and had been asked nothing
@@ -343,7 +344,7 @@ TEST_CASE("busctl can look around, read and call") {
 
   const std::string all = output_of(busctl + "introspect" + object);
   for (const char* member :
-       {".Reload ", ".Stop ", ".Hammer ", ".Phase ", ".Workers ", ".LastReload ", ".LastExit ",
+       {".Reload ", ".Abort ", ".Stop ", ".Hammer ", ".Phase ", ".Workers ", ".LastReload ", ".LastExit ",
         ".WorkersAsked ", ".PhaseChanged ", ".WorkerChanged ", ".ReloadFinished "})
     CHECK_MESSAGE(contains(all, member), all);
   CHECK(output_of(busctl + "get-property" + object + "org.graced.Supervisor1 Serving") == "t 6\n");

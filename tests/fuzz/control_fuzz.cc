@@ -23,6 +23,7 @@ class Asked : public ControlHandler {
 
   void reload(RequestId by) override { server->answer(by, false, 0, "no"); }
   void stop(RequestId by) override { server->answer(by, true, 0, ""); }
+  Aborted abort(pid_t, uid_t) override { return {2, true}; }
   unsigned hammer() override { return 1; }
   InstanceReport report() override {
     InstanceReport report;

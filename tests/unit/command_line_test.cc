@@ -67,6 +67,7 @@ TEST_CASE("the other commands say which instance and how patiently") {
   CHECK(parsed<StopCommand>({"stop", "--control", "/run/c", "--wait", "0"}).target == at("/run/c"));
   CHECK(parsed<StopCommand>({"stop", "--wait", "0"}).patience == Patience{0s, false});
   CHECK(parsed<StopCommand>({"stop", "--", "app"}).target == named("app"));
+  CHECK(parsed<AbortCommand>({"abort", "app"}).target == named("app"));
   CHECK(parsed<HammerCommand>({"hammer", "app"}).target == named("app"));
   CHECK(parsed<StatusCommand>({"status", "--json", "app"}).view == StatusView::json);
   CHECK(parsed<StatusCommand>({"status", "--json", "app"}).target == named("app"));

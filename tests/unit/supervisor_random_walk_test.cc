@@ -43,6 +43,7 @@ TEST_CASE("whatever happens, in whatever order, the promises are kept") {
   const std::uint64_t often = tally.events / 1000;
   CHECK(tally.switches > often);
   CHECK(tally.abandons > often);
+  CHECK(tally.aborts > often);
   CHECK(tally.queued > often);
   CHECK(tally.replacements > often);
   CHECK(tally.late_replacements > often / 2);

@@ -53,6 +53,7 @@ struct Words {
   }
   std::string operator()(const ReloadAsked& e) const { return fmt::format("ReloadAsked by {}", e.by.value); }
   std::string operator()(const StopAsked& e) const { return fmt::format("StopAsked by {}", e.by.value); }
+  std::string operator()(const AbortAsked& e) const { return fmt::format("AbortAsked by {}", e.by); }
   std::string operator()(const HammerAsked&) const { return "HammerAsked"; }
   std::string operator()(const TimePassed&) const { return "TimePassed"; }
 

@@ -120,7 +120,9 @@ void Walk::step() {
     tell(ReloadAsked{any_asker()});
   } else if (dice < 766) {
     tell(HammerAsked{});
-  } else if (dice < 767) {
+  } else if (dice < 774) {
+    tell(AbortAsked{"somebody"});
+  } else if (dice < 775) {
     tell(StopAsked{any_asker()});
   } else {
     time_passes();

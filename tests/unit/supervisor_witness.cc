@@ -56,6 +56,7 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   now_ = now;
   switched_from_.reset();
   abandoned_.reset();
+  to_abort_.reset();
   to_answer_now_.clear();
   told_now_.clear();
   to_settle_.reset();
@@ -73,6 +74,7 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
     to_be_filled_.clear();
   }
   for (const Action& action : actions) done(action);
+  promise(!to_abort_ || abandoned_ == to_abort_, "a reload goes on that was aborted");
   promise(!rest_to_tell_, "nobody tells what a worker has left behind");
   promise(!gone_now_, "a worker is gone, and nobody says whether it is lost");
   promise(to_take_back_.empty(), "what a worker listened on is kept for a replacement that never comes");
@@ -149,6 +151,10 @@ void Witness::happened(const Event& event) {
                      to_answer_now_.insert(e.by);
                    else
                      (queued_ ? queued_askers_ : candidate_askers_).insert(e.by);
+                 },
+                 [&](const AbortAsked&) {
+                   if (serving_) to_abort_ = candidate_;
+                   if (to_abort_) ++tally_.aborts;
                  },
                  [&](const StopAsked& e) {
                    hammered_ = stopping_;
@@ -251,6 +257,8 @@ void Witness::on(const Abandon& a) {
   promise(!std::holds_alternative<Prepared>(*event_) && !std::holds_alternative<WorkerReady>(*event_) &&
               !std::holds_alternative<ReloadAsked>(*event_) && !std::holds_alternative<HammerAsked>(*event_),
           "a candidate is abandoned for nothing");
+  promise(!std::holds_alternative<AbortAsked>(*event_) || to_abort_ == a.generation,
+          "an abort ends what is no reload");
   promise(!a.too_late || std::holds_alternative<TimePassed>(*event_), "generation {} was not late",
           a.generation.value);
   abandoned_ = std::exchange(candidate_, std::nullopt);

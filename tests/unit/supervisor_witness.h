@@ -24,6 +24,7 @@
 //               none is ever slept through; of a retired worker the signal, the last call and the kill come in
 //               this order, and none of its connections counts as idle before its policy says so
 //   reload      until the Switch nothing changes for the serving workers; at most one is queued
+//   abort       ends the candidate at once, and nothing else; who waits in the queue still waits, or is next
 //   draining    at most max-draining generations, not counting the serving one
 //   answers     every asker has exactly one, when what it asked for ends
 //   the end     by itself only for a reason; Finished once and last, when no process is left;
@@ -52,6 +53,7 @@ struct Tally {
   std::uint64_t events = 0;
   std::uint64_t switches = 0;
   std::uint64_t abandons = 0;
+  std::uint64_t aborts = 0;
   std::uint64_t queued = 0;
   std::uint64_t replacements = 0;
   std::uint64_t late_replacements = 0;
@@ -165,6 +167,7 @@ class Witness {
   Instant now_{};
   std::optional<GenerationId> switched_from_;  // 0: there was none
   std::optional<GenerationId> abandoned_;
+  std::optional<GenerationId> to_abort_;
   std::set<RequestId> to_answer_now_;
   std::set<WorkerId> told_now_;  // to leave
   std::optional<GenerationId> to_settle_;
