@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -51,25 +51,45 @@ std::vector<Found> running(const ControlPlaces& places) {
   return live;
 }
 
-// An instance to ask, and what to call it.
+// An instance to ask, and what it was found by.
 struct Chosen {
   std::string name;
   std::string control;
 };
 
-// "/run/graced/shop/control" is called "shop"; one of another form is called by its path.
-std::string name_by(const std::string& control) {
-  const std::filesystem::path path{control};
-  const std::string directory = path.parent_path().filename();
-  return path.filename() == "control" && !directory.empty() ? directory : control;
+// As it says itself, which need not be what the directory is called that its socket lies in; else `otherwise`.
+std::string own_name(ControlClient& client, const std::string& otherwise) {
+  return client.name().value_or(otherwise);
+}
+
+std::optional<std::string> name_at(const std::string& control) {
+  try {
+    return ControlClient{control, 2s}.name();
+  } catch (const std::system_error&) { return std::nullopt; }
+}
+
+std::vector<Found> by_own_name(std::vector<Found> instances) {
+  for (Found& f : instances) f.name = name_at(f.control).value_or(f.name);
+  return instances;
+}
+
+std::vector<Found> called(std::vector<Found> instances, const std::string& name) {
+  std::erase_if(instances, [&](const Found& f) { return f.name != name; });
+  return instances;
 }
 
 Chosen choose(const Target& target, const ControlPlaces& places) {
-  if (target.control) return {target.name.value_or(name_by(*target.control)), *target.control};
+  if (target.control) return {target.name.value_or(*target.control), *target.control};
+  // The one that the environment says, if it has that name: so it is, wherever its socket lies.
+  if (target.name && !places.control.empty() && name_at(places.control) == target.name)
+    return {*target.name, places.control};
 
-  const std::vector<Found> live = running(places);
-  std::vector<Found> meant = live;
-  if (target.name) std::erase_if(meant, [&](const Found& f) { return f.name != *target.name; });
+  std::vector<Found> live = running(places);
+  std::vector<Found> meant = target.name ? called(live, *target.name) : live;
+  if (meant.size() == 1) return {meant.front().name, meant.front().control};
+
+  live = by_own_name(std::move(live));
+  if (target.name && meant.empty()) meant = called(live, *target.name);
   if (meant.size() == 1) return {meant.front().name, meant.front().control};
 
   if (!target.name && meant.empty())
@@ -191,15 +211,16 @@ int client_reload(const Target& target, std::optional<Duration> limit, const Ter
     const Chosen chosen = choose(target, terminal.places);
     ControlClient client = reach(chosen);
     const ControlReply reply = client.reload(limit);
+    const std::string name = own_name(client, chosen.name);
     if (reply.outcome != ControlOutcome::ok) {
-      const int status = not_done("reload", chosen.name, reply, terminal);
+      const int status = not_done("reload", name, reply, terminal);
       if (reply.outcome == ControlOutcome::failed) fmt::print(terminal.err, "{}", who_serves(client));
       return status;
     }
     if (limit)
-      fmt::print(terminal.out, "{}: generation {} serves\n", printable(chosen.name), reply.generation);
+      fmt::print(terminal.out, "{}: generation {} serves\n", printable(name), reply.generation);
     else
-      fmt::print(terminal.out, "{}: reload asked for\n", printable(chosen.name));
+      fmt::print(terminal.out, "{}: reload asked for\n", printable(name));
     return exit_status::done;
   });
 }
@@ -210,10 +231,11 @@ int client_abort(const Target& target, const Terminal& terminal) {
     const Chosen chosen = choose(target, terminal.places);
     ControlClient client = reach(chosen);
     const ControlReply reply = client.abort();
-    if (reply.outcome != ControlOutcome::ok) return not_done("abort", chosen.name, reply, terminal);
+    const std::string name = own_name(client, chosen.name);
+    if (reply.outcome != ControlOutcome::ok) return not_done("abort", name, reply, terminal);
     InstanceReport now;
     client.report(now);
-    const std::string who = printable(chosen.name);
+    const std::string who = printable(name);
     if (reply.generation != 0) {
       fmt::print(terminal.out, "{}: generation {} aborted, generation {} serves{}\n", who, reply.generation,
                  now.serving, reply.next ? "; the reload that was asked for meanwhile is next" : "");
@@ -233,11 +255,14 @@ int client_stop(const Target& target, std::optional<Duration> limit, const Termi
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);
     ControlReply reply;
+    std::string name = chosen.name;
     try {
-      reply = reach(chosen).stop(limit);
+      ControlClient client = reach(chosen);
+      name = own_name(client, name);
+      reply = client.stop(limit);
     } catch (const Ended&) {}  // by itself: that is what was wanted
-    if (reply.outcome != ControlOutcome::ok) return not_done("stop", chosen.name, reply, terminal);
-    fmt::print(terminal.out, "{}: {}\n", printable(chosen.name), limit ? "stopped" : "stop asked for");
+    if (reply.outcome != ControlOutcome::ok) return not_done("stop", name, reply, terminal);
+    fmt::print(terminal.out, "{}: {}\n", printable(name), limit ? "stopped" : "stop asked for");
     return exit_status::done;
   });
 }
@@ -245,12 +270,14 @@ int client_stop(const Target& target, std::optional<Duration> limit, const Termi
 int client_hammer(const Target& target, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);
-    const ControlReply reply = reach(chosen).hammer();
-    if (reply.outcome != ControlOutcome::ok) return not_done("hammer", chosen.name, reply, terminal);
+    ControlClient client = reach(chosen);
+    const ControlReply reply = client.hammer();
+    const std::string name = own_name(client, chosen.name);
+    if (reply.outcome != ControlOutcome::ok) return not_done("hammer", name, reply, terminal);
     if (reply.killed == 0)
-      fmt::print(terminal.out, "{}: nothing was draining\n", printable(chosen.name));
+      fmt::print(terminal.out, "{}: nothing was draining\n", printable(name));
     else
-      fmt::print(terminal.out, "{}: hammered {} {}\n", printable(chosen.name), reply.killed,
+      fmt::print(terminal.out, "{}: hammered {} {}\n", printable(name), reply.killed,
                  reply.killed == 1 ? "worker" : "workers");
     return exit_status::done;
   });

@@ -200,6 +200,17 @@ ControlReply ControlClient::report(InstanceReport& into) {
   return reply;
 }
 
+std::optional<std::string> ControlClient::name(Duration patience) {
+  control::Message answer;
+  const ControlReply reply =
+      call("org.freedesktop.DBus.Properties", "Get", patience, answer, "ss", control::interface, "Name");
+  const char* name = nullptr;
+  if (reply.outcome != ControlOutcome::ok || sd_bus_message_enter_container(answer.get(), 'v', "s") <= 0 ||
+      sd_bus_message_read_basic(answer.get(), 's', &name) <= 0 || *name == '\0')
+    return std::nullopt;
+  return name;
+}
+
 // Gone is when the process is: then its lock, its sockets and its PID file are gone too. Where the
 // process cannot be seen, the end of the connection has to do.
 bool ControlClient::wait_until_gone(Duration limit) {

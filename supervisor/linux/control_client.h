@@ -41,6 +41,8 @@ class ControlClient {
   ControlReply stop(std::optional<Duration> limit);  // until the process is gone
   ControlReply hammer();
   ControlReply report(InstanceReport& into);
+  // What it calls itself; none if it does not say so within `patience`.
+  std::optional<std::string> name(Duration patience = 2s);
 
  private:
   ControlReply call(const char* interface, const char* method, Duration limit, control::Message& answer,

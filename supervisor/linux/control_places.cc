@@ -46,11 +46,14 @@ bool somebody_listens(const std::string& path) {
 class Search {
  public:
   void look_at(const std::filesystem::path& directory) {
-    const std::string control = directory / "control";
+    look_at_socket(directory / "control", directory.filename());
+  }
+
+  void look_at_socket(const std::string& control, const std::string& name) {
     struct stat file {};
     if (::stat(control.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return;
     if (!seen_.emplace(file.st_dev, file.st_ino).second) return;
-    found_.push_back({directory.filename(), control, somebody_listens(control)});
+    found_.push_back({name, control, somebody_listens(control)});
   }
 
   std::vector<Found> sorted() && {
@@ -73,6 +76,7 @@ bool is_live_control(const std::string& path) {
 ControlPlaces control_places() {
   return {.runtime_directory = from_environment("RUNTIME_DIRECTORY"),
           .xdg_runtime_dir = from_environment("XDG_RUNTIME_DIR"),
+          .control = from_environment("GRACED_CONTROL"),
           .euid = ::geteuid()};
 }
 
@@ -102,6 +106,7 @@ std::vector<Found> find_instances(const ControlPlaces& places) {
     }
   }
   if (!places.runtime_directory.empty()) search.look_at(first_of(places.runtime_directory));
+  if (!places.control.empty()) search.look_at_socket(places.control, places.control);
   return std::move(search).sorted();
 }
 

@@ -11,6 +11,7 @@ namespace graced {
 struct ControlPlaces {
   std::string runtime_directory{};  // $RUNTIME_DIRECTORY, may be empty
   std::string xdg_runtime_dir{};    // $XDG_RUNTIME_DIR, may be empty
+  std::string control{};            // $GRACED_CONTROL, the path of one socket, may be empty
   uid_t euid = 0;
   std::string system_directory = "/run/graced";  // root's instances
 };
@@ -31,12 +32,13 @@ bool is_live_control(const std::string& path);
 
 // A control socket found, and whether somebody answers there.
 struct Found {
-  std::string name;     // of the directory it is in
+  std::string name;     // of the directory it is in; the path where that is not made for an instance
   std::string control;  // path
   bool live = false;    // false: left by an instance that crashed
 };
 
-// All control sockets in the usual places, sorted by name, each one once.
+// All control sockets in the usual places, and the one that $GRACED_CONTROL names, sorted by name, each one
+// once.
 std::vector<Found> find_instances(const ControlPlaces&);
 
 }  // namespace graced

@@ -231,7 +231,7 @@ TEST_CASE("graced abort says what it ended, and that there was nothing") {
 
 TEST_CASE("graced hammer counts") {
   Machine machine;
-  ControlStory shop{"shop", machine.control("shop")};
+  ControlStory shop{"shop", machine.control("shop"), report_of("shop", 6)};
   CHECK(machine.hammer(the_only_one).out == "shop: hammered 3 workers\n");
   CHECK(machine.hammer({std::nullopt, machine.control("shop")}).out == "shop: hammered 3 workers\n");
 }
@@ -316,6 +316,33 @@ TEST_CASE("two of one name in different places are told apart by --control") {
   CHECK(s.status == 2);
   CHECK(s.err == "graced: several are called 'shop', say which by --control " + machine.control("shop") +
                      " or --control " + (machine.temp / "user/graced/shop/control") + "\n");
+}
+
+TEST_CASE("an instance is called what it calls itself, not what its directory is called") {
+  Machine machine;
+  ControlStory shop{"shop", machine.control("place"), report_of("shop", 6)};
+  CHECK(machine.hammer({std::nullopt, machine.control("place")}).out == "shop: hammered 3 workers\n");
+  CHECK(machine.hammer(the_only_one).out == "shop: hammered 3 workers\n");
+  CHECK(machine.status(named("shop")).out.starts_with("shop  serving"));
+  CHECK(machine.reload(the_only_one, std::nullopt).out == "shop: reload asked for\n");
+  CHECK(contains(machine.status(named("shpo")).err, "there is shop ("));
+
+  ControlStory mail{"mail", machine.control("mail"), report_of("mail", 2)};
+  CHECK(machine.status(the_only_one).err == "graced: several are running, name one: mail, shop\n");
+  CHECK(machine.status(named("shop")).status == 0);
+}
+
+TEST_CASE("the instance that GRACED_CONTROL names is among those that are listed and named") {
+  Machine machine;
+  machine.places.control = machine.temp / "elsewhere.socket";
+  ControlStory shop{"shop", machine.places.control, report_of("shop", 6)};
+  CHECK(machine.status(named("shop")).out.starts_with("shop  serving generation 6\n"));
+  CHECK(contains(machine.list().out, "\nshop  "));
+  CHECK(contains(machine.status(named("shpo")).err, "there is shop ("));
+
+  // It is meant where another one has its name as well.
+  ControlStory other{"shop", machine.control("shop"), report_of("shop", 2)};
+  CHECK(machine.status(named("shop")).out.starts_with("shop  serving generation 6\n"));
 }
 
 TEST_CASE("a crashed instance is not running") {
