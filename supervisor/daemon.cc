@@ -166,7 +166,7 @@ void Daemon::reload(RequestId by) {
 
 // One from another PID namespace has no number here.
 Aborted Daemon::abort(pid_t who, uid_t user) {
-  const StderrWatch::Later later(stderr_);
+  const OutputWatch::Later later(stderr_);
   std::string by = user == 0 ? "root" : fmt::format("uid {}", user);
   if (who > 0) by += fmt::format(" (PID {})", who);
   log_.info("abort asked at the control socket by {}", by);
