@@ -71,6 +71,8 @@ class Daemon : private ControlHandler {
   struct Check {
     GenerationId generation;
     pid_t pid;
+    std::string command;
+    Instant began;
     Outputs outputs;
   };
 

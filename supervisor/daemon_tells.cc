@@ -19,6 +19,22 @@ const WorkerStatus* find_in(const std::vector<WorkerStatus>& workers, WorkerId i
   return at != workers.end() && at->worker == id ? &*at : nullptr;
 }
 
+// To whoever looks, one that gets no new connections is draining, told or not. One that has never served has
+// nothing to finish.
+std::string shown_state(const WorkerStatus& w) {
+  switch (w.state) {
+    case WorkerState::settling:
+    case WorkerState::retiring:
+    case WorkerState::draining:
+      return w.thrown_away ? "leaving" : std::string(to_text(WorkerState::draining));
+    case WorkerState::starting:
+    case WorkerState::ready:
+    case WorkerState::killed:
+      break;
+  }
+  return std::string(to_text(w.state));
+}
+
 }  // namespace
 
 void Daemon::tell_of_workers() {
@@ -31,7 +47,8 @@ void Daemon::tell_of_workers() {
     if (told && told->state == w.state) continue;
     const WorkerProcess* process = workers_.find(w.worker);
     if (!process) continue;  // not started yet
-    control_->worker_changed(w.generation.value, w.slot, process->pid, std::string(to_text(w.state)));
+    control_->worker_changed(w.generation.value, w.slot, process->pid,
+                             w.thrown_away ? shown_state(w) : std::string(to_text(w.state)));
     if (w.state == WorkerState::ready) {
       log_.info(about(*process), "is ready after {}", to_rough_text(monotonic_now() - process->started));
       handoff_.is_ready(w.worker);
@@ -90,11 +107,6 @@ void Daemon::watch_upstream() {
 }
 
 namespace {
-
-// To whoever looks, one that gets no new connections is draining, told or not.
-bool gets_nothing_new(WorkerState state) {
-  return state == WorkerState::settling || state == WorkerState::retiring;
-}
 
 std::string text_of(Handoff::How how) {
   switch (how) {
@@ -178,6 +190,7 @@ InstanceReport Daemon::report() {
   r.candidate = status.candidate.value_or(GenerationId{}).value;
   r.workers_asked = status.workers_asked;
   r.last_exit = last_exit(now);
+  if (check_) r.check = CheckReport{check_->command, now - check_->began};
   r.reloads = status.reloads;
   r.failed_reloads = status.failed_reloads;
   r.restarts = status.restarts;
@@ -205,7 +218,7 @@ InstanceReport Daemon::report() {
     worker.generation = w.generation.value;
     worker.slot = w.slot;
     worker.pid = process->pid;
-    worker.state = to_text(gets_nothing_new(w.state) ? WorkerState::draining : w.state);
+    worker.state = shown_state(w);
     worker.age = now - process->started;
     const Step next = next_step(w, *process, now);
     if (next.at != no_deadline) worker.left = std::max(Duration{}, next.at - now);

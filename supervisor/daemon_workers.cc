@@ -133,7 +133,8 @@ void Daemon::start_check(GenerationId generation) {
     return;
   }
   auto& process = std::get<Spawned>(result);
-  check_ = Check{generation, process.pid, watch(std::move(pipes))};
+  check_ = Check{generation, process.pid, fmt::format("{}", fmt::join(plan.check, " ")), monotonic_now(),
+                 watch(std::move(pipes))};
   log_.info({.generation = generation.value, .worker_pid = process.pid}, "check started: {}",
             fmt::join(plan.check, " "));
 }
@@ -238,10 +239,15 @@ void Daemon::perform(const Drain& a) {
   }
   ready_.forget(a.worker);
   told(w->generation);
-  if (s)
-    log_.info(about(*w), "is draining, {}",
-              s->deadline == no_deadline ? "as long as it takes"
-                                         : "at most " + to_rough_text(s->deadline - s->since));
+  if (!s) return;
+  const bool limited = s->deadline != no_deadline;
+  const std::string limit = limited ? to_rough_text(s->deadline - s->since) : "";
+  if (s->thrown_away) {
+    log_.info(about(*w), "is thrown away: told to leave, {}",
+              limited ? "killed after " + limit + " if it has not" : "and waited for as long as it takes");
+  } else {
+    log_.info(about(*w), "is draining, {}", limited ? "at most " + limit : "as long as it takes");
+  }
 }
 
 // By the name of the process, for that of a script is not its interpreter's; once.

@@ -91,6 +91,8 @@ Json to_json(const InstanceReport& r) {
           {"serving", unless_zero(r.serving)},
           {"candidate", unless_zero(r.candidate)},
           {"workers_asked", unless_zero(r.workers_asked)},
+          {"check",
+           r.check ? Json{{"command", r.check->command}, {"age_s", seconds(r.check->age)}} : Json(nullptr)},
           {"workers", workers},
           {"addresses", addresses},
           {"generations", generations},

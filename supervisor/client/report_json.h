@@ -12,12 +12,14 @@
 //   pid, age_s                      of graced
 //   serving, candidate              generation or null
 //   workers_asked                   how many the serving generation should have, or null
+//   check                           null, or of the --check that runs: command, age_s
 //   workers                         oldest first: generation, worker (0…N-1), pid or null, state ("starting",
-//                                   "ready", "draining", "killed"), age_s, left_s (until what `then` says:
-//                                   "given up", "ready"; the drain signal, "SIGTERM"; what is left of its
-//                                   connections "closed"; "killed"; or "") or null, then, status, last_lines
-//                                   (of its stderr, oldest first), waits_for, connections and queued (null
-//                                   where graced does not count them), quiet_s
+//                                   "ready", "draining", "leaving" where its candidate failed, "killed"),
+//                                   age_s, left_s (until what `then` says: "given up", "ready"; the drain
+//                                   signal, "SIGTERM"; what is left of its connections "closed"; "killed"; or
+//                                   "") or null, then, status, last_lines (of its stderr, oldest first),
+//                                   waits_for, connections and queued (null where graced does not count them),
+//                                   quiet_s
 //   addresses                       name, address, handoff
 //   last_reload                     null or generation, ok, why, age_s (since it ended), took_s; ok: the
 //   candidate

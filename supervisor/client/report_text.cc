@@ -140,7 +140,7 @@ bool in_trouble(const WorkerReport& w) {
 }
 
 std::string patience(const WorkerReport& w) {
-  if (!w.left || *w.left == infinity) return w.state == "draining" ? "no limit" : "";
+  if (!w.left || *w.left == infinity) return w.state == "draining" || w.state == "leaving" ? "no limit" : "";
   return w.then.empty() ? to_rough_text(*w.left) : fmt::format("{} in {}", w.then, to_rough_text(*w.left));
 }
 
@@ -272,6 +272,8 @@ std::string report_text(const InstanceReport& r, bool colour) {
              fmt::format("PID {}, up {}, version {}", r.pid, to_rough_text(r.age), one_cell(r.version)));
   page.entry("command", one_cell(r.command));
   show_artefact(page, r);
+  if (r.check)
+    page.entry("checks", fmt::format("for {}: {}", to_rough_text(r.check->age), one_cell(r.check->command)));
   if (!r.config.empty()) page.entry("config", one_cell(r.config));
   show_addresses(page, r.addresses);
   show_generations(page, r.generations);

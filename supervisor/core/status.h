@@ -50,6 +50,8 @@ struct WorkerStatus {
   // on any pause is long enough, `no_deadline`: never.
   Duration drain_idle;
   Instant any_pause;
+
+  bool thrown_away = false;  // of a candidate that failed: it has never served, so it has nothing to finish
 };
 
 // How a worker of the serving generation ended by itself.

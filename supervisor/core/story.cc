@@ -13,8 +13,9 @@ std::string count_of(std::ptrdiff_t n, const char* noun) {
   return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
 }
 
-std::ptrdiff_t leaving(const Status& s) {
-  return std::ranges::count_if(s.workers, [](const WorkerStatus& w) {
+std::ptrdiff_t leaving(const Status& s, bool thrown_away) {
+  return std::ranges::count_if(s.workers, [&](const WorkerStatus& w) {
+    if (w.thrown_away != thrown_away) return false;
     return w.state == WorkerState::settling || w.state == WorkerState::retiring ||
            w.state == WorkerState::draining || w.state == WorkerState::killed;
   });
@@ -56,7 +57,8 @@ std::string story_of(const Status& s) {
     case Phase::finished:
       return "stopped";
   }
-  if (const auto n = leaving(s); n > 0) story += fmt::format(", {} draining", n);
+  if (const auto n = leaving(s, false); n > 0) story += fmt::format(", {} draining", n);
+  if (const auto n = leaving(s, true); n > 0) story += fmt::format(", {} of a failed generation leaving", n);
   if (s.next_restart) story += ", waiting to start another one";
   if (s.last_reload && !s.last_reload->ok) {
     story += fmt::format("; the reload to generation {} failed: {}", s.last_reload->generation.value,

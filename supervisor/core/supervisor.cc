@@ -106,7 +106,9 @@ void Supervisor::abandon(const std::string& why, Instant now, int exit_status, b
 
   actions_.push_back(Abandon{failed.generation, why, too_late});
   for (Worker& w : workers_) {
-    if (w.generation == failed.generation && w.works()) leave(w, limit, now);
+    if (w.generation != failed.generation) continue;
+    w.thrown_away = true;
+    if (w.works()) leave(w, limit, now);
   }
   enforce_max_draining(now);
   if (serving_) record(failed, false, why, now);
@@ -227,7 +229,8 @@ Status Supervisor::status() const {
                          .last_call = w.last_call_at(),
                          .killed_at = w.killed_at(),
                          .drain_idle = w.drain_idle,
-                         .any_pause = w.any_pause_from()});
+                         .any_pause = w.any_pause_from(),
+                         .thrown_away = w.thrown_away});
   }
   if (serving_) s.workers_asked = policy_.workers;
   s.workers_ready = ready_of_serving();

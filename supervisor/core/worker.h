@@ -31,6 +31,7 @@ struct Worker {
   Instant deadline = no_deadline;  // of starting (or of `--ready after`), settling, retiring and draining
   bool said_ready = false;         // READY=1, whenever it came
   bool process_gone = false;       // only what it started is left
+  bool thrown_away = false;        // its generation was abandoned
 
   // Of a retiring one, whose deadline is the drain signal: how long it may take from there on, until it is
   // killed; and at the end of that time, how long once what is left of its connections is closed. It keeps

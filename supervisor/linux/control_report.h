@@ -15,7 +15,7 @@ struct WorkerReport {
   std::uint64_t generation = 0;
   std::uint32_t slot = 0;               // 0…N-1
   std::int32_t pid = 0;                 // 0: gone, or never started
-  std::string state;                    // "starting", "ready", "draining", "killed"
+  std::string state;                    // "starting", "ready", "draining", "killed"; "leaving": never served
   Duration age{};                       // of the process
   std::optional<Duration> left;         // until what `then` says; none: it has no deadline
   std::string status;                   // its own STATUS=, may be empty
@@ -57,6 +57,12 @@ struct ReloadReport {
   Duration took{};
 };
 
+// The command of --check that runs now, before a reload.
+struct CheckReport {
+  std::string command;  // as typed
+  Duration age{};
+};
+
 // What the cgroup of a generation has used; none where graced was given none to divide.
 struct GenerationReport {
   std::uint64_t generation = 0;
@@ -79,6 +85,7 @@ struct InstanceReport {
   std::uint64_t candidate = 0;         // generation; 0: none
   std::uint32_t workers_asked = 0;     // of the serving generation; 0: none serves
   std::vector<WorkerReport> workers;   // oldest first
+  std::optional<CheckReport> check{};
   std::vector<AddressReport> addresses;
   std::vector<GenerationReport> generations{};  // by number
   std::optional<ReloadReport> last_reload;

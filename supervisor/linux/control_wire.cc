@@ -62,6 +62,8 @@ constexpr const char* signature_of<AddressReport> = "(sss)";
 template <>
 constexpr const char* signature_of<std::optional<ReloadReport>> = "(tbstt)";
 template <>
+constexpr const char* signature_of<std::optional<CheckReport>> = "(st)";
+template <>
 constexpr const char* signature_of<std::vector<std::string>> = "as";
 template <>
 constexpr const char* signature_of<std::vector<WorkerReport>> = "a(tuisttsassuuts)";
@@ -111,6 +113,10 @@ struct Appending {
   }
   void operator()(const AddressReport& a) const {
     structure(signature_of<AddressReport>, a.name, a.address, a.handoff);
+  }
+  void operator()(const std::optional<CheckReport>& check) const {
+    const CheckReport c = check.value_or(CheckReport{});
+    structure(signature_of<std::optional<CheckReport>>, c.command, c.age);
   }
   void operator()(const GenerationReport& g) const {
     structure(signature_of<GenerationReport>, g.generation, g.memory.value_or(no_memory), g.cpu);
@@ -187,6 +193,12 @@ struct Reading {
     structure(signature_of<GenerationReport>, g.generation, memory, g.cpu);
     if (memory != no_memory) g.memory = memory;
   }
+  void operator()(std::optional<CheckReport>& check) const {
+    CheckReport c;
+    structure(signature_of<std::optional<CheckReport>>, c.command, c.age);
+    check.reset();
+    if (!c.command.empty()) check = std::move(c);
+  }
   void operator()(std::optional<ReloadReport>& reload) const {
     ReloadReport r;
     structure(signature_of<std::optional<ReloadReport>>, r.generation, r.ok, r.why, r.age, r.took);
@@ -234,6 +246,7 @@ constexpr std::array table{
     property<&R::serving>("Serving"),
     property<&R::candidate>("Candidate"),
     property<&R::workers_asked>("WorkersAsked"),
+    property<&R::check>("Check"),
     property<&R::workers>("Workers"),
     property<&R::addresses>("Addresses"),
     property<&R::generations>("Generations"),

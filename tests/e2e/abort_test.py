@@ -53,8 +53,12 @@ class Abort(Case):
         g = self.switchable("--check", check, "--ready-timeout", "infinity")
         reload = self.reload(g)
         checking = self.written("started")
+        status = g.status()
+        self.assertEqual((status["check"]["command"], status["candidate"]), (check, 2))
+        self.assertRegex(g.run("status").stdout, r"\n  checks       for [\d.]+\w+: %s\n" % check)
         self.aborts(g, reload)
         wait_until(lambda: not alive(checking), g.said)
+        self.assertIsNone(g.status()["check"])
         self.assertEqual(g.end(), 0)
 
     def test_a_file_that_nobody_writes_is_not_waited_for(self):

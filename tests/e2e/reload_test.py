@@ -186,6 +186,19 @@ class FailedReload(Case):
         self.write("app", script, 0o755)
         self.fails(g, "exited with status 9", "worker 2 of 4")
 
+    def test_a_failed_candidate_is_thrown_away_and_not_said_to_drain(self):
+        g = self.switchable("--ready-timeout", "1s", "--drain-timeout", "infinity")
+        self.become("deaf", "serve")
+        self.fails(g, "not ready within 1s")
+        failed = g.workers("leaving")
+        self.assertEqual([w["generation"] for w in failed], [2])
+        self.assertEqual(g.workers("draining"), [])
+        self.assertIn("leaving", g.run("status").stdout)
+        self.assertIn("is thrown away: told to leave, and waited for as long as it takes", g.said())
+        self.assertNotIn("is draining", g.said())
+        self.assertIn("1 of a failed generation leaving", "".join(g.manager.pending()))
+        self.assertEqual(g.run("hammer").stdout, "t: hammered 1 worker\n")
+
     def test_the_next_reload_after_a_failed_one_works(self):
         g = self.switchable()
         self.become("exit=3")

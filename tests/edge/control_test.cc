@@ -31,6 +31,7 @@ InstanceReport full_report() {
   r.config = "/etc/graced/shop.conf";
   r.serving = 6;
   r.candidate = 7;
+  r.check = CheckReport{"/bin/check it", 3s};
   r.workers_asked = 2;
   r.workers = {{6, 0, 100, "draining", 2h, infinity, "2 requests left", {"one", "two"}, "", 3, 0},
                {7, 0, 0, "starting", 15ms, 29s, "", {}, "", {}, {}, {}, "given up"},
@@ -201,6 +202,9 @@ TEST_CASE("the status arrives as it was, to the microsecond") {
   CHECK(got.config == sent.config);
   CHECK(got.serving == 6);
   CHECK(got.candidate == 7);
+  REQUIRE(got.check.has_value());
+  CHECK(got.check->command == "/bin/check it");
+  CHECK(got.check->age == 3s);
   REQUIRE(got.workers.size() == 3);
   CHECK(got.workers[0].state == "draining");
   CHECK(got.workers[0].pid == 100);

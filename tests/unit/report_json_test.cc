@@ -41,6 +41,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "serving": 6,
   "candidate": null,
   "workers_asked": 2,
+  "check": null,
   "workers": [
     {
       "generation": 6,

@@ -161,6 +161,16 @@ TEST_CASE("an instance that lacks a worker says how many serve, and of how many"
   CHECK(report_text(r, false).starts_with("shop  degraded: generation 1 serves with 2 of 3 workers\n"));
 }
 
+TEST_CASE("a check that runs is shown, with its time and its command") {
+  InstanceReport r = serving();
+  CHECK(report_text(r, false).find("checks") == std::string::npos);
+  r.phase = "reloading";
+  r.candidate = 8;
+  r.check = CheckReport{"/srv/shop/bin/shop --check-config", 3200ms};
+  CHECK(report_text(r, false).find("  checks       for 3.2s: /srv/shop/bin/shop --check-config\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("a reload that went well says when and how long it took") {
   InstanceReport r = serving();
   r.reloads = 1;

@@ -25,6 +25,8 @@ TEST_CASE("an aborted reload throws its candidate away, and who waits is told by
   CHECK_FALSE(answer.ok);
   CHECK(answer.why == "aborted by root (PID 812)");
   CHECK(answer.generation == GenerationId{1});
+  CHECK(s.status(candidate).thrown_away);
+  CHECK_FALSE(s.status(old).thrown_away);
   CHECK(s.state(old) == "ready");
   CHECK(s.phase() == "serving");
   CHECK(s.supervisor.status().failed_reloads == 1);

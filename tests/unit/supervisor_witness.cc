@@ -262,6 +262,7 @@ void Witness::on(const Abandon& a) {
   promise(!a.too_late || std::holds_alternative<TimePassed>(*event_), "generation {} was not late",
           a.generation.value);
   abandoned_ = std::exchange(candidate_, std::nullopt);
+  thrown_away_.insert(a.generation);
   to_answer_now_.merge(candidate_askers_);
   ++tally_.abandons;
 }
@@ -524,6 +525,8 @@ void Witness::look_at_workers(const Status& status) {
                               : p.leaves()                             ? WorkerState::draining
                               : p.is_ready                             ? WorkerState::ready
                                                                        : WorkerState::starting;
+    promise(w.thrown_away == thrown_away_.contains(w.generation), "status: worker {} is thrown away or not",
+            id.value);
     promise(w.state == state, "status: worker {} is {}, not {}", id.value, to_text(w.state), to_text(state));
     if (p.works()) {
       promise(is_serving(p) || candidate_ == p.generation, "worker {} works for nobody", id.value);

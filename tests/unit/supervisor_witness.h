@@ -151,6 +151,7 @@ class Witness {
   std::optional<WorkerId> last_lost_;     // by itself, of the serving generation
   std::set<unsigned> to_be_filled_;       // slots of the serving generation
   std::map<WorkerId, unsigned> waiting_;  // those gone whose replacement has not been started; their slots
+  std::set<GenerationId> thrown_away_;
   bool queued_ = false;
   bool stopping_ = false;
   bool stop_asked_ = false;
