@@ -11,6 +11,7 @@
 #include "drain_advice.h"
 #include "linux/daemonize.h"
 #include "linux/standard_descriptors.h"
+#include "linux/terminal.h"
 #include "log.h"
 #include "machine_view.h"
 #include "options/check_view.h"
@@ -130,7 +131,8 @@ int main(int argc, char** argv) {
   try {
     open_standard_descriptors();
     std::vector<std::string> environment = own_environment();
-    ParsedCommand command = parse_command_line({argv + 1, argv + argc}, environment);
+    ParsedCommand command =
+        parse_command_line({argv + 1, argv + argc}, environment, terminal_columns(STDOUT_FILENO));
     return std::visit(Execute{std::move(environment)}, command);
   } catch (const UsageError& e) {
     return tell(e.lines(), exit_status::usage);

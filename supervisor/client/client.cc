@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <system_error>
 #include <vector>
@@ -202,7 +203,9 @@ int show(const InstanceReport& report, StatusView view, const Terminal& terminal
 
 Terminal this_terminal() {
   const char* no_color = std::getenv("NO_COLOR");
-  const bool wanted = no_color == nullptr || *no_color == '\0';
+  const char* term = std::getenv("TERM");
+  const bool wanted =
+      (no_color == nullptr || *no_color == '\0') && (term == nullptr || std::strcmp(term, "dumb") != 0);
   return {.places = control_places(), .colour = wanted && ::isatty(STDOUT_FILENO) == 1};
 }
 

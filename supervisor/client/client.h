@@ -1,5 +1,5 @@
-// What `graced reload`, `abort`, `stop`, `hammer`, `status` and `list` do: find the instance, ask it, say what came
-// of it. Each returns the exit status.
+// What `graced reload`, `abort`, `stop`, `hammer`, `status` and `list` do: find the instance, ask it, say what
+// came of it. Each returns the exit status.
 #pragma once
 
 #include <cstdio>
@@ -27,7 +27,8 @@ struct Terminal {
   bool colour = false;
 };
 
-// The places of this process, stdout and stderr; coloured if stdout is a terminal and NO_COLOR is not set.
+// The places of this process, stdout and stderr; coloured if stdout is a terminal, NO_COLOR is not set, and
+// TERM is not "dumb".
 Terminal this_terminal();
 
 // limit: how long to wait for the outcome, may be `infinity`; none: only ask.

@@ -1,4 +1,4 @@
-// Entries and one table, aligned by characters; what workers say is made printable first.
+// Entries and one table, aligned by the columns of a terminal; what workers say is made printable first.
 #include "client/report_text.h"
 
 #include <fmt/format.h>
@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/columns.h"
 #include "core/printable.h"
 #include "core/time.h"
 
@@ -30,12 +31,6 @@ std::string_view code(Paint paint) {
       return "\x1b[31m";
   }
   return "";
-}
-
-// Columns are counted in characters, not in bytes.
-std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 // A tab would put what follows somewhere else.
@@ -72,14 +67,14 @@ class Page {
     std::vector<std::size_t> widths;
     for (const auto& row : rows) {
       widths.resize(std::max(widths.size(), row.size()));
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i].text));
+      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_of(row[i].text));
     }
     for (const auto& row : rows) {
       std::string out{indent};
       std::string gap;
       for (std::size_t i = 0; i < row.size(); ++i) {
         const Cell& cell = row[i];
-        const std::string fill(widths[i] - width(cell.text), ' ');
+        const std::string fill(widths[i] - columns_of(cell.text), ' ');
         if (cell.text.empty()) {  // nothing is written behind the last word of a line
           gap += fill + "  ";
           continue;
@@ -151,14 +146,14 @@ std::string waits_for(const WorkerReport& w) {
 
 void show_addresses(Page& page, const std::vector<AddressReport>& addresses) {
   std::size_t widest = 0;
-  for (const auto& a : addresses) widest = std::max(widest, width(one_cell(a.name)));
+  for (const auto& a : addresses) widest = std::max(widest, columns_of(one_cell(a.name)));
   std::string_view label = "listening";
   for (const auto& a : addresses) {
     const std::string name = one_cell(a.name);
     const std::string_view how = a.handoff == "none"       ? "  (not handed off)"
                                  : a.handoff == "switched" ? "  (switched)"
                                                            : "";
-    page.entry(label, fmt::format("{}{}  {}{}", name, std::string(widest - width(name), ' '),
+    page.entry(label, fmt::format("{}{}  {}{}", name, std::string(widest - columns_of(name), ' '),
                                   one_cell(a.address), how));
     label = "";
   }

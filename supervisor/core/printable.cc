@@ -5,32 +5,10 @@
 
 #include <iterator>
 
+#include "core/utf8.h"
+
 namespace graced {
 namespace {
-
-struct Decoded {
-  char32_t character;
-  std::size_t length;  // 0: not UTF-8
-};
-
-// Strict: no overlong forms, no surrogates, nothing beyond U+10FFFF.
-Decoded decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return {0, 0};
-
-  char32_t character = lead & (0xffu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {0, 0};
-    character = character << 6 | (byte(i) & 0x3fu);
-  }
-  const bool overlong = (length == 3 && character < 0x800) || (length == 4 && character < 0x10000);
-  const bool surrogate = character >= 0xd800 && character <= 0xdfff;
-  if (overlong || surrogate || character > 0x10ffff) return {0, 0};
-  return {character, length};
-}
 
 bool harmless(char32_t c) {
   if (c == '\t') return true;
@@ -47,7 +25,7 @@ std::string printable(std::string_view text) {
   std::string shown;
   shown.reserve(text.size());
   while (!text.empty()) {
-    const Decoded next = decode(text);
+    const Decoded next = decode_utf8(text);
     const std::size_t length = next.length == 0 ? 1 : next.length;
     if (next.length == 0) {
       shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));

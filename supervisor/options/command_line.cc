@@ -127,21 +127,22 @@ constexpr auto words_elsewhere = std::to_array<std::pair<std::string_view, std::
       fmt::format("unknown command '{}'{}", shown, did_you_mean(word, known, "; see graced --help"))};
 }
 
-ParsedCommand help_for(const Words& words) {
-  if (words.empty() || words.front().starts_with('-')) return HelpCommand{help_text()};
+ParsedCommand help_for(const Words& words, std::size_t columns) {
+  if (words.empty() || words.front().starts_with('-')) return HelpCommand{help_text(columns)};
   const auto command = find_command(words.front());
   if (command == nullptr && words.front() != "help") unknown_command(words.front());
-  return HelpCommand{command == nullptr ? help_text() : help_text(*command)};
+  return HelpCommand{command == nullptr ? help_text(columns) : help_text(*command, columns)};
 }
 
 }  // namespace
 
-ParsedCommand parse_command_line(const Words& args, const Words& environment) {
-  if (args.empty()) return HelpCommand{help_text()};
+ParsedCommand parse_command_line(const Words& args, const Words& environment, std::size_t terminal) {
+  const std::size_t columns = help_columns(find_variable(environment, "COLUMNS").value_or(""), terminal);
+  if (args.empty()) return HelpCommand{help_text(columns)};
   const auto& first = args.front();
   const Words words{args.begin() + 1, args.end()};
   if (first == "--version" || first == "-V" || first == "version") return VersionCommand{};
-  if (first == "help" || first == "--help" || first == "-h") return help_for(words);
+  if (first == "help" || first == "--help" || first == "-h") return help_for(words, columns);
 
   const auto command = find_command(first);
   if (command == nullptr) unknown_command(first);
@@ -150,7 +151,7 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment) {
   // What is wrong there is told together with what is wrong elsewhere.
   auto parsed = runs ? parse_words_or_tell(words, words_of(*command), RestRule::ends_options, command->name)
                      : parse_words(words, words_of(*command), RestRule::anywhere, command->name);
-  if (given(parsed, "help")) return HelpCommand{help_text(*command)};
+  if (given(parsed, "help")) return HelpCommand{help_text(*command, columns)};
   if (given(parsed, "version")) return VersionCommand{};
 
   switch (command->kind) {
@@ -175,7 +176,7 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment) {
       }
       return ListCommand{given(parsed, "json")};
   }
-  return HelpCommand{help_text()};
+  return HelpCommand{help_text(columns)};
 }
 
 }  // namespace graced

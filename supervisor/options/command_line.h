@@ -67,8 +67,9 @@ using ParsedCommand = std::variant<RunCommand, CheckCommand, ReloadCommand, Abor
                                    HammerCommand, StatusCommand, ListCommand, HelpCommand, VersionCommand>;
 
 // args: without the program's name. environment: "NAME=VALUE" each; GRACED_CONTROL and GRACED_NAME
-// say which instance where the words do not. Throws UsageError.
+// say which instance where the words do not, COLUMNS how wide help may be. terminal: its columns, 0 where there
+// is none or it is not known. Throws UsageError.
 ParsedCommand parse_command_line(const std::vector<std::string>& args,
-                                 const std::vector<std::string>& environment);
+                                 const std::vector<std::string>& environment, std::size_t terminal = 0);
 
 }  // namespace graced

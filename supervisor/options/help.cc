@@ -4,21 +4,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
+#include "core/columns.h"
 #include "options/option_table.h"
 
 namespace graced {
 
 namespace {
 
-constexpr std::size_t columns = 100;
-constexpr std::size_t help_column = 34;
-
-std::size_t letters(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
+// Where explanations begin: beside what they explain, or below it where that leaves no room.
+struct Layout {
+  explicit Layout(std::size_t width)
+      : columns(width),
+        options(width < 72 ? 8 : 34),
+        commands(width < 72   ? 6
+                 : width < 90 ? 36
+                              : 44) {}
+  std::size_t columns;
+  std::size_t options;
+  std::size_t commands;
+};
 
 std::string blanks(std::size_t n) {
   return std::string(n, ' ');
@@ -26,12 +33,12 @@ std::string blanks(std::size_t n) {
 
 // Appends words to a text whose last line is `at` columns long, breaking before the last column and
 // going on at `indent`.
-void wrap(std::string& text, std::string_view words, std::size_t at, std::size_t indent) {
+void wrap(std::string& text, std::string_view words, std::size_t at, std::size_t indent, std::size_t columns) {
   bool first = true;
   while (!words.empty()) {
     const auto word = words.substr(0, words.find(' '));
     words.remove_prefix(std::min(words.size(), word.size() + 1));
-    if (!first && at + 1 + letters(word) > columns) {
+    if (!first && at + 1 + columns_of(word) > columns) {
       text += '\n' + blanks(indent);
       at = indent;
     } else if (!first) {
@@ -39,27 +46,28 @@ void wrap(std::string& text, std::string_view words, std::size_t at, std::size_t
       ++at;
     }
     text += word;
-    at += letters(word);
+    at += columns_of(word);
     first = false;
   }
   text += '\n';
 }
 
-void paragraphs(std::string& text, std::string_view details) {
+void paragraphs(std::string& text, std::string_view details, std::size_t columns) {
   while (!details.empty()) {
     const auto paragraph = details.substr(0, details.find('\n'));
     details.remove_prefix(std::min(details.size(), paragraph.size() + 1));
     text += '\n';
-    wrap(text, paragraph, 0, 0);
+    wrap(text, paragraph, 0, 0, columns);
   }
 }
 
 // A left half and its explanation beside it, or below where the left half is too wide.
-void entry(std::string& text, const std::string& left, std::string_view right, std::size_t column) {
+void entry(std::string& text, const std::string& left, std::string_view right, std::size_t column,
+           std::size_t columns) {
   text += left;
-  const auto width = letters(left);
+  const auto width = columns_of(left);
   text += width + 2 <= column ? blanks(column - width) : '\n' + blanks(column);
-  wrap(text, right, column, column);
+  wrap(text, right, column, column, columns);
 }
 
 std::string default_of(const WordOption& word) {
@@ -71,14 +79,14 @@ std::string default_of(const WordOption& word) {
   return shown == "none" ? std::string{} : fmt::format(" (default: {})", shown);
 }
 
-void option(std::string& text, const WordOption& word, const std::string& remark) {
+void option(std::string& text, const WordOption& word, const std::string& remark, const Layout& layout) {
   const auto letter = word.letter == 0 ? std::string{"    "} : fmt::format("-{}, ", word.letter);
   const auto left =
       fmt::format("  {}--{}{}{}", letter, word.name, word.argument.empty() ? "" : " ", word.argument);
-  entry(text, left, fmt::format("{}{}", word.help, remark), help_column);
+  entry(text, left, fmt::format("{}{}", word.help, remark), layout.options, layout.columns);
 }
 
-void run_options_by_group(std::string& text) {
+void run_options_by_group(std::string& text, const Layout& layout) {
   std::vector<std::string_view> groups;
   for (const auto& row : run_options()) {
     if (row.word.name == command_option) continue;
@@ -87,48 +95,62 @@ void run_options_by_group(std::string& text) {
   for (const auto group : groups) {
     text += fmt::format("\n{}\n", group);
     for (const auto& row : run_options()) {
-      if (row.group == group && row.word.name != command_option) option(text, row.word, default_of(row.word));
+      if (row.group == group && row.word.name != command_option)
+        option(text, row.word, default_of(row.word), layout);
     }
   }
   text += "\nAbout graced\n";
   for (const auto& word : run_words()) {
-    if (find_run_option(word.name) == nullptr) option(text, word, "");
+    if (find_run_option(word.name) == nullptr) option(text, word, "", layout);
   }
 }
 
-void examples(std::string& text, std::span<const Example> lines) {
+void examples(std::string& text, std::span<const Example> lines, std::size_t columns) {
   std::size_t width = 0;
-  for (const auto& line : lines) width = std::max(width, letters(line.line));
-  for (const auto& line : lines) entry(text, fmt::format("  {}", line.line), line.what, width + 5);
+  for (const auto& line : lines) width = std::max(width, columns_of(line.line));
+  for (const auto& line : lines)
+    entry(text, fmt::format("  {}", line.line), line.what, width + 30 > columns ? 6 : width + 5, columns);
 }
 
 }  // namespace
 
-std::string help_text() {
+std::string help_text(std::size_t columns) {
+  const Layout layout{columns};
   std::string text = "graced: reloads any server without a refused or a reset connection\n\n";
-  examples(text, std::vector<Example>{{"graced run -l 8080 -- ./app", "run a server"},
-                                      {"graced reload", "replace it by its next generation"},
-                                      {"graced status", "see how that went"}});
+  examples(text,
+           std::vector<Example>{{"graced run -l 8080 -- ./app", "run a server"},
+                                {"graced reload", "replace it by its next generation"},
+                                {"graced status", "see how that went"}},
+           columns);
   text += "\nCommands\n";
   for (const auto& command : command_table()) {
-    entry(text, fmt::format("  {} {}", command.name, command.usage), command.summary, 44);
+    entry(text, fmt::format("  {} {}", command.name, command.usage), command.summary, layout.commands, columns);
   }
-  entry(text, "  help [COMMAND], COMMAND --help", "all about one of them", 44);
-  entry(text, "  --version", "print version and features", 44);
+  entry(text, "  help [COMMAND], COMMAND --help", "all about one of them", layout.commands, columns);
+  entry(text, "  --version", "print version and features", layout.commands, columns);
   return text;
 }
 
-std::string help_text(const CommandRow& command) {
+std::string help_text(const CommandRow& command, std::size_t columns) {
+  const Layout layout{columns};
   auto text = fmt::format("graced {} {}\n\n", command.name, command.usage);
-  examples(text, command.examples);
-  paragraphs(text, command.details);
+  examples(text, command.examples, columns);
+  paragraphs(text, command.details, columns);
   if (command.words.empty()) {
-    run_options_by_group(text);
+    run_options_by_group(text, layout);
     return text;
   }
   text += "\nOptions\n";
-  for (const auto& word : command.words) option(text, word, "");
+  for (const auto& word : command.words) option(text, word, "", layout);
   return text;
+}
+
+std::size_t help_columns(const std::string& variable, std::size_t terminal) {
+  std::size_t said = 0;
+  const auto [end, error] = std::from_chars(variable.data(), variable.data() + variable.size(), said);
+  if (error != std::errc{} || end != variable.data() + variable.size()) said = 0;
+  const std::size_t known = said != 0 ? said : terminal;
+  return known == 0 ? usual : std::clamp(known, narrow, wide);
 }
 
 }  // namespace graced

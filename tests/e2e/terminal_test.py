@@ -1,5 +1,5 @@
 """graced on a terminal: its keys, its end, and workers that want it. And signals that come from elsewhere."""
-import json, os, pty, select, signal, subprocess, sys, time
+import fcntl, json, os, pty, select, signal, struct, subprocess, sys, termios, time
 from harness import Case, GRACED, Manager, PATIENCE, WORKER, alive, children, main, wait_until
 
 # As a shell that has job control: runs a command in the foreground, says when it stops and how it ends.
@@ -146,6 +146,47 @@ class Signals(Case):
         wait_until(lambda: g.workers()[0]["waits_for"] == "")
         self.assertIn("goes on", g.said())
         self.assertIn("generation 1", g.ask())
+
+
+class Output(Case):
+    def on_terminal(self, columns, *words, **variables):
+        """What is written to a terminal so wide."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")}
+        process = subprocess.Popen([GRACED, *words], stdin=subprocess.DEVNULL, stdout=slave,
+                                   env={**environment, "TERM": "xterm", **variables})
+        os.close(slave)
+        said = b""
+        try:
+            while part := os.read(master, 65536):
+                said += part
+        except OSError:
+            pass  # nobody has it open any more
+        os.close(master)
+        self.assertEqual(process.wait(PATIENCE), 0)
+        return said.decode().replace("\r\n", "\n")
+
+    def test_help_is_as_wide_as_the_terminal(self):
+        widest = lambda text: max(map(len, text.splitlines()))
+        for columns in 72, 80, 96:
+            with self.subTest(columns):
+                text = self.on_terminal(columns, "run", "--help")
+                self.assertLessEqual(widest(text), columns)
+                self.assertGreater(widest(text), columns - 8)
+        self.assertLessEqual(widest(self.on_terminal(200, "run", "--help")), 100)
+        self.assertLessEqual(widest(self.on_terminal(96, "--help", COLUMNS="72")), 72)
+        environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+        piped = subprocess.run([GRACED, "run", "--help"], capture_output=True, text=True, env=environment).stdout
+        self.assertLessEqual(widest(piped), 80)
+
+    def test_colours_are_for_terminals_that_want_them(self):
+        g = self.serving()
+        status = ["status", "--control", g.control]
+        self.assertIn("\x1b[", self.on_terminal(100, *status))
+        self.assertNotIn("\x1b[", self.on_terminal(100, *status, TERM="dumb"))
+        self.assertNotIn("\x1b[", self.on_terminal(100, *status, NO_COLOR="1"))
+        self.assertNotIn("\x1b[", g.run("status").stdout)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "options/command_table.h"
+#include "options/help.h"
 #include "options/option_table.h"
 #include "options/options.h"
 
@@ -161,20 +162,34 @@ TEST_CASE("each command explains itself, its options and its defaults") {
   CHECK(run.find("--command") == std::string::npos);
 }
 
-TEST_CASE("help fits a terminal of 100 columns and has no blanks at line ends") {
-  Words texts{parsed<HelpCommand>({}).text};
-  for (const auto& command : command_table()) {
-    texts.push_back(parsed<HelpCommand>({"help", std::string{command.name}}).text);
-  }
-  for (const auto& text : texts) {
-    std::istringstream lines{text};
-    for (std::string line; std::getline(lines, line);) {
-      CAPTURE(line);
-      CHECK(letters(line) <= 100);
-      CHECK_FALSE(line.ends_with(' '));
+TEST_CASE("help fits the terminal and has no blanks at line ends") {
+  for (const std::size_t columns : {72u, 80u, 100u}) {
+    CAPTURE(columns);
+    Words texts{help_text(columns)};
+    for (const auto& command : command_table()) texts.push_back(help_text(command, columns));
+    for (const auto& text : texts) {
+      std::istringstream lines{text};
+      for (std::string line; std::getline(lines, line);) {
+        CAPTURE(line);
+        CHECK(letters(line) <= columns);
+        CHECK_FALSE(line.ends_with(' '));
+      }
+      CHECK(text.ends_with('\n'));
     }
-    CHECK(text.ends_with('\n'));
   }
+}
+
+TEST_CASE("help is as wide as COLUMNS or the terminal says, within reason, and 80 columns where neither does") {
+  CHECK(help_columns("", 0) == 80);
+  CHECK(help_columns("", 93) == 93);
+  CHECK(help_columns("", 250) == 100);
+  CHECK(help_columns("", 7) == 40);
+  CHECK(help_columns("90", 200) == 90);
+  CHECK(help_columns("120", 0) == 100);
+  for (const char* nonsense : {"0", "wide", "-3", "90x", "99999999999999999999999"})
+    CHECK(help_columns(nonsense, 72) == 72);
+  CHECK(parsed<HelpCommand>({}, {"COLUMNS=60"}).text == help_text(60));
+  CHECK(parsed<HelpCommand>({"run", "--help"}, {"COLUMNS=60"}).text == help_text(*find_command("run"), 60));
 }
 
 TEST_CASE("an example in the help is one that works") {

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include "core/columns.h"
+
 using namespace graced;
 
 namespace {
@@ -159,6 +161,26 @@ TEST_CASE("an instance that lacks a worker says how many serve, and of how many"
   r.workers.push_back({1, 1, 4251, "starting", 1s, 29s, "", {}});
   r.workers.push_back({1, 2, 4252, "ready", 1s, std::nullopt, "", {}});
   CHECK(report_text(r, false).starts_with("shop  degraded: generation 1 serves with 2 of 3 workers\n"));
+}
+
+TEST_CASE("columns stand below each other whatever the names are written in") {
+  CHECK(columns_of("größe") == 5);
+  CHECK(columns_of("店舗") == 4);
+  CHECK(columns_of("cafe\u0301") == 4);  // e and an accent of its own
+  CHECK(columns_of("한글 ok") == 7);
+  CHECK(columns_of("a\u200bb🚀") == 4);     // nothing, and an emoji
+  CHECK(columns_of("\xff\xe5\xba") == 3);  // no UTF-8
+  CHECK(columns_of("") == 0);
+
+  InstanceReport shop = serving();
+  InstanceReport other = serving();
+  other.name = "店舗";
+  InstanceReport third = serving();
+  third.name = "cafe\u0301";
+  const std::string text = list_text({shop, other, third}, false);
+  CHECK(text.find("\nshop  4242  ") != std::string::npos);
+  CHECK(text.find("\n店舗  4242  ") != std::string::npos);
+  CHECK(text.find("\ncafe\u0301  4242  ") != std::string::npos);
 }
 
 TEST_CASE("a check that runs is shown, with its time and its command") {

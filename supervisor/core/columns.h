@@ -1,0 +1,14 @@
+// How wide a text is on a terminal, whatever the locale: who reads it has set that for the terminal, not for
+// graced.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace graced {
+
+// Of one line of UTF-8: characters of East Asia and most emoji take two columns, what combines with the
+// character before it none. A byte that is no UTF-8 counts as one.
+std::size_t columns_of(std::string_view text);
+
+}  // namespace graced
