@@ -18,7 +18,8 @@ class ControlStory {
 
   pid_t pid() const { return pid_; }
 
-  // What it was asked next: "reload 1", "reload 0" (nobody waits), "stop 2", "abort PID UID", "hammer". Empty: it has ended.
+  // What it was asked next: "reload 1", "reload 0" (nobody waits), "stop 2", "abort PID UID", "hammer". Empty:
+  // it has ended.
   std::string hears();
 
   // "answer ID ok GENERATION", "answer ID failed WHY", "phase NAME", "worker G SLOT PID STATE",
