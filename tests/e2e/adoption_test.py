@@ -1,8 +1,8 @@
 """Servers that bind their addresses themselves, know nothing of graced, and die at SIGTERM: reloaded all the
 same, without a connection lost."""
-import os, signal, socket
+import json, os, signal, socket, subprocess
 import own_network
-from harness import Case, HERE, PATIENCE, alive, ask, descriptors, for_everybody, main, wait_until
+from harness import Case, GRACED, HERE, Manager, PATIENCE, alive, ask, descriptors, for_everybody, main, wait_until
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 
@@ -399,6 +399,44 @@ class UnderLoad(Adopted):
         r = self.report(load)
         self.assertEqual(r.get("failures", {}).get("refused", 0), 0, r)
         self.assertGreater(r["answered"], 20)
+
+
+class Kept(Case):
+    def addresses(self, control):
+        said = subprocess.run([GRACED, "status", "--json", "--control", control], capture_output=True, text=True, timeout=PATIENCE)
+        return [(a["name"], a["address"], a["handoff"]) for a in json.loads(said.stdout)["addresses"]]
+
+    def test_what_the_manager_has_kept_for_the_next_graced_is_shown_at_once(self):
+        port = free_port()
+        shown = [("adopted", "tcp 127.0.0.1:%d" % port, "switched")]
+        launch = self.write("launch", '#!/bin/sh\nLISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=graced.adopted.7 exec "%s" "$@"\n' % GRACED,
+                            0o755)
+        manager = Manager(self.path("m"))
+        self.addCleanup(manager.close)
+        with socket.create_server(("127.0.0.1", port), reuse_port=True) as kept:
+            fd = kept.fileno()
+            graced = subprocess.Popen([launch, "run", "--name", "i", "--control", self.path("c"), "--", BINDER, "tcp:%d" % port],
+                                      env={**os.environ, "NOTIFY_SOCKET": manager.path}, stderr=subprocess.DEVNULL,
+                                      preexec_fn=lambda: os.dup2(fd, 3), close_fds=False)
+        self.addCleanup(graced.wait)
+        self.addCleanup(graced.terminate)
+        manager.wait("READY=1")
+        self.assertEqual(self.addresses(self.path("c")), shown)
+        self.assertIn("generation 1", ask(("127.0.0.1", port)))
+        reload = subprocess.run([GRACED, "reload", "--control", self.path("c")], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(reload.returncode, 0, reload.stderr)
+        self.assertEqual(self.addresses(self.path("c")), shown)
+
+    def test_what_a_killed_worker_has_left_to_the_next_one_is_shown_too(self):
+        port = free_port()
+        g = self.graced(options=(), command=(BINDER, "tcp:%d" % port))
+        shown = [("adopted", "tcp 127.0.0.1:%d" % port, "switched")]
+        self.assertEqual(self.addresses(g.control), shown)
+        for _ in range(3):
+            killed = g.workers("ready")[0]["pid"]
+            os.kill(killed, signal.SIGKILL)
+            wait_until(lambda: any(w["pid"] != killed for w in g.workers("ready")), g.said)
+            self.assertEqual(self.addresses(g.control), shown)
 
 
 if __name__ == "__main__":

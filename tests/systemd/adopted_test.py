@@ -11,6 +11,10 @@ class Adopted(Case):
         wait_until(lambda: self.show("NRestarts") == str(restarts) and self.show("ActiveState") == "active",
                    self.journal)
 
+    def assert_shown(self):
+        """The address is in status before any reload."""
+        self.assertEqual([(a["name"], a["address"]) for a in self.status()["addresses"]], [("adopted", "tcp 127.0.0.1:8080")])
+
     def assert_nobody_was_refused(self, report):
         self.assertEqual((report["failures"]["refused"], report["failures"]["timeout"]), (0, 0), report)
 
@@ -31,6 +35,7 @@ class Adopted(Case):
             os.kill(pid, signal.SIGKILL)
             load.next_pid()
             self.begins_again(restarts)
+            self.assert_shown()
             pid = self.main_pid()
             self.systemctl("reload", self.unit)  # and is switched as ever
             load.next_pid()
@@ -44,6 +49,7 @@ class Adopted(Case):
             pid = self.main_pid()
             self.systemctl("restart", self.unit)
             self.assertNotEqual(self.main_pid(), pid)
+            self.assert_shown()
         self.assert_well(load.report())
         self.systemctl("stop", self.unit)
         wait_until(lambda: refuses(self.address))
