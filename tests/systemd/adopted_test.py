@@ -1,6 +1,6 @@
 """graced@demo with a server that binds its port itself: what becomes of its sockets."""
 import os, signal
-from machine import BINDER, Case, main, refuses, wait_until, write
+from machine import BINDER, Case, main, read, refuses, wait_until, write
 
 
 class Adopted(Case):
@@ -41,6 +41,18 @@ class Adopted(Case):
             load.next_pid()
         self.assert_nobody_was_refused(load.report())
         wait_until(lambda: self.show("NFileDescriptorStore") == "1")
+
+    def test_where_workers_outlive_graced_the_next_one_shows_the_address(self):
+        self.drop_in(read("/usr/share/doc/graced/examples/systemd/keep-workers.conf"))
+        pid = self.start("stderr = inherit")
+        old = self.status()["workers"][0]["pid"]
+        wait_until(lambda: self.show("NFileDescriptorStore") == "1")
+        os.kill(pid, signal.SIGKILL)
+        self.begins_again(1)
+        self.assert_shown()
+        wait_until(lambda: not os.path.exists("/proc/%d" % old), self.journal)
+        self.assertIn("has survived the graced before", self.journal())
+        self.assert_shown()
 
     def test_a_restart_costs_nobody_anything(self):
         self.start()
