@@ -61,7 +61,8 @@ class Supervisor {
   struct Respawn {
     unsigned slot;
     Instant at;
-    WorkerId of;  // who is gone, or leaves
+    WorkerId of;                       // who is gone, or leaves
+    std::vector<WorkerId> kept_for{};  // those gone of that slot: what they listened on is kept for it
   };
   struct Stopping {
     int exit_status;
@@ -103,6 +104,7 @@ class Supervisor {
   void leave_behind(Worker& worker, Instant now);
   void kill(Worker& worker, Instant now);
   void ended_after_all(const Worker& worker, const Exit& exit, Instant now);
+  void lost(const Worker& gone);
   void lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now);
   void enforce_max_draining(Instant now);
   void begin_stop(int exit_status, std::string why, Instant now);

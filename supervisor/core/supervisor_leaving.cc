@@ -140,7 +140,7 @@ void Supervisor::on(const StopAsked& e, Instant now) {
 void Supervisor::begin_stop(int exit_status, std::string why, Instant now) {
   stopping_ = Stopping{exit_status, std::move(why), {}};
   for (const Respawn& r : std::exchange(respawns_, {})) {
-    if (!find(r.of)) actions_.push_back(Lost{r.of, false});  // it was to be replaced
+    for (const WorkerId gone : r.kept_for) actions_.push_back(Lost{gone, false});  // it was to be replaced
   }
   if (rollout_) abandon("graced is stopping", now);
   if (queued_) answer(std::exchange(queued_, std::nullopt)->askers, false, "graced is stopping");

@@ -116,7 +116,7 @@ void Supervisor::on(const WorkerGone& e, Instant now) {
       lost_unexpectedly(gone, e.exit, now);
     else
       ended_after_all(gone, e.exit, now);
-    if (!e.leaves_others) actions_.push_back(Lost{gone.id, is_replaced(gone)});
+    if (!e.leaves_others) lost(gone);
   }
 }
 
@@ -125,7 +125,17 @@ void Supervisor::on(const TreeGone& e, Instant) {
   if (!w || !w->process_gone) return;
   const Worker gone = *w;
   std::erase_if(workers_, [&](const Worker& other) { return other.id == gone.id; });
-  actions_.push_back(Lost{gone.id, is_replaced(gone)});
+  lost(gone);
+}
+
+// Another one of its slot may have been lost before the one that is to be replaced now.
+void Supervisor::lost(const Worker& gone) {
+  const bool replaced = is_replaced(gone);
+  actions_.push_back(Lost{gone.id, replaced});
+  if (!replaced) return;
+  for (Respawn& r : respawns_) {
+    if (r.slot == gone.slot) r.kept_for.push_back(gone.id);
+  }
 }
 
 // Another one has its place, or will have it.
@@ -180,7 +190,7 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
   auto [delay, first] = restart_delays_.try_emplace(worker.slot, policy_.restart_delay);
   const bool served = worker.state == WorkerState::ready && now - worker.since >= policy_.restart_delay_reset;
   if (served) delay->second = policy_.restart_delay;
-  respawns_.push_back({worker.slot, after(now, delay->second), worker.id});
+  respawns_.push_back({.slot = worker.slot, .at = after(now, delay->second), .of = worker.id});
   // Twice as long next time; an infinite delay has no double.
   const Duration limit = std::max(policy_.restart_delay_limit, policy_.restart_delay);
   delay->second = delay->second > limit / 2 ? limit : delay->second * 2;

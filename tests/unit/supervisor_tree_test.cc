@@ -143,4 +143,23 @@ TEST_CASE("a tree that is gone before its worker's process is nothing") {
   CHECK(s.state(s.newest()) == "ready");
 }
 
+TEST_CASE("what is kept for a replacement that a stop prevents is given up, whoever it was kept from") {
+  Story s = serving();
+  const WorkerId first = s.newest();
+  s.happens(WorkerGone{first, {"killed by SIGKILL", 137}, true});
+  s.passes(1s);
+  const WorkerId second = s.newest();
+  REQUIRE(second != first);
+  s.happens(WorkerReady{second});
+  s.happens(WorkerStopping{second});  // and will have a replacement as well
+  s.happens(TreeGone{first});
+  REQUIRE(s.lost.size() == 1);
+  CHECK(s.lost.front().replaced);
+
+  s.happens(StopAsked{nobody});
+  REQUIRE(s.lost.size() == 1);
+  CHECK(s.lost.front().worker == first);
+  CHECK_FALSE(s.lost.front().replaced);
+}
+
 }  // namespace graced

@@ -489,7 +489,7 @@ void Witness::look_at(const Status& status) {
     promise(std::ranges::none_of(processes_,
                                  [&](const auto& p) {
                                    return p.second.generation == settled->generation && p.second.settles &&
-                                          p.second.leaves() && !p.second.drained;
+                                          p.second.leaves() && !p.second.drained && !p.second.outlived;
                                  }),
             "generation {} has settled and is not told to leave", settled->generation.value);
   }
