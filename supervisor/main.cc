@@ -7,20 +7,20 @@
 #include <exception>
 
 #include "client/client.h"
-#include "daemon.h"
-#include "drain_advice.h"
-#include "linux/daemonize.h"
-#include "linux/standard_descriptors.h"
-#include "linux/terminal.h"
-#include "log.h"
-#include "machine_view.h"
+#include "daemon/daemon.h"
+#include "daemon/drain_advice.h"
+#include "daemon/log.h"
+#include "daemon/machine_view.h"
+#include "daemon/start_trial.h"
+#include "linux/self/daemonize.h"
+#include "linux/self/standard_descriptors.h"
+#include "linux/self/terminal.h"
 #include "options/check_view.h"
 #include "options/command_line.h"
 #include "options/environment.h"
 #include "options/option_values.h"
 #include "options/options.h"
 #include "options/read_options.h"
-#include "start_trial.h"
 
 namespace graced {
 namespace {

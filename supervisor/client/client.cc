@@ -14,7 +14,7 @@
 #include "client/report_json.h"
 #include "client/report_text.h"
 #include "core/printable.h"
-#include "linux/control_client.h"
+#include "linux/control/control_client.h"
 
 namespace graced {
 namespace {

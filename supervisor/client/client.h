@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "core/time.h"
-#include "linux/control_places.h"
+#include "linux/control/control_places.h"
 #include "options/command_line.h"
 
 namespace graced {

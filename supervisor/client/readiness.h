@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "linux/control_report.h"
+#include "linux/control/control_report.h"
 
 namespace graced {
 

@@ -38,7 +38,7 @@
 #include <string>
 #include <vector>
 
-#include "linux/control_report.h"
+#include "linux/control/control_report.h"
 
 namespace graced {
 

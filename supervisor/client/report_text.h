@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "linux/control_report.h"
+#include "linux/control/control_report.h"
 
 namespace graced {
 

@@ -6,7 +6,7 @@
 
 #include "core/bad_value.h"
 #include "core/nearest.h"
-#include "linux/capabilities.h"
+#include "linux/base/capabilities.h"
 
 namespace graced {
 

@@ -9,7 +9,7 @@
 #include "core/bad_value.h"
 #include "core/nearest.h"
 #include "core/number.h"
-#include "linux/cpus.h"
+#include "linux/self/cpus.h"
 #include "options/shell_words.h"
 
 namespace graced {

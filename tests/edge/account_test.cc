@@ -1,5 +1,5 @@
 // Users and groups by name and number, against this machine's own.
-#include "linux/account.h"
+#include "linux/base/account.h"
 
 #include <doctest/doctest.h>
 

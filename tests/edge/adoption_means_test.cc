@@ -1,4 +1,4 @@
-#include "linux/adoption_means.h"
+#include "linux/adoption/adoption_means.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include "adoption_story.h"
 #include "as_root.h"
 #include "in_child.h"
-#include "linux/adoption_filter.h"
+#include "linux/seccomp/adoption_filter.h"
 #include "own_network.h"
 
 using namespace graced;

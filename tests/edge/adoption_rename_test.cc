@@ -12,7 +12,7 @@
 
 #include "adoption_story.h"
 #include "as_root.h"
-#include "linux/adoption.h"
+#include "linux/adoption/adoption.h"
 #include "temp_directory.h"
 
 using namespace graced;

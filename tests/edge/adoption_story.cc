@@ -16,8 +16,8 @@
 #include <cstddef>
 #include <cstring>
 
-#include "linux/adoption_filter.h"
-#include "linux/adoption_means.h"
+#include "linux/adoption/adoption_means.h"
+#include "linux/seccomp/adoption_filter.h"
 
 namespace graced {
 

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "linux/adoption.h"
-#include "linux/spawn.h"
+#include "linux/adoption/adoption.h"
+#include "linux/worker/spawn.h"
 
 namespace graced {
 

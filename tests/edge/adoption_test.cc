@@ -1,4 +1,4 @@
-#include "linux/adoption.h"
+#include "linux/adoption/adoption.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -17,8 +17,9 @@
 #include "adoption_story.h"
 #include "as_root.h"
 #include "in_child.h"
-#include "linux/inode.h"
-#include "linux/seccomp_notifications.h"
+#include "linux/base/inode.h"
+#include "linux/seccomp/seccomp_notifications.h"
+#include "linux/sockets/group_key.h"
 #include "own_network.h"
 #include "temp_directory.h"
 

@@ -9,7 +9,8 @@
 
 #include "adoption_story.h"
 #include "as_root.h"
-#include "linux/adoption.h"
+#include "linux/adoption/adoption.h"
+#include "linux/sockets/group_key.h"
 #include "temp_directory.h"
 
 using namespace graced;

@@ -1,5 +1,5 @@
 // What a generation was prepared with runs, whatever happens to the paths that led to it.
-#include "linux/artefact.h"
+#include "linux/worker/artefact.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

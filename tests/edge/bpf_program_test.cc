@@ -1,4 +1,4 @@
-#include "linux/bpf_program.h"
+#include "linux/steering/bpf_program.h"
 
 #include <doctest/doctest.h>
 #include <poll.h>
@@ -8,7 +8,7 @@
 
 #include "as_root.h"
 #include "line_server.h"
-#include "linux/fd.h"
+#include "linux/base/fd.h"
 #include "loopback.h"
 #include "wait_until.h"
 

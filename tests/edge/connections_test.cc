@@ -1,4 +1,4 @@
-#include "linux/connections.h"
+#include "linux/connections/connections.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -20,10 +20,10 @@
 #include "as_root.h"
 #include "in_child.h"
 #include "line_server.h"
-#include "linux/accept_queue.h"
-#include "linux/fd.h"
-#include "linux/proc_file.h"
-#include "linux/steering.h"
+#include "linux/base/fd.h"
+#include "linux/proc/proc_file.h"
+#include "linux/sockets/accept_queue.h"
+#include "linux/steering/steering.h"
 #include "loopback.h"
 #include "opening.h"
 #include "temp_directory.h"

@@ -14,9 +14,9 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "linux/control_server.h"
-#include "linux/instance.h"
-#include "linux/loop.h"
+#include "linux/control/control_server.h"
+#include "linux/control/instance.h"
+#include "linux/event/loop.h"
 
 using namespace graced;
 

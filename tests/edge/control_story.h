@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "linux/control_report.h"
-#include "linux/fd.h"
+#include "linux/base/fd.h"
+#include "linux/control/control_report.h"
 
 class ControlStory {
  public:

@@ -11,7 +11,7 @@
 
 #include "as_root.h"
 #include "control_story.h"
-#include "linux/control_client.h"
+#include "linux/control/control_client.h"
 #include "temp_directory.h"
 
 using namespace graced;

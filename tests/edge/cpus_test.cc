@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "linux/cpus.h"
+#include "linux/self/cpus.h"
 #include "temp_directory.h"
 
 namespace graced {

@@ -1,5 +1,5 @@
 // What a service manager is told to keep, with a socket in its place.
-#include "linux/fd_store.h"
+#include "linux/manager/fd_store.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -10,9 +10,9 @@
 #include <cstring>
 #include <optional>
 
-#include "linux/inode.h"
-#include "linux/listener.h"
-#include "linux/unit_state.h"
+#include "linux/base/inode.h"
+#include "linux/manager/unit_state.h"
+#include "linux/sockets/listener.h"
 #include "temp_directory.h"
 
 using namespace graced;

@@ -1,4 +1,4 @@
-#include "linux/first_words.h"
+#include "linux/connections/first_words.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <functional>
 #include <vector>
 
-#include "linux/duplicate.h"
+#include "linux/base/duplicate.h"
 #include "loopback.h"
 #include "wait_until.h"
 

@@ -1,5 +1,6 @@
 // Listening sockets that get no connection, next to others that do: asked of the kernel itself.
-#include "linux/hiding.h"
+#include "linux/sockets/hiding.h"
+#include "linux/sockets/group_key.h"
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
@@ -16,11 +17,11 @@
 #include "adoption_story.h"
 #include "as_root.h"
 #include "in_child.h"
-#include "linux/accept_queue.h"
-#include "linux/address_overlap.h"
-#include "linux/adopted_socket.h"
-#include "linux/listen_socket.h"
-#include "linux/steering.h"
+#include "linux/adoption/adopted_socket.h"
+#include "linux/sockets/accept_queue.h"
+#include "linux/sockets/address_overlap.h"
+#include "linux/sockets/listen_socket.h"
+#include "linux/steering/steering.h"
 #include "loopback.h"
 #include "own_network.h"
 #include "wait_until.h"

@@ -10,7 +10,7 @@
 #include <exception>
 #include <string>
 
-#include "linux/fd.h"
+#include "linux/base/fd.h"
 
 namespace graced {
 

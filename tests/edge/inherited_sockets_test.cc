@@ -1,5 +1,5 @@
 // LISTEN_FDS and its relatives, right and wrong, in a process of its own each.
-#include "linux/inherited_sockets.h"
+#include "linux/manager/inherited_sockets.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

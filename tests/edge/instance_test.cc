@@ -1,5 +1,5 @@
 // Where an instance lives: one per name, nothing in the way of the next, nothing left behind.
-#include "linux/instance.h"
+#include "linux/control/instance.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 
 #include "as_root.h"
 #include "control_story.h"
-#include "linux/control_places.h"
-#include "linux/umask_scope.h"
+#include "linux/base/umask_scope.h"
+#include "linux/control/control_places.h"
 #include "temp_directory.h"
 
 using namespace graced;

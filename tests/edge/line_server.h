@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "linux/fd.h"
+#include "linux/base/fd.h"
 #include "wait_until.h"
 
 namespace graced {

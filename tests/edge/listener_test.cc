@@ -1,5 +1,5 @@
 // Addresses bound for real: what the kernel says of the sockets, and what is said when it refuses.
-#include "linux/listener.h"
+#include "linux/sockets/listener.h"
 
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -19,9 +19,9 @@
 #include "adoption_story.h"
 #include "as_root.h"
 #include "in_child.h"
-#include "linux/duplicate.h"
-#include "linux/inode.h"
-#include "linux/steering.h"
+#include "linux/base/duplicate.h"
+#include "linux/base/inode.h"
+#include "linux/steering/steering.h"
 #include "opening.h"
 
 using namespace graced;

@@ -1,6 +1,6 @@
 // Who waits for connections, as the kernel shows it: in each of the calls in which a server can, in threads and
 // children; and who only seems to.
-#include "linux/listening.h"
+#include "linux/proc/listening.h"
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
@@ -17,9 +17,9 @@
 #include <thread>
 
 #include "as_root.h"
-#include "linux/fd.h"
-#include "linux/inode.h"
-#include "linux/process.h"
+#include "linux/base/fd.h"
+#include "linux/base/inode.h"
+#include "linux/proc/process.h"
 #include "wait_until.h"
 
 namespace graced {

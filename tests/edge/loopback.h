@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "linux/fd.h"
-#include "linux/inode.h"
+#include "linux/base/fd.h"
+#include "linux/base/inode.h"
 
 namespace graced {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-#include "linux/listener.h"
+#include "linux/sockets/listener.h"
 
 namespace graced {
 

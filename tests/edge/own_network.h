@@ -10,7 +10,7 @@
 
 #include <cstring>
 
-#include "linux/fd.h"
+#include "linux/base/fd.h"
 
 namespace graced {
 

@@ -1,5 +1,5 @@
 // The pid file: whole at every moment, and removed by nobody but its writer.
-#include "linux/pid_file.h"
+#include "linux/self/pid_file.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

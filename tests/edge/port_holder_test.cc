@@ -1,5 +1,5 @@
 // Who holds a port, told by /proc while somebody does.
-#include "linux/port_holder.h"
+#include "linux/proc/port_holder.h"
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "in_child.h"
-#include "linux/fd.h"
+#include "linux/base/fd.h"
 #include "opening.h"
 #include "temp_directory.h"
 

@@ -1,5 +1,5 @@
 // What a process of graced's own writes, and where it is.
-#include "linux/side_process.h"
+#include "linux/worker/side_process.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include <filesystem>
 
-#include "linux/pipe_text.h"
+#include "linux/base/pipe_text.h"
 #include "temp_directory.h"
 
 namespace graced {

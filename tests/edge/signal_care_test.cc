@@ -1,4 +1,4 @@
-#include "linux/signal_care.h"
+#include "linux/proc/signal_care.h"
 
 #include <doctest/doctest.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 // Where graced was started, and where a reload begins.
-#include "linux/starting_place.h"
+#include "linux/worker/starting_place.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

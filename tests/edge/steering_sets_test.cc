@@ -1,12 +1,12 @@
-#include "linux/steering_sets.h"
+#include "linux/steering/steering_sets.h"
 
 #include <doctest/doctest.h>
 
 #include <vector>
 
 #include "as_root.h"
-#include "linux/accept_queue.h"
-#include "linux/listener.h"
+#include "linux/sockets/accept_queue.h"
+#include "linux/sockets/listener.h"
 #include "loopback.h"
 #include "wait_until.h"
 

@@ -1,4 +1,4 @@
-#include "linux/steering.h"
+#include "linux/steering/steering.h"
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
@@ -13,8 +13,8 @@
 
 #include "as_root.h"
 #include "in_child.h"
-#include "linux/accept_queue.h"
-#include "linux/fd.h"
+#include "linux/base/fd.h"
+#include "linux/sockets/accept_queue.h"
 #include "loopback.h"
 #include "opening.h"
 #include "wait_until.h"

@@ -1,4 +1,4 @@
-#include "linux/tcp_activity.h"
+#include "linux/sockets/tcp_activity.h"
 
 #include <doctest/doctest.h>
 #include <linux/tcp.h>

@@ -1,5 +1,5 @@
 // Socket files: stale ones replaced, live ones and others' left alone.
-#include "linux/unix_path.h"
+#include "linux/sockets/unix_path.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -11,10 +11,11 @@
 #include <string>
 
 #include "fuzz.h"
-#include "linux/adopted_socket.h"
-#include "linux/adoption_request.h"
-#include "linux/fd.h"
-#include "linux/listen_socket.h"
+#include "linux/adoption/adopted_socket.h"
+#include "linux/adoption/adoption_request.h"
+#include "linux/base/fd.h"
+#include "linux/sockets/group_key.h"
+#include "linux/sockets/listen_socket.h"
 
 using namespace graced;
 

@@ -10,8 +10,8 @@
 #include <string>
 
 #include "fuzz.h"
-#include "linux/control_server.h"
-#include "linux/fd.h"
+#include "linux/base/fd.h"
+#include "linux/control/control_server.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "fuzz.h"
-#include "linux/inherited_sockets.h"
+#include "linux/manager/inherited_sockets.h"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   graced::ListenVariables variables;

@@ -1,10 +1,10 @@
 // The files of /proc: names and environments in them are any process's choice. All readers get all texts.
-#include "linux/proc_text.h"
+#include "linux/proc/proc_text.h"
 
 #include <string>
 
 #include "fuzz.h"
-#include "linux/net_table.h"
+#include "linux/proc/net_table.h"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(fuzz::text_of(data, size));

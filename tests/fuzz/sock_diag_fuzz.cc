@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "fuzz.h"
-#include "linux/netlink_reply.h"
+#include "linux/sockets/netlink_reply.h"
 
 namespace {
 

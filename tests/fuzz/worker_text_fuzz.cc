@@ -5,7 +5,7 @@
 #include "core/line_buffer.h"
 #include "core/printable.h"
 #include "fuzz.h"
-#include "linux/control_wire.h"
+#include "linux/control/control_wire.h"
 #include "options/one_line.h"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -20,8 +20,8 @@
 #include <thread>
 #include <vector>
 
-#include "linux/fd.h"
-#include "linux/sys_error.h"
+#include "linux/base/fd.h"
+#include "linux/base/sys_error.h"
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "linux/sys_error.h"
+#include "linux/base/sys_error.h"
 
 namespace load {
 namespace {

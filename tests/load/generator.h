@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "linux/fd.h"
+#include "linux/base/fd.h"
 #include "options.h"
 #include "reply.h"
 #include "tally.h"

@@ -8,7 +8,7 @@
 #include <exception>
 
 #include "generator.h"
-#include "linux/sys_error.h"
+#include "linux/base/sys_error.h"
 
 namespace {
 

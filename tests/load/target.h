@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "linux/fd.h"
+#include "linux/base/fd.h"
 
 namespace load {
 

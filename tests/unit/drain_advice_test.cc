@@ -1,5 +1,5 @@
 // What is known of servers by their names is told, and only where it helps.
-#include "drain_advice.h"
+#include "daemon/drain_advice.h"
 
 #include <doctest/doctest.h>
 

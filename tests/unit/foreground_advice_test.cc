@@ -1,5 +1,5 @@
 // What is said of a server that goes into the background.
-#include "foreground_advice.h"
+#include "daemon/foreground_advice.h"
 
 #include <doctest/doctest.h>
 

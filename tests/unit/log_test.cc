@@ -1,5 +1,5 @@
 // Log lines as text, JSON and journal fields.
-#include "log.h"
+#include "daemon/log.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/printable.h"
-#include "linux/journal.h"
+#include "linux/self/journal.h"
 
 using namespace graced;
 

@@ -1,5 +1,5 @@
 // Which of four is to blame when graced may not look into its workers.
-#include "linux/look_rights.h"
+#include "linux/proc/look_rights.h"
 
 #include <doctest/doctest.h>
 

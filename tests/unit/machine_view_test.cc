@@ -1,5 +1,5 @@
 // What `graced check` prints of the machine, to the letter.
-#include "machine_view.h"
+#include "daemon/machine_view.h"
 
 #include <doctest/doctest.h>
 

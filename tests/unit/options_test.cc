@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <random>
 
-#include "linux/cpus.h"
+#include "linux/self/cpus.h"
 #include "written_files.h"
 
 using namespace graced;

@@ -1,5 +1,5 @@
 // The first line of a script, and who reads it.
-#include "linux/shebang.h"
+#include "linux/worker/shebang.h"
 
 #include <doctest/doctest.h>
 

@@ -1,0 +1,175 @@
+// The three forms of a log line.
+#include "daemon/log.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "core/printable.h"
+#include "linux/self/journal.h"
+
+namespace graced {
+namespace {
+
+using WallTime = std::chrono::system_clock::time_point;
+
+std::string_view word(LogLevel level) {
+  switch (level) {
+    case LogLevel::error:
+      return "error";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::debug:
+      return "debug";
+  }
+  return {};
+}
+
+// As syslog(3) counts.
+int priority(LogLevel level) {
+  switch (level) {
+    case LogLevel::error:
+      return 3;
+    case LogLevel::warning:
+      return 4;
+    case LogLevel::info:
+      return 6;
+    case LogLevel::debug:
+      return 7;
+  }
+  return 6;
+}
+
+// RFC 3339 in UTC, to the millisecond.
+std::string timestamp(WallTime time) {
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(time);
+  const auto midnight = std::chrono::floor<std::chrono::days>(now);
+  const std::chrono::year_month_day date{midnight};  // gmtime_r would read the zone that it has no use for
+  const std::chrono::hh_mm_ss clock{now - midnight};
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
+}
+
+// "generation 7, worker 2, PID 123: ", or nothing.
+std::string subject(const LogFields& about) {
+  std::string text;
+  const auto add = [&](std::string_view what, auto value) {
+    if (value) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, *value);
+  };
+  add("generation", about.generation);
+  add("worker", about.worker);
+  add("PID", about.worker_pid);
+  return text.empty() ? text : text + ": ";
+}
+
+// Safe to show; every line after the first begins with `continuation`.
+std::string show(std::string_view message, std::string_view continuation) {
+  while (message.ends_with('\n') || message.ends_with('\r')) message.remove_suffix(1);
+  std::string shown;
+  while (true) {
+    const auto end = message.find('\n');
+    auto line = message.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    shown += printable(line);
+    if (end == std::string_view::npos) return shown;
+    shown += '\n';
+    shown += continuation;
+    message.remove_prefix(end + 1);
+  }
+}
+
+std::string text_line(WallTime now, LogLevel level, const LogFields& about, std::string_view message) {
+  return fmt::format("{} {:<5} {}{}\n", timestamp(now), word(level), subject(about), show(message, "  "));
+}
+
+std::string json_line(WallTime now, LogLevel level, const std::string& name, const LogFields& about,
+                      const std::string& message) {
+  nlohmann::ordered_json line;
+  line["time"] = timestamp(now);
+  line["level"] = word(level);
+  line["name"] = name;
+  if (about.generation) line["generation"] = *about.generation;
+  if (about.worker) line["worker"] = *about.worker;
+  if (about.worker_pid) line["worker_pid"] = *about.worker_pid;
+  line["message"] = message;
+  // All ASCII, so that no control character of any kind gets through; bytes that are no UTF-8 are replaced.
+  return line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
+std::vector<std::string> journal_fields(LogLevel level, const std::string& name, const LogFields& about,
+                                        std::string_view message) {
+  // The message says whom it is about too: that is all `journalctl` shows by itself.
+  std::vector<std::string> fields{
+      fmt::format("MESSAGE={}{}", subject(about), show(message, "")),
+      fmt::format("PRIORITY={}", priority(level)),
+      "SYSLOG_IDENTIFIER=graced",
+      fmt::format("GRACED_NAME={}", name),
+  };
+  if (about.generation) fields.push_back(fmt::format("GRACED_GENERATION={}", *about.generation));
+  if (about.worker) fields.push_back(fmt::format("GRACED_WORKER={}", *about.worker));
+  if (about.worker_pid) fields.push_back(fmt::format("GRACED_WORKER_PID={}", *about.worker_pid));
+  return fields;
+}
+
+}  // namespace
+
+Log::Log(LogFormat format, LogLevel level, std::string name, Sink sink)
+    : format_(format),
+      level_(level),
+      name_(std::move(name)),
+      sink_(std::move(sink)),
+      journal_(send_to_journal) {}
+
+void Log::write(LogLevel level, const LogFields& about, fmt::string_view message, fmt::format_args args) {
+  if (level > level_) return;
+  const std::string text = fmt::vformat(message, args);
+  switch (format_) {
+    case LogFormat::json:
+      sink_(json_line(clock_(), level, name_, about, text));
+      return;
+    case LogFormat::journal:
+      if (journal_(journal_fields(level, name_, about, text))) return;
+      break;
+    case LogFormat::automatic:
+    case LogFormat::text:
+      break;
+  }
+  sink_(text_line(clock_(), level, about, text));
+}
+
+// What cannot be written is lost: there is nowhere left to say so.
+void Log::write_to_stderr(std::string_view line) {
+  while (!line.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return;
+    line.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+LogFormat effective_log_format(LogFormat asked, std::string_view journal_stream) {
+  switch (asked) {
+    case LogFormat::automatic:
+      // In a container stderr may be the host's journal, which cannot be reached from inside.
+      return is_journal(STDERR_FILENO, journal_stream) && journal_exists() ? LogFormat::journal
+                                                                           : LogFormat::text;
+    case LogFormat::journal:
+      if (!journal_exists()) {
+        throw UsageError("--log-format journal: there is no systemd journal here; use text or json");
+      }
+      return asked;
+    case LogFormat::text:
+    case LogFormat::json:
+      return asked;
+  }
+  return asked;
+}
+
+}  // namespace graced

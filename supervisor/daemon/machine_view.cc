@@ -1,0 +1,52 @@
+// A heading, then a word for each thing, and its price where it has one.
+#include "daemon/machine_view.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace graced {
+
+namespace {
+
+std::string line(std::string_view thing, std::string_view have, std::string_view price) {
+  return fmt::format("  {:<9}  {}{}{}\n", thing, have, price.empty() ? "" : ": ", price);
+}
+
+std::string_view to_text(SteeringMeans means) {
+  switch (means) {
+    case SteeringMeans::ebpf:
+      return "eBPF";
+    case SteeringMeans::cbpf:
+      return "classic BPF";
+    case SteeringMeans::none:
+      return "none";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string machine_text(const AdoptionMeans& adoption, const SteeringProbe& steering) {
+  return "this machine\n" + line("adoption", adoption.possible ? "possible" : "impossible", adoption.why) +
+         line("steering", to_text(steering.means), steering.why);
+}
+
+std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
+                         const std::optional<std::string>& advice) {
+  const bool settles = steering.means == SteeringMeans::ebpf && steering.migrates;
+  std::string draining = plan.settles || (plan.sets && settles)
+                             ? "by signal, once those who have just connected are heard"
+                             : "by signal, at once";
+  if (plan.drain == DrainRule::idle) {
+    draining = plan.max_draining == 1
+                   ? "idle, of one generation at a time"
+                   : fmt::format("idle, of {} generations at most at a time", plan.max_draining);
+  }
+  return "with these options\n" +
+         line("addresses", plan.adopt ? "those that the command binds are adopted" : "those of --listen only",
+              "") +
+         line("drain", draining, "") + (advice ? line("advice", *advice, "") : "");
+}
+
+}  // namespace graced

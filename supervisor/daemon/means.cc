@@ -1,0 +1,64 @@
+// What was asked for by name and cannot be had is an error; what is only the default gives way.
+#include "daemon/means.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace graced {
+
+const AdoptionMeans& Means::adoption(const Launch::Identity* worker) {
+  const uid_t user = worker ? worker->uid : ::geteuid();
+  if (!adoption_ || adoption_of_ != user) {
+    adoption_ = probe_adoption(worker);
+    adoption_of_ = user;
+  }
+  return *adoption_;
+}
+
+const SteeringProbe& Means::steering() {
+  if (!steering_) steering_ = probe_steering();
+  return *steering_;
+}
+
+HandoffPlan Means::plan_for(const RunOptions& options, bool inherited, const Launch::Identity* worker) {
+  HandoffPlan plan;
+  plan.max_draining = options.policy.max_draining;
+
+  const bool by_itself = options.adopt == AdoptChoice::automatic && options.listen.empty() && !inherited;
+  if (options.adopt == AdoptChoice::on || by_itself) {
+    const AdoptionMeans& probe = plan.adoption = adoption(worker);
+    plan.adopt = probe.possible;
+    if (!probe.possible) {
+      if (!by_itself) throw UsageError(fmt::format("adopt=on cannot be had here: {}", probe.why));
+      plan.notes.push_back(fmt::format(
+          "not adopting the addresses that the command binds: {}; a reload then works with --listen only",
+          probe.why));
+    } else if (!probe.why.empty()) {
+      plan.notes.push_back(probe.why);
+    }
+  }
+
+  const bool idle = options.drain == DrainChoice::idle;
+  plan.switched = plan.adopt || idle;
+  plan.sets = !plan.switched;
+  if (!plan.switched) return plan;
+
+  const SteeringProbe& probe = steering();
+  switch (probe.means) {
+    case SteeringMeans::ebpf:
+    case SteeringMeans::cbpf:
+      break;
+    case SteeringMeans::none:
+      if (idle) throw UsageError(fmt::format("drain=idle cannot be had here: {}", probe.why));
+      plan.notes.push_back(fmt::format("old workers are signalled at once: {}", probe.why));
+      return plan;
+  }
+  if (!probe.why.empty()) plan.notes.push_back(probe.why);
+  plan.settles = options.drain == DrainChoice::signal;
+  if (!plan.settles) plan.drain = DrainRule::idle;
+  return plan;
+}
+
+}  // namespace graced

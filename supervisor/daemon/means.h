@@ -1,0 +1,47 @@
+// What of adoption and switched handoff this machine offers, and what follows from that for what was
+// asked for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/policy.h"
+#include "linux/adoption/adoption_means.h"
+#include "linux/steering/steering.h"
+#include "linux/worker/spawn.h"
+#include "options/options.h"
+
+namespace graced {
+
+// How the workers of one generation get their addresses and give them up.
+struct HandoffPlan {
+  bool adopt = false;  // the addresses they bind themselves are taken over
+  AdoptionMeans adoption;
+  // Each generation has sockets of its own on what was given with --listen as far as that can be had, which is
+  // found out when there is a second one.
+  bool sets = false;
+  bool settles = false;   // with `switched`: old workers settle before they are told to leave
+  bool switched = false;  // new connections are directed: each generation has sockets of its own
+  DrainRule drain = DrainRule::signal;
+  unsigned max_draining = 0;       // no more generations may drain than that
+  std::vector<std::string> notes;  // one line each: what cannot be had, and what is done instead
+};
+
+// Tried when first needed, once a user: a machine does not change under us.
+class Means {
+ public:
+  // `inherited`: graced was started with sockets. `worker`: who the workers will be, null for graced's own
+  // user. Throws UsageError for what was asked for by name and cannot be had here.
+  HandoffPlan plan_for(const RunOptions& options, bool inherited, const Launch::Identity* worker);
+
+  const AdoptionMeans& adoption(const Launch::Identity* worker);
+  const SteeringProbe& steering();
+
+ private:
+  std::optional<AdoptionMeans> adoption_;
+  std::optional<uid_t> adoption_of_;
+  std::optional<SteeringProbe> steering_;
+};
+
+}  // namespace graced

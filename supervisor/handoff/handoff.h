@@ -1,0 +1,177 @@
+// How addresses get from one generation to the next where each generation has sockets of its own: whom
+// the kernel gives new connections, what an adopted worker listens on, and when an old one has
+// finished. Decides nothing: what it notices it tells to its Ears.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/id.h"
+#include "core/time.h"
+#include "handoff/retirements.h"
+#include "linux/adoption/adopted_names.h"
+#include "linux/adoption/adoption.h"
+#include "linux/base/fd.h"
+#include "linux/event/loop.h"
+#include "linux/sockets/listener.h"
+#include "linux/steering/steering_groups.h"
+
+namespace graced {
+
+class Handoff {
+ public:
+  struct Ears {
+    std::function<void(WorkerId)> idle;     // a retired worker has finished, or cannot be watched
+    std::function<void(WorkerId)> changed;  // an adopted worker has bound something, or listens
+    std::function<void(WorkerId, const std::string&)> note;  // for the log; WorkerId{}: of nobody's
+    std::function<void()> held;                              // what adopted_sockets() tells has changed
+  };
+
+  Handoff(Loop& loop, Ears ears);
+
+  // Before it is first needed.
+  void steer_by(const SteeringProbe& probe) {
+    groups_.steer_by(probe.means);
+    queues_migrate_ = probe.migrates;
+  }
+
+  // The sockets that this generation's workers are passed, and no other's.
+  void opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners);
+
+  // Sockets that an earlier graced had adopted: connections wait there until the first generation listens. What
+  // is no listening socket is closed.
+  void restore(std::vector<Fd> sockets);
+
+  // `notifications` from its spawn; none: it is not adopted. `wait_killable`: see AdoptionMeans.
+  void started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications, bool wait_killable);
+
+  // New connections go to this generation from now on.
+  void switch_to(GenerationId generation);
+
+  // It gets no new connections; Ears::idle tells, perhaps at once, when it has none left. cgroup: see
+  // ConnectionWatch.
+  // queue_for_next_graced: where no generation follows, new connections wait in adopted_sockets() instead of
+  // being refused.
+  void retire(WorkerId worker, const std::optional<std::string>& cgroup, bool queue_for_next_graced);
+
+  // Of a retired one, see Retirement::close().
+  void close_connections(WorkerId worker, const Closing& closing) { retirements_.close(worker, closing); }
+
+  // Its process is gone, and what that left behind is below these. It gets new connections only until a
+  // replacement listens.
+  void left_behind(WorkerId worker, const std::vector<pid_t>& tops);
+
+  // It gets no new connections any more. Those of a retired one are watched, and closed, as before.
+  void told_to_leave(WorkerId worker);
+
+  // It has been ready: it found nothing in its way.
+  void is_ready(WorkerId worker) {
+    if (Charge* charge = find(worker)) charge->ready = true;
+  }
+
+  // Who takes over what a serving worker listened on, which stays open until then. A replacement may turn out
+  // not to come: then it is said again, with `none`, and new connections are refused where nobody else listens.
+  enum class Follows { replacement, next_graced, none };
+  void gone(WorkerId worker, Follows who);
+
+  // The candidate failed; nothing is waited for that was opened for it and no worker has.
+  void drop(GenerationId generation);
+
+  bool adopted(WorkerId worker) const;
+  std::vector<int> adopted_listeners(WorkerId worker) const;  // borrowed
+
+  // What an adopted worker has bound and does not listen on; empty: nothing.
+  std::string waits_for(WorkerId worker);
+  // Which address of the serving generation its own has not; empty: all listen again.
+  std::string missing(WorkerId worker) const;
+  bool has_new_address(WorkerId worker) const;  // its generation, that the serving one has not
+  Instant last_change(WorkerId worker) const;   // since when it has bound and listened on nothing more
+  const std::vector<AdoptedSocket>& sockets_of(WorkerId worker) const;  // empty: it is not adopted
+
+  bool listens(WorkerId worker) const;
+  bool bound_anything(WorkerId worker) const;  // if only what is not handed off
+
+  // Of an adopted one; borrowed.
+  std::vector<int> listening_sockets(WorkerId worker) const;
+
+  // Before the addresses of two generations are compared: a worker may have closed some.
+  void forget_closed();
+  void forget_closed(WorkerId worker);
+
+  enum class How { switched, shared, not_at_all };
+  struct Address {
+    std::string address;  // "tcp [::]:8080"
+    How how;
+  };
+  std::vector<Address> adopted_addresses(GenerationId generation) const;
+  // TCP, of the serving generation, or else restored: what must outlive graced. Borrowed, by inode.
+  std::map<ino_t, int> adopted_sockets() const;
+
+  // null: nobody watches its connections
+  const Retirement* retirement(WorkerId worker) const { return retirements_.find(worker); }
+  bool any_retired() const { return retirements_.any(); }
+
+ private:
+  struct Charge {
+    WorkerId worker;
+    GenerationId generation;
+    pid_t pid = 0;
+    std::unique_ptr<Adoption> adoption;  // null: what it listens on was passed to it
+    std::vector<Fd> promised;            // what the adoption was told of as declared before, and borrows
+    Source heard;
+    std::uint64_t seen_changes = 0;
+    Instant changed{};
+    std::map<ino_t, unsigned> kept_queues;  // of unix sockets that orphans had when it started: how many waited
+    bool ready = false;
+    bool leaves = false;  // retired, or told to leave
+    bool process_gone = false;
+    bool orphan = false;  // it is gone, what it listened on is kept for the next one
+  };
+
+  void answer(WorkerId worker);
+  void stop_listening_to(WorkerId worker);
+  void took_note_of(Charge& charge);
+  void take_leave_of_closed();
+  void forget_closed(Charge& charge);
+  void direct(const std::string& key);
+  Adoption::Arrival arrival(WorkerId worker, const std::string& key, int fd, const SocketAddress& where) const;
+  bool is_directed(const std::string& key, GenerationId arrives_in) const;
+  std::string overlapped(int fd, const SocketAddress& where, GenerationId arrives_in) const;
+  void each_listening(
+      const std::function<void(GenerationId of, const std::string& key, int fd)>& listening) const;
+  void show_what_serves();
+  void hide_what_nobody_serves();
+  void hide(const std::string& key);
+  void drop_orphans();
+  void hand_over_queues(const Charge& to, const std::set<std::string>& keys);
+  void note_kept_queues(Charge& charge) const;
+  void let_go_of_what_keeps_out(const Charge& gone);
+  void let_go(std::list<Charge>::iterator charge);
+  bool park(const std::string& key);
+  bool is_served(const std::string& key) const;
+  void tell_what_is_held();
+  std::string first_missing(GenerationId generation) const;
+  std::map<std::string, const AdoptedSocket*> listening_in(GenerationId generation) const;  // by key
+  Charge* find(WorkerId worker);
+  const Charge* find(WorkerId worker) const;
+
+  Loop& loop_;
+  Ears ears_;
+  bool queues_migrate_ = false;
+  AdoptedNames names_;  // outlives the charges
+  SteeringGroups groups_;
+  std::map<GenerationId, std::vector<std::shared_ptr<Listener>>> listeners_;
+  std::list<Charge> charges_;  // oldest first
+  std::map<ino_t, Fd> restored_;
+  std::set<ino_t> told_held_;
+  std::optional<GenerationId> serving_;
+  Retirements retirements_;  // borrow what the charges and listeners_ hold
+};
+
+}  // namespace graced

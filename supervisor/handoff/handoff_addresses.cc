@@ -1,0 +1,140 @@
+// What is asked of adopted addresses: which a worker or a generation has, and which it still lacks.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "handoff/handoff.h"
+
+namespace graced {
+
+std::string Handoff::waits_for(WorkerId worker) {
+  Charge* charge = find(worker);
+  if (!charge || !charge->adoption) return "";
+  const auto not_listened_on = [&] {
+    return std::ranges::find(charge->adoption->sockets(), false, &AdoptedSocket::listening);
+  };
+  // It may have been bound to connect, or closed since.
+  if (not_listened_on() != charge->adoption->sockets().end()) forget_closed(*charge);
+  if (const auto s = not_listened_on(); s != charge->adoption->sockets().end())
+    return fmt::format("{} is bound and not listened on", s->address);
+  return "";
+}
+
+std::string Handoff::missing(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  if (!charge || !charge->adoption || !serving_ || *serving_ == charge->generation) return "";
+  const std::string address = first_missing(charge->generation);
+  if (address.empty()) return "";
+  return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
+}
+
+bool Handoff::has_new_address(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  if (!charge || !serving_) return false;
+  const auto served = listening_in(*serving_);
+  return std::ranges::any_of(listening_in(charge->generation),
+                             [&](const auto& has) { return !served.contains(has.first); });
+}
+
+Instant Handoff::last_change(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  return charge ? charge->changed : Instant{};
+}
+
+const std::vector<AdoptedSocket>& Handoff::sockets_of(WorkerId worker) const {
+  static const std::vector<AdoptedSocket> none;
+  const Charge* charge = find(worker);
+  return charge && charge->adoption ? charge->adoption->sockets() : none;
+}
+
+bool Handoff::listens(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  return charge && charge->adoption &&
+         std::ranges::any_of(charge->adoption->sockets(), &AdoptedSocket::listening);
+}
+
+std::vector<int> Handoff::listening_sockets(WorkerId worker) const {
+  std::vector<int> found;
+  const Charge* charge = find(worker);
+  if (!charge || !charge->adoption) return found;
+  for (const AdoptedSocket& s : charge->adoption->sockets()) {
+    if (s.listening && s.steerable()) found.push_back(s.fd.get());
+  }
+  return found;
+}
+
+bool Handoff::bound_anything(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  return charge && charge->adoption &&
+         (!charge->adoption->sockets().empty() || !charge->adoption->passed_through().empty());
+}
+
+// Which address of the serving generation this one has not, empty if it has all. Some servers make a unix
+// socket for themselves under a name that nobody else can know: one for one, what the next generation has made
+// stands for it.
+std::string Handoff::first_missing(GenerationId generation) const {
+  const std::map<std::string, const AdoptedSocket*> served = listening_in(*serving_);
+  std::map<std::string, const AdoptedSocket*> has = listening_in(generation);
+  for (const auto& entry : served) {
+    if (has.erase(entry.first) != 0) continue;
+    const AdoptedSocket& socket = *entry.second;
+    const auto own = std::ranges::find_if(
+        has, [&](const auto& h) { return !served.contains(h.first) && made_anew(socket, *h.second); });
+    if (own == has.end()) return socket.address;
+    has.erase(own);
+  }
+  return "";
+}
+
+std::map<std::string, const AdoptedSocket*> Handoff::listening_in(GenerationId generation) const {
+  std::map<std::string, const AdoptedSocket*> found;
+  for (const Charge& c : charges_) {
+    if (c.generation != generation || !c.adoption) continue;
+    for (const AdoptedSocket& s : c.adoption->sockets()) {
+      if (s.listening) found.emplace(s.key, &s);
+    }
+  }
+  return found;
+}
+
+std::vector<Handoff::Address> Handoff::adopted_addresses(GenerationId generation) const {
+  std::vector<Address> found;
+  std::set<std::string> known;
+  const auto add = [&](const std::string& key, Address address) {
+    if (known.insert(key).second) found.push_back(std::move(address));
+  };
+  // Those are told as what they are. What was kept from a worker or from a graced before is put in place as
+  // well.
+  const auto own = listeners_.find(generation);
+  const auto is_of_listen = [&](const AdoptedSocket& s) {
+    return s.predeclared && own != listeners_.end() &&
+           std::ranges::any_of(own->second, [&](const auto& l) { return l->inode() == s.inode; });
+  };
+  for (const Charge& c : charges_) {
+    if (c.generation != generation || !c.adoption) continue;
+    for (const AdoptedSocket& s : c.adoption->sockets()) {
+      // An abstract name cannot be had twice, whoever has it just now.
+      const bool shared = s.shared() || s.address.starts_with("unix @");
+      if (s.listening && !is_of_listen(s)) add(s.key, {s.address, shared ? How::shared : How::switched});
+    }
+    for (const std::string& address : c.adoption->passed_through()) add(address, {address, How::not_at_all});
+  }
+  return found;
+}
+
+bool Handoff::adopted(WorkerId worker) const {
+  const Charge* charge = find(worker);
+  return charge && charge->adoption;
+}
+
+std::vector<int> Handoff::adopted_listeners(WorkerId worker) const {
+  std::vector<int> found;
+  const Charge* charge = find(worker);
+  if (!charge || !charge->adoption) return found;
+  for (const AdoptedSocket& s : charge->adoption->sockets()) {
+    if (s.listening) found.push_back(s.fd.get());
+  }
+  return found;
+}
+
+}  // namespace graced

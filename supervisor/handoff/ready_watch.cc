@@ -1,0 +1,426 @@
+// See ready_watch.h.
+//
+// A worker that says READY=1 and dies at once must not cost the one that serves. So it is believed
+// when it has come to rest (having said what it had to say, it waits for work), be it between two of our
+// looks, or when it has survived for a while: the time it ran counts, for on a crowded machine it may not
+// have run at all since.
+//
+// Nor must one that speaks, or listens, before it has loaded what is to answer. So it is to be seen waiting for
+// connections; the usual one is by the time it rests, and a look at what it is blocked in shows it.
+#include "handoff/ready_watch.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+
+#include "core/printable.h"
+#include "linux/proc/look_rights.h"
+#include "linux/proc/process.h"
+
+namespace graced {
+
+namespace {
+
+// How long a worker that said READY=1 may stay busy before it is believed to live: on a processor, and by the
+// clock.
+constexpr Duration believe_after_running = 1ms;
+constexpr Duration believe_after = 20ms;
+
+// How long one that said READY=1 and is not seen waiting is waited for: some never are (io_uring, a thread that
+// asks again and again).
+constexpr Duration seen_within = 3s;
+
+// The usual worker rests within microseconds, so it is given those before we sleep.
+constexpr int looks_at_once = 4;
+
+// How long a worker must be seen waiting on what it was passed.
+constexpr Duration listening_for = 20ms;
+
+// How long an adopted worker must not have bound anything more. nginx listens on its second address a moment
+// after the first; where it is known what to expect, and nobody waits before all of it is there, a
+// moment is enough.
+constexpr Duration quiet_when_seen = 3ms;
+constexpr Duration quiet_otherwise = 20ms;
+
+// How long a process must be one that cannot be looked into (some are for a moment, as they become another
+// user)…
+constexpr Duration hidden_for = 100ms;
+// …and rest, where it was passed sockets that listen all the time.
+constexpr Duration rested_for = 1s;
+
+// How long one that is adopted must rest, and wait on what it has, until what it has not is not waited for any
+// longer: where it has another address instead, and where it has but some.
+constexpr Duration moved_for = 1s;
+constexpr Duration left_out_for = 3s;
+constexpr const char* lets_it_go = " (--adopt-changes allow lets it go)";
+
+// How long one that binds nothing must rest until it is believed to need no address.
+constexpr Duration nothing_bound_for = 10s;
+
+// The first look after the start of one that is to listen.
+constexpr Duration first_look = 5ms;
+
+// Looking takes no more than a small part of the time.
+constexpr int looks_take_one_in = 20;
+
+std::string listed(const std::vector<std::string>& addresses) {
+  constexpr std::size_t most = 4;
+  if (addresses.size() <= most) return fmt::format("{}", fmt::join(addresses, ", "));
+  return fmt::format("{} and {} others", fmt::join(addresses.begin(), addresses.begin() + most, ", "),
+                     addresses.size() - most);
+}
+
+}  // namespace
+
+ReadyWatch::ReadyWatch(Loop& loop, Handoff& handoff, Ears ears)
+    : loop_(loop), handoff_(handoff), ears_(std::move(ears)), attendance_(handoff) {}
+
+void ReadyWatch::attend() {
+  timer_ = loop_.timer([this] { look(); });
+  timer_.fire_at(next_look_);
+}
+
+void ReadyWatch::watch(AttendedWorker worker, ReadyRule rule) {
+  watched_.push_back({std::move(worker), rule, monotonic_now()});
+}
+
+void ReadyWatch::expect_listening(WorkerId worker, Expectation expectation) {
+  Watched* w = find(worker);
+  if (!w) return;
+  w->expected = Expected{expectation};
+  look_soon(w->started + first_look);
+}
+
+void ReadyWatch::said_ready(WorkerId worker, pid_t sender) {
+  Watched* w = find(worker);
+  if (!w || w->said) return;
+  const Instant now = monotonic_now();
+  w->said = Said{now, sender};
+  look_at(*w, now);
+}
+
+void ReadyWatch::look_at(WorkerId worker) {
+  if (Watched* w = find(worker)) look_at(*w, monotonic_now());
+}
+
+void ReadyWatch::forget(WorkerId worker) {
+  watched_.remove_if([&](const Watched& w) { return w.worker.id == worker; });
+}
+
+bool ReadyWatch::has_said_ready(WorkerId worker) const {
+  const Watched* w = find(worker);
+  return w && w->said;
+}
+
+bool ReadyWatch::is_seen_waiting(const AttendedWorker& worker) {
+  const auto learned = learned_.find(worker.mark.generation);
+  if (learned != learned_.end() && learned->second.waits) return true;
+  const Attendance::Seen seen = attendance_.look(worker);
+  return seen.any_address && seen.all();
+}
+
+void ReadyWatch::look() {
+  const Instant now = monotonic_now();
+  next_look_ = no_deadline;
+  std::vector<WorkerId> waiting;  // what one look finds may make others forgotten
+  for (const Watched& w : watched_) {
+    if (w.said || w.expected) waiting.push_back(w.worker.id);
+  }
+  for (const WorkerId worker : waiting) {
+    if (Watched* w = find(worker)) look_at(*w, now);
+  }
+  if (next_look_ == no_deadline) return;
+  const Instant end = monotonic_now();
+  next_look_ = std::max(next_look_, end + looks_take_one_in * (end - now));
+  if (timer_) timer_.fire_at(next_look_);
+}
+
+void ReadyWatch::look_at(Watched& w, Instant now) {
+  const WorkerId worker = w.worker.id;
+  if (w.said && !w.said->told) look_at_word(w, now);
+  Watched* still = find(worker);
+  if (still && still->expected) look_whether_it_listens(*still, now);
+}
+
+void ReadyWatch::look_at_word(Watched& w, Instant now) {
+  Said& said = *w.said;
+  const Duration waited = now - said.when;
+  if (!said.lives_on && !lives_on(w, now)) {
+    look_soon(now + std::clamp<Duration>(waited, 100us, 1ms));
+    return;
+  }
+  said.lives_on = true;
+  if (!is_believed(w, now)) {
+    look_soon(now + std::clamp<Duration>(waited / 8, 100us, 100ms));
+    return;
+  }
+  said.told = true;
+  const WorkerId worker = w.worker.id;
+  // Where the word decides nothing, it goes on being watched for what does.
+  const bool decides = w.rule == ReadyRule::automatic || w.rule == ReadyRule::notify;
+  if (decides) forget(worker);
+  ears_.ready(worker);
+}
+
+bool ReadyWatch::lives_on(Watched& w, Instant now) {
+  Said& said = *w.said;
+  const pid_t pid = w.worker.pid;
+  const Duration waited = now - said.when;
+  Rest rest = rest_of(pid);
+  for (int i = 0; i < looks_at_once && rest == Rest::busy && waited == 0ms; ++i) {
+    ::sched_yield();
+    rest = rest_of(pid);
+  }
+  if (rest == Rest::exiting) return false;  // whoever reaps it will tell
+
+  const bool itself = said.sender == pid;
+  if (rest == Rest::resting && (itself || rest_of(said.sender) == Rest::resting)) return true;
+  if (waited >= believe_after) return true;
+  if (!itself) return false;
+  if (!said.run) {
+    said.run = time_run(pid);
+    said.rested = times_rested(pid);
+    return false;
+  }
+  // Since the first look.
+  const auto rested = times_rested(pid);
+  if (rested && said.rested && *rested > *said.rested && rest_of(pid) != Rest::exiting) return true;
+  return time_run(pid) - *said.run >= believe_after_running;
+}
+
+// Of one that lives on.
+bool ReadyWatch::is_believed(Watched& w, Instant now) {
+  Said& said = *w.said;
+  const bool passed_any = !w.worker.passed.empty();
+  if (w.rule == ReadyRule::notify && passed_any) {
+    const bool from_below = said.sender != w.worker.pid;
+    if (!from_below && attendance_.has_passed(w.worker)) return true;
+    if (std::string why = not_its_sockets(w, attendance_.look(w.worker, false)); !why.empty())
+      ears_.note(w.worker.id, why + "; --ready notify believes it all the same");
+  }
+  if (w.rule != ReadyRule::automatic) return true;
+
+  const Attendance::Seen seen = attendance_.look(w.worker);
+  // One that has closed them is about to end.
+  if (!seen.any_address) return !said.any_address;
+  said.any_address = true;
+  if (seen.all()) {
+    learned_of(w.worker.mark.generation).waits = true;
+    return true;
+  }
+  if (seen.hidden) {
+    note_hidden(w, *seen.hidden);
+    return true;
+  }
+  if (!not_its_sockets(w, seen).empty()) return false;
+  if (!said.serving_waits) said.serving_waits = ears_.serving_waits();
+  if (said.serving_waits || now - said.when < seen_within) return false;
+  if (!std::exchange(noted_belief_, true)) {
+    ears_.note(
+        w.worker.id,
+        fmt::format("said READY=1 {} ago, but nobody is seen waiting for connections on {}: believed all the "
+                    "same (--ready notify believes the word at once)",
+                    to_rough_text(now - said.when), listed(seen.unattended)));
+  }
+  return true;
+}
+
+// Why the sockets that were passed are not what it is ready on, whatever it says; empty: they may be. Who has
+// them and is not the one that LISTEN_PID names must not use them.
+std::string ReadyWatch::not_its_sockets(const Watched& w, const Attendance::Seen& seen) const {
+  if (w.worker.passed.empty() || seen.any_of_passed || seen.hidden || !w.said) return "";
+  const pid_t pid = w.worker.pid;
+  const pid_t sender = w.said->sender;
+  const std::string named = fmt::format("LISTEN_PID names PID {} ({}): let that one be the server, by exec",
+                                        pid, printable(name_of(pid)));
+  if (!attendance_.has_passed(w.worker))
+    return fmt::format("READY=1, but no process of the worker has the sockets that were passed; {}", named);
+  // One that has said what it had to say and is gone spoke for somebody else.
+  if (sender == pid || rest_of(sender) == Rest::exiting) return "";
+  return fmt::format(
+      "READY=1 from PID {} ({}), but nobody of the worker's waits for connections on the sockets that were "
+      "passed; "
+      "{}",
+      sender, printable(name_of(sender)), named);
+}
+
+void ReadyWatch::note_hidden(const Watched& w, pid_t hidden) {
+  if (std::exchange(noted_hidden_, true)) return;
+  ears_.note(w.worker.id,
+             fmt::format("process {} ({}) of it cannot be looked into, so nobody knows whether it waits for "
+                         "connections: it is taken for ready without ({})",
+                         hidden, printable(name_of(hidden)), why_no_look(look_rights())));
+}
+
+void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {
+  Expected& expected = *w.expected;
+  look_whether_it_is_elsewhere(w, now);
+  if (!expected.expectation.may_let_go && stays_elsewhere(w, now)) {
+    expected.elsewhere.reset();  // said once in a while, if it is of no consequence
+    ears_.unfit(w.worker.id, handoff_.missing(w.worker.id) + lets_it_go);
+    return;
+  }
+  if (!listens(w, now)) {
+    expected.seen.reset();
+  } else if (!expected.seen) {
+    expected.seen = now;
+  }
+  const Duration long_enough = must_be_seen_for(w);
+  if (expected.seen && now - *expected.seen >= long_enough) {
+    const WorkerId worker = w.worker.id;
+    Duration& took = learned_of(w.worker.mark.generation).took;
+    took = std::max<Duration>(took, now - w.started);
+    forget(worker);
+    ears_.listening(worker);
+    return;
+  }
+  Instant next = now + std::clamp<Duration>((now - w.started) / 10, 5ms, 100ms);
+  if (expected.seen) next = *expected.seen + long_enough;
+  // Just now it was about to: it listens first.
+  const Instant quiet = handoff_.last_change(w.worker.id) + quiet_for(w);
+  if (quiet > now) next = std::min(next, quiet);
+  look_soon(std::max<Instant>(next, now + 1ms));
+}
+
+bool ReadyWatch::listens(Watched& w, Instant now) {
+  const bool adopts = handoff_.adopted(w.worker.id);
+  if (adopts && !handoff_.waits_for(w.worker.id).empty()) return false;
+  if (adopts && !handoff_.missing(w.worker.id).empty() && !stays_elsewhere(w, now)) return false;
+  const bool any_adopted = handoff_.listens(w.worker.id);
+  // Without an address there is nothing to be seen waiting on: then it must have come to rest.
+  if (w.worker.passed.empty() && !any_adopted) return rest_of(w.worker.pid) == Rest::resting;
+  if (!is_attended(w, now)) return false;
+  return !any_adopted || now - handoff_.last_change(w.worker.id) >= quiet_for(w);
+}
+
+void ReadyWatch::look_whether_it_is_elsewhere(Watched& w, Instant now) {
+  std::optional<Instant>& elsewhere = w.expected->elsewhere;
+  const WorkerId worker = w.worker.id;
+  if (handoff_.missing(worker).empty() || !handoff_.listens(worker) || !handoff_.waits_for(worker).empty() ||
+      !is_attended(w, now) || !attendance_.rests(w.worker)) {
+    elsewhere.reset();
+  } else if (!elsewhere) {
+    elsewhere = now;
+  }
+}
+
+// With all workers of its generation, as one may have what the other has not. A server may serve on one
+// address and load what it needs for the next: so not before twice the time that the serving one took.
+bool ReadyWatch::stays_elsewhere(const Watched& w, Instant now) const {
+  if (!w.expected->elsewhere) return false;
+  Duration limit = handoff_.has_new_address(w.worker.id) ? moved_for : left_out_for;
+  for (const auto& [generation, learned] : learned_) {
+    if (generation < w.worker.mark.generation) limit = std::max<Duration>(limit, 2 * learned.took);
+  }
+  return std::ranges::all_of(watched_, [&](const Watched& other) {
+    if (other.worker.mark.generation != w.worker.mark.generation) return true;
+    return other.expected && other.expected->elsewhere &&
+           now - std::max(*other.expected->elsewhere, handoff_.last_change(other.worker.id)) >= limit;
+  });
+}
+
+bool ReadyWatch::is_attended(Watched& w, Instant now) {
+  const bool look_at_adopted = w.rule != ReadyRule::listen;
+  if (!look_at_adopted && w.worker.passed.empty()) return true;
+  const Attendance::Seen seen = attendance_.look(w.worker, look_at_adopted);
+  std::optional<Instant>& hidden = w.expected->hidden;
+  if (seen.all() || !seen.hidden) {
+    hidden.reset();
+    if (seen.any_address && seen.all()) learned_of(w.worker.mark.generation).waits = true;
+    return seen.all();
+  }
+  if (!hidden) hidden = now;
+  if (now - *hidden < hidden_for) return false;
+  if (!w.worker.passed.empty() && rest_of(w.worker.pid) != Rest::resting) return false;
+  if (now - *hidden >= (w.worker.passed.empty() ? hidden_for : rested_for)) {
+    note_hidden(w, *seen.hidden);
+    return true;
+  }
+  return false;
+}
+
+Duration ReadyWatch::must_be_seen_for(const Watched& w) const {
+  if (!handoff_.adopted(w.worker.id)) return listening_for;
+  if (handoff_.listens(w.worker.id)) return 0ms;  // graced has seen it happen, and was patient already
+  // The first generation shows what to expect of the next ones: that it has no address at all is believed
+  // only of one that rests for long.
+  const bool nothing_known = w.expected->expectation.of_first_generation && w.worker.passed.empty();
+  return nothing_known && !handoff_.bound_anything(w.worker.id) ? nothing_bound_for : listening_for;
+}
+
+Duration ReadyWatch::quiet_for(const Watched& w) const {
+  const bool known = w.expected && !w.expected->expectation.of_first_generation && !w.expected->hidden;
+  return known && w.rule != ReadyRule::listen ? quiet_when_seen : quiet_otherwise;
+}
+
+std::string ReadyWatch::waits_for(WorkerId worker) {
+  Watched* w = find(worker);
+  if (!w || w->rule == ReadyRule::after) return "";
+  const bool word_decides = w->rule != ReadyRule::listen;
+  if (w->said && w->rule == ReadyRule::automatic) {
+    const Attendance::Seen seen = attendance_.look(w->worker);
+    if (std::string why = not_its_sockets(*w, seen); !why.empty()) return why;
+    if (!seen.all())
+      return fmt::format(
+          "READY=1, but nobody is seen waiting for connections on {} (--ready notify believes the word "
+          "alone)",
+          listed(seen.unattended));
+  }
+  if (w->said && word_decides) return "";
+  if (!w->expected) {
+    return w->rule == ReadyRule::notify ? "no READY=1 from the worker, which --ready notify waits for"
+                                        : "no READY=1 from the worker, which the generation before has said "
+                                          "(--ready listen does without)";
+  }
+  if (std::string bound = handoff_.waits_for(worker); !bound.empty()) return bound;
+  if (const std::string missing = handoff_.missing(worker); !missing.empty()) return missing + lets_it_go;
+  const Attendance::Seen seen = attendance_.look(w->worker, word_decides);
+  if (seen.all()) return "";
+  const bool passed = !w->worker.passed.empty() && !seen.any_of_passed;
+  if (passed) {
+    std::vector<std::string> its_own;
+    for (const AdoptedSocket& s : handoff_.sockets_of(worker)) {
+      if (s.listening && !s.predeclared) its_own.push_back(s.address);
+    }
+    if (!its_own.empty())
+      return fmt::format(
+          "nobody is seen waiting for connections on {}: it listens on {} (it gets what --listen opens only "
+          "where it binds the same address)",
+          listed(seen.unattended), listed(its_own));
+    const bool wraps = !children_of(w->worker.pid).empty();
+    return fmt::format(
+        "nobody is seen waiting for connections on {}{}", listed(seen.unattended),
+        wraps ? fmt::format(" (LISTEN_PID names PID {} ({}) alone: let that one be the server, by exec)",
+                            w->worker.pid, printable(name_of(w->worker.pid)))
+              : " (--ready after:TIME does without)");
+  }
+  return fmt::format(
+      "it listens on {}, but nobody is seen waiting for connections there (--ready listen takes listening "
+      "alone for "
+      "ready)",
+      listed(seen.unattended));
+}
+
+ReadyWatch::Learned& ReadyWatch::learned_of(std::uint64_t generation) {
+  constexpr std::size_t most = 4;  // one that serves, one on trial, and those that failed since
+  if (learned_.size() >= most && !learned_.contains(generation)) learned_.erase(learned_.begin());
+  return learned_[generation];
+}
+
+void ReadyWatch::look_soon(Instant when) {
+  if (when >= next_look_) return;
+  next_look_ = when;
+  if (timer_) timer_.fire_at(when);
+}
+
+ReadyWatch::Watched* ReadyWatch::find(WorkerId worker) {
+  const auto c = std::ranges::find(watched_, worker, [](const Watched& w) { return w.worker.id; });
+  return c == watched_.end() ? nullptr : &*c;
+}
+
+const ReadyWatch::Watched* ReadyWatch::find(WorkerId worker) const {
+  return const_cast<ReadyWatch*>(this)->find(worker);
+}
+
+}  // namespace graced

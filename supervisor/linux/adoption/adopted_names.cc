@@ -1,0 +1,166 @@
+// rename(2) is what makes a hand-over of a path: one file takes the other's place in one step.
+#include "linux/adoption/adopted_names.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+#include <system_error>
+
+#include "core/printable.h"
+#include "linux/base/path_parts.h"
+
+namespace graced {
+
+namespace {
+
+std::optional<struct stat> stat_at(const Fd& directory, const std::string& file) {
+  struct stat found {};
+  if (::fstatat(directory.get(), file.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  return found;
+}
+
+bool same_file(const Fd& a, const Fd& b) {
+  struct stat one {};
+  struct stat other {};
+  return ::fstat(a.get(), &one) == 0 && ::fstat(b.get(), &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
+const std::string& file_of_now(const AdoptedName& name) {
+  return name.beside.empty() ? name.file : name.beside;
+}
+
+AdoptedName::Access access_of(const struct stat& file) {
+  return {file.st_mode, file.st_uid, file.st_gid};
+}
+
+bool is_file_of(const AdoptedName& name, const struct stat& found) {
+  return found.st_dev == name.device && found.st_ino == name.file_inode;
+}
+
+bool still_there(const AdoptedName& name) {
+  const auto found = stat_at(name.directory, file_of_now(name));
+  return found && is_file_of(name, *found);
+}
+
+}  // namespace
+
+AdoptedName::~AdoptedName() {
+  if (directory && still_there(*this)) ::unlinkat(directory.get(), file_of_now(*this).c_str(), 0);
+}
+
+std::vector<std::string> AdoptedNames::promote(std::uint64_t generation) {
+  promoted_ = generation;
+  std::vector<std::string> failed;
+  for (const auto& name : all()) {
+    if (name->generation != generation || name->beside.empty() || !name->listening) continue;
+    if (std::string why = put_in_place(*name); !why.empty()) failed.push_back(std::move(why));
+  }
+  return failed;
+}
+
+void AdoptedNames::add(const std::shared_ptr<AdoptedName>& name) {
+  std::erase_if(names_, [](const auto& n) { return n.expired(); });
+  names_.push_back(name);
+}
+
+std::shared_ptr<AdoptedName> AdoptedNames::in_place(const Fd& directory, const std::string& file) const {
+  for (const auto& name : all()) {
+    if (name->beside.empty() && name->file == file && name->directory &&
+        same_file(name->directory, directory) && still_there(*name)) {
+      return name;
+    }
+  }
+  return nullptr;
+}
+
+std::shared_ptr<AdoptedName> AdoptedNames::of_generation(std::uint64_t generation, const Fd& directory,
+                                                         const std::string& file) const {
+  const auto names = all();
+  const auto newest = std::find_if(names.rbegin(), names.rend(), [&](const auto& name) {
+    return name->generation == generation && name->file == file && name->directory &&
+           same_file(name->directory, directory) && still_there(*name);
+  });
+  return newest == names.rend() ? nullptr : *newest;
+}
+
+std::shared_ptr<AdoptedName> AdoptedNames::abstract(const std::string& text) const {
+  for (const auto& name : all()) {
+    if (!name->directory && name->text == text) return name;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<AdoptedName> AdoptedNames::file_of(const Fd& directory, const std::string& file) const {
+  for (const auto& name : all()) {
+    if (name->directory && file_of_now(*name) == file && same_file(name->directory, directory) &&
+        still_there(*name)) {
+      return name;
+    }
+  }
+  return nullptr;
+}
+
+bool AdoptedNames::may_know(const std::string& file) const {
+  return std::ranges::any_of(names_, [&](const auto& weak) {
+    const auto name = weak.lock();
+    return name && name->directory && (name->file == file || name->beside == file);
+  });
+}
+
+std::string AdoptedNames::file_now(const AdoptedName& name) const {
+  return file_of_now(name);
+}
+
+void AdoptedNames::move(AdoptedName& name, const Fd& directory, const std::string& file,
+                        const std::string& beside) const {
+  name.directory = Fd(::fcntl(directory.get(), F_DUPFD_CLOEXEC, 0));
+  name.file = file;
+  name.beside = beside;
+  name.text = path_in(directory, file);
+  name.unlinked = false;
+  name.moved_beside.reset();
+  if (beside.empty()) return;
+  if (const auto there = stat_at(directory, file)) name.moved_beside = access_of(*there);
+}
+
+// The program may have changed mode and owner of what it believes to be its file: that was the old one's.
+std::string AdoptedNames::put_in_place(AdoptedName& name) const {
+  const auto before = stat_at(name.directory, name.file);
+  const auto ours = stat_at(name.directory, name.beside);
+  if (before && !in_place(name.directory, name.file)) {
+    return fmt::format("{}: another file has taken its place; generation {} is reached as {} only",
+                       printable(name.text), name.generation, printable(name.beside));
+  }
+  const bool set_since = before && (!name.moved_beside || *name.moved_beside != access_of(*before));
+  if (set_since && ours && (before->st_uid != ours->st_uid || before->st_gid != ours->st_gid)) {
+    (void)::fchownat(name.directory.get(), name.beside.c_str(), before->st_uid, before->st_gid,
+                     AT_SYMLINK_NOFOLLOW);
+  }
+  if (set_since && ours && before->st_mode != ours->st_mode) {
+    ::fchmodat(name.directory.get(), name.beside.c_str(), before->st_mode & 07777, 0);
+  }
+  if (::renameat(name.directory.get(), name.beside.c_str(), name.directory.get(), name.file.c_str()) != 0) {
+    return fmt::format("{}: rename {} to it: {}", printable(name.text), printable(name.beside),
+                       std::generic_category().message(errno));
+  }
+  name.beside.clear();
+  name.unlinked = false;
+  return "";
+}
+
+std::vector<std::shared_ptr<AdoptedName>> AdoptedNames::all() const {
+  std::vector<std::shared_ptr<AdoptedName>> alive;
+  for (const auto& weak : names_) {
+    if (auto name = weak.lock()) alive.push_back(std::move(name));
+  }
+  return alive;
+}
+
+}  // namespace graced

@@ -1,0 +1,163 @@
+// Adoption of unix stream sockets: names are files, or abstract, and there is one socket to a name.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+#include "core/printable.h"
+#include "linux/adoption/adoption.h"
+#include "linux/adoption/worker_view.h"
+#include "linux/base/inode.h"
+#include "linux/base/path_parts.h"
+
+namespace graced {
+
+namespace {
+
+constexpr std::size_t header = offsetof(sockaddr_un, sun_path);
+
+// With its leading NUL if it is abstract, without the one that ends a path.
+std::string name_in(const SocketAddress& where) {
+  const auto* address = reinterpret_cast<const sockaddr_un*>(where.get());
+  const std::string name(address->sun_path, where.length - header);
+  return name[0] == '\0' ? name : name.substr(0, name.find('\0'));
+}
+
+SocketAddress address_at(const std::string& path) {
+  SocketAddress address;
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::memcpy(name.sun_path, path.data(), std::min(path.size(), sizeof name.sun_path - 1));
+  std::memcpy(&address.storage, &name, sizeof name);
+  address.length = static_cast<socklen_t>(header + path.size() + 1);
+  return address;
+}
+
+bool is_bound(int fd) {
+  SocketAddress local;
+  return ::getsockname(fd, local.get(), &local.length) == 0 && local.length > header;
+}
+
+}  // namespace
+
+Adoption::Verdict Adoption::bind_unix(const AdoptionRequest& request, const SocketAddress& where, Fd socket) {
+  const ino_t inode = inode_of(socket.get());
+  if (is_bound(socket.get())) return bind_again(inode);
+  const std::string name = name_in(where);
+  if (name[0] == '\0') return bind_abstract(request, where, std::move(socket), "@" + name.substr(1));
+
+  const PathParts parts = parts_of(name);
+  if (parts.file.empty()) return std::nullopt;
+  Fd directory;
+  {
+    const WorkerView view(request.thread);
+    if (view) directory = open_directory(AT_FDCWD, parts.directory);
+  }
+  if (!notifications_.still_asked(request.id)) return 0;
+  if (!directory) {
+    pass(address_text(where, AddressKind::unix_stream));
+    return std::nullopt;
+  }
+  const std::string path = path_in(directory, parts.file);
+
+  if (const Predeclared* ours = predeclared("unix " + path)) return take_predeclared(request, *ours, socket);
+  const auto mine = [&] { return names_.of_generation(generation_, directory, parts.file); };
+  if (mine() && mine()->worker == worker_) forget_closed();
+  if (const auto known = mine()) {
+    if (known->worker != worker_) return share(request, known);
+    if (!known->unlinked) return EADDRINUSE;
+  }
+
+  auto bound = std::make_shared<AdoptedName>();
+  bound->text = path;
+  bound->generation = generation_;
+  bound->worker = worker_;
+  bound->file = parts.file;
+  bound->socket = inode;
+  bound->holder = {request.thread, request.fd};
+  if (names_.in_place(directory, parts.file))
+    bound->beside = free_name_beside(directory, parts.file, generation_);
+  if (const int failed = bind_as_worker(request, where, socket, directory, bound->beside); failed != 0) {
+    return failed > 0 ? Verdict(failed) : std::nullopt;
+  }
+
+  const std::string& file = bound->beside.empty() ? bound->file : bound->beside;
+  struct stat made {};
+  if (::fstatat(directory.get(), file.c_str(), &made, AT_SYMLINK_NOFOLLOW) == 0) {
+    bound->device = made.st_dev;
+    bound->file_inode = made.st_ino;
+  }
+  bound->directory = std::move(directory);
+  names_.add(bound);
+  add(request, "unix " + path, "unix " + printable(path), inode, bound);
+  return 0;
+}
+
+// With the worker's rights: graced's own would let it make files where it may not. The worker's own string,
+// so that getsockname(2) tells it that. 0, an errno, or -1: graced cannot take the worker's place.
+int Adoption::bind_as_worker(const AdoptionRequest& request, const SocketAddress& where, const Fd& socket,
+                             const Fd& directory, const std::string& beside) {
+  const WorkerView view(request.thread);
+  if (!view || !notifications_.still_asked(request.id)) return -1;
+  SocketAddress place = where;
+  if (!beside.empty()) {
+    const std::string name = name_in(where);
+    const std::string path = name.substr(0, name.rfind('/') + 1) + beside;
+    // Too long with its directory: from inside of that.
+    const bool fits = path.size() < sizeof(sockaddr_un::sun_path);
+    if (!fits && ::fchdir(directory.get()) != 0) return errno;
+    place = address_at(fits ? path : beside);
+  }
+  return ::bind(socket.get(), place.get(), place.length) == 0 ? 0 : errno;
+}
+
+Adoption::Verdict Adoption::bind_abstract(const AdoptionRequest& request, const SocketAddress& where, Fd socket,
+                                          const std::string& name) {
+  if (const Predeclared* ours = predeclared("unix " + name)) return take_predeclared(request, *ours, socket);
+  if (const auto known = names_.abstract(name); known && known->worker != worker_) {
+    const Verdict shared = share(request, known);
+    if (shared == 0) return 0;  // else whoever bound it has closed it since
+  }
+  if (!notifications_.still_asked(request.id)) return 0;
+  if (::bind(socket.get(), where.get(), where.length) != 0) {
+    const int code = errno;
+    if (code != EADDRINUSE || !names_.abstract(name)) return code;
+    // Held by nobody but us, since its worker closed it.
+    forget_closed();
+    if (::bind(socket.get(), where.get(), where.length) != 0) return errno;
+  }
+  auto bound = std::make_shared<AdoptedName>();
+  bound->text = name;
+  bound->generation = generation_;
+  bound->worker = worker_;
+  bound->socket = inode_of(socket.get());
+  bound->holder = {request.thread, request.fd};
+  names_.add(bound);
+  add(request, "unix " + name, "unix " + printable(name), bound->socket, bound);
+  return 0;
+}
+
+Adoption::Verdict Adoption::share(const AdoptionRequest& request, const std::shared_ptr<AdoptedName>& name) {
+  const Fd socket = name->listening ? Fd(::fcntl(name->listening.get(), F_DUPFD_CLOEXEC, 0))
+                                    : copy_descriptor(name->holder.thread, name->holder.number);
+  if (!socket || inode_of(socket.get()) != name->socket) return EADDRINUSE;
+  // Its file status flags are those of all who have it, so they stay.
+  if (const int failed = replace(request, socket.get()); failed != 0) return failed;
+  this_bind_.socket = name->socket;
+  if (find(name->socket) == sockets_.end()) {
+    add(request, "unix " + name->text, "unix " + printable(name->text), name->socket, name);
+  }
+  return 0;
+}
+
+}  // namespace graced

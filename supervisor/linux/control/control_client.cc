@@ -1,0 +1,230 @@
+// Asks over sd-bus, and tells an answer from silence, refusal and the end of the other side.
+#include "linux/control/control_client.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdarg>
+#include <limits>
+
+#include "linux/base/sys_error.h"
+
+namespace graced {
+namespace {
+
+constexpr Duration prompt = 10s;  // for what graced answers at once
+
+Instant now() {
+  return std::chrono::steady_clock::now();
+}
+
+// sd-bus takes 0 for its own default, so the least wait is a microsecond.
+std::uint64_t to_microseconds(Duration d) {
+  if (d == infinity) return std::numeric_limits<std::uint64_t>::max();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(1, d.count() / 1000));
+}
+
+int to_milliseconds(Duration d) {
+  if (d == infinity) return -1;
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(std::max(d, Duration{0})).count();
+  return static_cast<int>(std::min<std::int64_t>(ms, std::numeric_limits<int>::max()));
+}
+
+timeval to_timeval(Duration d) {
+  const std::int64_t us = std::max<std::int64_t>(1, d.count() / 1000);
+  return {.tv_sec = us / 1'000'000, .tv_usec = us % 1'000'000};
+}
+
+Fd connect_to(const std::string& path, Duration patience) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) throw sys_error_of(ENAMETOOLONG, "connect to {}", path);
+  path.copy(address.sun_path, path.size());
+
+  Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  if (!socket) throw sys_error("make a socket");
+  // Connecting waits where the backlog is full, as long as sending may.
+  const timeval limit = to_timeval(patience);
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    throw sys_error_of(errno == EAGAIN ? ETIMEDOUT : errno, "connect to {}", path);
+  return socket;
+}
+
+// Who listens there, held so that its end can be seen whatever becomes of its number.
+Fd process_behind(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return {};
+  return Fd{static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0))};
+}
+
+bool hung_up(int result) {
+  return result == -ECONNRESET || result == -ENOTCONN || result == -EPIPE || result == -ESHUTDOWN;
+}
+
+ControlReply classify(int result, const sd_bus_error& error) {
+  if (result == -ETIMEDOUT) return {.outcome = ControlOutcome::timed_out, .why = "no answer in time"};
+  if (sd_bus_error_has_name(&error, SD_BUS_ERROR_ACCESS_DENIED) != 0)
+    return {.outcome = ControlOutcome::denied, .why = error.message};
+  if (hung_up(result))
+    return {.outcome = ControlOutcome::gone, .why = "the connection ended before the answer"};
+  std::string why = error.message != nullptr ? error.message : std::generic_category().message(-result);
+  return {.outcome = ControlOutcome::failed, .why = std::move(why)};
+}
+
+void read_report(sd_bus_message* message, InstanceReport& into) {
+  const auto must = [](int result) {
+    if (result < 0) throw sys_error_of(result, "read the status");
+    return result;
+  };
+  must(sd_bus_message_enter_container(message, 'a', "{sv}"));
+  while (must(sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+    const char* name = nullptr;
+    must(sd_bus_message_read_basic(message, 's', &name));
+    // Another version may know other properties, or the same ones otherwise: then they stay empty here.
+    const control::Property* property = control::find_property(name);
+    if (property != nullptr && sd_bus_message_verify_type(message, 'v', property->signature) > 0) {
+      must(sd_bus_message_enter_container(message, 'v', property->signature));
+      property->read(message, into);
+      must(sd_bus_message_exit_container(message));
+    } else {
+      must(sd_bus_message_skip(message, "v"));
+    }
+    must(sd_bus_message_exit_container(message));
+  }
+}
+
+struct Error {
+  sd_bus_error value = SD_BUS_ERROR_NULL;
+  Error() = default;
+  Error(const Error&) = delete;
+  Error& operator=(const Error&) = delete;
+  ~Error() { sd_bus_error_free(&value); }
+};
+
+}  // namespace
+
+ControlClient::ControlClient(const std::string& path, Duration patience) {
+  const Instant deadline = after(now(), patience);
+  Fd socket = connect_to(path, patience);
+  process_ = process_behind(socket.get());
+
+  const auto must = [&](int result) {
+    if (result < 0) throw sys_error_of(hung_up(result) ? ECONNRESET : result, "talk to {}", path);
+    return result;
+  };
+  sd_bus* bus = nullptr;
+  must(sd_bus_new(&bus));
+  bus_.reset(bus);
+  must(sd_bus_set_fd(bus, socket.get(), socket.get()));
+  static_cast<void>(socket.release());
+  must(sd_bus_start(bus));
+  while (must(sd_bus_is_ready(bus)) == 0) {
+    if (must(sd_bus_process(bus, nullptr)) > 0) continue;
+    if (now() >= deadline) must(-ETIMEDOUT);
+    must(sd_bus_wait(bus, to_microseconds(deadline - now())));
+  }
+}
+
+ControlReply ControlClient::call(const char* interface, const char* method, Duration limit,
+                                 control::Message& answer, const char* types, ...) {
+  sd_bus_message* made = nullptr;
+  int r =
+      sd_bus_message_new_method_call(bus_.get(), &made, control::interface, control::path, interface, method);
+  const control::Message question{made};
+  if (r >= 0) {
+    std::va_list values;
+    va_start(values, types);
+    r = sd_bus_message_appendv(made, types, values);
+    va_end(values);
+  }
+  Error error;
+  if (r >= 0) {
+    sd_bus_message* reply = nullptr;
+    r = sd_bus_call(bus_.get(), made, to_microseconds(limit), &error.value, &reply);
+    answer.reset(reply);
+  }
+  return r >= 0 ? ControlReply{} : classify(r, error.value);
+}
+
+ControlReply ControlClient::reload(std::optional<Duration> limit) {
+  control::Message answer;
+  ControlReply reply =
+      call(control::interface, "Reload", limit.value_or(prompt), answer, "b", limit.has_value() ? 1 : 0);
+  if (reply.outcome == ControlOutcome::ok) sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
+  return reply;
+}
+
+ControlReply ControlClient::abort() {
+  control::Message answer;
+  ControlReply reply = call(control::interface, "Abort", prompt, answer, "");
+  int next = 0;
+  if (reply.outcome == ControlOutcome::ok) {
+    sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
+    sd_bus_message_read_basic(answer.get(), 'b', &next);
+  }
+  reply.next = next != 0;
+  return reply;
+}
+
+ControlReply ControlClient::stop(std::optional<Duration> limit) {
+  const Instant deadline = after(now(), limit.value_or(prompt));
+  control::Message answer;
+  ControlReply reply =
+      call(control::interface, "Stop", limit.value_or(prompt), answer, "b", limit.has_value() ? 1 : 0);
+  // Its connection ends with it: that is an answer too.
+  const bool ending = reply.outcome == ControlOutcome::ok || reply.outcome == ControlOutcome::gone;
+  if (!limit || !ending) return reply;
+  if (wait_until_gone(deadline == no_deadline ? infinity : deadline - now())) return {};
+  return {.outcome = ControlOutcome::timed_out, .why = "it has not ended yet"};
+}
+
+ControlReply ControlClient::hammer() {
+  control::Message answer;
+  ControlReply reply = call(control::interface, "Hammer", prompt, answer, "");
+  if (reply.outcome == ControlOutcome::ok) sd_bus_message_read_basic(answer.get(), 'u', &reply.killed);
+  return reply;
+}
+
+ControlReply ControlClient::report(InstanceReport& into) {
+  control::Message answer;
+  ControlReply reply =
+      call("org.freedesktop.DBus.Properties", "GetAll", prompt, answer, "s", control::interface);
+  if (reply.outcome == ControlOutcome::ok) read_report(answer.get(), into);
+  return reply;
+}
+
+std::optional<std::string> ControlClient::name(Duration patience) {
+  control::Message answer;
+  const ControlReply reply =
+      call("org.freedesktop.DBus.Properties", "Get", patience, answer, "ss", control::interface, "Name");
+  const char* name = nullptr;
+  if (reply.outcome != ControlOutcome::ok || sd_bus_message_enter_container(answer.get(), 'v', "s") <= 0 ||
+      sd_bus_message_read_basic(answer.get(), 's', &name) <= 0 || *name == '\0')
+    return std::nullopt;
+  return name;
+}
+
+// Gone is when the process is: then its lock, its sockets and its PID file are gone too. Where the
+// process cannot be seen, the end of the connection has to do.
+bool ControlClient::wait_until_gone(Duration limit) {
+  const Instant deadline = after(now(), limit);
+  pollfd watched{.fd = process_ ? process_.get() : sd_bus_get_fd(bus_.get()),
+                 .events = static_cast<short>(process_ ? POLLIN : 0),
+                 .revents = 0};
+  if (watched.fd < 0) return true;
+  for (;;) {
+    const int r = ::poll(&watched, 1, to_milliseconds(deadline == no_deadline ? infinity : deadline - now()));
+    if (r > 0) return true;
+    if (r == 0) return false;
+    if (errno != EINTR) throw sys_error("wait for the end of graced");
+  }
+}
+
+}  // namespace graced

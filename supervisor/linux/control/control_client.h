@@ -1,0 +1,56 @@
+// The control socket's asking end: one connection to one instance. Whatever may come of a question is
+// a value; only not reaching anybody is an exception.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/time.h"
+#include "linux/base/fd.h"
+#include "linux/control/control_report.h"
+#include "linux/control/control_wire.h"
+
+namespace graced {
+
+enum class ControlOutcome {
+  ok,
+  failed,     // graced says why
+  timed_out,  // no answer within the time given
+  denied,     // the caller may only read
+  gone,       // the connection ended before the answer
+};
+
+struct ControlReply {
+  ControlOutcome outcome = ControlOutcome::ok;
+  std::string why;               // empty if ok; may have several lines
+  std::uint64_t generation = 0;  // of Reload and of Abort, there 0: nothing was aborted
+  bool next = false;             // of Abort: another reload follows
+  std::uint32_t killed = 0;      // of Hammer
+};
+
+class ControlClient {
+ public:
+  // Throws std::system_error: ENOENT and ECONNREFUSED mean that nobody is there, ETIMEDOUT that
+  // somebody is but does not say hello within `patience`, ECONNRESET that somebody was, and ended instead.
+  explicit ControlClient(const std::string& path, Duration patience = 10s);
+
+  // limit: how long to wait for the outcome, may be `infinity`; none: do not wait, only ask.
+  ControlReply reload(std::optional<Duration> limit);
+  ControlReply abort();
+  ControlReply stop(std::optional<Duration> limit);  // until the process is gone
+  ControlReply hammer();
+  ControlReply report(InstanceReport& into);
+  // What it calls itself; none if it does not say so within `patience`.
+  std::optional<std::string> name(Duration patience = 2s);
+
+ private:
+  ControlReply call(const char* interface, const char* method, Duration limit, control::Message& answer,
+                    const char* types, ...);
+  bool wait_until_gone(Duration limit);
+
+  control::Bus bus_;
+  Fd process_;  // a pidfd of graced; none if it lives in a PID namespace we do not see
+};
+
+}  // namespace graced

@@ -1,0 +1,83 @@
+// One client of the control socket: D-Bus spoken over it by sd-bus, driven from our own event sources.
+//
+// sd-bus left to itself reads a message of up to 128 MB for as long as bytes come, queues answers for
+// somebody who never reads, and at the end waits until all of them are. So it is fed by the spoonful
+// through a pipe: what may wait is bounded, and nothing more is taken from a client until it has read
+// what it was told.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "core/time.h"
+#include "linux/base/fd.h"
+#include "linux/base/systemd.h"
+#include "linux/control/control_wire.h"
+
+namespace graced {
+
+struct EventSourceRemover {
+  void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
+};
+using EventSource = std::unique_ptr<sd_event_source, EventSourceRemover>;
+
+class ControlConnection {
+ public:
+  class Owner {
+   public:
+    virtual void message_begins() noexcept = 0;
+    virtual void connection_ended(ControlConnection&) noexcept = 0;  // destroys it
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // greeting_limit: until the client has said who it is. vtable: of the one object there is, its userdata
+  // this connection. Throws std::system_error.
+  ControlConnection(sd_event*, std::int64_t priority, Fd socket, std::uint64_t serial, Duration greeting_limit,
+                    const sd_bus_vtable*, Owner&);
+  ControlConnection(const ControlConnection&) = delete;
+  ControlConnection& operator=(const ControlConnection&) = delete;
+  ~ControlConnection() = default;
+
+  Owner& owner() const { return owner_; }
+  pid_t pid() const { return pid_; }  // likewise; 0: of another PID namespace
+  uid_t uid() const { return uid_; }  // the kernel's word, from when it connected
+  bool may_change_things() const;
+
+  // What was handed to sd-bus outside of a callback of its own waits to be written.
+  void sent() noexcept;
+
+  sd_bus* ready_bus() const;  // nullptr until the client is authenticated, and once it is given up
+
+ private:
+  static int on_io(sd_event_source*, int fd, std::uint32_t events, void* self) noexcept;
+  static int on_time(sd_event_source*, std::uint64_t now, void* self) noexcept;
+  static int on_message(sd_bus_message*, void* self, sd_bus_error*) noexcept;
+
+  int woken(std::uint64_t now) noexcept;
+  bool process();
+  bool digest();
+  void arm();
+  void give_up() noexcept;
+  bool something_unread() const;
+
+  Owner& owner_;
+  std::uint64_t serial_;
+  std::uint64_t greeted_by_;  // CLOCK_MONOTONIC, microseconds
+  uid_t uid_ = static_cast<uid_t>(-1);
+  pid_t pid_ = 0;
+  // We read from it, and sd-bus writes to a duplicate: it closes that by itself when writing fails, and what
+  // epoll is to forget must still be open then.
+  Fd socket_;
+  Fd feed_;  // what was read goes in here, sd-bus is at the other end
+  bool given_up_ = false;
+  std::size_t unfinished_ = 0;  // bytes of a message that has not ended
+  control::Bus bus_;
+  EventSource io_;
+  EventSource timer_;
+};
+
+}  // namespace graced

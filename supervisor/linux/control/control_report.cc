@@ -1,0 +1,16 @@
+// Last words are lines of their own, behind the first one of a reason.
+#include "linux/control/control_report.h"
+
+namespace graced {
+
+std::string without_last_words(const std::string& why) {
+  return why.substr(0, why.find('\n'));
+}
+
+void withhold_secrets(InstanceReport& report) {
+  for (WorkerReport& w : report.workers) w.last_lines.clear();
+  if (report.last_exit) report.last_exit->last_lines.clear();
+  if (report.last_reload) report.last_reload->why = without_last_words(report.last_reload->why);
+}
+
+}  // namespace graced

@@ -1,0 +1,101 @@
+// The control socket's serving end: D-Bus peer to peer, interface org.graced.Supervisor1.
+// Everybody who can reach the socket may read; only root and graced's own uid may change things.
+//
+//   Reload(b wait) → (t generation)     answered when the reload has ended; generation 0 if wait is false
+//   Abort() → (t generation, b next)    of the reload that ran, 0: none did; next: another one follows
+//   Stop(b wait)                        answered when graced has stopped
+//   Hammer() → (u killed)
+//   properties: all of InstanceReport; signals: PhaseChanged, WorkerChanged, ReloadFinished
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/id.h"
+#include "core/time.h"
+#include "linux/base/fd.h"
+#include "linux/base/systemd.h"
+#include "linux/control/control_connection.h"
+#include "linux/control/control_report.h"
+
+namespace graced {
+
+// What came of an abort.
+struct Aborted {
+  std::uint64_t generation = 0;  // that was on trial; 0: none was, or it is the first
+  bool next = false;             // a reload that was asked for meanwhile begins, or is about to
+};
+
+// What clients ask for. Any of these may answer before it returns.
+class ControlHandler {
+ public:
+  virtual void asked_by(pid_t) {}                    // comes before a reload
+  virtual void reload(RequestId by) = 0;             // `nobody`: no answer is wanted
+  virtual Aborted abort(pid_t who, uid_t user) = 0;  // who: 0 if it is of another PID namespace
+  virtual void stop(RequestId by) = 0;
+  virtual unsigned hammer() = 0;  // how many were killed
+  virtual InstanceReport report() = 0;
+
+  // One of the above threw. It was kept from passing through C; the loop should end.
+  virtual void control_failed(std::exception_ptr) noexcept = 0;
+
+ protected:
+  ~ControlHandler() = default;
+};
+
+class ControlServer final : private ControlConnection::Owner {
+ public:
+  // greeting_limit: for clients that connect and say nothing. The handler must outlive the server.
+  ControlServer(Fd listening_socket, ControlHandler&, Duration greeting_limit = 25s);
+  ~ControlServer();
+
+  // From now on clients are let in; before, they wait. Once. priority: as of sd_event_source_set_priority(3).
+  void attend(sd_event*, std::int64_t priority = SD_EVENT_PRIORITY_NORMAL);
+
+  // To a Reload or a Stop that waits. An id whose asker has gone, or was answered, is ignored.
+  // why: may have several lines; not used if ok.
+  void answer(RequestId, bool ok, std::uint64_t generation, const std::string& why);
+
+  void phase_changed(const std::string& phase);
+  void worker_changed(std::uint64_t generation, std::uint32_t slot, std::int32_t pid, const std::string& state);
+  void reload_finished(std::uint64_t generation, bool ok, const std::string& why);
+
+ private:
+  enum class Wish { reload, stop };
+  struct Pending {
+    ControlConnection* from;
+    Wish wish;
+    control::Message call;
+  };
+  struct Calls;  // what sd-bus calls, from C
+
+  void message_begins() noexcept override { report_.reset(); }
+  void connection_ended(ControlConnection&) noexcept override;
+
+  void accept_all();
+  bool welcome(Fd socket);  // false: it was turned away
+  int ask(ControlConnection&, sd_bus_message*, Wish, sd_bus_error*);
+  template <class... Values>
+  void tell(ControlConnection& connection, const char* signal, const char* types, Values... values);
+  template <class... Values>
+  void tell_all(const char* signal, const char* types, Values... values);
+
+  sd_event* event_ = nullptr;
+  Fd listening_;
+  Fd spare_;  // given up for a moment when there are no descriptors left, to turn a client away
+  ControlHandler& handler_;
+  std::int64_t priority_ = SD_EVENT_PRIORITY_NORMAL;
+  Duration greeting_limit_;
+  EventSource accepting_;
+  std::uint64_t last_request_ = 0;
+  std::uint64_t last_connection_ = 0;
+  std::optional<InstanceReport> report_;  // one message's answer is of one moment, and asked for once
+  std::map<RequestId, Pending> pending_;
+  std::list<ControlConnection> connections_;
+};
+
+}  // namespace graced

@@ -1,0 +1,143 @@
+// sd_notify(3), upwards, on change only.
+#include "linux/manager/upstream.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+
+#include "core/number.h"
+
+namespace graced {
+
+namespace {
+
+// An end that is this much later than the one told before is worth a message.
+constexpr Duration worth_telling = 5s;
+
+// On top of what graced allows itself: a killed process must be gone, and graced may be late.
+constexpr Duration allowance = 10s;
+
+// For what may take for ever; the manager's arithmetic ends before ours.
+constexpr Duration for_ever = std::chrono::years(1);
+
+std::string news_of(Phase phase) {
+  switch (phase) {
+    case Phase::starting:
+    case Phase::finished:
+      return "";
+    case Phase::serving:
+    case Phase::degraded:
+    case Phase::down:
+      return "READY=1\n";
+    case Phase::reloading: {
+      // CLOCK_MONOTONIC, which is what steady_clock reads.
+      const auto now = std::chrono::steady_clock::now().time_since_epoch();
+      return fmt::format("RELOADING=1\nMONOTONIC_USEC={}\n",
+                         std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+    }
+    case Phase::stopping:
+      return "STOPPING=1\n";
+  }
+  return "";
+}
+
+// More than there are sockets to store, and no more than a stuck manager should cost.
+constexpr std::size_t most_waiting = 4096;
+
+// Half of the time after which the manager takes graced for hung.
+std::optional<Duration> watchdog_interval(const UpstreamVariables& variables) {
+  constexpr std::uint64_t most = std::chrono::microseconds(std::chrono::years(1)).count();
+  const auto limit = parse_number<std::uint64_t>(variables.watchdog_usec, 2, most);
+  const bool ours = variables.watchdog_pid.empty() || variables.watchdog_pid == std::to_string(::getpid());
+  if (!limit || !ours) return std::nullopt;
+  return std::chrono::microseconds(*limit / 2);
+}
+
+}  // namespace
+
+Upstream::Upstream(const UpstreamVariables& variables) : watchdog_(watchdog_interval(variables)) {
+  const std::string& notify_socket = variables.notify_socket;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (notify_socket.empty() || notify_socket.size() >= sizeof address.sun_path) return;
+  std::memcpy(address.sun_path, notify_socket.data(), notify_socket.size());
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + notify_socket.size());
+
+  Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (socket && ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) == 0)
+    socket_ = std::move(socket);
+}
+
+void Upstream::tell(const UpstreamNews& news, Instant now) {
+  std::string message;
+  if (news.phase != told_phase_) {
+    message += news_of(news.phase);
+    // What was asked for the phase before was given to the watchdog, too: this takes it back.
+    if (news.phase == Phase::serving && watchdog_) message += "WATCHDOG=1\n";
+    if (news.phase == Phase::finished) message += fmt::format("EXIT_STATUS={}\n", news.exit_status);
+    told_phase_ = news.phase;
+    told_limit_.reset();
+  }
+  if (news.story != told_story_) message += "STATUS=" + news.story + "\n";
+  if (news.error != told_error_) message += fmt::format("ERRNO={}\n", news.error);
+  if (news.limit && (!told_limit_ || *news.limit > after(*told_limit_, worth_telling))) {
+    const Duration left =
+        *news.limit == no_deadline ? for_ever : std::max<Duration>(*news.limit - now, 0s) + allowance;
+    message += fmt::format("EXTEND_TIMEOUT_USEC={}\n",
+                           std::chrono::duration_cast<std::chrono::microseconds>(left).count());
+    told_limit_ = news.limit;
+  }
+  told_story_ = news.story;
+  told_error_ = news.error;
+  if (!message.empty()) send(std::move(message));
+}
+
+void Upstream::tell_alive() {
+  if (!behind()) send("WATCHDOG=1\n");
+}
+
+void Upstream::send(std::string message) {
+  send_descriptor(std::move(message), Fd());
+}
+
+void Upstream::send_descriptor(std::string message, Fd fd) {
+  if (!socket_) return;
+  if (waiting_.size() == most_waiting) waiting_.pop_front();
+  waiting_.push_back({std::move(message), std::move(fd)});
+  flush();
+}
+
+void Upstream::flush() {
+  while (!waiting_.empty() && deliver(waiting_.front())) waiting_.pop_front();
+}
+
+// False: it cannot go out now. One that never can, as nobody is there, counts as sent.
+bool Upstream::deliver(const Message& message) {
+  iovec text{const_cast<char*>(message.text.data()), message.text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr whole{};
+  whole.msg_iov = &text;
+  whole.msg_iovlen = 1;
+  if (message.fd) {
+    whole.msg_control = control.data();
+    whole.msg_controllen = control.size();
+    cmsghdr* const attached = CMSG_FIRSTHDR(&whole);
+    attached->cmsg_level = SOL_SOCKET;
+    attached->cmsg_type = SCM_RIGHTS;
+    attached->cmsg_len = CMSG_LEN(sizeof(int));
+    const int number = message.fd.get();
+    std::memcpy(CMSG_DATA(attached), &number, sizeof number);
+  }
+  return ::sendmsg(socket_.get(), &whole, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+}  // namespace graced

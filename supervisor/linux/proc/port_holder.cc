@@ -1,0 +1,162 @@
+// /proc/net names the inode of a socket, /proc/PID/fd who has it open.
+#include "linux/proc/port_holder.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "core/number.h"
+#include "core/printable.h"
+#include "linux/base/fd.h"
+#include "linux/proc/net_table.h"
+#include "linux/proc/proc_file.h"
+#include "linux/proc/process.h"
+
+namespace graced {
+namespace {
+
+using Inode = std::uint64_t;
+using Ip = std::array<std::uint8_t, 16>;  // IPv4 as ::ffff:a.b.c.d
+
+constexpr Ip any_v6{};
+constexpr Ip any_v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
+
+struct Endpoint {
+  Ip ip;
+  std::uint16_t port;
+};
+
+bool is_v4(const Ip& ip) {
+  return std::equal(ip.begin(), ip.begin() + 12, any_v4.begin());
+}
+
+bool overlap(const Ip& a, const Ip& b) {
+  if (a == b || a == any_v6 || b == any_v6) return true;
+  return is_v4(a) && is_v4(b) && (a == any_v4 || b == any_v4);
+}
+
+std::optional<Endpoint> endpoint(const sockaddr* address) {
+  Endpoint found{any_v4, 0};
+  if (address->sa_family == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, address, sizeof v4);
+    std::memcpy(&found.ip[12], &v4.sin_addr, 4);
+    found.port = ntohs(v4.sin_port);
+    return found;
+  }
+  if (address->sa_family == AF_INET6) {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, address, sizeof v6);
+    std::memcpy(found.ip.data(), &v6.sin6_addr, 16);
+    found.port = ntohs(v6.sin6_port);
+    return found;
+  }
+  return std::nullopt;
+}
+
+// The socket in /proc/net/{tcp,udp}{,6} that is most in our way: one that listens before a mere
+// connection, the very same address before one that covers it.
+std::optional<InternetRow> find_in_our_way(const std::vector<const char*>& tables, const Endpoint& wanted) {
+  std::optional<InternetRow> best;
+  int best_rank = -1;
+  for (const char* const table : tables) {
+    const std::string text = contents_of(table).value_or("");
+    for (const InternetRow& row : parse_internet_table(text)) {
+      if (row.inode == 0 || row.port != wanted.port || !overlap(row.ip, wanted.ip)) continue;
+      const int rank = (row.listens ? 2 : 0) + (row.ip == wanted.ip ? 1 : 0);
+      if (rank <= best_rank) continue;
+      best_rank = rank;
+      best = row;
+    }
+  }
+  return best;
+}
+
+std::string text_of(const InternetRow& row) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (is_v4(row.ip)) {
+    ::inet_ntop(AF_INET, &row.ip[12], text.data(), text.size());
+    return fmt::format("{}:{}", text.data(), row.port);
+  }
+  ::inet_ntop(AF_INET6, row.ip.data(), text.data(), text.size());
+  return fmt::format("[{}]:{}", text.data(), row.port);
+}
+
+bool has_open(pid_t pid, std::string_view wanted) {
+  const std::string directory = fmt::format("/proc/{}/fd/", pid);
+  return std::ranges::any_of(entries_of(directory), [&](const std::string& fd) {
+    std::array<char, 64> target;
+    const ssize_t length = ::readlink((directory + fd).c_str(), target.data(), target.size());
+    return length > 0 && std::string_view(target.data(), static_cast<std::size_t>(length)) == wanted;
+  });
+}
+
+std::optional<PortHolder> holder_of(Inode inode) {
+  const std::string wanted = fmt::format("socket:[{}]", inode);
+  std::vector<pid_t> holders;
+  for (const std::string& entry : entries_of("/proc")) {
+    const auto pid = parse_number<pid_t>(entry, 1, std::numeric_limits<pid_t>::max());
+    if (pid && has_open(*pid, wanted)) holders.push_back(*pid);
+  }
+  std::ranges::sort(holders);
+  for (const pid_t pid : holders) {
+    if (!std::ranges::binary_search(holders, parent_of(pid).value_or(0))) {
+      return PortHolder{pid, printable(name_of(pid))};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<PortHolder> holder_of_ip(const std::vector<const char*>& tables, const sockaddr* address) {
+  const auto wanted = endpoint(address);
+  if (!wanted) return std::nullopt;
+  const auto row = find_in_our_way(tables, *wanted);
+  auto holder = row ? holder_of(row->inode) : std::nullopt;
+  if (holder && row->ip != wanted->ip) holder->other_address = text_of(*row);
+  return holder;
+}
+
+}  // namespace
+
+std::string PortHolder::text() const {
+  if (pid == ::getpid()) return "graced itself";
+  return fmt::format("{} (PID {})", command, pid);
+}
+
+std::optional<PortHolder> holder_of_tcp(const sockaddr* address) {
+  return holder_of_ip({"/proc/self/net/tcp", "/proc/self/net/tcp6"}, address);
+}
+
+std::optional<PortHolder> holder_of_udp(const sockaddr* address) {
+  return holder_of_ip({"/proc/self/net/udp", "/proc/self/net/udp6"}, address);
+}
+
+std::optional<PortHolder> holder_of_unix(std::string_view path) {
+  const std::string text = contents_of("/proc/self/net/unix").value_or("");
+  for (const UnixRow& row : parse_unix_table(text)) {
+    if ((row.connected && !row.datagrams) || row.path.empty() || row.path != path) continue;
+    if (auto holder = holder_of(row.inode)) return holder;
+  }
+  return std::nullopt;
+}
+
+std::optional<PortHolder> holder_behind(const sockaddr* address, socklen_t length, int type) {
+  const Fd probe(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe || ::connect(probe.get(), address, length) < 0) return std::nullopt;
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(probe.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
+    return std::nullopt;
+  return PortHolder{peer.pid, printable(name_of(peer.pid))};
+}
+
+}  // namespace graced

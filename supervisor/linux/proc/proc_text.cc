@@ -1,0 +1,121 @@
+// proc(5), as far as we need it.
+#include "linux/proc/proc_text.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+
+namespace graced {
+
+namespace {
+
+// At the start of the text; what follows the digits does not matter.
+template <class Number>
+std::optional<Number> number(std::string_view text) {
+  Number n{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (error != std::errc{} || end == text.data()) return std::nullopt;
+  return n;
+}
+
+}  // namespace
+
+// "PID (comm) state ppid pgrp session tty_nr tpgid flags …", threads are field 20, the start is 22; comm may
+// hold anything.
+std::optional<ProcessStat> parse_stat(const std::string& text) {
+  const std::size_t paren = text.rfind(')');
+  if (paren == std::string::npos) return std::nullopt;
+  ProcessStat s{};
+  unsigned long long started = 0;
+  if (std::sscanf(text.c_str() + paren + 1,
+                  " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu", &s.state,
+                  &s.parent, &s.flags, &s.threads, &started) != 5) {
+    return std::nullopt;
+  }
+  s.started = started;
+  return s;
+}
+
+std::optional<std::uint64_t> parse_times_rested(std::string_view status) {
+  const auto value_of = [&](std::string_view key) -> std::optional<std::uint64_t> {
+    const std::size_t at = status.find(key);
+    if (at == std::string_view::npos) return std::nullopt;
+    const std::string_view value = status.substr(at + key.size());
+    return number<std::uint64_t>(value.substr(0, value.find('\n')));
+  };
+  if (value_of("\nThreads:\t") != 1) return std::nullopt;
+  return value_of("\nvoluntary_ctxt_switches:\t");
+}
+
+std::optional<std::uint64_t> parse_signal_set(std::string_view status, std::string_view line) {
+  const std::string key = "\n" + std::string(line) + ":\t";
+  const std::size_t at = status.find(key);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view value = status.substr(at + key.size());
+  std::uint64_t set = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), set, 16);
+  if (error != std::errc{} || end == value.data()) return std::nullopt;
+  return set;
+}
+
+std::vector<pid_t> parse_children(std::string_view text) {
+  std::vector<pid_t> found;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    if (const auto child = number<pid_t>(text.substr(at, end - at))) found.push_back(*child);
+    at = end + 1;
+  }
+  return found;
+}
+
+std::optional<WorkerMark> parse_mark(std::string_view environment) {
+  std::optional<std::uint64_t> generation;
+  std::optional<unsigned> slot;
+  std::string instance;
+  for (std::string_view rest = environment; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\0'), rest.size());
+    const std::string_view e = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    constexpr std::string_view generation_key = "GRACED_GENERATION=";
+    constexpr std::string_view slot_key = "GRACED_WORKER=";
+    if (e.starts_with(generation_key)) generation = number<std::uint64_t>(e.substr(generation_key.size()));
+    constexpr std::string_view instance_key = "GRACED_NAME=";
+    if (e.starts_with(slot_key)) slot = number<unsigned>(e.substr(slot_key.size()));
+    if (e.starts_with(instance_key)) instance = e.substr(instance_key.size());
+  }
+  if (!generation || !slot) return std::nullopt;
+  return WorkerMark{*generation, *slot, std::move(instance)};
+}
+
+pid_t parse_pidfd_info(std::string_view text) {
+  const std::size_t at = text.find("Pid:\t");
+  if (at == std::string_view::npos) return -1;
+  return number<pid_t>(text.substr(at + 5)).value_or(-1);
+}
+
+// "tfd: N events: X data: X  pos:N ino:X sdev:X".
+std::vector<EpollTarget> parse_epoll_info(const std::string& text) {
+  std::vector<EpollTarget> found;
+  for (std::size_t at = text.find("tfd:"); at != std::string::npos; at = text.find("tfd:", at + 1)) {
+    const std::size_t events = text.find("events:", at);
+    const std::size_t ino = text.find("ino:", at);
+    if (events == std::string::npos || ino == std::string::npos) break;
+    found.push_back({static_cast<int>(std::strtol(text.c_str() + at + 4, nullptr, 10)),
+                     std::strtoul(text.c_str() + ino + 4, nullptr, 16),
+                     static_cast<unsigned>(std::strtoul(text.c_str() + events + 7, nullptr, 16))});
+  }
+  return found;
+}
+
+// "number arg0 … arg5 sp pc" of a blocked thread, "running" else.
+std::optional<BlockedCall> parse_syscall(const std::string& text) {
+  BlockedCall call{};
+  if (std::sscanf(text.c_str(), "%ld %lx %lx %lx", &call.number, &call.arguments[0], &call.arguments[1],
+                  &call.arguments[2]) != 4) {
+    return std::nullopt;
+  }
+  return call;
+}
+
+}  // namespace graced

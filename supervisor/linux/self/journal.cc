@@ -1,0 +1,56 @@
+// sd_journal_sendv(3), sd_journal_stream_fd(3).
+#include "linux/self/journal.h"
+
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+
+#include "linux/base/fd.h"
+#include "linux/base/systemd.h"
+
+namespace graced {
+namespace {
+
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+bool is_journal(int fd, std::string_view journal_stream) {
+  const auto colon = journal_stream.find(':');
+  if (colon == std::string_view::npos) return false;
+  struct stat file {};
+  if (::fstat(fd, &file) < 0) return false;
+  return number(journal_stream.substr(0, colon)) == file.st_dev &&
+         number(journal_stream.substr(colon + 1)) == file.st_ino;
+}
+
+bool journal_exists(const std::string& socket) {
+  struct stat file {};
+  return ::stat(socket.c_str(), &file) == 0 && S_ISSOCK(file.st_mode);
+}
+
+// The name that systemd gives to the connection it makes for graced.
+bool connect_to_journal(int fd) {
+  const Fd stream(sd_journal_stream_fd("graced", LOG_INFO, 1));
+  return stream && ::dup2(stream.get(), fd) >= 0;
+}
+
+bool send_to_journal(const std::vector<std::string>& fields) {
+  std::vector<iovec> parts;
+  parts.reserve(fields.size());
+  // The type knows no const, but sd_journal_sendv only reads.
+  for (const auto& field : fields) parts.push_back({const_cast<char*>(field.data()), field.size()});
+  return sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) >= 0;
+}
+
+}  // namespace graced

@@ -1,0 +1,45 @@
+// graced's own stderr or stdout, written to without ever waiting for whoever reads it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "linux/base/fd.h"
+
+namespace graced {
+
+class Output {
+ public:
+  // Borrows `fd`, 1 or 2. Where it can be reopened, the non-blocking mode is ours alone: status
+  // flags of the inherited description are shared with whoever gave it to us.
+  // `journal`: it is a connection to the systemd journal, see is_journal(). When the journal is stopped, it is
+  // connected to the one that is started next; what is written before that is lost.
+  explicit Output(int fd, bool journal = false);
+
+  // Takes all of it, in order; what cannot be written now waits. Once the reader is gone,
+  // everything is dropped silently: there is nobody left to tell.
+  void write(std::string_view bytes);
+
+  // True while something waits: then stop feeding it, watch fd() for EPOLLOUT and call flush().
+  bool full() const { return !waiting_.empty(); }
+  std::size_t waiting() const { return waiting_.size(); }
+  void flush();
+  int fd() const { return own_ ? own_.get() : fd_; }
+
+ private:
+  // How many bytes went out; 0: it would have had to wait.
+  std::size_t try_write(std::string_view bytes);
+  ssize_t send(std::string_view bytes);
+
+  enum class Kind { socket, patient, never_waits };
+  Kind kind_ = Kind::never_waits;
+  int fd_;
+  bool journal_;
+  Fd own_;
+  std::string waiting_;
+  bool broken_ = false;
+};
+
+}  // namespace graced

@@ -1,0 +1,18 @@
+// open(2) takes the lowest number that is free, so each hole is filled in its turn.
+#include "linux/self/standard_descriptors.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "linux/base/sys_error.h"
+
+namespace graced {
+
+void open_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", O_RDWR) != fd) throw sys_error("open /dev/null as descriptor {}", fd);
+  }
+}
+
+}  // namespace graced

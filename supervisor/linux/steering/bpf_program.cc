@@ -1,0 +1,264 @@
+// See bpf_program.h; the instruction set is in the kernel's Documentation/bpf/standardization.
+#include "linux/steering/bpf_program.h"
+
+#include <linux/bpf.h>
+#include <linux/filter.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "linux/base/sys_error.h"
+
+namespace graced {
+namespace {
+
+constexpr std::size_t second_choices = 8;  // tried one by one when the first is gone
+
+long bpf(bpf_cmd command, bpf_attr& attributes) {
+  return ::syscall(SYS_bpf, command, &attributes, sizeof attributes);
+}
+
+// A union's {} clears its first member only, and the kernel wants zeros up to the end.
+bpf_attr no_attributes() {
+  bpf_attr attributes;
+  std::memset(&attributes, 0, sizeof attributes);
+  return attributes;
+}
+
+std::uint64_t address_of(const void* object) {
+  return reinterpret_cast<std::uintptr_t>(object);
+}
+
+constexpr bpf_insn instruction(int code, int destination, int source, int offset, int immediate) {
+  bpf_insn i{};
+  i.code = static_cast<std::uint8_t>(code);
+  i.dst_reg = static_cast<std::uint8_t>(destination & 0xf);
+  i.src_reg = static_cast<std::uint8_t>(source & 0xf);
+  i.off = static_cast<std::int16_t>(offset);
+  i.imm = immediate;
+  return i;
+}
+
+constexpr bpf_insn set(int destination, int value) {
+  return instruction(BPF_ALU64 | BPF_MOV | BPF_K, destination, 0, 0, value);
+}
+constexpr bpf_insn copy(int destination, int source) {
+  return instruction(BPF_ALU64 | BPF_MOV | BPF_X, destination, source, 0, 0);
+}
+constexpr bpf_insn leave() {
+  return instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
+using Program = std::vector<bpf_insn>;
+
+constexpr int context = BPF_REG_6;
+constexpr int choice = BPF_REG_7;
+constexpr int slot_on_stack = -4;
+
+// Leaves the program with the socket whose slot is in `choice`; goes on if there is none.
+void try_choice(Program& p, int array) {
+  p.push_back(instruction(BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, choice, slot_on_stack, 0));
+  p.push_back(copy(BPF_REG_1, context));
+  p.push_back(instruction(BPF_LD | BPF_DW /* | BPF_IMM */, BPF_REG_2, BPF_PSEUDO_MAP_FD, 0, array));
+  p.push_back({});  // the upper half of the immediate
+  p.push_back(copy(BPF_REG_3, BPF_REG_10));
+  p.push_back(instruction(BPF_ALU64 | BPF_ADD /* | BPF_K */, BPF_REG_3, 0, 0, slot_on_stack));
+  p.push_back(set(BPF_REG_4, 0));
+  p.push_back(instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_sk_select_reuseport));
+  p.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, 2, 0));
+  p.push_back(set(BPF_REG_0, SK_PASS));
+  p.push_back(leave());
+}
+
+void read_number(Program& p, int number) {
+  p.push_back(instruction(BPF_LD | BPF_DW /* | BPF_IMM */, choice, BPF_PSEUDO_MAP_VALUE, 0, number));
+  p.push_back({});  // at its beginning
+  p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_W, choice, choice, 0, 0));
+}
+
+Fd make_map(bpf_map_type type, std::size_t value_size, unsigned entries) {
+  bpf_attr attributes = no_attributes();
+  attributes.map_type = type;
+  attributes.key_size = sizeof(std::uint32_t);
+  attributes.value_size = static_cast<std::uint32_t>(value_size);
+  attributes.max_entries = entries;
+  std::memcpy(attributes.map_name, "graced", 6);
+  Fd map(static_cast<int>(bpf(BPF_MAP_CREATE, attributes)));
+  if (!map) throw sys_error("BPF_MAP_CREATE");
+  return map;
+}
+
+void update(int map, unsigned key, const void* value) {
+  bpf_attr attributes = no_attributes();
+  attributes.map_fd = static_cast<std::uint32_t>(map);
+  attributes.key = address_of(&key);
+  attributes.value = address_of(value);
+  attributes.flags = BPF_ANY;
+  if (bpf(BPF_MAP_UPDATE_ELEM, attributes) == 0) return;
+  constexpr int kernels_own_enotsupp = 524;  // of an MPTCP socket
+  if (errno == kernels_own_enotsupp) errno = EOPNOTSUPP;
+  throw sys_error("BPF_MAP_UPDATE_ELEM");
+}
+
+Fd load(const Program& program, bpf_prog_type type, bpf_attach_type where = {}) {
+  bpf_attr attributes = no_attributes();
+  attributes.prog_type = type;
+  attributes.expected_attach_type = where;
+  attributes.insns = address_of(program.data());
+  attributes.insn_cnt = static_cast<std::uint32_t>(program.size());
+  attributes.license = address_of("");
+  std::memcpy(attributes.prog_name, "graced", 6);
+  Fd loaded(static_cast<int>(bpf(BPF_PROG_LOAD, attributes)));
+  if (!loaded) throw sys_error("BPF_PROG_LOAD");
+  return loaded;
+}
+
+Fd load(const Program& program, Queued queued) {
+  return load(program, BPF_PROG_TYPE_SK_REUSEPORT,
+              queued == Queued::migrate ? BPF_SK_REUSEPORT_SELECT_OR_MIGRATE : BPF_SK_REUSEPORT_SELECT);
+}
+
+void attach_classic(int socket, int option, std::span<sock_filter> instructions, const char* step) {
+  const sock_fprog program{static_cast<unsigned short>(instructions.size()), instructions.data()};
+  if (::setsockopt(socket, SOL_SOCKET, option, &program, sizeof program) < 0) throw sys_error("{}", step);
+}
+
+}  // namespace
+
+Fd make_socket_array(unsigned slots) {
+  return make_map(BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, sizeof(std::uint64_t), slots);
+}
+
+void put_into(int array, unsigned slot, int socket) {
+  const auto descriptor = static_cast<std::uint64_t>(socket);
+  update(array, slot, &descriptor);
+}
+
+Fd make_number() {
+  return make_map(BPF_MAP_TYPE_ARRAY, sizeof(std::uint32_t), 1);
+}
+
+void set_number(int number, unsigned value) {
+  update(number, 0, &value);
+}
+
+Fd load_choice(int array, std::span<const unsigned> slots, Queued queued) {
+  assert(!slots.empty() && slots.size() <= most_choices);
+  const auto count = static_cast<int>(slots.size());
+  Program p;
+  p.push_back(copy(context, BPF_REG_1));
+  p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_W, choice, context, offsetof(sk_reuseport_md, hash), 0));
+  p.push_back(instruction(BPF_ALU | BPF_MOD | BPF_K, choice, 0, 0, count));
+  // From a number to its slot: comparisons, each of which skips what belongs to the next one.
+  for (int i = 0; i < count; ++i) {
+    p.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, choice, 0, 2, i));
+    p.push_back(set(choice, static_cast<int>(slots[static_cast<std::size_t>(i)])));
+    p.push_back(instruction(BPF_JMP | BPF_JA, 0, 0, 3 * (count - i - 1), 0));
+  }
+  try_choice(p, array);
+  for (std::size_t i = 0; slots.size() > 1 && i < std::min(slots.size(), second_choices); ++i) {
+    p.push_back(set(choice, static_cast<int>(slots[i])));
+    try_choice(p, array);
+  }
+  p.push_back(set(BPF_REG_0, SK_PASS));
+  p.push_back(leave());
+  return load(p, queued);
+}
+
+Fd load_choice_by_number(int array, int number) {
+  Program p;
+  p.push_back(copy(context, BPF_REG_1));
+  read_number(p, number);
+  try_choice(p, array);
+  p.push_back(set(BPF_REG_0, SK_DROP));
+  p.push_back(leave());
+  return load(p, Queued::migrate);
+}
+
+void attach_program(int socket, int program) {
+  if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &program, sizeof program) < 0)
+    throw sys_error("SO_ATTACH_REUSEPORT_EBPF");
+}
+
+void attach_places(int socket, std::span<const unsigned> places) {
+  assert(!places.empty() && places.size() <= most_choices);
+  std::vector<sock_filter> p;
+  if (places.size() > 1) {
+    p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(SKF_AD_OFF + SKF_AD_RANDOM)));
+    p.push_back(BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, static_cast<unsigned>(places.size())));
+    for (unsigned i = 0; i + 1 < places.size(); ++i) {
+      p.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i, 0, 1));
+      p.push_back(BPF_STMT(BPF_RET | BPF_K, places[i]));
+    }
+  }
+  p.push_back(BPF_STMT(BPF_RET | BPF_K, places.back()));
+  attach_classic(socket, SO_ATTACH_REUSEPORT_CBPF, p, "SO_ATTACH_REUSEPORT_CBPF");
+}
+
+// The packet is as long as its TCP header, whose length in words of four bytes is the upper half of byte 12.
+constexpr int header_length_at = 12;
+constexpr int upper_half = 0xf0;
+
+void attach_deafness_to_data(int socket) {
+  constexpr unsigned all = 0xffffffff;
+  std::array<sock_filter, 8> p{{
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, header_length_at),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, upper_half),
+      BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 2),
+      BPF_STMT(BPF_MISC | BPF_TAX, 0),
+      BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, all),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  }};
+  attach_classic(socket, SO_ATTACH_FILTER, p, "SO_ATTACH_FILTER");
+}
+
+void detach_choice(int socket) {
+  const int unused = 0;
+  if (::setsockopt(socket, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof unused) < 0 && errno != ENOENT)
+    throw sys_error("SO_DETACH_REUSEPORT_BPF");
+}
+
+Fd load_deafness_to_data() {
+  constexpr int length = BPF_REG_7;
+  return load(
+      {
+          copy(context, BPF_REG_1),  // where the next one but one looks for it
+          instruction(BPF_LDX | BPF_MEM | BPF_W, length, context, offsetof(__sk_buff, len), 0),
+          instruction(BPF_LD | BPF_ABS | BPF_B, 0, 0, 0, header_length_at),
+          instruction(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_0, 0, 0, upper_half),
+          instruction(BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_0, 0, 0, 2),
+          instruction(BPF_JMP | BPF_JEQ | BPF_X, BPF_REG_0, length, 1, 0),
+          set(BPF_REG_0, 0),
+          leave(),
+      },
+      BPF_PROG_TYPE_SOCKET_FILTER);
+}
+
+void attach_filter(int socket, int program) {
+  if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof program) < 0)
+    throw sys_error("SO_ATTACH_BPF");
+}
+
+bool has_filter(int socket) {
+  // Asked for no instruction, the kernel tells how many there are; of eBPF it says EACCES.
+  socklen_t none = 0;
+  return ::getsockopt(socket, SOL_SOCKET, SO_GET_FILTER, nullptr, &none) < 0 || none > 0;
+}
+
+void detach_filter(int socket) {
+  const int unused = 0;
+  if (::setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) < 0 && errno != ENOENT)
+    throw sys_error("SO_DETACH_FILTER");
+}
+
+}  // namespace graced

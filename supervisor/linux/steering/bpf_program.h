@@ -1,0 +1,56 @@
+// Programs for the kernel: which socket of a SO_REUSEPORT group gets a connection, and what a connection
+// does not hear. The instructions are here, so no loader and no compiler is needed. Everything throws
+// std::system_error naming the step.
+#pragma once
+
+#include <span>
+
+#include "linux/base/fd.h"
+
+namespace graced {
+
+inline constexpr unsigned most_choices = 1024;
+
+// What becomes of the connections in the accept queue of a socket that is closed.
+enum class Queued {
+  migrate,  // to one that the program chooses (Linux 5.14)
+  reset,
+};
+
+// A REUSEPORT_SOCKARRAY: the sockets that eBPF can choose, by slot. The kernel takes a socket out when
+// it is closed, and does not let it into a second array.
+Fd make_socket_array(unsigned slots);
+void put_into(int array, unsigned slot, int socket);
+
+// A number that programs read, of all of which it is changed in one step.
+Fd make_number();
+void set_number(int number, unsigned value);
+
+// eBPF: one of these slots by the hash of the connection; if that socket is gone, another one of them;
+// if all of them are gone, the kernel's own choice. 1 to most_choices.
+Fd load_choice(int array, std::span<const unsigned> slots, Queued queued);
+
+// eBPF: the slot that this number says, see make_number(); nobody if no socket is in there. Queues migrate.
+Fd load_choice_by_number(int array, int number);
+
+// For the whole group of this socket, in the place of what was attached before, atomically. The group
+// keeps the program, the program the array.
+void attach_program(int socket, int program);
+
+// Classic BPF, which needs no privilege: one of these sockets at random, by where they stand in the
+// kernel's list of the group. A place that does not exist means the kernel's own choice. 1 to most_choices.
+void attach_places(int socket, std::span<const unsigned> places);
+
+// Whatever program of a group was attached before, by whomever: the kernel spreads until the next one is.
+void detach_choice(int socket);
+
+// Filters on a single socket, each in the place of the one before. What is not heard the client sends again.
+// On a TCP connection: nothing with data in it is heard; acknowledgements and the client's end are. The
+// kernel needs some 50 µs for a classic one, and 1 µs for an eBPF program that is loaded once for many.
+void attach_deafness_to_data(int socket);
+Fd load_deafness_to_data();
+void attach_filter(int socket, int program);
+bool has_filter(int socket);  // classic or eBPF, by whomever
+void detach_filter(int socket);
+
+}  // namespace graced

@@ -1,0 +1,108 @@
+// See steering.h. net/core/sock_reuseport.c of the kernel is the other half of this file.
+#include "linux/steering/steering.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "linux/base/inode.h"
+#include "linux/base/sys_error.h"
+
+namespace graced {
+namespace {
+
+constexpr unsigned array_size = most_choices;  // 8 kB of kernel memory
+
+}  // namespace
+
+void ReuseportGroup::joined(int fd, ino_t inode) {
+  // listen() called twice is still one place in the list.
+  if (std::ranges::find(members_, inode, &Member::inode) != members_.end()) return;
+  members_.push_back({fd, inode});
+}
+
+void ReuseportGroup::left(const std::vector<ino_t>& inodes) {
+  bool was_chosen = false;
+  for (const ino_t inode : inodes) {
+    const auto hole = std::ranges::find(members_, inode, &Member::inode);
+    if (hole != members_.end()) {
+      // The kernel fills the hole with the last one.
+      *hole = members_.back();
+      members_.pop_back();
+    }
+    std::ranges::replace(slots_, inode, ino_t{0});
+    was_chosen = std::erase_if(chosen_, [&](const Member& m) { return m.inode == inode; }) > 0 || was_chosen;
+  }
+  if (chosen_.empty()) return;
+  if (means_ == SteeringMeans::cbpf) direct_by_places(chosen_);
+  if (means_ == SteeringMeans::ebpf && was_chosen) direct_by_slots(chosen_);
+}
+
+void ReuseportGroup::direct_to(std::span<const int> fds) {
+  assert(!fds.empty());
+  std::vector<Member> chosen;
+  for (const int fd : fds) chosen.push_back({fd, inode_of(fd)});
+
+  if (chosen.size() > array_size)
+    throw sys_error_of(E2BIG, "direct new connections to {} sockets", chosen.size());
+  switch (means_) {
+    case SteeringMeans::ebpf:
+      direct_by_slots(chosen);
+      break;
+    case SteeringMeans::cbpf:
+      direct_by_places(chosen);
+      break;
+    case SteeringMeans::none:
+      throw sys_error_of(EOPNOTSUPP, "direct new connections");
+  }
+  chosen_ = std::move(chosen);
+}
+
+void ReuseportGroup::direct_by_slots(std::span<const Member> chosen) {
+  if (!array_) {
+    array_ = make_socket_array(array_size);
+    slots_.assign(array_size, 0);
+  }
+  std::vector<unsigned> slots;
+  for (const Member& m : chosen) slots.push_back(slot_for(m));
+
+  Fd program;
+  try {
+    program = load_choice(array_.get(), slots, queued_);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::invalid_argument || queued_ == Queued::reset) throw;
+    queued_ = Queued::reset;  // Linux before 5.14
+    program = load_choice(array_.get(), slots, queued_);
+  }
+  attach_program(chosen.front().fd, program.get());
+}
+
+// Those chosen earlier keep their slots until they are closed: a processor that is still in the middle
+// of the program before must find them.
+unsigned ReuseportGroup::slot_for(const Member& member) {
+  auto slot = std::ranges::find(slots_, member.inode);
+  const bool known = slot != slots_.end();
+  if (!known) slot = std::ranges::find(slots_, ino_t{0});
+  if (slot == slots_.end()) throw sys_error_of(ENOSPC, "a socket array for more than {} sockets", array_size);
+  const auto number = static_cast<unsigned>(slot - slots_.begin());
+  try {
+    put_into(array_.get(), number, member.fd);
+  } catch (const std::system_error& error) {
+    // Busy is what is in an array already: in this one, or else in one of the worker's own.
+    if (!known || error.code() != std::errc::device_or_resource_busy) throw;
+  }
+  *slot = member.inode;
+  return number;
+}
+
+void ReuseportGroup::direct_by_places(std::span<const Member> chosen) {
+  std::vector<unsigned> places;
+  for (const Member& m : chosen) {
+    const auto found = std::ranges::find(members_, m.inode, &Member::inode);
+    if (found == members_.end())
+      throw sys_error_of(ENOENT, "the place of listening socket {} in its group", m.fd);
+    places.push_back(static_cast<unsigned>(found - members_.begin()));
+  }
+  attach_places(chosen.front().fd, places);
+}
+
+}  // namespace graced

@@ -1,0 +1,79 @@
+// Which of the sockets that listen on one address gets the new connections.
+//
+// All of them are in one SO_REUSEPORT group, and the kernel asks a program of ours which one it is. What
+// is already in an accept queue, or half open, stays where it is as long as that socket listens.
+//
+// The order that refuses nobody: direct_to() the serving ones before a candidate listens on the address
+// (without a program the kernel spreads over all); at promotion direct_to() the candidate's; when the old
+// worker is gone, close its sockets, then left().
+#pragma once
+
+#include <sys/types.h>
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "linux/base/fd.h"
+#include "linux/steering/bpf_program.h"
+
+namespace graced {
+
+enum class SteeringMeans {
+  ebpf,
+  // Chooses by place in the kernel's list, which changes when a socket is closed. With two generations
+  // any moment of that is right. With more a new connection that comes in just that moment reaches one that
+  // drains, one in some thousands; to let a single one drain would end all that is in flight instead.
+  cbpf,
+  none,
+};
+
+struct SteeringProbe {
+  SteeringMeans means = SteeringMeans::none;
+  // The queue of a socket that is closed goes to the chosen ones; else its connections are reset.
+  bool migrates = false;
+  // Nothing if ebpf works and migrates. Else one line: what failed, what it needs, what is lost without:
+  // "BPF_PROG_LOAD: Operation not permitted: needs CAP_BPF; while several generations drain, …".
+  std::string why;
+};
+
+// Tries it on sockets of its own on the loopback interface; takes about a millisecond.
+SteeringProbe probe_steering();
+
+// Descriptors are borrowed, and must be open from joined() or direct_to() until left().
+class ReuseportGroup {
+ public:
+  explicit ReuseportGroup(SteeringMeans means) : means_(means) {}
+
+  // It has begun to listen. To be told in the order in which that happened.
+  void joined(int fd, ino_t inode);
+
+  // Their last descriptors have been closed, in this order. Directs anew to those that are left of the chosen
+  // ones.
+  void left(const std::vector<ino_t>& inodes);
+
+  // From now on new connections go to these only. As long as one of them listens, no other socket gets
+  // any; if all of them are closed, the kernel spreads over what listens. Without eBPF they must have
+  // joined. Throws std::system_error naming the step, and then all is as before; EOPNOTSUPP means an
+  // MPTCP socket (Go: GODEBUG=multipathtcp=0), or SteeringMeans::none.
+  void direct_to(std::span<const int> fds);
+
+ private:
+  struct Member {
+    int fd;
+    ino_t inode;
+  };
+
+  void direct_by_slots(std::span<const Member> chosen);
+  void direct_by_places(std::span<const Member> chosen);
+  unsigned slot_for(const Member& member);
+
+  SteeringMeans means_;
+  std::vector<Member> members_;  // as the kernel lists them
+  std::vector<Member> chosen_;
+  Fd array_;                  // kept: a socket cannot move to another one
+  std::vector<ino_t> slots_;  // of array_; 0 is free
+  Queued queued_ = Queued::migrate;
+};
+
+}  // namespace graced

@@ -1,0 +1,65 @@
+// See steering_groups.h.
+#include "linux/steering/steering_groups.h"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "linux/base/duplicate.h"
+#include "linux/sockets/hiding.h"
+
+namespace graced {
+
+bool SteeringGroups::join(const std::string& key, int fd, ino_t inode) {
+  if (key.empty() || sockets_.contains(inode)) return false;
+  const Fd& kept = sockets_.emplace(inode, Socket{key, duplicate(fd)}).first->second.fd;
+  groups_.try_emplace(key, means_).first->second.joined(kept.get(), inode);
+  return true;
+}
+
+void SteeringGroups::keep_only(const std::set<ino_t>& held) {
+  std::map<std::string, std::vector<ino_t>> gone;
+  for (auto s = sockets_.begin(); s != sockets_.end();) {
+    auto& [inode, socket] = *s;
+    if (held.contains(inode)) {
+      ++s;
+      continue;
+    }
+    socket.fd.reset();
+    gone[socket.key].push_back(inode);
+    s = sockets_.erase(s);
+  }
+  // At once: what is still there of one worker listens no more.
+  for (const auto& [key, inodes] : gone) groups_.at(key).left(inodes);
+  const std::set<std::string> left = keys();
+  std::erase_if(groups_, [&](const auto& g) { return !left.contains(g.first); });
+}
+
+void SteeringGroups::direct(const std::string& key, const std::set<ino_t>& chosen) {
+  std::vector<int> fds;
+  for (const ino_t inode : chosen) fds.push_back(sockets_.at(inode).fd.get());
+  groups_.at(key).direct_to(fds);
+}
+
+void SteeringGroups::hide(const std::string& key) {
+  for (const auto& [inode, socket] : sockets_) {
+    if (socket.key == key && !is_unseen(socket.fd.get())) graced::hide(socket.fd.get(), Hidden::Way::unseen);
+  }
+}
+
+std::set<std::string> SteeringGroups::keys() const {
+  std::set<std::string> keys;
+  for (const auto& [inode, socket] : sockets_) keys.insert(socket.key);
+  return keys;
+}
+
+bool SteeringGroups::has(const std::string& key, ino_t inode) const {
+  const auto s = sockets_.find(inode);
+  return s != sockets_.end() && s->second.key == key;
+}
+
+int SteeringGroups::any_of(const std::string& key) const {
+  return std::ranges::find_if(sockets_, [&](const auto& s) { return s.second.key == key; })->second.fd.get();
+}
+
+}  // namespace graced

@@ -1,0 +1,51 @@
+// The listening sockets of graced's workers, by the address that they share: whom the kernel gives new
+// connections there.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "linux/base/fd.h"
+#include "linux/steering/steering.h"
+
+namespace graced {
+
+// Keeps a duplicate of each socket until it is told that nobody has it any more. Addresses are keys of
+// group_key().
+class SteeringGroups {
+ public:
+  // Before the first socket joins.
+  void steer_by(SteeringMeans means) { means_ = means; }
+
+  // It has begun to listen. False: it is in already, or of no group (key is empty).
+  bool join(const std::string& key, int fd, ino_t inode);
+
+  // The others have been closed by all who had them.
+  void keep_only(const std::set<ino_t>& held);
+
+  // New connections go to these sockets of the address, which have joined. Throws as
+  // ReuseportGroup::direct_to() does.
+  void direct(const std::string& key, const std::set<ino_t>& chosen);
+
+  // None of them gets any more, for good: see Hidden::unseen. Throws std::system_error.
+  void hide(const std::string& key);
+
+  std::set<std::string> keys() const;
+  bool has(const std::string& key, ino_t inode) const;
+  int any_of(const std::string& key) const;  // of a key that there is; borrowed
+
+ private:
+  struct Socket {
+    std::string key;
+    Fd fd;
+  };
+
+  SteeringMeans means_ = SteeringMeans::none;
+  std::map<std::string, ReuseportGroup> groups_;
+  std::map<ino_t, Socket> sockets_;
+};
+
+}  // namespace graced

@@ -1,0 +1,166 @@
+// See artefact.h. A descriptor of O_PATH names a file without opening it: nothing is read, no permission to
+// read is needed, and it does not keep anybody from writing.
+#include "linux/worker/artefact.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+
+#include "linux/base/file_rights.h"
+#include "linux/base/sys_error.h"
+#include "linux/worker/program_search.h"
+
+namespace graced {
+
+namespace {
+
+int or_own(const Fd& directory) {
+  return directory ? directory.get() : AT_FDCWD;
+}
+
+// Its path as the kernel knows it now; what that is worth is for the caller to see. Empty without /proc.
+std::string link_of(const Fd& fd) {
+  std::array<char, PATH_MAX> path;
+  const ssize_t n = ::readlink(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), path.data(), path.size());
+  return n > 0 && path[0] == '/' ? std::string(path.data(), static_cast<std::size_t>(n)) : "";
+}
+
+void take_rights_of(FileRights& rights, const Launch::Identity* user) {
+  if (user) rights.take(user->uid, user->gid, user->groups);  // if not, spawn() will say so
+}
+
+// faccessat(2) for a descriptor came with Linux 5.8; before, exec says it.
+bool may_execute(const Fd& file) {
+  return ::faccessat(file.get(), "", X_OK, AT_EACCESS | AT_EMPTY_PATH) == 0 || errno == ENOSYS ||
+         errno == EINVAL;
+}
+
+std::string beginning_of(int directory, const std::string& path) {
+  const Fd file(::openat(directory, path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC));
+  std::array<char, 256> text;
+  const ssize_t n = file ? ::read(file.get(), text.data(), text.size()) : 0;
+  return std::string(text.data(), static_cast<std::size_t>(std::max<ssize_t>(0, n)));
+}
+
+// A Python of a virtual environment finds its modules by the name that it was started by, so that another
+// environment of that name is another program.
+std::string virtual_environment_of(const std::string& program) {
+  const std::size_t slash = program.rfind('/');
+  if (slash == std::string::npos) return "";
+  const std::string directory = program.substr(0, slash);
+  if (directory != "bin" && !directory.ends_with("/bin")) return "";
+  return directory.substr(0, directory.size() - 3) + "pyvenv.cfg";
+}
+
+}  // namespace
+
+Artefact::Artefact(Fd directory, const std::vector<std::string>& command,
+                   const std::vector<std::string>& environment, const Launch::Identity* user)
+    : directory_(std::move(directory)) {
+  {
+    FileRights rights;
+    take_rights_of(rights, user);
+    for (const std::string& program : programs_named(command.front(), {&environment})) {
+      if (hold(program)) break;
+      if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) break;  // so does exec
+    }
+    remember_files(command, environment);
+  }
+  if (!file_) return;
+  resolved_ = link_of(file_);
+  if (!is_held(resolved_)) resolved_ = named_;
+}
+
+// False, with errno, if exec would not take it either.
+bool Artefact::hold(const std::string& program) {
+  const std::size_t slash = program.rfind('/');
+  const Fd above(
+      ::openat(or_own(directory_), program.substr(0, slash + 1).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!above) return false;
+  const std::string name = program.substr(slash + 1);
+  Fd file(::openat(above.get(), name.c_str(), O_PATH | O_CLOEXEC));
+  if (!file || ::fstat(file.get(), &then_) != 0) return false;
+  if (!S_ISREG(then_.st_mode)) {
+    errno = EACCES;
+    return false;
+  }
+  if (!may_execute(file)) return false;
+
+  file_ = std::move(file);
+  named_ = link_of(above) + "/" + name;
+  if (!is_held(named_)) named_ = program.starts_with('/') ? program : "";
+  read_by_name_.add(or_own(directory_), virtual_environment_of(program));
+  if (const auto script = parse_shebang(beginning_of(above.get(), name))) {
+    interpreter_ = script;
+    by_path_only_ = !reads_from_descriptor(*script);
+  }
+  return true;
+}
+
+void Artefact::remember_files(const std::vector<std::string>& command,
+                              const std::vector<std::string>& environment) {
+  const int base = or_own(directory_);
+  if (interpreter_) {
+    for (const std::string& program : programs_named(interpreter_->program, {&environment})) {
+      if (::faccessat(base, program.c_str(), F_OK, AT_EACCESS) != 0) continue;
+      read_by_name_.add(base, program);
+      read_by_name_.add(base, virtual_environment_of(program));
+      break;
+    }
+  }
+  for (std::size_t i = 1; i < command.size(); ++i) read_by_name_.add(base, command[i]);
+}
+
+bool Artefact::is_held(const std::string& path) const {
+  struct stat now {};
+  return !path.empty() && ::stat(path.c_str(), &now) == 0 && now.st_dev == then_.st_dev &&
+         now.st_ino == then_.st_ino;
+}
+
+std::string Artefact::path_now() const {
+  if (is_held(named_)) return named_;
+  if (resolved_ != named_ && is_held(resolved_)) return resolved_;
+  std::string moved_to = link_of(file_);
+  return is_held(moved_to) ? moved_to : "";
+}
+
+std::optional<Launch::Program> Artefact::program() const {
+  if (!file_) return std::nullopt;
+  std::string path = path_now();
+  if (path.empty() && by_path_only_) return Launch::Program{named_, -1};
+  return Launch::Program{std::move(path), file_.get(),
+                         interpreter_ ? shell_of(*interpreter_) : std::vector<std::string>{}, named_};
+}
+
+bool Artefact::runs_from_descriptor() const {
+  return file_ && !by_path_only_ && path_now().empty();
+}
+
+std::vector<std::string> Artefact::changed() const {
+  std::vector<std::string> names;
+  if (file_) {
+    struct stat now {};
+    // Its link count, and so its time of change, is no business of ours: it may have lost its name.
+    const bool written = ::fstat(file_.get(), &now) == 0 &&
+                         (now.st_size != then_.st_size || now.st_mtim.tv_sec != then_.st_mtim.tv_sec ||
+                          now.st_mtim.tv_nsec != then_.st_mtim.tv_nsec);
+    if (written || (by_path_only_ && path_now().empty())) names.push_back(resolved_);
+  }
+  const std::vector<std::string> others = read_by_name_.changed(or_own(directory_));
+  names.insert(names.end(), others.begin(), others.end());
+  return names;
+}
+
+Fd open_directory_for(const Launch::Identity* user, int place, const std::string& name) {
+  FileRights rights;
+  take_rights_of(rights, user);
+  Fd directory(::openat(place, name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) throw sys_error("chdir {}", name);
+  return directory;
+}
+
+}  // namespace graced

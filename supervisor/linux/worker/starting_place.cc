@@ -1,0 +1,39 @@
+// See starting_place.h.
+#include "linux/worker/starting_place.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "linux/base/sys_error.h"
+
+namespace graced {
+
+namespace {
+
+Fd open_directory_at(const char* path) {
+  return Fd(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+bool leads_to(const std::string& name, const Fd& directory) {
+  struct stat named {};
+  struct stat here {};
+  return name.starts_with('/') && ::stat(name.c_str(), &named) == 0 && ::fstat(directory.get(), &here) == 0 &&
+         named.st_dev == here.st_dev && named.st_ino == here.st_ino;
+}
+
+}  // namespace
+
+StartingPlace::StartingPlace(const std::string& pwd) : own_(open_directory_at(".")) {
+  if (own_ && leads_to(pwd, own_)) name_ = pwd;
+}
+
+Fd StartingPlace::again() const {
+  if (!own_) return Fd();
+  Fd place(name_.empty() ? ::fcntl(own_.get(), F_DUPFD_CLOEXEC, 0)
+                         : open_directory_at(name_.c_str()).release());
+  if (!place) throw sys_error("find the directory that graced was started in, {}", name_.empty() ? "." : name_);
+  return place;
+}
+
+}  // namespace graced

@@ -1,0 +1,103 @@
+// The workers' stderr, or stdout, on its way through graced: whole lines, in the order in which they came, the
+// last of each worker remembered. A line that stays unfinished for a while goes out all the same (a question, a
+// progress bar), and whatever comes next of others begins a line of its own. When graced's own stderr, or
+// stdout, is full, the workers' pipes fill up and the workers wait; graced does not.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <string_view>
+
+#include "core/line_buffer.h"
+#include "linux/base/fd.h"
+#include "linux/event/loop.h"
+#include "linux/self/output.h"
+
+namespace graced {
+
+class OutputWatch;
+
+// One worker's pipe.
+struct WatchedOutput {
+  explicit WatchedOutput(OutputWatch& w) : watch(w) {}
+
+  OutputWatch& watch;
+  Fd pipe;
+  Source source;
+  LineBuffer lines;
+  Source patience;          // fires when an unfinished line may have waited for long enough
+  int waited = 0;           // how often that was
+  unsigned long heard = 0;  // how many pieces of all had been passed on by then
+  bool ended = false;       // no writer is left
+  bool released = false;    // the worker is gone; kept only for what others may still write
+};
+
+class OutputWatch {
+ public:
+  // `fd`, `journal`: see Output.
+  OutputWatch(Loop& loop, int fd, bool journal);
+  OutputWatch(const OutputWatch&) = delete;
+  OutputWatch& operator=(const OutputWatch&) = delete;
+  ~OutputWatch();  // passes on what is left, with a second's patience for a reader that is slow
+
+  // Takes the reading end. The result is valid until it is released.
+  WatchedOutput* watch(Fd pipe);
+
+  // From now on what comes is passed on; before, it waits in the pipes. Once.
+  void attend();
+  bool attending() const { return attending_; }
+
+  // What is in the pipe goes out now.
+  void drain(WatchedOutput* stream);
+
+  // Its worker is gone. Whatever others who still have the pipe say is passed on until they are
+  // gone too.
+  void release(WatchedOutput* stream);
+
+  // A line of graced's own log. Dropped, and counted, when far too much is waiting already.
+  void log_line(std::string_view line);
+
+  // The descriptor becomes another one by what this calls; what was said before goes to the one it was, as
+  // far as that takes it.
+  void change_output(const std::function<void()>& change);
+
+  // While one of these lives, graced's own lines are collected and go out together at its end:
+  // first what must be done is done, then it is told.
+  class Later {
+   public:
+    explicit Later(OutputWatch& watch) : watch_(watch) { ++watch_.later_; }
+    ~Later() {
+      if (--watch_.later_ == 0) watch_.tell_collected();
+    }
+    Later(const Later&) = delete;
+    Later& operator=(const Later&) = delete;
+
+   private:
+    OutputWatch& watch_;
+  };
+
+ private:
+  void listen_to(WatchedOutput& stream);
+  void pump(WatchedOutput& stream);
+  void pass_on(const WatchedOutput* from, std::string_view bytes);
+  void begin_line();
+  void wait_for_rest(WatchedOutput& stream);
+  void rest_is_late(WatchedOutput& stream);
+  void tell_collected();
+  void pause_if_full();
+  void resume();
+
+  Loop& loop_;
+  int fd_;
+  bool attending_ = false;
+  Output output_;
+  Source writable_;  // while output_ is full
+  unsigned long dropped_lines_ = 0;
+  int later_ = 0;
+  std::string collected_;
+  std::list<WatchedOutput> streams_;
+  const WatchedOutput* in_line_ = nullptr;  // whose unfinished line went out last
+  unsigned long passed_on_ = 0;             // pieces
+};
+
+}  // namespace graced

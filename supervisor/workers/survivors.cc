@@ -1,0 +1,170 @@
+// A survivor's processes are nobody's children whom graced could wait for: those that have lost their parent
+// are the manager's, which reaps them. Their numbers may become others', so all are looked at again before any
+// is signalled.
+#include "workers/survivors.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "linux/proc/process.h"
+
+namespace graced {
+
+namespace {
+
+// Between two looks at processes that the drain signal is kept from: twice as long each time.
+constexpr Duration first_pause = 100ms;
+constexpr Duration longest_pause = 1s;
+
+// As graced starts a worker: it leads a group, but no session.
+bool leads_as_worker(pid_t pid) {
+  return ::getpgid(pid) == pid && ::getsid(pid) != pid;
+}
+
+}  // namespace
+
+Survivors::Survivors(Loop& loop, Tell tell, Processes processes)
+    : loop_(loop), tell_(std::move(tell)), processes_(std::move(processes)) {}
+
+// An orphan has the parent that we have: the manager. The workers of another graced have that one.
+std::vector<pid_t> Survivors::orphans() const {
+  std::vector<pid_t> found = processes_();
+  std::erase_if(found, [](pid_t pid) { return pid == ::getpid() || parent_of(pid) != ::getppid(); });
+  return found;
+}
+
+void Survivors::find(const std::string& name) {
+  struct Marked {
+    pid_t pid;
+    WorkerMark mark;
+  };
+  std::vector<Marked> left;
+  for (const pid_t pid : orphans()) {
+    const auto mark = mark_of(pid);
+    if (!mark || mark->instance != name) continue;
+    if (!leads_as_worker(pid)) {
+      left.push_back({pid, *mark});
+      continue;
+    }
+    Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    // The number may have become another's since it was looked at; what is held now cannot.
+    if (!process || parent_of(pid) != ::getppid()) continue;
+    trees_.push_back({{mark->generation, mark->slot, pid}, {pid, *mark}, std::move(process)});
+  }
+  // Of others only what they have left is there.
+  for (const Marked& m : left) {
+    const bool known = std::ranges::any_of(trees_, [&](const Tree& t) {
+      return t.survivor.generation == m.mark.generation && t.survivor.slot == m.mark.slot;
+    });
+    if (!known) trees_.push_back({{m.mark.generation, m.mark.slot, m.pid}, {::getpgid(m.pid), m.mark}});
+  }
+  for (Tree& tree : trees_) {
+    if (!look_at(tree)) continue;
+    const std::string what = "has survived the graced before; it is to serve until a new generation does";
+    tell_(tree.survivor, tree.worker ? what : fmt::format("{} of it {}", tree.processes.text(), what));
+  }
+}
+
+// Of two graceds before us that both ended so there may be two of the same number: each has what it had first.
+bool Survivors::look_at(Tree& tree) {
+  std::vector<pid_t> free = orphans();
+  for (const Tree& other : trees_) {
+    if (&other == &tree) continue;
+    std::erase_if(free, [&](pid_t pid) {
+      return (other.worker && other.survivor.pid == pid) || std::ranges::count(other.processes.tops(), pid) > 0;
+    });
+  }
+  return tree.processes.look(free, {});
+}
+
+void Survivors::drain(int signo, Duration limit, const std::vector<ServedSocket>& sockets) {
+  if (deadline_) return;
+  std::erase_if(trees_, [this](Tree& tree) { return !look_at(tree); });
+  if (trees_.empty()) return;
+  signo_ = signo;
+  for (Tree& tree : trees_) {
+    tree.sockets = listening_of(tree.processes.tops());
+    tree.sockets.insert(tree.sockets.end(), sockets.begin(), sockets.end());
+    tell_(tree.survivor,
+          "is draining, " + (limit == infinity ? "as long as it takes" : "at most " + to_rough_text(limit)));
+    watch(tree);
+    if (!tree.worker) {
+      tell_rest(tree);
+    } else {
+      for (const int s : {signo, SIGCONT})  // one that is stopped would not hear it
+        ::syscall(SYS_pidfd_send_signal, tree.worker.get(), s, nullptr, 0);
+    }
+  }
+  deadline_ = loop_.timer([this] { hammer(); });
+  deadline_.fire_at(after(monotonic_now(), limit));
+}
+
+// Some of them are new: the manager's since somebody below it has ended.
+void Survivors::watch(Tree& tree) {
+  const std::vector<pid_t>& tops = tree.processes.tops();
+  std::erase_if(tree.watched, [&](const Watched& w) { return std::ranges::count(tops, w.pid) == 0; });
+  for (const pid_t pid : tops) {
+    if (std::ranges::find(tree.watched, pid, &Watched::pid) != tree.watched.end()) continue;
+    Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!process) {  // ended since it was looked at, and what it has left is to be found
+      if (look_at(tree)) watch(tree);
+      return;
+    }
+    Watched& w = tree.watched.emplace_back(pid, std::move(process), Source());
+    w.gone = loop_.on_fd(w.process.get(), EPOLLIN, Turn::child, [this, &tree, pid] { ended(tree, pid); });
+  }
+}
+
+void Survivors::ended(Tree& tree, pid_t pid) {
+  const bool worker = tree.worker && tree.survivor.pid == pid;
+  if (worker) tree.worker = Fd();
+  // Whoever has no pidfd is gone already, or was not to be watched: one more look tells.
+  std::erase_if(tree.watched, [&](const Watched& w) { return w.pid == pid; });
+  if (!look_at(tree)) {
+    tell_(tree.survivor, "has ended");
+    trees_.remove_if([&](const Tree& t) { return &t == &tree; });
+    return;
+  }
+  watch(tree);
+  if (hammered_) return tree.processes.kill();
+  if (worker) tell_(tree.survivor, fmt::format("{} of it finishes", tree.processes.text()));
+  if (!tree.worker) tell_rest(tree);
+}
+
+void Survivors::tell_rest(Tree& tree) {
+  tree.told = tree.processes.tell(signo_, tree.sockets, {});
+  if (tree.told) return;
+  if (!rest_timer_) rest_timer_ = loop_.timer([this] { tell_rests(); });
+  rest_pause_ = first_pause;
+  rest_timer_.fire_at(monotonic_now() + rest_pause_);
+}
+
+void Survivors::tell_rests() {
+  const Duration pause = std::min(2 * rest_pause_, longest_pause);
+  bool wait = false;
+  for (Tree& tree : trees_) {
+    if (tree.worker || tree.told || !look_at(tree)) continue;
+    watch(tree);
+    tell_rest(tree);
+    wait |= !tree.told;
+  }
+  rest_pause_ = pause;
+  rest_timer_.fire_at(wait ? monotonic_now() + pause : no_deadline);
+}
+
+void Survivors::hammer() {
+  hammered_ = true;
+  for (Tree& tree : trees_) {
+    if (!look_at(tree)) continue;
+    watch(tree);  // who is started meanwhile is the manager's when its parent has ended
+    tree.processes.kill();
+    tell_(tree.survivor, "is hammered (SIGKILL), with all that it started");
+  }
+}
+
+}  // namespace graced

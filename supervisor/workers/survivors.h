@@ -1,0 +1,79 @@
+// Workers of an earlier graced that ended without them, where its unit says KillMode=process, each with all
+// that it started, and what is left of those whose own process is gone. They go on serving until a generation
+// of this graced does; then they are drained like any other.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <string>
+#include <vector>
+
+#include "core/time.h"
+#include "linux/base/fd.h"
+#include "linux/event/loop.h"
+#include "linux/proc/leftovers.h"
+#include "linux/proc/served_socket.h"
+
+namespace graced {
+
+class Survivors {
+ public:
+  struct Survivor {
+    std::uint64_t generation;  // of the earlier graced
+    unsigned slot;
+    pid_t pid;  // of the worker, or, where that is gone, of somebody whom it has left
+  };
+  using Tell = std::function<void(const Survivor&, const std::string& what)>;
+  using Processes = std::function<std::vector<pid_t>()>;
+
+  // processes: among which they are looked for, now and later.
+  Survivors(Loop& loop, Tell tell, Processes processes);
+
+  // Workers of instance `name`, and what is left of some, that are not ours and were left to whoever started
+  // us.
+  void find(const std::string& name);
+
+  // The signal for each worker, and for what it leaves behind once it is gone, as for workers of ours; SIGKILL
+  // for all of them after `limit`. Once. sockets: that they may serve, besides those that they are seen to
+  // have.
+  void drain(int signo, Duration limit, const std::vector<ServedSocket>& sockets);
+
+  void hammer();
+
+ private:
+  struct Watched {
+    pid_t pid;
+    Fd process;  // a pidfd
+    Source gone;
+  };
+  struct Tree {
+    Survivor survivor;
+    Leftovers processes;
+    Fd worker{};  // a pidfd; none: its process is gone
+    std::vector<ServedSocket> sockets{};
+    bool told = false;             // everybody has heard the drain signal who is to hear it now
+    std::list<Watched> watched{};  // those whose parent the manager is
+  };
+
+  std::vector<pid_t> orphans() const;
+  bool look_at(Tree& tree);
+  void watch(Tree& tree);
+  void ended(Tree& tree, pid_t pid);
+  void tell_rest(Tree& tree);
+  void tell_rests();
+
+  Loop& loop_;
+  Tell tell_;
+  Processes processes_;
+  std::list<Tree> trees_;
+  int signo_ = 0;
+  bool hammered_ = false;
+  Source deadline_;
+  Source rest_timer_;  // while somebody has not heard the drain signal yet
+  Duration rest_pause_{};
+};
+
+}  // namespace graced

@@ -1,0 +1,100 @@
+// See workers.h. A number is believed to mean the same process only as long as that is not reaped.
+#include "workers/workers.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "linux/proc/process.h"
+#include "options/option_values.h"
+
+namespace graced {
+
+WorkerProcess Workers::take_out(const WorkerProcess& worker) {
+  const auto at = std::ranges::find(workers_, worker.id, &WorkerProcess::id);
+  WorkerProcess taken = std::move(*at);
+  workers_.erase(at);
+  return taken;
+}
+
+WorkerProcess* Workers::find(WorkerId id) {
+  const auto w = std::ranges::find(workers_, id, &WorkerProcess::id);
+  return w == workers_.end() ? nullptr : &*w;
+}
+
+const WorkerProcess* Workers::find(WorkerId id) const {
+  return const_cast<Workers*>(this)->find(id);
+}
+
+WorkerProcess* Workers::find_pid(pid_t pid) {
+  const auto w =
+      std::ranges::find_if(workers_, [&](const WorkerProcess& p) { return p.pid == pid && !p.rest; });
+  return w == workers_.end() ? nullptr : &*w;
+}
+
+unsigned Workers::count(GenerationId generation) const {
+  return static_cast<unsigned>(std::ranges::count(workers_, generation, &WorkerProcess::generation));
+}
+
+// The pidfd proves that the number still means the process that spoke: it reads -1 once that one was reaped.
+WorkerProcess* Workers::speaker(const Notification& said) {
+  WorkerProcess* found = nullptr;
+  pid_t pid = said.sender;
+  while (pid > 1 && !(found = find_pid(pid))) {
+    const auto parent = parent_of(pid);
+    if (!parent) return nullptr;
+    if (*parent == ::getpid()) {
+      // Its ancestors are gone, so it came to us, as what a worker started does; under PID 1 anything. What
+      // it says of itself counts among those of one user, who can do anything to each other as it is.
+      const auto mark = mark_of(pid);
+      const auto w = std::ranges::find_if(workers_, [&](const WorkerProcess& p) {
+        return mark && p.generation.value == mark->generation && p.slot == mark->slot &&
+               (said.sender_user == 0 || said.sender_user == user_of(p.rest ? p.rest->tops().front() : p.pid));
+      });
+      if (w != workers_.end()) found = &*w;
+      break;
+    }
+    pid = *parent;
+  }
+  if (found && found->pid == said.sender) return found;  // not reaped yet, so still the same
+  if (found && said.sender_pidfd && pid_of(said.sender_pidfd.get()) != said.sender) return nullptr;
+  return found;
+}
+
+Exit exit_of(const siginfo_t& info) {
+  switch (info.si_code) {
+    case CLD_EXITED:
+      return {fmt::format("exited with status {}", info.si_status), info.si_status};
+    case CLD_DUMPED:
+      return {fmt::format("killed by SIG{} (core dumped)", signal_name(info.si_status)), 128 + info.si_status,
+              info.si_status};
+    default:
+      return {fmt::format("killed by SIG{}", signal_name(info.si_status)), 128 + info.si_status,
+              info.si_status};
+  }
+}
+
+// By its number where the kernel, or a container's filter, has no pidfds: it is still its own, as long as it is
+// one of the workers it was not reaped.
+void signal_process(const WorkerProcess& worker, int signo) {
+  if (::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), signo, nullptr, 0) != 0) ::kill(worker.pid, signo);
+}
+
+void signal_group(const WorkerProcess& worker, int signo) {
+  if (worker.rest) {
+    worker.rest->signal(signo);
+  } else {
+    ::kill(-worker.pid, signo);
+  }
+}
+
+void end_all_below(pid_t pid) {
+  const std::vector<pid_t> below = descendants_of(pid);
+  ::kill(-pid, SIGKILL);
+  for (const pid_t p : below) ::kill(p, SIGKILL);
+}
+
+}  // namespace graced
