@@ -90,10 +90,12 @@ void Daemon::perform(const Spawn& a) {
 }
 
 // Of a candidate it is the reason why that failed, and told as such.
-void Daemon::not_started(const Spawn& a, Exit why) {
-  if (a.generation == status_.serving)
-    log_.warning({.generation = a.generation.value, .worker = a.slot}, "could not be started: {}", why.how);
-  post(WorkerGone{a.worker, std::move(why)});
+void Daemon::not_started(const Spawn& spawn, Exit why) {
+  if (spawn.generation == status_.serving) {
+    log_.warning({.generation = spawn.generation.value, .worker = spawn.slot}, "could not be started: {}",
+                 why.how);
+  }
+  post(WorkerGone{spawn.worker, std::move(why)});
 }
 
 void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch) {

@@ -115,7 +115,8 @@ void Survivors::watch(Tree& tree) {
       if (look_at(tree)) watch(tree);
       return;
     }
-    Watched& w = tree.watched.emplace_back(pid, std::move(process), Source());
+    tree.watched.push_back({pid, std::move(process), Source()});
+    Watched& w = tree.watched.back();
     w.gone = loop_.on_fd(w.process.get(), EPOLLIN, Turn::child, [this, &tree, pid] { ended(tree, pid); });
   }
 }

@@ -173,6 +173,7 @@ class Bare(Case):
         self.assertFalse(os.path.exists(self.path("started")))
         self.assertEqual([f for f in os.listdir(self.directory) if f.startswith("c")], [])
 
+    @unittest.skipIf(os.environ.get("GRACED_SANITIZED") == "1", "AddressSanitizer reads /proc before graced begins")
     def test_without_proc_the_reason_is_told_at_once(self):
         self.both_say(["/proc is not mounted"], "-l", "unix:" + self.path("s"), preexec_fn=self.without((None, "/proc")))
 

@@ -52,8 +52,6 @@ constexpr const char* signature_of<Duration> = "t";
 template <>
 constexpr const char* signature_of<std::optional<Duration>> = "t";
 template <>
-constexpr const char* signature_of<std::optional<std::uint32_t>> = "u";
-template <>
 constexpr const char* signature_of<std::optional<ExitReport>> = "(tuisisttas)";
 template <>
 constexpr const char* signature_of<WorkerReport> = "(tuisttsassuuts)";
