@@ -1,6 +1,6 @@
 """Bad input: one clear line that names the thing and the way out, exit status 2 for usage, nothing changed."""
 import os, re, resource, signal, socket, subprocess, unittest
-from harness import Case, GRACED, HERE, WORKER, main
+from harness import Case, GRACED, HERE, WORKER, alive, main, wait_until
 
 
 class Usage(Case):
@@ -118,6 +118,7 @@ class Start(Case):
         g.process.kill()
         g.process.wait()
         os.killpg(pid, signal.SIGKILL)
+        wait_until(lambda: not alive(pid))  # until then the address is in use
         self.assertTrue(os.path.exists(g.control))
         again = subprocess.Popen(g.command, env=dict(os.environ, NOTIFY_SOCKET=g.manager.path), cwd=self.directory,
                                  stderr=subprocess.DEVNULL)
