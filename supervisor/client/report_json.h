@@ -1,7 +1,6 @@
 // `graced status --json` and `graced list --json`: for programs, so names and units stay as they are.
 //
-//   name, version, phase, command   strings; phase: "starting"; "serving"; "reloading", while all workers
-//   serve;
+//   name, version, phase, command   strings; phase: "starting"; "serving"; "reloading", while all serve;
 //                                   "degraded", fewer of them do; "down", none does; "stopping"; "finished";
 //                                   "silent", in a list: it did not answer
 //   executable                      its path without symbolic links, of the serving generation, or null
@@ -21,9 +20,8 @@
 //                                   waits_for, connections and queued (null where graced does not count them),
 //                                   quiet_s
 //   addresses                       name, address, handoff
-//   last_reload                     null or generation, ok, why, age_s (since it ended), took_s; ok: the
-//   candidate
-//                                   was ready and got the connections, whatever became of it later
+//   last_reload                     null or generation, ok, why, age_s (since it ended), took_s; ok: its
+//                                   generation was ready and got the connections, whatever became of it later
 //   last_exit                       of a worker of the serving generation that ended by itself since the last
 //                                   reload that went well: null or generation, worker, pid or null, how, status
 //                                   (null: it was killed, or leaves yet), signal ("SIGSEGV") or null, age_s,

@@ -1,23 +1,12 @@
-// The daemon's ears: which of a process's outputs go through graced, and where to.
-#include <sys/stat.h>
+// Which of a process's outputs go through graced, and where to.
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "linux/base/file_id.h"
 #include "linux/self/journal.h"
 #include "options/environment.h"
 
 namespace graced {
-
-namespace {
-
-bool is_one_file(int a, int b) {
-  struct stat first {
-  }, second{};
-  return ::fstat(a, &first) == 0 && ::fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
-         first.st_ino == second.st_ino;
-}
-
-}  // namespace
 
 Daemon::OutputPipes Daemon::make_pipes(const Plan& plan, bool watch_stderr) const {
   const auto owner = plan.identity ? std::optional(plan.identity->uid) : std::nullopt;
@@ -37,7 +26,7 @@ Outputs Daemon::watch(OutputPipes pipes) {
 // What goes to one place, a terminal, the journal or a log, goes there through one hand: whole lines of either,
 // in the order in which they came.
 OutputWatch& Daemon::stdout_watch() {
-  if (is_one_file(STDOUT_FILENO, STDERR_FILENO)) return stderr_;
+  if (same_file(STDOUT_FILENO, STDERR_FILENO)) return stderr_;
   if (!stdout_) {
     const auto journal = find_variable(started_with_.environment, "JOURNAL_STREAM").value_or("");
     stdout_.emplace(loop_, STDOUT_FILENO, is_journal(STDOUT_FILENO, journal));

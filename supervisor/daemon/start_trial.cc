@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <functional>
+#include <iterator>
 #include <set>
 
 #include "daemon/plan.h"
@@ -65,8 +66,7 @@ class Trial {
   }
 
   void attempt(std::string_view option, const std::function<void()>& step) {
-    const auto& values = given(option);
-    attempt_for(values.empty() ? nullptr : &values.front(), step);
+    attempt_for(first_of(option), step);
   }
 
   void try_places() {
@@ -127,13 +127,13 @@ class Trial {
 
   // One that is unknown is complained of once.
   void try_names_in(const std::string& text, const GivenValue* value) {
+    std::vector<std::string> unknown;
     replace_fd_names(text, [&](std::string_view name) {
       attempt_for(value, [&] { number_of_socket(name, names_); });
-      if (std::ranges::find(names_, name) == names_.end()) unknown_.emplace_back(name);
+      if (std::ranges::find(names_, name) == names_.end()) unknown.emplace_back(name);
       return 0;
     });
-    for (auto& name : unknown_) names_.push_back(std::move(name));
-    unknown_.clear();
+    std::ranges::move(unknown, std::back_inserter(names_));
   }
 
   void try_commands() {
@@ -198,7 +198,6 @@ class Trial {
   bool it_runs_ = false;  // a graced of that name
   Plan plan_;
   std::vector<std::string> names_;  // of the sockets that workers get
-  std::vector<std::string> unknown_;
 };
 
 }  // namespace

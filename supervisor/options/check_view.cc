@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/columns.h"
 #include "options/one_line.h"
 
 namespace graced {
@@ -22,13 +23,8 @@ struct Line {
 // One very long value does not push all origins off the screen.
 constexpr std::size_t widest_value = 48;
 
-std::size_t letters(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
 std::string padded(std::string_view text, std::size_t width) {
-  const auto size = letters(text);
+  const auto size = columns_of(text);
   return fmt::format("{}{}", text, std::string(size < width ? width - size : 0, ' '));
 }
 
@@ -58,7 +54,7 @@ std::string check_text(const RunOptions& options, const std::vector<Setting>& se
     for (const auto& line : *lines) option_width = std::max(option_width, line.option.size());
   }
   for (const auto& line : said) {
-    if (const auto width = letters(line.value); width <= widest_value)
+    if (const auto width = columns_of(line.value); width <= widest_value)
       value_width = std::max(value_width, width);
   }
 

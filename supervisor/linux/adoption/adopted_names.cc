@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "core/printable.h"
+#include "linux/base/file_id.h"
 #include "linux/base/path_parts.h"
 
 namespace graced {
@@ -23,13 +24,6 @@ std::optional<struct stat> stat_at(const Fd& directory, const std::string& file)
   struct stat found {};
   if (::fstatat(directory.get(), file.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   return found;
-}
-
-bool same_file(const Fd& a, const Fd& b) {
-  struct stat one {};
-  struct stat other {};
-  return ::fstat(a.get(), &one) == 0 && ::fstat(b.get(), &other) == 0 && one.st_dev == other.st_dev &&
-         one.st_ino == other.st_ino;
 }
 
 const std::string& file_of_now(const AdoptedName& name) {
@@ -73,7 +67,7 @@ void AdoptedNames::add(const std::shared_ptr<AdoptedName>& name) {
 std::shared_ptr<AdoptedName> AdoptedNames::in_place(const Fd& directory, const std::string& file) const {
   for (const auto& name : all()) {
     if (name->beside.empty() && name->file == file && name->directory &&
-        same_file(name->directory, directory) && still_there(*name)) {
+        same_file(name->directory.get(), directory.get()) && still_there(*name)) {
       return name;
     }
   }
@@ -85,7 +79,7 @@ std::shared_ptr<AdoptedName> AdoptedNames::of_generation(std::uint64_t generatio
   const auto names = all();
   const auto newest = std::find_if(names.rbegin(), names.rend(), [&](const auto& name) {
     return name->generation == generation && name->file == file && name->directory &&
-           same_file(name->directory, directory) && still_there(*name);
+           same_file(name->directory.get(), directory.get()) && still_there(*name);
   });
   return newest == names.rend() ? nullptr : *newest;
 }
@@ -99,7 +93,7 @@ std::shared_ptr<AdoptedName> AdoptedNames::abstract(const std::string& text) con
 
 std::shared_ptr<AdoptedName> AdoptedNames::file_of(const Fd& directory, const std::string& file) const {
   for (const auto& name : all()) {
-    if (name->directory && file_of_now(*name) == file && same_file(name->directory, directory) &&
+    if (name->directory && file_of_now(*name) == file && same_file(name->directory.get(), directory.get()) &&
         still_there(*name)) {
       return name;
     }

@@ -13,6 +13,7 @@
 #include <exception>
 #include <string_view>
 
+#include "linux/base/file_id.h"
 #include "linux/proc/proc_file.h"
 
 namespace graced {
@@ -21,13 +22,6 @@ namespace {
 
 Fd open_place(const std::string& path) {
   return Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-}
-
-bool same_file(const Fd& a, const Fd& b) {
-  struct stat one {};
-  struct stat other {};
-  return ::fstat(a.get(), &one) == 0 && ::fstat(b.get(), &other) == 0 && one.st_dev == other.st_dev &&
-         one.st_ino == other.st_ino;
 }
 
 // The numbers of a line of /proc/PID/status, "Uid:\t0\t0\t0\t0".
@@ -77,7 +71,7 @@ bool WorkerView::take_place(const Fd& root, const Fd& directory) {
   if (!own_directory_) return false;
   Fd own_root = open_place("/");
   if (!own_root) return false;
-  if (!same_file(root, own_root)) {
+  if (!same_file(root.get(), own_root.get())) {
     if (::fchdir(root.get()) != 0 || ::chroot(".") != 0) return false;
     own_root_ = std::move(own_root);
   }

@@ -12,4 +12,7 @@ struct FileId {  // zeros: none
   friend bool operator==(const FileId&, const FileId&) = default;
 };
 
+// Whether both descriptors are open for one file; false where that cannot be told.
+bool same_file(int a, int b);
+
 }  // namespace graced

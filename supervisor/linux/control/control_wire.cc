@@ -6,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "core/utf8.h"
 #include "linux/base/sys_error.h"
 
 namespace graced::control {
@@ -259,20 +260,8 @@ constexpr std::array table{
 
 // How many bytes the UTF-8 character at the start of `text` has; 0 if there is none.
 std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first == 0) return 0;  // D-Bus strings end there
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  const unsigned second = byte(1);
-  if (first == 0xe0 && second < 0xa0) return 0;   // overlong
-  if (first == 0xed && second >= 0xa0) return 0;  // surrogate
-  if (first == 0xf0 && second < 0x90) return 0;   // overlong
-  if (first == 0xf4 && second >= 0x90) return 0;  // beyond U+10FFFF
-  return length;
+  if (text[0] == '\0') return 0;  // D-Bus strings end there
+  return decode_utf8(text).length;
 }
 
 }  // namespace
