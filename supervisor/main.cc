@@ -69,7 +69,7 @@ int check(const ParsedWords& words, const std::vector<std::string>& environment)
   ReadOptions read = read_run_options(words, environment);
   const auto& [options, given, complaints] = read;
   const bool readable = complaints.none();
-  Means means;
+  HandoffCapabilities means;
   const StartTrial trial = try_start(read, environment, means);
   try {
     effective_log_format(options.log_format, find_variable(environment, "JOURNAL_STREAM").value_or(""));
@@ -97,11 +97,11 @@ struct Execute {
   int operator()(RunCommand& c) {
     block_signals();
     RunOptions options = load_interruptibly(c.words, environment);
-    StartedWith started_with{std::move(c.words), std::move(environment)};
-    if (!options.daemonize) return Daemon(std::move(started_with), std::move(options)).run();
+    Invocation invocation{std::move(c.words), std::move(environment)};
+    if (!options.daemonize) return Daemon(std::move(invocation), std::move(options)).run();
 
     Background background = Background::enter(options.watch_stderr);
-    Daemon daemon(std::move(started_with), std::move(options), [&] { background.ready(); });
+    Daemon daemon(std::move(invocation), std::move(options), [&] { background.ready(); });
     const int status = daemon.run();
     background.failed(status, "it does not serve: " + daemon.ended_because());
     return status;

@@ -1,4 +1,3 @@
-// See last_words.h.
 #include "core/last_words.h"
 
 #include <algorithm>

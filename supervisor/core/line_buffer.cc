@@ -1,4 +1,3 @@
-// See line_buffer.h.
 #include "core/line_buffer.h"
 
 #include <utility>

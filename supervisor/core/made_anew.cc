@@ -1,4 +1,3 @@
-// See made_anew.h.
 #include "core/made_anew.h"
 
 #include <algorithm>

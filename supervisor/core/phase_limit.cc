@@ -1,4 +1,3 @@
-// See phase_limit.h.
 #include "core/phase_limit.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// See story.h.
 #include "core/story.h"
 
 #include <fmt/format.h>

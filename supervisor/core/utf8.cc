@@ -1,4 +1,3 @@
-// See utf8.h.
 #include "core/utf8.h"
 
 namespace graced {

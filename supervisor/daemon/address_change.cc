@@ -1,4 +1,3 @@
-// See address_change.h.
 #include "daemon/address_change.h"
 
 #include <fmt/format.h>
@@ -16,8 +15,8 @@ std::vector<std::string> kept_waiting(const Plan& candidate) {
                                 s.listener->address(), why));
   };
   for (const PassedSocket& s : candidate.sockets) {
-    if (s.listener->hidden() && s.listener->hidden()->way == Hidden::Way::deaf)
-      notes.push_back(deaf_note(s.listener->address()));
+    if (s.listener->hidden() && s.listener->hidden()->way == Hidden::Way::drop_new_connections)
+      notes.push_back(dropped_note(s.listener->address()));
     if (s.listener->not_aside() != 0)
       early(s, "its file can have no other name: " + std::generic_category().message(s.listener->not_aside()));
   }

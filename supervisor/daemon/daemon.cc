@@ -19,7 +19,7 @@ namespace graced {
 
 namespace {
 
-UpstreamVariables upstream_variables(const std::vector<std::string>& environment) {
+ServiceManagerVariables service_manager_variables(const std::vector<std::string>& environment) {
   return {find_variable(environment, "NOTIFY_SOCKET").value_or(""),
           find_variable(environment, "WATCHDOG_USEC").value_or(""),
           find_variable(environment, "WATCHDOG_PID").value_or("")};
@@ -38,20 +38,19 @@ constexpr Duration first_answers = 1ms;
 
 }  // namespace
 
-Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void()> serves)
-    : started_with_(std::move(started_with)),
-      inheritable_(inheritable(started_with_.environment)),
-      starting_place_(find_variable(started_with_.environment, "PWD").value_or("")),
+Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> serves)
+    : invocation_(std::move(invocation)),
+      inheritable_(inheritable(invocation_.environment)),
+      starting_place_(find_variable(invocation_.environment, "PWD").value_or("")),
       serves_(std::move(serves)),
       first_options_(std::move(options)),
-      stderr_(
-          loop_, STDERR_FILENO,
-          is_journal(STDERR_FILENO, find_variable(started_with_.environment, "JOURNAL_STREAM").value_or(""))),
+      stderr_(loop_, STDERR_FILENO,
+              is_journal(STDERR_FILENO, find_variable(invocation_.environment, "JOURNAL_STREAM").value_or(""))),
       log_(effective_log_format(first_options_.log_format,
-                                find_variable(started_with_.environment, "JOURNAL_STREAM").value_or("")),
+                                find_variable(invocation_.environment, "JOURNAL_STREAM").value_or("")),
            first_options_.log_level, first_options_.name,
            [this](std::string_view line) { stderr_.log_line(line); }),
-      inherited_(inherited_sockets(listen_variables(started_with_.environment))),
+      inherited_(inherited_sockets(listen_variables(invocation_.environment))),
       instance_(first_options_.name, control_path(first_options_)),
       survivors_(
           loop_,
@@ -60,10 +59,10 @@ Daemon::Daemon(StartedWith started_with, RunOptions options, std::function<void(
           },
           [this] { return cgroups_.processes(); }),
       notify_(instance_.notify_path()),
-      upstream_(upstream_variables(started_with_.environment)),
-      store_(upstream_, std::move(inherited_.stored),
-             FdStore::is_offered(find_variable(started_with_.environment, "FDSTORE").value_or(""),
-                                 find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or(""))),
+      manager_(service_manager_variables(invocation_.environment)),
+      store_(manager_, std::move(inherited_.stored),
+             FdStore::is_offered(find_variable(invocation_.environment, "FDSTORE").value_or(""),
+                                 find_variable(invocation_.environment, "NOTIFY_SOCKET").value_or(""))),
       restored_(store_),
       dev_null_(open_dev_null()),
       core_(first_options_.policy),
@@ -117,7 +116,7 @@ int Daemon::run() {
   } else if (!cgroups_.had()) {
     log_.debug("workers are known by their process groups: {}", cgroups_.why_not());
   }
-  if (upstream_.anybody()) survivors_.find(first_options_.name);
+  if (manager_.anybody()) survivors_.find(first_options_.name);
   try {
     happens(ReloadAsked{nobody});
     if (status_.phase == Phase::finished) return exit_status_;
@@ -133,8 +132,8 @@ int Daemon::run() {
 }
 
 void Daemon::attend() {
-  control_->attend(loop_.event(), static_cast<std::int64_t>(Turn::control));
-  notifications_ = loop_.on_fd(notify_.fd(), EPOLLIN, Turn::notify, [this] { read_notifications(); });
+  control_->attend(loop_.event(), static_cast<std::int64_t>(Priority::control));
+  notifications_ = loop_.on_fd(notify_.fd(), EPOLLIN, Priority::notify, [this] { read_notifications(); });
   notifications_.limit(10ms, 100);  // a flood must not keep the others from their turn
   deadline_ = loop_.timer([this] { happens(TimePassed{}); });
   deadline_.fire_at(core_.next_deadline());
@@ -148,10 +147,10 @@ void Daemon::attend() {
 
 // The only thing that wakes an idle graced, and only where the manager asks for it.
 void Daemon::keep_watchdog_quiet() {
-  const auto interval = upstream_.watchdog();
+  const auto interval = manager_.watchdog();
   if (!interval) return;
   watchdog_ = loop_.timer([this, interval] {
-    upstream_.tell_alive();
+    manager_.tell_alive();
     watch_upstream();
     watchdog_.fire_at(after(monotonic_now(), *interval));
   });

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "core/supervisor.h"
+#include "daemon/handoff_capabilities.h"
 #include "daemon/ignored_words.h"
 #include "daemon/log.h"
-#include "daemon/means.h"
 #include "daemon/option_files.h"
 #include "daemon/plan.h"
 #include "handoff/handoff.h"
@@ -32,7 +32,7 @@
 #include "linux/manager/fd_store.h"
 #include "linux/manager/inherited_sockets.h"
 #include "linux/manager/notify_fd.h"
-#include "linux/manager/upstream.h"
+#include "linux/manager/service_manager.h"
 #include "linux/self/pid_file.h"
 #include "linux/self/rare_signals.h"
 #include "linux/worker/cgroup.h"
@@ -48,7 +48,7 @@
 namespace graced {
 
 // As graced was started: what a reload reads its options from again.
-struct StartedWith {
+struct Invocation {
   ParsedWords words;                     // what follows `graced run`
   std::vector<std::string> environment;  // NAME=VALUE
 };
@@ -58,7 +58,7 @@ class Daemon : private ControlHandler {
   // All signals must be blocked. Throws std::exception with one line to show, having left nothing
   // behind, if there is no place for this instance to live.
   // `serves` is called once, when the first generation does; it may change what standard error is.
-  Daemon(StartedWith started_with, RunOptions options, std::function<void()> serves = {});
+  Daemon(Invocation invocation, RunOptions options, std::function<void()> serves = {});
 
   // Until the end; gives the exit status.
   int run();
@@ -167,7 +167,7 @@ class Daemon : private ControlHandler {
   void tell_of_workers();
   void tell_of_restarts();
   void tell_of_phase();
-  void tell_upstream();
+  void tell_service_manager();
   void watch_upstream();
 
   const WorkerStatus* status_of(WorkerId worker) const;  // null: it is gone
@@ -182,7 +182,7 @@ class Daemon : private ControlHandler {
   void warn(WorkerId worker, const std::string& note);
   std::string in_full(const std::string& why) const;
 
-  StartedWith started_with_;
+  Invocation invocation_;
   std::vector<std::string> inheritable_;  // of the environment
   StartingPlace starting_place_;
   std::function<void()> serves_;
@@ -200,7 +200,7 @@ class Daemon : private ControlHandler {
   Survivors survivors_;
   Cgroups cgroups_;
   NotifySocket notify_;
-  Upstream upstream_;
+  ServiceManager manager_;
   FdStore store_;
   RestoredListeners restored_;
   Fd dev_null_;
@@ -218,7 +218,7 @@ class Daemon : private ControlHandler {
   OptionFiles option_files_;
   std::map<GenerationId, Plan> plans_;  // of the serving generation and of the candidate
   Workers workers_;
-  Means means_;
+  HandoffCapabilities capabilities_;
   std::optional<bool> followed_;  // by another graced; once that was asked
   SocketSets sets_;
   bool starts_at_once_ = false;  // the serving generation
@@ -252,7 +252,7 @@ class Daemon : private ControlHandler {
   std::vector<RestartStatus> told_restarts_;
 
   Source notifications_;
-  Source upstream_writable_;  // while it is behind
+  Source manager_writable_;  // while it is behind
   std::vector<Source> signals_;
   bool had_terminal_ = false;
   std::optional<RareSignals> rare_signals_;

@@ -66,16 +66,15 @@ void Daemon::perform(const Prepare& a) {
   try {
     if (place->lost && first_options_.config && is_relative(*first_options_.config))
       std::rethrow_exception(place->lost);
-    option_files_.read(started_with_.words, started_with_.environment, place->directory,
-                       [this, place, generation = a.generation] {
-                         const OutputWatch::Later later(stderr_);
-                         prepare(generation, [this, place, generation] {
-                           RunOptions options =
-                               option_files_.options(started_with_.words, started_with_.environment);
-                           refuse_changes(first_options_, options);
-                           return plan_of_reload(generation, *place, std::move(options));
-                         });
-                       });
+    option_files_.read(
+        invocation_.words, invocation_.environment, place->directory, [this, place, generation = a.generation] {
+          const OutputWatch::Later later(stderr_);
+          prepare(generation, [this, place, generation] {
+            RunOptions options = option_files_.options(invocation_.words, invocation_.environment);
+            refuse_changes(first_options_, options);
+            return plan_of_reload(generation, *place, std::move(options));
+          });
+        });
   } catch (const std::exception& e) { post(PreparationFailed{a.generation, e.what()}); }
 }
 
@@ -105,8 +104,8 @@ void Daemon::prepare(GenerationId generation, const std::function<Plan()>& plan_
 }
 
 Plan Daemon::first_plan() {
-  Plan plan = make_plan(first_options_, inherited_.sockets, nullptr, inheritable_, means_, nullptr, &restored_,
-                        instance_.spare_path_place());
+  Plan plan = make_plan(first_options_, inherited_.sockets, nullptr, inheritable_, capabilities_, nullptr,
+                        &restored_, instance_.spare_path_place());
   hold_artefact(plan, starting_place_.own());
   return plan;
 }
@@ -124,7 +123,7 @@ Plan Daemon::plan_of_reload(GenerationId generation, const Place& place, RunOpti
   SocketSets* const sets = starts_at_once_ ? nullptr : &sets_;
   sets ? sets_.prepare(generation, *status_.serving) : sets_.share(generation, *status_.serving);
   Plan plan = make_plan(std::move(options), inherited_.sockets, &plans_.at(*status_.serving), inheritable_,
-                        means_, sets, nullptr, instance_.spare_path_place());
+                        capabilities_, sets, nullptr, instance_.spare_path_place());
   hold_artefact(plan, place.directory);
   return plan;
 }
@@ -138,7 +137,7 @@ void Daemon::prepare_handoff(GenerationId generation, const Plan& plan) {
   for (StoredDescriptor& d : store_.take(adopted_family)) restored.push_back(std::move(d.fd));
   if (!plan.handoff.adopt && !restored.empty()) store_.hold(adopted_family, {});
   if (!plan.handoff.switched) return;
-  handoff_.steer_by(means_.steering());
+  handoff_.steer_by(capabilities_.steering());
   if (plan.handoff.adopt) handoff_.restore(std::move(restored));
   std::vector<std::shared_ptr<Listener>> own;
   for (const PassedSocket& s : plan.sockets) {
@@ -303,11 +302,11 @@ void Daemon::shut_listeners() {
 bool Daemon::is_followed() {
   if (followed_) return *followed_;
   followed_ = false;
-  if (!upstream_.anybody()) return false;
-  const auto state = unit_state(find_variable(started_with_.environment, "NOTIFY_SOCKET").value_or(""));
+  if (!manager_.anybody()) return false;
+  const auto state = unit_state(find_variable(invocation_.environment, "NOTIFY_SOCKET").value_or(""));
   // Who may not ask knows at least, from systemd 254 on, whether there is a store.
   followed_ = state ? graced::is_followed(*state, status_.exit_status)
-                    : find_variable(started_with_.environment, "FDSTORE").has_value();
+                    : find_variable(invocation_.environment, "FDSTORE").has_value();
   return *followed_;
 }
 

@@ -28,7 +28,7 @@ Outputs Daemon::watch(OutputPipes pipes) {
 OutputWatch& Daemon::stdout_watch() {
   if (same_file(STDOUT_FILENO, STDERR_FILENO)) return stderr_;
   if (!stdout_) {
-    const auto journal = find_variable(started_with_.environment, "JOURNAL_STREAM").value_or("");
+    const auto journal = find_variable(invocation_.environment, "JOURNAL_STREAM").value_or("");
     stdout_.emplace(loop_, STDOUT_FILENO, is_journal(STDOUT_FILENO, journal));
     if (stderr_.attending()) stdout_->attend();
   }

@@ -21,7 +21,7 @@ void Daemon::listen_to_signals() {
   const auto on = [&](int signo, std::function<void(bool by_kernel)> handler) {
     heard.push_back(signo);
     signals_.push_back(
-        loop_.on_signal(signo, Turn::signal, [this, handler = std::move(handler)](bool by_kernel) {
+        loop_.on_signal(signo, Priority::signal, [this, handler = std::move(handler)](bool by_kernel) {
           const OutputWatch::Later later(stderr_);
           handler(by_kernel);
         }));
@@ -41,12 +41,13 @@ void Daemon::listen_to_signals() {
   });
   on(SIGUSR1, [this](bool) { pass_on(SIGUSR1); });
   // Not collected for later: what is said before it stops is to be read while it is stopped.
-  signals_.push_back(loop_.on_signal(
-      SIGTSTP, Turn::signal, [this](bool by_kernel) { by_kernel ? stop_with_workers() : pass_on(SIGTSTP); }));
-  signals_.push_back(loop_.on_signal(SIGCHLD, Turn::child, [this](bool) { reap(); }));
+  signals_.push_back(loop_.on_signal(SIGTSTP, Priority::signal, [this](bool by_kernel) {
+    by_kernel ? stop_with_workers() : pass_on(SIGTSTP);
+  }));
+  signals_.push_back(loop_.on_signal(SIGCHLD, Priority::child, [this](bool) { reap(); }));
 
   rare_signals_.emplace(heard);
-  rare_signal_ = loop_.on_fd(rare_signals_->fd(), EPOLLIN, Turn::signal, [this] {
+  rare_signal_ = loop_.on_fd(rare_signals_->fd(), EPOLLIN, Priority::signal, [this] {
     while (const auto received = rare_signals_->next()) {
       if (!told_signals_.insert(received->signo).second) continue;
       // One outside of a container has no number here.

@@ -81,28 +81,28 @@ void Daemon::tell_of_restarts() {
 
 void Daemon::tell_of_phase() {
   const Status& status = status_;
-  if (upstream_.anybody()) tell_upstream();
+  if (manager_.anybody()) tell_service_manager();
   if (status.phase == told_phase_) return;
   told_phase_ = status.phase;
   control_->phase_changed(std::string(to_text(status.phase)));
 }
 
-void Daemon::tell_upstream() {
+void Daemon::tell_service_manager() {
   const Status& status = status_;
-  upstream_.tell({.phase = course_of(status),
-                  .story = ended_because_.empty() ? story_of(status) : ended_because_,
-                  .limit = phase_limit(status, core_.next_deadline()),
-                  .error = failure_code_,
-                  .exit_status = exit_status_},
-                 monotonic_now());
+  manager_.tell({.phase = course_of(status),
+                 .story = ended_because_.empty() ? story_of(status) : ended_because_,
+                 .limit = phase_limit(status, core_.next_deadline()),
+                 .error = failure_code_,
+                 .exit_status = exit_status_},
+                monotonic_now());
   watch_upstream();
 }
 
 void Daemon::watch_upstream() {
-  if (!upstream_.behind() || upstream_writable_) return;
-  upstream_writable_ = loop_.on_fd(upstream_.fd(), EPOLLOUT, Turn::output, [this] {
-    upstream_.flush();
-    if (!upstream_.behind()) upstream_writable_ = Source();
+  if (!manager_.behind() || manager_writable_) return;
+  manager_writable_ = loop_.on_fd(manager_.fd(), EPOLLOUT, Priority::output, [this] {
+    manager_.flush();
+    if (!manager_.behind()) manager_writable_ = Source();
   });
 }
 

@@ -55,8 +55,9 @@ void Daemon::perform(const Spawn& a) {
     launch.program = plan.artefact.program();
 
     if (plan.handoff.adopt) {
-      const AdoptionMeans& means = plan.handoff.adoption;
-      launch.adoption = Launch::Adoption{&adoption_filter(), means.needs_no_new_privs, means.wait_killable};
+      const AdoptionCapability& capability = plan.handoff.adoption;
+      launch.adoption =
+          Launch::Adoption{&adoption_filter(), capability.needs_no_new_privs, capability.wait_killable};
     }
 
     auto result = spawn(launch);

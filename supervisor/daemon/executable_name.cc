@@ -1,4 +1,3 @@
-// See executable_name.h.
 #include "daemon/executable_name.h"
 
 namespace graced {

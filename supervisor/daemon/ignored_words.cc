@@ -1,4 +1,3 @@
-// See ignored_words.h.
 #include "daemon/ignored_words.h"
 
 #include <fmt/format.h>

@@ -13,13 +13,13 @@ std::string line(std::string_view thing, std::string_view have, std::string_view
   return fmt::format("  {:<9}  {}{}{}\n", thing, have, price.empty() ? "" : ": ", price);
 }
 
-std::string_view to_text(SteeringMeans means) {
-  switch (means) {
-    case SteeringMeans::ebpf:
+std::string_view to_text(SteeringMethod method) {
+  switch (method) {
+    case SteeringMethod::ebpf:
       return "eBPF";
-    case SteeringMeans::cbpf:
+    case SteeringMethod::cbpf:
       return "classic BPF";
-    case SteeringMeans::none:
+    case SteeringMethod::none:
       return "none";
   }
   return "";
@@ -27,14 +27,14 @@ std::string_view to_text(SteeringMeans means) {
 
 }  // namespace
 
-std::string machine_text(const AdoptionMeans& adoption, const SteeringProbe& steering) {
+std::string machine_text(const AdoptionCapability& adoption, const SteeringProbe& steering) {
   return "this machine\n" + line("adoption", adoption.possible ? "possible" : "impossible", adoption.why) +
-         line("steering", to_text(steering.means), steering.why);
+         line("steering", to_text(steering.method), steering.why);
 }
 
 std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
                          const std::optional<std::string>& advice) {
-  const bool settles = steering.means == SteeringMeans::ebpf && steering.migrates;
+  const bool settles = steering.method == SteeringMethod::ebpf && steering.migrates;
   std::string draining = plan.settles || (plan.sets && settles)
                              ? "by signal, once those who have just connected are heard"
                              : "by signal, at once";

@@ -4,13 +4,13 @@
 #include <optional>
 #include <string>
 
-#include "daemon/means.h"
+#include "daemon/handoff_capabilities.h"
 
 namespace graced {
 
 // What there is of adoption and switched handoff, a line each with what is missing and what that costs;
 // with a newline at the end.
-std::string machine_text(const AdoptionMeans& adoption, const SteeringProbe& steering);
+std::string machine_text(const AdoptionCapability& adoption, const SteeringProbe& steering);
 
 // How these options' addresses get from one generation to the next, and `advice`, if there is any; with a
 // newline at the end.

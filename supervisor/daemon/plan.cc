@@ -1,4 +1,3 @@
-// See plan.h.
 #include "daemon/plan.h"
 
 #include <fcntl.h>
@@ -215,11 +214,11 @@ void require_proc_for(const RunOptions& options) {
 }
 
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& environment, Means& means, SocketSets* sets,
+               const std::vector<std::string>& environment, HandoffCapabilities& capabilities, SocketSets* sets,
                RestoredListeners* restored, const std::string& spare_place) {
   require_proc_for(options);
   Plan plan = plan_without_sockets(options, environment);
-  plan.handoff = means.plan_for(options, !inherited.empty(), plan.identity ? &*plan.identity : nullptr);
+  plan.handoff = capabilities.plan_for(options, !inherited.empty(), plan.identity ? &*plan.identity : nullptr);
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;
   open_sockets(plan, options, inherited, serving, sets, restored, spare_place);

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "daemon/means.h"
+#include "daemon/handoff_capabilities.h"
 #include "handoff/passed_socket.h"
 #include "linux/base/account.h"
 #include "linux/manager/inherited_sockets.h"
@@ -61,7 +61,7 @@ std::string control_path(const RunOptions& options);
 // earlier graced left for the first generation; it is taken before anything is opened, the rest of it is
 // closed. spare_place: see Opening.
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& environment, Means& means, SocketSets* sets,
+               const std::vector<std::string>& environment, HandoffCapabilities& capabilities, SocketSets* sets,
                RestoredListeners* restored, const std::string& spare_place);
 
 // A plan as far as it can be made without sockets and without a look at what this machine offers: who the

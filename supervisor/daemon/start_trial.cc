@@ -26,8 +26,8 @@ namespace {
 
 class Trial {
  public:
-  Trial(ReadOptions& read, const std::vector<std::string>& environment, Means& means)
-      : read_(read), options_(read.options), environment_(environment), means_(means) {}
+  Trial(ReadOptions& read, const std::vector<std::string>& environment, HandoffCapabilities& capabilities)
+      : read_(read), options_(read.options), environment_(environment), capabilities_(capabilities) {}
 
   StartTrial run() {
     attempt("", [] { load_systemd(); });
@@ -37,7 +37,7 @@ class Trial {
     try_addresses();
     StartTrial found;
     attempt(options_.adopt == AdoptChoice::on ? "adopt" : "drain", [&] {
-      found.handoff = means_.plan_for(options_, false, plan_.identity ? &*plan_.identity : nullptr);
+      found.handoff = capabilities_.plan_for(options_, false, plan_.identity ? &*plan_.identity : nullptr);
     });
     try_names();
     try_commands();
@@ -194,7 +194,7 @@ class Trial {
   ReadOptions& read_;
   const RunOptions& options_;
   const std::vector<std::string>& environment_;
-  Means& means_;
+  HandoffCapabilities& capabilities_;
   bool it_runs_ = false;  // a graced of that name
   Plan plan_;
   std::vector<std::string> names_;  // of the sockets that workers get
@@ -202,8 +202,9 @@ class Trial {
 
 }  // namespace
 
-StartTrial try_start(ReadOptions& read, const std::vector<std::string>& environment, Means& means) {
-  return Trial(read, environment, means).run();
+StartTrial try_start(ReadOptions& read, const std::vector<std::string>& environment,
+                     HandoffCapabilities& capabilities) {
+  return Trial(read, environment, capabilities).run();
 }
 
 }  // namespace graced

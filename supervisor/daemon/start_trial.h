@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/means.h"
+#include "daemon/handoff_capabilities.h"
 #include "linux/worker/spawn.h"
 #include "options/read_options.h"
 
@@ -20,6 +20,7 @@ struct StartTrial {
 // Adds to `read.complaints`. A graced of that name that runs has its place and its addresses rightly. What only
 // the starter of graced gives, descriptors of fd:N and --notify-fd, is not looked for.
 // environment: graced's own, NAME=VALUE.
-StartTrial try_start(ReadOptions& read, const std::vector<std::string>& environment, Means& means);
+StartTrial try_start(ReadOptions& read, const std::vector<std::string>& environment,
+                     HandoffCapabilities& capabilities);
 
 }  // namespace graced

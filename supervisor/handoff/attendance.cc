@@ -1,4 +1,3 @@
-// See attendance.h.
 #include "handoff/attendance.h"
 
 #include <algorithm>

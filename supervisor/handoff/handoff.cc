@@ -17,8 +17,8 @@
 
 namespace graced {
 
-Handoff::Handoff(Loop& loop, Ears ears)
-    : loop_(loop), ears_(std::move(ears)), retirements_(loop, {ears_.idle, ears_.note}) {}
+Handoff::Handoff(Loop& loop, Callbacks callbacks)
+    : loop_(loop), callbacks_(std::move(callbacks)), retirements_(loop, {callbacks_.idle, callbacks_.note}) {}
 
 void Handoff::opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners) {
   // They may have been restored: see restore().
@@ -43,10 +43,10 @@ void Handoff::restore(std::vector<Fd> sockets) {
 
 void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications,
                       bool wait_killable) {
-  Charge& charge = charges_.emplace_back();
-  charge.worker = worker;
-  charge.generation = generation;
-  charge.pid = pid;
+  TrackedWorker& tracked = tracked_.emplace_back();
+  tracked.worker = worker;
+  tracked.generation = generation;
+  tracked.pid = pid;
   if (!notifications) return;
 
   // By the worker's own hand or by graced's: whoever binds an address that is there gets that one.
@@ -54,68 +54,68 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
   for (const auto& l : listeners_[generation]) predeclared.push_back({l->key(), l->fd()});
   for (const auto& [inode, fd] : restored_) predeclared.push_back({group_key(fd.get()), fd.get()});
   if (!queues_migrate_) {
-    for (const Charge& other : charges_) {
+    for (const TrackedWorker& other : tracked_) {
       if (!(other.orphan || (other.process_gone && other.adoption)) || other.generation != generation) continue;
       for (const AdoptedSocket& s : other.adoption->sockets()) {
         if (!s.listening || !s.steerable()) continue;
-        charge.promised.push_back(duplicate(s.fd.get()));
-        predeclared.push_back({s.key, charge.promised.back().get()});
+        tracked.promised.push_back(duplicate(s.fd.get()));
+        predeclared.push_back({s.key, tracked.promised.back().get()});
       }
     }
   }
-  note_kept_queues(charge);
-  charge.changed = monotonic_now();
-  charge.adoption = std::make_unique<Adoption>(
+  note_kept_queues(tracked);
+  tracked.changed = monotonic_now();
+  tracked.adoption = std::make_unique<Adoption>(
       std::move(notifications), wait_killable, generation.value, names_, std::move(predeclared),
       [this, worker](const std::string& key, int fd, const SocketAddress& where) {
         return arrival(worker, key, fd, where);
       });
-  charge.heard = loop_.on_fd_or_hangup(charge.adoption->fd(), Turn::notify, [this, worker](bool hung_up) {
-    hung_up ? stop_listening_to(worker) : answer(worker);
+  tracked.heard = loop_.on_fd_or_hangup(tracked.adoption->fd(), Priority::notify, [this, worker](bool hung_up) {
+    hung_up ? stop_listening_to(worker) : on_notification(worker);
   });
 }
 
 void Handoff::stop_listening_to(WorkerId worker) {
-  if (Charge* charge = find(worker)) charge->heard = Source();
+  if (TrackedWorker* tracked = find(worker)) tracked->heard = Source();
 }
 
-void Handoff::answer(WorkerId worker) {
-  Charge* charge = find(worker);
-  if (!charge) return;
-  charge->adoption->answer();
-  for (const std::string& note : charge->adoption->take_notes()) ears_.note(worker, note);
-  if (charge->adoption->changes() == charge->seen_changes) return;
+void Handoff::on_notification(WorkerId worker) {
+  TrackedWorker* tracked = find(worker);
+  if (!tracked) return;
+  tracked->adoption->answer();
+  for (const std::string& note : tracked->adoption->take_notes()) callbacks_.note(worker, note);
+  if (tracked->adoption->changes() == tracked->seen_changes) return;
   try {
-    took_note_of(*charge);
-  } catch (const std::exception& e) { ears_.note(worker, e.what()); }
-  ears_.changed(worker);
+    took_note_of(*tracked);
+  } catch (const std::exception& e) { callbacks_.note(worker, e.what()); }
+  callbacks_.changed(worker);
 }
 
 // Sockets that came are directed, those that went make room.
-void Handoff::took_note_of(Charge& charge) {
-  charge.seen_changes = charge.adoption->changes();
-  charge.changed = monotonic_now();
+void Handoff::took_note_of(TrackedWorker& tracked) {
+  tracked.seen_changes = tracked.adoption->changes();
+  tracked.changed = monotonic_now();
   std::set<std::string> keys;
-  for (const AdoptedSocket& s : charge.adoption->sockets()) {
+  for (const AdoptedSocket& s : tracked.adoption->sockets()) {
     if (s.listening && s.steerable() && groups_.join(s.key, s.fd.get(), s.inode)) keys.insert(s.key);
   }
-  if (charge.generation != serving_ || charge.leaves) return;
+  if (tracked.generation != serving_ || tracked.leaves) return;
   for (const std::string& key : keys) {
     // One that was closed to be bound again would go on being given connections.
     const auto same = std::ranges::count_if(
-        charge.adoption->sockets(), [&](const AdoptedSocket& s) { return s.key == key && s.listening; });
-    if (same > 1) forget_closed(charge);
+        tracked.adoption->sockets(), [&](const AdoptedSocket& s) { return s.key == key && s.listening; });
+    if (same > 1) forget_closed(tracked);
     direct(key);
   }
-  hand_over_queues(charge, keys);
+  hand_over_queues(tracked, keys);
   drop_orphans();
   tell_what_is_held();
 }
 
 // What has come to a worker whose process died, and nobody of those that it left behind has accepted.
-void Handoff::hand_over_queues(const Charge& to, const std::set<std::string>& keys) {
+void Handoff::hand_over_queues(const TrackedWorker& to, const std::set<std::string>& keys) {
   if (!queues_migrate_ || keys.empty()) return;
-  for (Charge& c : charges_) {
+  for (TrackedWorker& c : tracked_) {
     if (!c.process_gone || !c.adoption || c.orphan || c.generation != to.generation || &c == &to) continue;
     std::vector<ino_t> handed_over;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
@@ -132,7 +132,7 @@ void Handoff::hand_over_queues(const Charge& to, const std::set<std::string>& ke
 void Handoff::take_leave_of_closed() {
   std::set<ino_t> held;
   for (const auto& [inode, fd] : restored_) held.insert(inode);
-  for (const Charge& c : charges_) {
+  for (const TrackedWorker& c : tracked_) {
     if (!c.adoption) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) held.insert(s.inode);
   }
@@ -142,24 +142,24 @@ void Handoff::take_leave_of_closed() {
   groups_.keep_only(held);
 }
 
-void Handoff::forget_closed(Charge& charge) {
-  if (!charge.adoption || charge.orphan) return;
-  charge.adoption->forget_closed();
-  charge.seen_changes = charge.adoption->changes();
+void Handoff::forget_closed(TrackedWorker& tracked) {
+  if (!tracked.adoption || tracked.orphan) return;
+  tracked.adoption->forget_closed();
+  tracked.seen_changes = tracked.adoption->changes();
   take_leave_of_closed();
 }
 
 void Handoff::forget_closed() {
-  for (Charge& c : charges_) forget_closed(c);
+  for (TrackedWorker& c : tracked_) forget_closed(c);
 }
 
 void Handoff::forget_closed(WorkerId worker) {
-  if (Charge* charge = find(worker)) forget_closed(*charge);
+  if (TrackedWorker* tracked = find(worker)) forget_closed(*tracked);
 }
 
 void Handoff::switch_to(GenerationId generation) {
   serving_ = generation;
-  for (const std::string& complaint : names_.promote(generation.value)) ears_.note({}, complaint);
+  for (const std::string& complaint : names_.promote(generation.value)) callbacks_.note({}, complaint);
   for (const std::string& key : groups_.keys()) direct(key);
   show_what_serves();
   hide_what_nobody_serves();
@@ -178,7 +178,7 @@ void Handoff::switch_to(GenerationId generation) {
 // To what the serving generation has of this address. Nothing of it: to whom it went before.
 void Handoff::direct(const std::string& key) {
   std::set<ino_t> chosen;
-  for (const Charge& c : charges_) {
+  for (const TrackedWorker& c : tracked_) {
     if (c.generation != serving_ || !c.adoption || c.orphan || c.leaves) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
       if (s.key == key && s.listening && s.steerable()) chosen.insert(s.inode);
@@ -192,36 +192,36 @@ void Handoff::direct(const std::string& key) {
   if (chosen.empty()) return;
   try {
     groups_.direct(key, chosen);
-  } catch (const std::exception& e) { ears_.note({}, fmt::format("{}: {}", key, e.what())); }
+  } catch (const std::exception& e) { callbacks_.note({}, fmt::format("{}: {}", key, e.what())); }
 }
 
 void Handoff::retire(WorkerId worker, const std::optional<std::string>& cgroup, bool queue_for_next_graced) {
-  Charge* charge = find(worker);
-  if (!charge) return ears_.idle(worker);
-  charge->leaves = true;
+  TrackedWorker* tracked = find(worker);
+  if (!tracked) return callbacks_.idle(worker);
+  tracked->leaves = true;
 
   std::vector<ConnectionWatch::Socket> listening;
   std::set<std::string> keys;
-  if (charge->adoption) {
-    for (const AdoptedSocket& s : charge->adoption->sockets()) {
+  if (tracked->adoption) {
+    for (const AdoptedSocket& s : tracked->adoption->sockets()) {
       if (!s.listening) continue;
       if (!s.shared()) listening.push_back({s.fd.get()});
       if (s.steerable()) keys.insert(s.key);
     }
   }
-  for (const auto& l : listeners_[charge->generation]) {
+  for (const auto& l : listeners_[tracked->generation]) {
     listening.push_back({l->fd()});
     keys.insert(l->key());
   }
   // Without a socket of its own it goes on getting new connections until it is told.
-  if (listening.empty()) return ears_.idle(worker);
+  if (listening.empty()) return callbacks_.idle(worker);
   // No generation follows: graced stops. What is not directed elsewhere must be kept away.
-  if (charge->generation == serving_) {
+  if (tracked->generation == serving_) {
     for (const std::string& key : keys) {
       if (!queue_for_next_graced || !park(key)) hide(key);
     }
   }
-  retirements_.begin(worker, charge->pid, listening, cgroup, queues_migrate_);
+  retirements_.begin(worker, tracked->pid, listening, cgroup, queues_migrate_);
 }
 
 // On a socket that nobody accepts from until the next graced does.
@@ -234,7 +234,7 @@ bool Handoff::park(const std::string& key) {
     groups_.direct(key, {inode});
     restored_.emplace(inode, std::move(parking));
   } catch (const std::exception& e) {
-    ears_.note({}, e.what());
+    callbacks_.note({}, e.what());
     return false;
   }
   tell_what_is_held();
@@ -242,29 +242,30 @@ bool Handoff::park(const std::string& key) {
 }
 
 void Handoff::left_behind(WorkerId worker, const std::vector<pid_t>& tops) {
-  if (Charge* charge = find(worker)) charge->leaves = charge->process_gone = true;
+  if (TrackedWorker* tracked = find(worker)) tracked->leaves = tracked->process_gone = true;
   retirements_.follow(worker, tops);
 }
 
 void Handoff::told_to_leave(WorkerId worker) {
-  if (Charge* charge = find(worker)) charge->leaves = true;
+  if (TrackedWorker* tracked = find(worker)) tracked->leaves = true;
 }
 
 void Handoff::gone(WorkerId worker, Follows who) {
-  const auto charge = std::ranges::find(charges_, worker, &Charge::worker);
-  if (charge == charges_.end()) return;
-  const GenerationId generation = charge->generation;
-  charge->heard = Source();
+  const auto tracked = std::ranges::find(tracked_, worker, &TrackedWorker::worker);
+  if (tracked == tracked_.end()) return;
+  const GenerationId generation = tracked->generation;
+  tracked->heard = Source();
   retirements_.stop(worker);
-  let_go_of_what_keeps_out(*charge);
-  const bool kept = who == Follows::replacement || (who == Follows::next_graced && !charge->leaves);
-  if (kept && charge->adoption && generation == serving_) {
-    charge->orphan = true;
+  let_go_of_what_keeps_out(*tracked);
+  const bool kept = who == Follows::replacement || (who == Follows::next_graced && !tracked->leaves);
+  if (kept && tracked->adoption && generation == serving_) {
+    tracked->orphan = true;
     drop_orphans();
     return;
   }
-  let_go(charge);
-  const bool last = std::ranges::none_of(charges_, [&](const Charge& c) { return c.generation == generation; });
+  let_go(tracked);
+  const bool last =
+      std::ranges::none_of(tracked_, [&](const TrackedWorker& c) { return c.generation == generation; });
   if (last && generation != serving_) listeners_.erase(generation);
   take_leave_of_closed();
   tell_what_is_held();
@@ -272,13 +273,13 @@ void Handoff::gone(WorkerId worker, Follows who) {
 
 // Where no socket of the serving generation is left, no other gets what comes: those of old generations are
 // still among the kernel's choices.
-void Handoff::let_go(std::list<Charge>::iterator charge) {
-  std::list<Charge> gone;
-  gone.splice(gone.end(), charges_, charge);
-  const Charge& c = gone.front();
+void Handoff::let_go(std::list<TrackedWorker>::iterator tracked) {
+  std::list<TrackedWorker> gone;
+  gone.splice(gone.end(), tracked_, tracked);
+  const TrackedWorker& c = gone.front();
   if (!c.adoption) return;
   const auto others_have = [&](auto what, auto AdoptedSocket::*member) {
-    return std::ranges::any_of(charges_, [&](const Charge& other) {
+    return std::ranges::any_of(tracked_, [&](const TrackedWorker& other) {
       return other.adoption &&
              std::ranges::find(other.adoption->sockets(), what, member) != other.adoption->sockets().end();
     });
@@ -301,7 +302,7 @@ bool Handoff::is_served(const std::string& key) const {
   return std::ranges::any_of(restored_, [&](const auto& r) { return groups_.has(key, r.first); }) ||
          (passed != listeners_.end() &&
           std::ranges::any_of(passed->second, [&](const auto& l) { return l->key() == key; })) ||
-         std::ranges::any_of(charges_, [&](const Charge& c) {
+         std::ranges::any_of(tracked_, [&](const TrackedWorker& c) {
            return c.generation == serving_ && c.adoption &&
                   std::ranges::any_of(c.adoption->sockets(),
                                       [&](const AdoptedSocket& s) { return s.listening && s.key == key; });
@@ -312,14 +313,14 @@ bool Handoff::is_served(const std::string& key) const {
 // there: meanwhile connections wait, and then the kernel hands them over.
 void Handoff::drop_orphans() {
   std::map<std::string, const AdoptedSocket*> covered;
-  for (const Charge& c : charges_) {
+  for (const TrackedWorker& c : tracked_) {
     if (c.generation != serving_ || c.orphan || c.leaves || !c.adoption) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
       if (s.listening) covered.emplace(s.key, &s);
     }
   }
   bool dropped = false;
-  for (auto c = charges_.begin(); c != charges_.end();) {
+  for (auto c = tracked_.begin(); c != tracked_.end();) {
     const auto at = c++;
     if (!at->orphan) continue;
     const bool done = std::ranges::all_of(at->adoption->sockets(), [&](const AdoptedSocket& s) {
@@ -334,11 +335,11 @@ void Handoff::drop_orphans() {
   if (dropped) take_leave_of_closed();
 }
 
-void Handoff::note_kept_queues(Charge& charge) const {
-  for (const Charge& c : charges_) {
-    if (!c.orphan || c.generation != charge.generation) continue;
+void Handoff::note_kept_queues(TrackedWorker& tracked) const {
+  for (const TrackedWorker& c : tracked_) {
+    if (!c.orphan || c.generation != tracked.generation) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
-      if (s.listening && s.name) charge.kept_queues[s.inode] = accept_queue(s.fd.get()).value_or(0);
+      if (s.listening && s.name) tracked.kept_queues[s.inode] = accept_queue(s.fd.get()).value_or(0);
     }
   }
 }
@@ -346,9 +347,9 @@ void Handoff::note_kept_queues(Charge& charge) const {
 // Some servers look whether somebody listens on their unix socket before they bind it, and leave if so
 // (php-fpm): what is kept for them until they do would keep them out for good. Such a look is a connection that
 // nobody accepts.
-void Handoff::let_go_of_what_keeps_out(const Charge& gone) {
+void Handoff::let_go_of_what_keeps_out(const TrackedWorker& gone) {
   if (gone.ready || !gone.adoption || gone.generation != serving_) return;
-  for (Charge& c : charges_) {
+  for (TrackedWorker& c : tracked_) {
     if (!c.orphan || c.generation != gone.generation) continue;
     const std::vector<AdoptedSocket>& bound = gone.adoption->sockets();
     std::vector<ino_t> in_the_way;
@@ -357,7 +358,7 @@ void Handoff::let_go_of_what_keeps_out(const Charge& gone) {
       if (before == gone.kept_queues.end() || s.shared()) continue;
       if (std::ranges::find(bound, s.key, &AdoptedSocket::key) != bound.end()) continue;
       if (accept_queue(s.fd.get()).value_or(0) <= before->second) continue;
-      ears_.note(
+      callbacks_.note(
           gone.worker,
           fmt::format(
               "{} was kept for the next worker, and one connected there and left without binding it: it is "
@@ -372,7 +373,7 @@ void Handoff::let_go_of_what_keeps_out(const Charge& gone) {
 std::map<ino_t, int> Handoff::adopted_sockets() const {
   std::map<ino_t, int> found;
   for (const auto& [inode, fd] : restored_) found.emplace(inode, fd.get());
-  for (const Charge& c : charges_) {
+  for (const TrackedWorker& c : tracked_) {
     if (c.generation != serving_ || !c.adoption) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
       if (s.listening && s.steerable()) found.emplace(s.inode, s.fd.get());
@@ -386,24 +387,25 @@ void Handoff::tell_what_is_held() {
   for (const auto& [inode, fd] : adopted_sockets()) held.insert(inode);
   if (held == told_held_) return;
   told_held_ = std::move(held);
-  ears_.held();
+  callbacks_.held();
 }
 
 void Handoff::drop(GenerationId generation) {
   if (generation == serving_) return;
-  const bool used = std::ranges::any_of(charges_, [&](const Charge& c) { return c.generation == generation; });
+  const bool used =
+      std::ranges::any_of(tracked_, [&](const TrackedWorker& c) { return c.generation == generation; });
   if (used) return;
   listeners_.erase(generation);
   take_leave_of_closed();
 }
 
-Handoff::Charge* Handoff::find(WorkerId worker) {
+Handoff::TrackedWorker* Handoff::find(WorkerId worker) {
   const auto found =
-      std::ranges::find_if(charges_, [&](const Charge& c) { return c.worker == worker && !c.orphan; });
-  return found == charges_.end() ? nullptr : &*found;
+      std::ranges::find_if(tracked_, [&](const TrackedWorker& c) { return c.worker == worker && !c.orphan; });
+  return found == tracked_.end() ? nullptr : &*found;
 }
 
-const Handoff::Charge* Handoff::find(WorkerId worker) const {
+const Handoff::TrackedWorker* Handoff::find(WorkerId worker) const {
   return const_cast<Handoff*>(this)->find(worker);
 }
 

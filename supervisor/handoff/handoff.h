@@ -1,6 +1,6 @@
 // How addresses get from one generation to the next where each generation has sockets of its own: whom
 // the kernel gives new connections, what an adopted worker listens on, and when an old one has
-// finished. Decides nothing: what it notices it tells to its Ears.
+// finished. Decides nothing: what it notices it tells to its Callbacks.
 #pragma once
 
 #include <functional>
@@ -26,18 +26,18 @@ namespace graced {
 
 class Handoff {
  public:
-  struct Ears {
+  struct Callbacks {
     std::function<void(WorkerId)> idle;     // a retired worker has finished, or cannot be watched
     std::function<void(WorkerId)> changed;  // an adopted worker has bound something, or listens
     std::function<void(WorkerId, const std::string&)> note;  // for the log; WorkerId{}: of nobody's
     std::function<void()> held;                              // what adopted_sockets() tells has changed
   };
 
-  Handoff(Loop& loop, Ears ears);
+  Handoff(Loop& loop, Callbacks callbacks);
 
   // Before it is first needed.
   void steer_by(const SteeringProbe& probe) {
-    groups_.steer_by(probe.means);
+    groups_.steer_by(probe.method);
     queues_migrate_ = probe.migrates;
   }
 
@@ -48,13 +48,13 @@ class Handoff {
   // is no listening socket is closed.
   void restore(std::vector<Fd> sockets);
 
-  // `notifications` from its spawn; none: it is not adopted. `wait_killable`: see AdoptionMeans.
+  // `notifications` from its spawn; none: it is not adopted. `wait_killable`: see AdoptionCapability.
   void started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications, bool wait_killable);
 
   // New connections go to this generation from now on.
   void switch_to(GenerationId generation);
 
-  // It gets no new connections; Ears::idle tells, perhaps at once, when it has none left. cgroup: see
+  // It gets no new connections; Callbacks::idle tells, perhaps at once, when it has none left. cgroup: see
   // ConnectionWatch.
   // queue_for_next_graced: where no generation follows, new connections wait in adopted_sockets() instead of
   // being refused.
@@ -72,7 +72,7 @@ class Handoff {
 
   // It has been ready: it found nothing in its way.
   void is_ready(WorkerId worker) {
-    if (Charge* charge = find(worker)) charge->ready = true;
+    if (TrackedWorker* tracked = find(worker)) tracked->ready = true;
   }
 
   // Who takes over what a serving worker listened on, which stays open until then. A replacement may turn out
@@ -118,7 +118,7 @@ class Handoff {
   bool any_retired() const { return retirements_.any(); }
 
  private:
-  struct Charge {
+  struct TrackedWorker {
     WorkerId worker;
     GenerationId generation;
     pid_t pid = 0;
@@ -134,11 +134,11 @@ class Handoff {
     bool orphan = false;  // it is gone, what it listened on is kept for the next one
   };
 
-  void answer(WorkerId worker);
+  void on_notification(WorkerId worker);
   void stop_listening_to(WorkerId worker);
-  void took_note_of(Charge& charge);
+  void took_note_of(TrackedWorker& tracked);
   void take_leave_of_closed();
-  void forget_closed(Charge& charge);
+  void forget_closed(TrackedWorker& tracked);
   void direct(const std::string& key);
   Adoption::Arrival arrival(WorkerId worker, const std::string& key, int fd, const SocketAddress& where) const;
   bool is_directed(const std::string& key, GenerationId arrives_in) const;
@@ -149,29 +149,29 @@ class Handoff {
   void hide_what_nobody_serves();
   void hide(const std::string& key);
   void drop_orphans();
-  void hand_over_queues(const Charge& to, const std::set<std::string>& keys);
-  void note_kept_queues(Charge& charge) const;
-  void let_go_of_what_keeps_out(const Charge& gone);
-  void let_go(std::list<Charge>::iterator charge);
+  void hand_over_queues(const TrackedWorker& to, const std::set<std::string>& keys);
+  void note_kept_queues(TrackedWorker& tracked) const;
+  void let_go_of_what_keeps_out(const TrackedWorker& gone);
+  void let_go(std::list<TrackedWorker>::iterator tracked);
   bool park(const std::string& key);
   bool is_served(const std::string& key) const;
   void tell_what_is_held();
   std::string first_missing(GenerationId generation) const;
   std::map<std::string, const AdoptedSocket*> listening_in(GenerationId generation) const;  // by key
-  Charge* find(WorkerId worker);
-  const Charge* find(WorkerId worker) const;
+  TrackedWorker* find(WorkerId worker);
+  const TrackedWorker* find(WorkerId worker) const;
 
   Loop& loop_;
-  Ears ears_;
+  Callbacks callbacks_;
   bool queues_migrate_ = false;
-  AdoptedNames names_;  // outlives the charges
+  AdoptedNames names_;  // outlives the tracked workers
   SteeringGroups groups_;
   std::map<GenerationId, std::vector<std::shared_ptr<Listener>>> listeners_;
-  std::list<Charge> charges_;  // oldest first
+  std::list<TrackedWorker> tracked_;  // oldest first
   std::map<ino_t, Fd> restored_;
   std::set<ino_t> told_held_;
   std::optional<GenerationId> serving_;
-  Retirements retirements_;  // borrow what the charges and listeners_ hold
+  Retirements retirements_;  // borrow what the tracked workers and listeners_ hold
 };
 
 }  // namespace graced

@@ -8,65 +8,65 @@
 namespace graced {
 
 std::string Handoff::waits_for(WorkerId worker) {
-  Charge* charge = find(worker);
-  if (!charge || !charge->adoption) return "";
+  TrackedWorker* tracked = find(worker);
+  if (!tracked || !tracked->adoption) return "";
   const auto not_listened_on = [&] {
-    return std::ranges::find(charge->adoption->sockets(), false, &AdoptedSocket::listening);
+    return std::ranges::find(tracked->adoption->sockets(), false, &AdoptedSocket::listening);
   };
   // It may have been bound to connect, or closed since.
-  if (not_listened_on() != charge->adoption->sockets().end()) forget_closed(*charge);
-  if (const auto s = not_listened_on(); s != charge->adoption->sockets().end())
+  if (not_listened_on() != tracked->adoption->sockets().end()) forget_closed(*tracked);
+  if (const auto s = not_listened_on(); s != tracked->adoption->sockets().end())
     return fmt::format("{} is bound and not listened on", s->address);
   return "";
 }
 
 std::string Handoff::missing(WorkerId worker) const {
-  const Charge* charge = find(worker);
-  if (!charge || !charge->adoption || !serving_ || *serving_ == charge->generation) return "";
-  const std::string address = first_missing(charge->generation);
+  const TrackedWorker* tracked = find(worker);
+  if (!tracked || !tracked->adoption || !serving_ || *serving_ == tracked->generation) return "";
+  const std::string address = first_missing(tracked->generation);
   if (address.empty()) return "";
   return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
 }
 
 bool Handoff::has_new_address(WorkerId worker) const {
-  const Charge* charge = find(worker);
-  if (!charge || !serving_) return false;
+  const TrackedWorker* tracked = find(worker);
+  if (!tracked || !serving_) return false;
   const auto served = listening_in(*serving_);
-  return std::ranges::any_of(listening_in(charge->generation),
+  return std::ranges::any_of(listening_in(tracked->generation),
                              [&](const auto& has) { return !served.contains(has.first); });
 }
 
 Instant Handoff::last_change(WorkerId worker) const {
-  const Charge* charge = find(worker);
-  return charge ? charge->changed : Instant{};
+  const TrackedWorker* tracked = find(worker);
+  return tracked ? tracked->changed : Instant{};
 }
 
 const std::vector<AdoptedSocket>& Handoff::sockets_of(WorkerId worker) const {
   static const std::vector<AdoptedSocket> none;
-  const Charge* charge = find(worker);
-  return charge && charge->adoption ? charge->adoption->sockets() : none;
+  const TrackedWorker* tracked = find(worker);
+  return tracked && tracked->adoption ? tracked->adoption->sockets() : none;
 }
 
 bool Handoff::listens(WorkerId worker) const {
-  const Charge* charge = find(worker);
-  return charge && charge->adoption &&
-         std::ranges::any_of(charge->adoption->sockets(), &AdoptedSocket::listening);
+  const TrackedWorker* tracked = find(worker);
+  return tracked && tracked->adoption &&
+         std::ranges::any_of(tracked->adoption->sockets(), &AdoptedSocket::listening);
 }
 
 std::vector<int> Handoff::listening_sockets(WorkerId worker) const {
   std::vector<int> found;
-  const Charge* charge = find(worker);
-  if (!charge || !charge->adoption) return found;
-  for (const AdoptedSocket& s : charge->adoption->sockets()) {
+  const TrackedWorker* tracked = find(worker);
+  if (!tracked || !tracked->adoption) return found;
+  for (const AdoptedSocket& s : tracked->adoption->sockets()) {
     if (s.listening && s.steerable()) found.push_back(s.fd.get());
   }
   return found;
 }
 
 bool Handoff::bound_anything(WorkerId worker) const {
-  const Charge* charge = find(worker);
-  return charge && charge->adoption &&
-         (!charge->adoption->sockets().empty() || !charge->adoption->passed_through().empty());
+  const TrackedWorker* tracked = find(worker);
+  return tracked && tracked->adoption &&
+         (!tracked->adoption->sockets().empty() || !tracked->adoption->passed_through().empty());
 }
 
 // Which address of the serving generation this one has not, empty if it has all. Some servers make a unix
@@ -88,7 +88,7 @@ std::string Handoff::first_missing(GenerationId generation) const {
 
 std::map<std::string, const AdoptedSocket*> Handoff::listening_in(GenerationId generation) const {
   std::map<std::string, const AdoptedSocket*> found;
-  for (const Charge& c : charges_) {
+  for (const TrackedWorker& c : tracked_) {
     if (c.generation != generation || !c.adoption) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
       if (s.listening) found.emplace(s.key, &s);
@@ -110,7 +110,7 @@ std::vector<Handoff::Address> Handoff::adopted_addresses(GenerationId generation
     return s.predeclared && own != listeners_.end() &&
            std::ranges::any_of(own->second, [&](const auto& l) { return l->inode() == s.inode; });
   };
-  for (const Charge& c : charges_) {
+  for (const TrackedWorker& c : tracked_) {
     if (c.generation != generation || !c.adoption) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
       // An abstract name cannot be had twice, whoever has it just now.
@@ -123,15 +123,15 @@ std::vector<Handoff::Address> Handoff::adopted_addresses(GenerationId generation
 }
 
 bool Handoff::adopted(WorkerId worker) const {
-  const Charge* charge = find(worker);
-  return charge && charge->adoption;
+  const TrackedWorker* tracked = find(worker);
+  return tracked && tracked->adoption;
 }
 
 std::vector<int> Handoff::adopted_listeners(WorkerId worker) const {
   std::vector<int> found;
-  const Charge* charge = find(worker);
-  if (!charge || !charge->adoption) return found;
-  for (const AdoptedSocket& s : charge->adoption->sockets()) {
+  const TrackedWorker* tracked = find(worker);
+  if (!tracked || !tracked->adoption) return found;
+  for (const AdoptedSocket& s : tracked->adoption->sockets()) {
     if (s.listening) found.push_back(s.fd.get());
   }
   return found;

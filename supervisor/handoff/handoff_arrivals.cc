@@ -19,10 +19,10 @@ namespace graced {
 Adoption::Arrival Handoff::arrival(WorkerId worker, const std::string& key, int fd,
                                    const SocketAddress& where) const {
   using Way = Adoption::Arrival::How;
-  const Charge* charge = find(worker);
-  if (!charge || !serving_) return {Way::open};
-  const GenerationId generation = charge->generation;
-  if (generation < *serving_ || (generation == *serving_ && charge->leaves)) return {Way::unseen};
+  const TrackedWorker* tracked = find(worker);
+  if (!tracked || !serving_) return {Way::open};
+  const GenerationId generation = tracked->generation;
+  if (generation < *serving_ || (generation == *serving_ && tracked->leaves)) return {Way::unseen};
   if (generation == *serving_ || is_directed(key, generation)) return {Way::open};
 
   if (way_to_hide_for_a_while() == Hidden::Way::unseen) return {Way::unseen};
@@ -36,7 +36,7 @@ Adoption::Arrival Handoff::arrival(WorkerId worker, const std::string& key, int 
             "it again)",
             address, other)};
   }
-  return {Way::deaf, deaf_note(address)};
+  return {Way::drop_new_connections, dropped_note(address)};
 }
 
 // Whether new connections to this address go where they go whatever else listens there.
@@ -60,7 +60,7 @@ std::string Handoff::overlapped(int fd, const SocketAddress& where, GenerationId
 
 void Handoff::each_listening(
     const std::function<void(GenerationId of, const std::string& key, int fd)>& listening) const {
-  for (const Charge& c : charges_) {
+  for (const TrackedWorker& c : tracked_) {
     if (!c.adoption) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
       if (s.listening && s.steerable()) listening(c.generation, s.key, s.fd.get());
@@ -72,11 +72,11 @@ void Handoff::each_listening(
 }
 
 void Handoff::show_what_serves() {
-  for (const Charge& c : charges_) {
+  for (const TrackedWorker& c : tracked_) {
     if (c.generation != serving_ || !c.adoption) continue;
     try {
       c.adoption->show();
-    } catch (const std::exception& e) { ears_.note(c.worker, e.what()); }
+    } catch (const std::exception& e) { callbacks_.note(c.worker, e.what()); }
   }
 }
 
@@ -91,8 +91,8 @@ void Handoff::hide(const std::string& key) {
   try {
     groups_.hide(key);
   } catch (const std::exception& e) {
-    ears_.note({}, fmt::format("{}: new connections cannot be kept from a worker that is to leave: {}", key,
-                               e.what()));
+    callbacks_.note({}, fmt::format("{}: new connections cannot be kept from a worker that is to leave: {}",
+                                    key, e.what()));
   }
 }
 

@@ -1,4 +1,3 @@
-// See listener_watch.h.
 #include "handoff/listener_watch.h"
 
 #include <fmt/format.h>
@@ -52,8 +51,8 @@ void ListenerWatch::begin(std::shared_ptr<Listener> listener, const std::string&
   watched.retry = loop_.timer([this, &watched] { revive(watched); });
   if (takes_connections(watched.listener->kind())) {
     // Connections that come do not wake us: they are not among the events.
-    watched.shut =
-        loop_.on_fd(watched.listener->fd(), shut_events, Turn::control, [this, &watched] { look_at(watched); });
+    watched.shut = loop_.on_fd(watched.listener->fd(), shut_events, Priority::control,
+                               [this, &watched] { look_at(watched); });
     watched.shut.limit(1s, 5);  // whoever shuts it down again and again shall not keep us busy
   }
   if (watched.listener->path()) keep_path(watched, spare_place);
@@ -73,7 +72,7 @@ int ListenerWatch::watch_file(const std::string& path) {
   try {
     if (!files_) {
       files_.emplace();
-      files_changed_ = loop_.on_fd(files_->fd(), EPOLLIN, Turn::control, [this] {
+      files_changed_ = loop_.on_fd(files_->fd(), EPOLLIN, Priority::control, [this] {
         files_->clear();
         look_at_paths();
       });

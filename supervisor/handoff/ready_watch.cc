@@ -73,8 +73,8 @@ std::string listed(const std::vector<std::string>& addresses) {
 
 }  // namespace
 
-ReadyWatch::ReadyWatch(Loop& loop, Handoff& handoff, Ears ears)
-    : loop_(loop), handoff_(handoff), ears_(std::move(ears)), attendance_(handoff) {}
+ReadyWatch::ReadyWatch(Loop& loop, Handoff& handoff, Callbacks callbacks)
+    : loop_(loop), handoff_(handoff), callbacks_(std::move(callbacks)), attendance_(handoff) {}
 
 void ReadyWatch::attend() {
   timer_ = loop_.timer([this] { look(); });
@@ -160,7 +160,7 @@ void ReadyWatch::look_at_word(Watched& w, Instant now) {
   // Where the word decides nothing, it goes on being watched for what does.
   const bool decides = w.rule == ReadyRule::automatic || w.rule == ReadyRule::notify;
   if (decides) forget(worker);
-  ears_.ready(worker);
+  callbacks_.ready(worker);
 }
 
 bool ReadyWatch::lives_on(Watched& w, Instant now) {
@@ -180,11 +180,11 @@ bool ReadyWatch::lives_on(Watched& w, Instant now) {
   if (!itself) return false;
   if (!said.run) {
     said.run = time_run(pid);
-    said.rested = times_rested(pid);
+    said.rested = voluntary_switches(pid);
     return false;
   }
   // Since the first look.
-  const auto rested = times_rested(pid);
+  const auto rested = voluntary_switches(pid);
   if (rested && said.rested && *rested > *said.rested && rest_of(pid) != Rest::exiting) return true;
   return time_run(pid) - *said.run >= believe_after_running;
 }
@@ -197,7 +197,7 @@ bool ReadyWatch::is_believed(Watched& w, Instant now) {
     const bool from_below = said.sender != w.worker.pid;
     if (!from_below && attendance_.has_passed(w.worker)) return true;
     if (std::string why = not_its_sockets(w, attendance_.look(w.worker, false)); !why.empty())
-      ears_.note(w.worker.id, why + "; --ready notify believes it all the same");
+      callbacks_.note(w.worker.id, why + "; --ready notify believes it all the same");
   }
   if (w.rule != ReadyRule::automatic) return true;
 
@@ -214,10 +214,10 @@ bool ReadyWatch::is_believed(Watched& w, Instant now) {
     return true;
   }
   if (!not_its_sockets(w, seen).empty()) return false;
-  if (!said.serving_waits) said.serving_waits = ears_.serving_waits();
+  if (!said.serving_waits) said.serving_waits = callbacks_.serving_waits();
   if (said.serving_waits || now - said.when < seen_within) return false;
   if (!std::exchange(noted_belief_, true)) {
-    ears_.note(
+    callbacks_.note(
         w.worker.id,
         fmt::format("said READY=1 {} ago, but nobody is seen waiting for connections on {}: believed all the "
                     "same (--ready notify believes the word at once)",
@@ -247,10 +247,11 @@ std::string ReadyWatch::not_its_sockets(const Watched& w, const Attendance::Seen
 
 void ReadyWatch::note_hidden(const Watched& w, pid_t hidden) {
   if (std::exchange(noted_hidden_, true)) return;
-  ears_.note(w.worker.id,
-             fmt::format("process {} ({}) of it cannot be looked into, so nobody knows whether it waits for "
-                         "connections: it is taken for ready without ({})",
-                         hidden, printable(name_of(hidden)), why_no_look(look_rights())));
+  callbacks_.note(
+      w.worker.id,
+      fmt::format("process {} ({}) of it cannot be looked into, so nobody knows whether it waits for "
+                  "connections: it is taken for ready without ({})",
+                  hidden, printable(name_of(hidden)), why_no_look(look_rights())));
 }
 
 void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {
@@ -258,7 +259,7 @@ void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {
   look_whether_it_is_elsewhere(w, now);
   if (!expected.expectation.may_let_go && stays_elsewhere(w, now)) {
     expected.elsewhere.reset();  // said once in a while, if it is of no consequence
-    ears_.unfit(w.worker.id, handoff_.missing(w.worker.id) + lets_it_go);
+    callbacks_.unfit(w.worker.id, handoff_.missing(w.worker.id) + lets_it_go);
     return;
   }
   if (!listens(w, now)) {
@@ -272,7 +273,7 @@ void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {
     Duration& took = learned_of(w.worker.mark.generation).took;
     took = std::max<Duration>(took, now - w.started);
     forget(worker);
-    ears_.listening(worker);
+    callbacks_.listening(worker);
     return;
   }
   Instant next = now + std::clamp<Duration>((now - w.started) / 10, 5ms, 100ms);

@@ -23,7 +23,7 @@ namespace graced {
 
 class ReadyWatch {
  public:
-  struct Ears {
+  struct Callbacks {
     std::function<void(WorkerId)> ready;      // it has said READY=1, and is believed
     std::function<void(WorkerId)> listening;  // it waits on all its addresses, or needs none
     std::function<void(WorkerId, const std::string& why)> unfit;  // it waits elsewhere, and will not come
@@ -34,7 +34,7 @@ class ReadyWatch {
   };
 
   // Borrows both. What a worker adopts it asks the handoff.
-  ReadyWatch(Loop& loop, Handoff& handoff, Ears ears);
+  ReadyWatch(Loop& loop, Handoff& handoff, Callbacks callbacks);
 
   // Looks by itself from now on; before, only when it is told something.
   void attend();
@@ -112,7 +112,7 @@ class ReadyWatch {
 
   Loop& loop_;
   Handoff& handoff_;
-  Ears ears_;
+  Callbacks callbacks_;
   Attendance attendance_;
   std::list<Watched> watched_;
   Source timer_;

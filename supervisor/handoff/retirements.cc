@@ -1,4 +1,3 @@
-// See retirements.h.
 #include "handoff/retirements.h"
 
 #include <fmt/format.h>
@@ -43,14 +42,14 @@ void Retirements::look() {
     try {
       if (!r->second.look(now)) {
         if (r->second.has_just_closed_all())
-          ears_.note(worker, fmt::format("has {} left: closed from outside", r->second.waits_for()));
+          callbacks_.note(worker, fmt::format("has {} left: closed from outside", r->second.waits_for()));
         continue;
       }
     } catch (const std::exception& e) {
-      ears_.note(worker, fmt::format("cannot be watched, so it is told to leave at once: {}", e.what()));
+      callbacks_.note(worker, fmt::format("cannot be watched, so it is told to leave at once: {}", e.what()));
     }
     retiring_.erase(r);
-    ears_.idle(worker);
+    callbacks_.idle(worker);
   }
   look_soon();
 }

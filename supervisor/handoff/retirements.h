@@ -13,14 +13,14 @@ namespace graced {
 
 class Retirements {
  public:
-  struct Ears {
+  struct Callbacks {
     std::function<void(WorkerId)> idle;                      // it has finished, or cannot be watched
     std::function<void(WorkerId, const std::string&)> note;  // for the log
   };
 
-  Retirements(Loop& loop, Ears ears) : loop_(loop), ears_(std::move(ears)) {}
+  Retirements(Loop& loop, Callbacks callbacks) : loop_(loop), callbacks_(std::move(callbacks)) {}
 
-  // See Retirement for all but the worker. Ears::idle is never called from here.
+  // See Retirement for all but the worker. Callbacks::idle is never called from here.
   void begin(WorkerId worker, pid_t pid, const std::vector<ConnectionWatch::Socket>& listening,
              const std::optional<std::string>& cgroup, bool handshakes_move);
 
@@ -40,7 +40,7 @@ class Retirements {
   void look_soon();
 
   Loop& loop_;
-  Ears ears_;
+  Callbacks callbacks_;
   std::map<WorkerId, Retirement> retiring_;
   Source timer_;
 };

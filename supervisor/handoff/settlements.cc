@@ -1,4 +1,3 @@
-// See settlements.h.
 #include "handoff/settlements.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// See socket_sets.h.
 #include "handoff/socket_sets.h"
 
 #include <algorithm>
@@ -134,7 +133,7 @@ void SocketSets::gone(GenerationId generation) {
 }
 
 void SocketSets::watch(const Set& set) {
-  for (const auto& [address, listener] : set.sockets) ears_.tell_of_arrivals(*listener, true);
+  for (const auto& [address, listener] : set.sockets) callbacks_.tell_of_arrivals(*listener, true);
 }
 
 // If nobody is there to accept it, the socket is closed, upon which the kernel hands on what came. A watch goes
@@ -144,7 +143,7 @@ void SocketSets::arrived(const Listener& listener) {
   if (set.is_left()) {
     close(set, addresses_.at(&listener));
   } else {
-    ears_.tell_of_arrivals(listener, false);
+    callbacks_.tell_of_arrivals(listener, false);
   }
 }
 
@@ -154,7 +153,7 @@ void SocketSets::close(Set& set, Address address) {
   const auto listener = std::move(found->second);
   set.sockets.erase(found);
   addresses_.erase(listener.get());
-  ears_.closes(*listener);
+  callbacks_.closes(*listener);
   stop_listening(listener->fd());
   if (std::ranges::none_of(sets_, [&](const Set& s) { return s.sockets.contains(address); }))
     steering_->forget(address);

@@ -27,13 +27,13 @@ namespace graced {
 
 class SocketSets {
  public:
-  struct Ears {
+  struct Callbacks {
     std::function<void(const Listener&)> closes;  // it is about to be shut down
     // arrived() is to be told of who comes there, or is not.
     std::function<void(const Listener&, bool tell)> tell_of_arrivals;
   };
 
-  explicit SocketSets(Ears ears) : ears_(std::move(ears)) {}
+  explicit SocketSets(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}
 
   // The sockets of the candidate are about to be opened; or it is to share those of the serving generation.
   void prepare(GenerationId candidate, GenerationId serving);
@@ -86,7 +86,7 @@ class SocketSets {
   void close(Set& set, Address address);
   void tidy_up();
 
-  Ears ears_;
+  Callbacks callbacks_;
   bool tried_ = false;
   std::optional<SteeringSets> steering_;
   std::list<Set> sets_;

@@ -1,4 +1,3 @@
-// See stored_listeners.h.
 #include "handoff/stored_listeners.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// See complaints.h.
 #include "options/complaints.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// See resource_limit.h.
 #include "options/resource_limit.h"
 
 #include <sys/resource.h>

@@ -1,4 +1,3 @@
-// See usage_error.h.
 #include "options/usage_error.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,3 @@
-// See output_watch.h.
 #include "workers/output_watch.h"
 
 #include <fmt/format.h>
@@ -42,7 +41,7 @@ void OutputWatch::attend() {
 }
 
 void OutputWatch::listen_to(WatchedOutput& stream) {
-  stream.source = loop_.on_fd(stream.pipe.get(), EPOLLIN, Turn::output, [this, &stream] { pump(stream); });
+  stream.source = loop_.on_fd(stream.pipe.get(), EPOLLIN, Priority::output, [this, &stream] { pump(stream); });
   if (output_.full()) stream.source.enable(false);
 }
 
@@ -136,7 +135,7 @@ void OutputWatch::change_output(const std::function<void()>& change) {
 void OutputWatch::pause_if_full() {
   if (!output_.full() || writable_) return;
   for (WatchedOutput& s : streams_) s.source.enable(false);
-  writable_ = loop_.on_fd(output_.fd(), EPOLLOUT, Turn::output, [this] {
+  writable_ = loop_.on_fd(output_.fd(), EPOLLOUT, Priority::output, [this] {
     output_.flush();
     if (!output_.full()) resume();
   });

@@ -1,4 +1,3 @@
-// See outputs.h.
 #include "workers/outputs.h"
 
 #include <utility>

@@ -117,7 +117,7 @@ void Survivors::watch(Tree& tree) {
     }
     tree.watched.push_back({pid, std::move(process), Source()});
     Watched& w = tree.watched.back();
-    w.gone = loop_.on_fd(w.process.get(), EPOLLIN, Turn::child, [this, &tree, pid] { ended(tree, pid); });
+    w.gone = loop_.on_fd(w.process.get(), EPOLLIN, Priority::child, [this, &tree, pid] { ended(tree, pid); });
   }
 }
 

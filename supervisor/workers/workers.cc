@@ -1,4 +1,4 @@
-// See workers.h. A number is believed to mean the same process only as long as that is not reaped.
+// A number is believed to mean the same process only as long as that is not reaped.
 #include "workers/workers.h"
 
 #include <fmt/format.h>

@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "linux/adoption/adoption_means.h"
+#include "linux/adoption/adoption_capability.h"
 #include "linux/seccomp/adoption_filter.h"
 
 namespace graced {
@@ -157,11 +157,12 @@ const AdoptedSocket& AdoptedWorker::only_socket() {
 }
 
 Launch launch_of(std::vector<std::string> command) {
-  const AdoptionMeans means = probe_adoption();
+  const AdoptionCapability capability = probe_adoption();
   Launch launch;
   launch.command = std::move(command);
   launch.environment = {"PATH=/usr/bin:/bin"};
-  launch.adoption = Launch::Adoption{&adoption_filter(), means.needs_no_new_privs, means.wait_killable};
+  launch.adoption =
+      Launch::Adoption{&adoption_filter(), capability.needs_no_new_privs, capability.wait_killable};
   return launch;
 }
 

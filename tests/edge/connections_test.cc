@@ -63,11 +63,11 @@ struct Watched {
   }
 
   // Until so many have been closed in all.
-  bool closes(unsigned wanted, Duration at_least = 20ms) {
+  bool closes(unsigned wanted, Duration drain_idle = 20ms) {
     unsigned closed = 0;
     return wait_until([&] {
       last = watch.look();
-      closed += watch.close_idle(at_least);
+      closed += watch.close_idle(drain_idle);
       return closed >= wanted;
     });
   }
@@ -261,7 +261,7 @@ TEST_CASE("another generation's connections on the same port do not count") {
   Watched::ask(old_client);
   const Fd new_listener = where.listen();
   const LineServer new_worker({new_listener.get()});
-  ReuseportGroup group(SteeringMeans::cbpf);
+  ReuseportGroup group(SteeringMethod::cbpf);
   group.joined(old_listener.get(), inode_of(old_listener));
   group.joined(new_listener.get(), inode_of(new_listener));
   group.direct_to(std::array{new_listener.get()});

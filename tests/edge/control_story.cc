@@ -36,9 +36,9 @@ class Storyteller : public ControlHandler {
         words_(words),
         instance_(name, control),
         server_(instance_.take_control_socket(), *this, greeting_limit),
-        source_(loop_.on_fd(commands, EPOLLIN, Turn::signal, [this] { obey(); })) {
+        source_(loop_.on_fd(commands, EPOLLIN, Priority::signal, [this] { obey(); })) {
     report_.pid = ::getpid();
-    server_.attend(loop_.event(), static_cast<std::int64_t>(Turn::control));
+    server_.attend(loop_.event(), static_cast<std::int64_t>(Priority::control));
     say(words_, "there");
   }
 

@@ -40,7 +40,7 @@ class Manager {
     REQUIRE(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   }
 
-  Upstream upstream() const { return Upstream({path_, "", ""}); }
+  ServiceManager client() const { return ServiceManager({path_, "", ""}); }
 
   std::optional<Told> hears() {
     std::array<char, 1000> text;
@@ -76,8 +76,8 @@ Fd listening() {
 
 TEST_CASE("the manager is given each descriptor once, and told when one is not needed any more") {
   Manager manager;
-  Upstream upstream = manager.upstream();
-  FdStore store(upstream, {}, true);
+  ServiceManager service_manager = manager.client();
+  FdStore store(service_manager, {}, true);
   const Fd a = listening();
   const Fd b = listening();
 
@@ -101,12 +101,12 @@ TEST_CASE("the manager is given each descriptor once, and told when one is not n
 
 TEST_CASE("what was restored is not sent again, and each family is left to those who know it") {
   Manager manager;
-  Upstream upstream = manager.upstream();
+  ServiceManager service_manager = manager.client();
   std::vector<StoredDescriptor> restored;
   restored.push_back({"graced.x.a", listening()});
   restored.push_back({"graced.y.b", listening()});
   const ino_t inode = socket_of(restored.front().fd.get());
-  FdStore store(upstream, std::move(restored), true);
+  FdStore store(service_manager, std::move(restored), true);
 
   const auto taken = store.take("graced.x.");
   REQUIRE(taken.size() == 1);
@@ -120,7 +120,7 @@ TEST_CASE("what was restored is not sent again, and each family is left to those
 }
 
 TEST_CASE("without a manager nothing is stored") {
-  Upstream nobody({});
+  ServiceManager nobody({});
   FdStore store(nobody, {}, true);
   store.keep("graced.x.a", 0);
   store.settle();

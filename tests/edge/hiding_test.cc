@@ -243,12 +243,12 @@ TEST_CASE("without CAP_NET_RAW a new address is deaf until it is shown") {
   CHECK(in_child([] {
           const OwnNetwork network;
           if (!become_nobody()) return std::string("cannot become nobody");
-          if (way_to_hide_for_a_while() != Hidden::Way::deaf) return std::string("not deaf");
+          if (way_to_hide_for_a_while() != Hidden::Way::drop_new_connections) return std::string("not deaf");
           const in_port_t port = free_port();
           for (const auto& [where, client] :
                {std::pair{v4(port), v4(port)}, std::pair{v6(port), v6(port)},
                 std::pair{v6(port, in6addr_any), v4(port)}, std::pair{v6(port, in6addr_any), v6(port)}}) {
-            const Hiding candidate(where, Hidden::Way::deaf);
+            const Hiding candidate(where, Hidden::Way::drop_new_connections);
             if (const std::string said = patient_client(client, 50); said != "EINPROGRESS") return said;
             candidate.appear();
             if (reached(client, candidate.fd, candidate.fd) != "first") return std::string("not reached");
@@ -265,12 +265,12 @@ TEST_CASE("root shows again what it has hidden") {
 TEST_CASE("sockets of one address that were hidden are one group, which others join later") {
   if (!as_root("to show a socket again")) return;
   const OwnNetwork network;
-  for (const SteeringMeans means : {SteeringMeans::ebpf, SteeringMeans::cbpf}) {
-    CAPTURE(static_cast<int>(means));
+  for (const SteeringMethod method : {SteeringMethod::ebpf, SteeringMethod::cbpf}) {
+    CAPTURE(static_cast<int>(method));
     const in_port_t port = free_port();
     const Hiding one(v4(port));
     const Hiding two(v4(port));
-    ReuseportGroup group(means);
+    ReuseportGroup group(method);
     group.joined(one.fd.get(), inode_of(one.fd));
     group.joined(two.fd.get(), inode_of(two.fd));
     group.direct_to(std::array{two.fd.get()});

@@ -158,7 +158,7 @@ TEST_CASE("an address that overlaps another one of graced's names that, and is n
 TEST_CASE("an address that is to be switched is one group's from the beginning, and no stranger shares it") {
   if (!as_root("to steer by eBPF")) return;
   const auto first = open_listeners(parse_listen_spec("127.0.0.1:0"), {.share = true}).front();
-  ReuseportGroup group(SteeringMeans::ebpf);
+  ReuseportGroup group(SteeringMethod::ebpf);
   group.joined(first->fd(), inode_of(first->fd()));
   group.direct_to(std::array{first->fd()});
   CHECK(error_of([&] {

@@ -25,7 +25,7 @@ namespace {
 
 // The sockets of an address and the group they form.
 struct Address {
-  Address(Family family, SteeringMeans means, int sockets) : where(family), group(means) {
+  Address(Family family, SteeringMethod method, int sockets) : where(family), group(method) {
     for (int i = 0; i < sockets; ++i) listen();
   }
 
@@ -84,21 +84,21 @@ struct Address {
 const std::array all_families{Family::ipv4, Family::ipv6, Family::dual};
 
 // Those that this user may have.
-std::vector<SteeringMeans> all_means() {
-  if (!as_root("to steer by eBPF")) return {SteeringMeans::cbpf};
-  return {SteeringMeans::ebpf, SteeringMeans::cbpf};
+std::vector<SteeringMethod> all_methods() {
+  if (!as_root("to steer by eBPF")) return {SteeringMethod::cbpf};
+  return {SteeringMethod::ebpf, SteeringMethod::cbpf};
 }
 
 }  // namespace
 
 TEST_CASE("new connections reach the chosen sockets and no other, in every family") {
-  for (const SteeringMeans means : all_means()) {
+  for (const SteeringMethod method : all_methods()) {
     for (const Family family : all_families) {
       for (const int sockets : {2, 3, 5}) {
-        CAPTURE(static_cast<int>(means));
+        CAPTURE(static_cast<int>(method));
         CAPTURE(static_cast<int>(family));
         CAPTURE(sockets);
-        Address address(family, means, sockets);
+        Address address(family, method, sockets);
         for (std::size_t chosen = 0; chosen < address.listeners.size(); ++chosen) {
           address.direct_to({chosen});
           std::vector<int> wanted(address.listeners.size());
@@ -111,9 +111,9 @@ TEST_CASE("new connections reach the chosen sockets and no other, in every famil
 }
 
 TEST_CASE("a switch leaves what is queued where it is, and refuses nobody") {
-  for (const SteeringMeans means : all_means()) {
-    CAPTURE(static_cast<int>(means));
-    Address address(Family::dual, means, 2);
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Address address(Family::dual, method, 2);
     address.direct_to({0});
     const auto before = address.connect(20);
     address.direct_to({1});
@@ -127,7 +127,7 @@ TEST_CASE("what is queued at a socket that is closed is accepted by the chosen o
   if (!as_root("to steer by eBPF")) return;
   for (const Family family : all_families) {
     CAPTURE(static_cast<int>(family));
-    Address address(family, SteeringMeans::ebpf, 3);
+    Address address(family, SteeringMethod::ebpf, 3);
     address.direct_to({0});
     const auto clients = address.connect(20);
     REQUIRE(address.comes_to_queue(0, 20));
@@ -148,9 +148,9 @@ TEST_CASE("what is queued at a socket that is closed is accepted by the chosen o
 }
 
 TEST_CASE("generations come and go, and each gets all of its connections") {
-  for (const SteeringMeans means : all_means()) {
-    CAPTURE(static_cast<int>(means));
-    Address address(Family::ipv4, means, 1);
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Address address(Family::ipv4, method, 1);
     address.direct_to({0});
     for (std::size_t generation = 1; generation < 12; ++generation) {
       address.listen();
@@ -164,16 +164,16 @@ TEST_CASE("generations come and go, and each gets all of its connections") {
 }
 
 TEST_CASE("with one generation draining, its socket may be closed at any moment without eBPF, too") {
-  Address address(Family::ipv4, SteeringMeans::cbpf, 2);
+  Address address(Family::ipv4, SteeringMethod::cbpf, 2);
   address.direct_to({1});
   address.listeners[0].reset();  // left() has not been told yet
   CHECK(address.spread(60)[1] == 60);
 }
 
 TEST_CASE("a choice may return to earlier sockets, shrink and grow") {
-  for (const SteeringMeans means : all_means()) {
-    CAPTURE(static_cast<int>(means));
-    Address address(Family::ipv4, means, 4);
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Address address(Family::ipv4, method, 4);
     address.direct_to({0, 1});
     address.direct_to({2, 3});
     address.direct_to({0, 1});
@@ -186,16 +186,16 @@ TEST_CASE("a choice may return to earlier sockets, shrink and grow") {
 }
 
 TEST_CASE("as long as one of the chosen sockets is open, no other gets anything") {
-  for (const SteeringMeans means : all_means()) {
-    CAPTURE(static_cast<int>(means));
-    Address address(Family::ipv4, means, 5);
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Address address(Family::ipv4, method, 5);
     address.direct_to({0, 1, 4});
     address.close(0);
     address.close(4);
     CHECK(address.spread(60)[1] == 60);
   }
   if (!as_root("to steer by eBPF")) return;
-  Address address(Family::ipv4, SteeringMeans::ebpf, 5);
+  Address address(Family::ipv4, SteeringMethod::ebpf, 5);
   address.direct_to({0, 1, 4});
   address.listeners[0].reset();  // even before left() is told
   address.listeners[4].reset();
@@ -205,9 +205,9 @@ TEST_CASE("as long as one of the chosen sockets is open, no other gets anything"
 TEST_CASE(
     "sockets that stop listening before they leave together are no error, as with nginx and 'reuseport' at a "
     "stop") {
-  for (const SteeringMeans means : all_means()) {
-    CAPTURE(static_cast<int>(means));
-    Address a(Family::ipv4, means, 3);
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Address a(Family::ipv4, method, 3);
     a.direct_to({1, 2});
     std::vector<ino_t> gone;
     for (const std::size_t i : {1U, 2U}) {
@@ -221,9 +221,9 @@ TEST_CASE(
 }
 
 TEST_CASE("if all of the chosen sockets are closed the others get what comes") {
-  for (const SteeringMeans means : all_means()) {
-    CAPTURE(static_cast<int>(means));
-    Address address(Family::ipv4, means, 3);
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Address address(Family::ipv4, method, 3);
     address.direct_to({1});
     address.close(1);
     const auto got = address.spread(60);
@@ -232,9 +232,9 @@ TEST_CASE("if all of the chosen sockets are closed the others get what comes") {
 }
 
 TEST_CASE("a handshake that had begun completes after a switch") {
-  for (const SteeringMeans means : all_means()) {
-    CAPTURE(static_cast<int>(means));
-    Address address(Family::ipv4, means, 2);
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Address address(Family::ipv4, method, 2);
     address.where.wait_for_data(address.listeners[0]);
     address.direct_to({0});
     const Fd client = address.where.connect();
@@ -248,19 +248,19 @@ TEST_CASE("a handshake that had begun completes after a switch") {
 TEST_CASE("what cannot be directed is told with the step") {
   Loopback where(Family::ipv4);
   const Fd listener = where.listen();
-  ReuseportGroup none(SteeringMeans::none);
+  ReuseportGroup none(SteeringMethod::none);
   none.joined(listener.get(), inode_of(listener));
   CHECK(error_of([&] { none.direct_to(std::array{listener.get()}); }) ==
         "direct new connections: Operation not supported");
 
-  ReuseportGroup places(SteeringMeans::cbpf);
+  ReuseportGroup places(SteeringMethod::cbpf);
   CHECK(error_of([&] {
           places.direct_to(std::array{listener.get()});
         }).starts_with("the place of listening socket"));
 
   if (!as_root("to steer by eBPF")) return;
   const Fd alone(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));  // neither SO_REUSEPORT nor listening
-  ReuseportGroup slots(SteeringMeans::ebpf);
+  ReuseportGroup slots(SteeringMethod::ebpf);
   CHECK(error_of([&] { slots.direct_to(std::array{alone.get()}); }).starts_with("BPF_MAP_UPDATE_ELEM: "));
   slots.direct_to(std::array{listener.get()});  // and the group is as before
 }
@@ -275,8 +275,8 @@ TEST_CASE("an MPTCP socket is told apart from what is not permitted") {
   const int on = 1;
   REQUIRE(::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0);
   REQUIRE(::listen(listener.get(), 4) == 0);
-  for (const SteeringMeans means : all_means()) {
-    ReuseportGroup group(means);
+  for (const SteeringMethod method : all_methods()) {
+    ReuseportGroup group(method);
     group.joined(listener.get(), inode_of(listener));
     CHECK(
         error_of([&] { group.direct_to(std::array{listener.get()}); }).ends_with(": Operation not supported"));
@@ -286,7 +286,7 @@ TEST_CASE("an MPTCP socket is told apart from what is not permitted") {
 TEST_CASE("the probe finds eBPF here, and says what an unprivileged user has instead") {
   if (!as_root("to steer by eBPF")) return;
   const SteeringProbe probe = probe_steering();
-  CHECK(probe.means == SteeringMeans::ebpf);
+  CHECK(probe.method == SteeringMethod::ebpf);
   CHECK(probe.migrates);
   CHECK(probe.why.empty());
 
@@ -294,7 +294,7 @@ TEST_CASE("the probe finds eBPF here, and says what an unprivileged user has ins
   const std::string without = in_child([] {
     if (::setresuid(nobody, nobody, nobody) < 0) return std::string("cannot become nobody");
     const SteeringProbe p = probe_steering();
-    return (p.means == SteeringMeans::cbpf ? "cbpf: " : "not cbpf: ") + p.why;
+    return (p.method == SteeringMethod::cbpf ? "cbpf: " : "not cbpf: ") + p.why;
   });
   CHECK(
       without.starts_with("cbpf: BPF_MAP_CREATE: Operation not permitted: needs CAP_BPF; "
@@ -304,16 +304,16 @@ TEST_CASE("the probe finds eBPF here, and says what an unprivileged user has ins
 TEST_CASE("without the privilege the group directs by classic BPF all the same") {
   CHECK(in_child([] {
           if (::setresuid(65534, 65534, 65534) < 0) return std::string("cannot become nobody");
-          Address address(Family::ipv4, probe_steering().means, 3);
+          Address address(Family::ipv4, probe_steering().method, 3);
           address.direct_to({1});
           return std::to_string(address.spread(50)[1]);
         }) == "50");
 }
 
 TEST_CASE("several chosen sockets share what comes, and what joins later gets nothing") {
-  for (const SteeringMeans means : all_means()) {
-    CAPTURE(static_cast<int>(means));
-    Address address(Family::ipv4, means, 4);
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Address address(Family::ipv4, method, 4);
     address.direct_to({1, 3});
     address.listen();
     const auto got = address.spread(300);

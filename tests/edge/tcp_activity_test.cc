@@ -88,17 +88,17 @@ TEST_CASE("words that came between two looks and got no bare acknowledgement wer
   tcp_info info = answered_at_once();
   info.tcpi_segs_out = 9;
   const TcpActivity first = activity_of({established, 0, 0}, info, true);
-  Hindsight hindsight(first);
-  CHECK(hindsight.judge(first).activity == Activity::unsure);
+  ActivityHistory history(first);
+  CHECK(history.judge(first).activity == Activity::unsure);
 
   info.tcpi_data_segs_in = 4;
   info.tcpi_segs_out = 10;
   info.tcpi_data_segs_out = 4;
-  CHECK(hindsight.judge(activity_of({established, 0, 0}, info, true)).activity == Activity::idle);
-  CHECK(hindsight.judge(activity_of({established, 0, 0}, info, true)).activity == Activity::idle);
+  CHECK(history.judge(activity_of({established, 0, 0}, info, true)).activity == Activity::idle);
+  CHECK(history.judge(activity_of({established, 0, 0}, info, true)).activity == Activity::idle);
 
   info.tcpi_data_segs_in = 5;  // the next request, which waits
   info.tcpi_segs_out = 11;
-  CHECK(hindsight.judge(activity_of({established, 0, 0}, info, true)).activity == Activity::unsure);
-  CHECK(hindsight.judge(activity_of({established, 0, 0}, info, true)).activity == Activity::unsure);
+  CHECK(history.judge(activity_of({established, 0, 0}, info, true)).activity == Activity::unsure);
+  CHECK(history.judge(activity_of({established, 0, 0}, info, true)).activity == Activity::unsure);
 }

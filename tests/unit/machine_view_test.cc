@@ -6,7 +6,7 @@
 using namespace graced;
 
 TEST_CASE("a machine that offers everything takes two lines") {
-  CHECK(machine_text({true, false, true, ""}, {SteeringMeans::ebpf, true, ""}) ==
+  CHECK(machine_text({true, false, true, ""}, {SteeringMethod::ebpf, true, ""}) ==
         "this machine\n"
         "  adoption   possible\n"
         "  steering   eBPF\n");
@@ -14,7 +14,7 @@ TEST_CASE("a machine that offers everything takes two lines") {
 
 TEST_CASE("what is missing stands beside it") {
   CHECK(machine_text({false, false, true, "another seccomp listener is installed already"},
-                     {SteeringMeans::cbpf, true, "BPF_PROG_LOAD: Operation not permitted"}) ==
+                     {SteeringMethod::cbpf, true, "BPF_PROG_LOAD: Operation not permitted"}) ==
         "this machine\n"
         "  adoption   impossible: another seccomp listener is installed already\n"
         "  steering   classic BPF: BPF_PROG_LOAD: Operation not permitted\n");
@@ -23,11 +23,11 @@ TEST_CASE("what is missing stands beside it") {
 TEST_CASE("what the options come to is said") {
   HandoffPlan plan;
   plan.sets = true;
-  CHECK(handoff_text(plan, {.means = SteeringMeans::cbpf, .migrates = false, .why = ""}) ==
+  CHECK(handoff_text(plan, {.method = SteeringMethod::cbpf, .migrates = false, .why = ""}) ==
         "with these options\n"
         "  addresses  those of --listen only\n"
         "  drain      by signal, at once\n");
-  const SteeringProbe steering{.means = SteeringMeans::ebpf, .migrates = true, .why = ""};
+  const SteeringProbe steering{.method = SteeringMethod::ebpf, .migrates = true, .why = ""};
   CHECK(handoff_text(plan, steering)
             .ends_with("  drain      by signal, once those who have just connected are heard\n"));
   plan.sets = false;

@@ -284,8 +284,8 @@ int Adoption::start_listening(AdoptedSocket& adopted, int fd, int backlog) {
       case Arrival::How::unseen:
         adopted.hidden = hide(fd, Hidden::Way::unseen);
         break;
-      case Arrival::How::deaf:
-        adopted.hidden = hide(fd, Hidden::Way::deaf);
+      case Arrival::How::drop_new_connections:
+        adopted.hidden = hide(fd, Hidden::Way::drop_new_connections);
         break;
       case Arrival::How::refused:
         return EADDRINUSE;

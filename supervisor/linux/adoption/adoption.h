@@ -33,7 +33,7 @@ class Adoption {
     enum class How {
       open,
       unseen,  // both: hidden from its first listen(2) on, see Hidden
-      deaf,
+      drop_new_connections,
       refused,  // EADDRINUSE
     } how = How::open;
     std::string note{};  // for a person, if there is something to say

@@ -14,7 +14,7 @@
 #include "core/made_anew.h"
 #include "core/printable.h"
 #include "linux/adoption/adoption.h"
-#include "linux/adoption/worker_view.h"
+#include "linux/adoption/filesystem_identity.h"
 #include "linux/base/path_parts.h"
 #include "linux/proc/process.h"
 
@@ -49,8 +49,8 @@ std::optional<Adoption::Place> Adoption::place_of(const AdoptionRequest& request
   if (from_descriptor && !start) return std::nullopt;
   Place place{{}, std::move(parts.file)};
   {
-    const WorkerView view(request.thread);
-    if (view) place.directory = open_directory(from_descriptor ? start.get() : AT_FDCWD, parts.directory);
+    const FilesystemIdentity identity(request.thread);
+    if (identity) place.directory = open_directory(from_descriptor ? start.get() : AT_FDCWD, parts.directory);
   }
   if (!place.directory) return std::nullopt;
   return place;
@@ -126,8 +126,8 @@ Adoption::Verdict Adoption::rename_name(const AdoptionRequest& request,
   const std::string beside = there ? free_name_beside(to.directory, to.file, generation_) : "";
   const unsigned how = there ? 0 : flags;
   {
-    const WorkerView view(request.thread);
-    if (!view || !notifications_.still_asked(request.id)) return std::nullopt;
+    const FilesystemIdentity identity(request.thread);
+    if (!identity || !notifications_.still_asked(request.id)) return std::nullopt;
     const int failed =
         rename_file(name->directory, names_.file_now(*name), to.directory, there ? beside : to.file, how);
     if (failed != 0) return failed;
@@ -162,8 +162,8 @@ Adoption::Verdict Adoption::link_name(const AdoptionRequest& request, const Adop
   if (name.listening) second->listening = Fd(::fcntl(name.listening.get(), F_DUPFD_CLOEXEC, 0));
   const std::string beside = there ? free_name_beside(to.directory, to.file, generation_) : "";
   {
-    const WorkerView view(request.thread);
-    if (!view || !notifications_.still_asked(request.id)) return std::nullopt;
+    const FilesystemIdentity identity(request.thread);
+    if (!identity || !notifications_.still_asked(request.id)) return std::nullopt;
     const int failed = link_file(name.directory, names_.file_now(name), to.directory, there ? beside : to.file);
     if (failed != 0) return failed;
   }
@@ -178,8 +178,8 @@ Adoption::Verdict Adoption::link_name(const AdoptionRequest& request, const Adop
 
 // Another generation is reached there, and is to be: the worker finds the file at both paths.
 Adoption::Verdict Adoption::leave_in_place(const AdoptionRequest& request, const Place& from, const Place& to) {
-  const WorkerView view(request.thread);
-  if (!view || !notifications_.still_asked(request.id)) return std::nullopt;
+  const FilesystemIdentity identity(request.thread);
+  if (!identity || !notifications_.still_asked(request.id)) return std::nullopt;
   int failed = link_file(from.directory, from.file, to.directory, to.file);
   if (failed == EEXIST && request.number == 0) {
     const std::string beside = free_name_beside(to.directory, to.file, generation_);

@@ -16,7 +16,7 @@
 
 #include "core/printable.h"
 #include "linux/adoption/adoption.h"
-#include "linux/adoption/worker_view.h"
+#include "linux/adoption/filesystem_identity.h"
 #include "linux/base/inode.h"
 #include "linux/base/path_parts.h"
 
@@ -60,8 +60,8 @@ Adoption::Verdict Adoption::bind_unix(const AdoptionRequest& request, const Sock
   if (parts.file.empty()) return std::nullopt;
   Fd directory;
   {
-    const WorkerView view(request.thread);
-    if (view) directory = open_directory(AT_FDCWD, parts.directory);
+    const FilesystemIdentity identity(request.thread);
+    if (identity) directory = open_directory(AT_FDCWD, parts.directory);
   }
   if (!notifications_.still_asked(request.id)) return 0;
   if (!directory) {
@@ -107,8 +107,8 @@ Adoption::Verdict Adoption::bind_unix(const AdoptionRequest& request, const Sock
 // so that getsockname(2) tells it that. 0, an errno, or -1: graced cannot take the worker's place.
 int Adoption::bind_as_worker(const AdoptionRequest& request, const SocketAddress& where, const Fd& socket,
                              const Fd& directory, const std::string& beside) {
-  const WorkerView view(request.thread);
-  if (!view || !notifications_.still_asked(request.id)) return -1;
+  const FilesystemIdentity identity(request.thread);
+  if (!identity || !notifications_.still_asked(request.id)) return -1;
   SocketAddress place = where;
   if (!beside.empty()) {
     const std::string name = name_in(where);

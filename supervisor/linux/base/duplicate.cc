@@ -1,4 +1,3 @@
-// See duplicate.h.
 #include "linux/base/duplicate.h"
 
 #include <fcntl.h>

@@ -1,4 +1,3 @@
-// See path_parts.h.
 #include "linux/base/path_parts.h"
 
 #include <fcntl.h>

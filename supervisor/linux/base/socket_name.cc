@@ -1,4 +1,3 @@
-// See socket_name.h.
 #include "linux/base/socket_name.h"
 
 #include <netinet/in.h>

@@ -49,8 +49,8 @@ constexpr Duration longest_closing = 50ms;  // at a stretch: who calls has other
 constexpr unsigned few = 500;  // sockets
 
 // How long a connection of which it cannot be told whether it is idle has to be quiet.
-Duration patience_if_unsure(Duration at_least) {
-  return std::max<Duration>(at_least < infinity / 30 ? at_least * 30 : infinity, 30s);
+Duration patience_if_unsure(Duration drain_idle) {
+  return std::max<Duration>(drain_idle < infinity / 30 ? drain_idle * 30 : infinity, 30s);
 }
 
 unsigned queue_by_poll(int fd) {
@@ -71,14 +71,14 @@ std::optional<SocketList> list_if_any() {
   } catch (const std::system_error&) { return std::nullopt; }
 }
 
-bool enough(const TcpActivity& a, Duration at_least, Duration since = Duration::zero()) {
+bool enough(const TcpActivity& a, Duration drain_idle, Duration since = Duration::zero()) {
   switch (a.activity) {
     case Activity::busy:
       return false;
     case Activity::idle:
-      return a.quiet + since >= at_least;
+      return a.quiet + since >= drain_idle;
     case Activity::unsure:
-      return a.quiet + since >= patience_if_unsure(at_least);
+      return a.quiet + since >= patience_if_unsure(drain_idle);
   }
   return false;
 }
@@ -114,7 +114,7 @@ struct ConnectionWatch::State {
         bool handshakes_move);
 
   Connections look();
-  unsigned close_idle(Duration at_least);
+  unsigned close_idle(Duration drain_idle);
   unsigned close_all();
   Fd taken(ino_t inode, SocketTaker& taker, bool& descriptors_are_new);
 
@@ -127,7 +127,7 @@ struct ConnectionWatch::State {
   void count_by_asking(Connections& c, bool tcp, bool unix_too);
   void add(Connections& c, ino_t inode, const TcpActivity& seen);
   void add_clients(Connections& c, const std::vector<Accepted>& all, const OwnEnds& ends);
-  bool is_known(ino_t inode) const { return hindsights.contains(inode) || own.contains(inode); }
+  bool is_known(ino_t inode) const { return histories.contains(inode) || own.contains(inode); }
   OwnEnds own_ends_from_list(const std::optional<std::uint64_t>& within);
   void add_unix(Connections& c, ino_t inode);
   void read_descriptors() { open = sockets_of_trees(tops); }
@@ -153,8 +153,8 @@ struct ConnectionWatch::State {
   std::vector<Quiet> quiet;           // at the last look
   std::unordered_set<ino_t> counted;  // at the last look
   Instant looked_at;
-  std::unordered_map<ino_t, Hindsight> hindsights;  // of those known to be clients'
-  std::unordered_set<ino_t> own;                    // accepted, and connected by the worker itself
+  std::unordered_map<ino_t, ActivityHistory> histories;  // of those known to be clients'
+  std::unordered_set<ino_t> own;                         // accepted, and connected by the worker itself
   bool more_to_close = false;
   std::unordered_set<ino_t> ended;  // by close_idle(), and perhaps not yet by the worker
   unsigned looks = 0;
@@ -217,8 +217,8 @@ Connections ConnectionWatch::State::on_the_way() {
 
 void ConnectionWatch::State::add(Connections& c, ino_t inode, const TcpActivity& seen) {
   if (own.contains(inode) || !counted.insert(inode).second) return;
-  Hindsight& hindsight = hindsights.try_emplace(inode, seen).first->second;
-  const TcpActivity activity = hindsight.judge(seen);
+  ActivityHistory& history = histories.try_emplace(inode, seen).first->second;
+  const TcpActivity activity = history.judge(seen);
   c.quiet = std::min(c.quiet.value_or(infinity), activity.quiet);
   if (activity.activity == Activity::idle) {
     ++c.idle;
@@ -375,7 +375,7 @@ Fd ConnectionWatch::State::taken(ino_t inode, SocketTaker& taker, bool& descript
   }
 }
 
-unsigned ConnectionWatch::State::close_idle(Duration at_least) {
+unsigned ConnectionWatch::State::close_idle(Duration drain_idle) {
   if (looks == 0) look();
   const Instant begin = std::chrono::steady_clock::now();
   const Duration since = begin - looked_at;
@@ -385,7 +385,7 @@ unsigned ConnectionWatch::State::close_idle(Duration at_least) {
   unsigned closed = 0;
   more_to_close = false;
   for (const Quiet& q : quiet) {
-    if (ended.contains(q.inode) || !enough(q.activity, at_least, since)) continue;
+    if (ended.contains(q.inode) || !enough(q.activity, drain_idle, since)) continue;
     if (std::chrono::steady_clock::now() - begin > longest_closing) {
       more_to_close = true;
       break;
@@ -394,7 +394,7 @@ unsigned ConnectionWatch::State::close_idle(Duration at_least) {
     if (!fd) continue;
     // What has come since the look is seen here, and leaves the connection alone.
     const auto still_idle = [&](int connection) {
-      return enough(hindsights.at(q.inode).judge(activity_of(connection, quick_acks)), at_least);
+      return enough(histories.at(q.inode).judge(activity_of(connection, quick_acks)), drain_idle);
     };
     if (!ends.end(std::move(fd), still_idle)) continue;
     ended.insert(q.inode);
@@ -432,8 +432,8 @@ Connections ConnectionWatch::look() {
   return state_->look();
 }
 
-unsigned ConnectionWatch::close_idle(Duration at_least) {
-  return state_->close_idle(at_least);
+unsigned ConnectionWatch::close_idle(Duration drain_idle) {
+  return state_->close_idle(drain_idle);
 }
 
 unsigned ConnectionWatch::close_all() {

@@ -65,7 +65,7 @@ class ConnectionWatch {
   // stream of events, HTTP/2) is taken for idle when it pauses for longer than that.
   // Starts from the last look, and looks at each connection again at the last moment. Stops after 50 ms,
   // and pause() is short then. Returns how many. Throws as look() does, and where pidfd_getfd is refused.
-  unsigned close_idle(Duration at_least);
+  unsigned close_idle(Duration drain_idle);
 
   // The same for every connection that the last look saw, busy or not: the worker can finish what it has
   // read, though some servers take the end for a client that went away and drop it. Returns how many.

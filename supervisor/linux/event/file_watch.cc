@@ -1,4 +1,3 @@
-// See file_watch.h.
 #include "linux/event/file_watch.h"
 
 #include <sys/inotify.h>

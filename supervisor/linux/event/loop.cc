@@ -52,11 +52,11 @@ int on_time(sd_event_source*, std::uint64_t, void* userdata) {
 
 // The handler lives as long as sd-event may still call it: a source dropped inside its own handler
 // is freed after the handler has returned.
-Source own(sd_event_source* source, std::unique_ptr<Handler> handler, Turn turn) {
+Source own(sd_event_source* source, std::unique_ptr<Handler> handler, Priority priority) {
   Source owned(source);
   sd_event_source_set_destroy_callback(source, [](void* userdata) { delete static_cast<Handler*>(userdata); });
   static_cast<void>(handler.release());  // the source's from here on
-  if (const int r = sd_event_source_set_priority(source, static_cast<std::int64_t>(turn)); r < 0) {
+  if (const int r = sd_event_source_set_priority(source, static_cast<std::int64_t>(priority)); r < 0) {
     throw sys_error_of(r, "set priority of an event source");
   }
   return owned;
@@ -107,31 +107,31 @@ sd_event* Loop::event() {
   return event_;
 }
 
-Source Loop::on_signal(int signo, Turn turn, std::function<void(bool)> handler) {
+Source Loop::on_signal(int signo, Priority priority, std::function<void(bool)> handler) {
   auto h = std::make_unique<Handler>(Handler{this, {}, std::move(handler)});
   sd_event_source* source = nullptr;
   if (const int r = sd_event_add_signal(event(), &source, signo, on_siginfo, h.get()); r < 0) {
     throw sys_error_of(r, "watch signal {}", signo);
   }
-  return own(source, std::move(h), turn);
+  return own(source, std::move(h), priority);
 }
 
-Source Loop::on_fd(int fd, std::uint32_t events, Turn turn, std::function<void()> handler) {
+Source Loop::on_fd(int fd, std::uint32_t events, Priority priority, std::function<void()> handler) {
   auto h = std::make_unique<Handler>(Handler{this, std::move(handler), {}});
   sd_event_source* source = nullptr;
   if (const int r = sd_event_add_io(event(), &source, fd, events, on_io, h.get()); r < 0) {
     throw sys_error_of(r, "watch descriptor {}", fd);
   }
-  return own(source, std::move(h), turn);
+  return own(source, std::move(h), priority);
 }
 
-Source Loop::on_fd_or_hangup(int fd, Turn turn, std::function<void(bool)> handler) {
+Source Loop::on_fd_or_hangup(int fd, Priority priority, std::function<void(bool)> handler) {
   auto h = std::make_unique<Handler>(Handler{this, {}, std::move(handler)});
   sd_event_source* source = nullptr;
   if (const int r = sd_event_add_io(event(), &source, fd, EPOLLIN, on_io_or_hangup, h.get()); r < 0) {
     throw sys_error_of(r, "watch descriptor {}", fd);
   }
-  return own(source, std::move(h), turn);
+  return own(source, std::move(h), priority);
 }
 
 Source Loop::timer(std::function<void()> handler) {
@@ -143,7 +143,7 @@ Source Loop::timer(std::function<void()> handler) {
       r < 0) {
     throw sys_error_of(r, "create a timer");
   }
-  Source timer = own(source, std::move(h), Turn::timer);
+  Source timer = own(source, std::move(h), Priority::timer);
   timer.fire_at(no_deadline);
   return timer;
 }

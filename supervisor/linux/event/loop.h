@@ -13,7 +13,7 @@ namespace graced {
 
 // What is dispatched first when several things are waiting. A READY=1 that was followed at once by
 // the process's end must be seen before that end.
-enum class Turn : std::int64_t {
+enum class Priority : std::int64_t {
   notify = -40,
   child = -30,
   output = -20,
@@ -65,14 +65,14 @@ class Loop {
 
   // The signal must be blocked. `by_kernel`: no process has sent it, but the kernel, as for a key on the
   // terminal.
-  Source on_signal(int signo, Turn turn, std::function<void(bool by_kernel)> handler);
+  Source on_signal(int signo, Priority priority, std::function<void(bool by_kernel)> handler);
 
   // `fd` is borrowed and must outlive the source. events: EPOLLIN and its kin. Throws
   // std::system_error; EPERM says that this kind of file is always ready.
-  Source on_fd(int fd, std::uint32_t events, Turn turn, std::function<void()> handler);
+  Source on_fd(int fd, std::uint32_t events, Priority priority, std::function<void()> handler);
 
   // The same for one that another side hangs up (EPOLLHUP), which is told with what made it so.
-  Source on_fd_or_hangup(int fd, Turn turn, std::function<void(bool hung_up)> handler);
+  Source on_fd_or_hangup(int fd, Priority priority, std::function<void(bool hung_up)> handler);
 
   // Off until told when to fire.
   Source timer(std::function<void()> handler);

@@ -28,8 +28,8 @@ bool FdStore::is_offered(const std::string& fdstore, const std::string& notify_s
   return fdstore.empty() ? notify_socket.ends_with("/systemd/notify") : fdstore != "0";
 }
 
-FdStore::FdStore(Upstream& upstream, std::vector<StoredDescriptor> restored, bool offered)
-    : upstream_(upstream), offered_(offered), restored_(std::move(restored)) {
+FdStore::FdStore(ServiceManager& manager, std::vector<StoredDescriptor> restored, bool offered)
+    : manager_(manager), offered_(offered), restored_(std::move(restored)) {
   for (const StoredDescriptor& d : restored_) held_.emplace(d.name, identity_of(d.fd.get()));
 }
 
@@ -59,12 +59,12 @@ void FdStore::keep(const std::string& name, int fd) {
   if (had != held_.end()) drop(name);
   Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!copy) return;  // one less to survive; what needs it still has it
-  upstream_.send_descriptor("FDSTORE=1\nFDPOLL=0\nFDNAME=" + name + "\n", std::move(copy));
+  manager_.send_descriptor("FDSTORE=1\nFDPOLL=0\nFDNAME=" + name + "\n", std::move(copy));
   held_.emplace(name, identity_of(fd));
 }
 
 void FdStore::drop(const std::string& name) {
-  if (held_.erase(name) != 0) upstream_.send("FDSTOREREMOVE=1\nFDNAME=" + name + "\n");
+  if (held_.erase(name) != 0) manager_.send("FDSTOREREMOVE=1\nFDNAME=" + name + "\n");
 }
 
 // The manager closes the pipe that comes with BARRIER=1 when it has read everything before it.
@@ -72,8 +72,8 @@ void FdStore::settle() {
   int ends[2];
   if (!offered() || ::pipe2(ends, O_CLOEXEC) != 0) return;
   const Fd read_end(ends[0]);
-  upstream_.send_descriptor("BARRIER=1", Fd(ends[1]));
-  if (upstream_.behind()) return;
+  manager_.send_descriptor("BARRIER=1", Fd(ends[1]));
+  if (manager_.behind()) return;
   pollfd closed{.fd = read_end.get(), .events = 0, .revents = 0};
   ::poll(&closed, 1, patience_ms);
 }

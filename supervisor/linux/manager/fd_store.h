@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "linux/base/fd.h"
-#include "linux/manager/upstream.h"
+#include "linux/manager/service_manager.h"
 
 namespace graced {
 
@@ -26,10 +26,10 @@ class FdStore {
   static constexpr std::string_view prefix = "graced.";
 
   // `restored` is what the manager had for us. `offered`: the manager has a store, see is_offered(); nothing is
-  // held else. `upstream` outlives the store.
-  FdStore(Upstream& upstream, std::vector<StoredDescriptor> restored, bool offered);
+  // held else. `manager` outlives the store.
+  FdStore(ServiceManager& manager, std::vector<StoredDescriptor> restored, bool offered);
 
-  bool offered() const { return offered_ && upstream_.anybody(); }
+  bool offered() const { return offered_ && manager_.anybody(); }
 
   // By the values of FDSTORE (from systemd 254 on) and NOTIFY_SOCKET. A manager that is not systemd would
   // close the descriptors, at its leisure: until then their queues would be lost to whoever waits in them.
@@ -52,7 +52,7 @@ class FdStore {
  private:
   using Identity = std::pair<dev_t, ino_t>;
 
-  Upstream& upstream_;
+  ServiceManager& manager_;
   bool offered_;
   std::vector<StoredDescriptor> restored_;
   std::map<std::string, Identity> held_;  // by the manager, as far as we know

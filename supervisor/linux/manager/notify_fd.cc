@@ -1,4 +1,3 @@
-// See notify_fd.h.
 #include "linux/manager/notify_fd.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// See awaited.h. proc(5): /proc/TID/syscall has the number of the call and its arguments as the thread's own
+// proc(5): /proc/TID/syscall has the number of the call and its arguments as the thread's own
 // registers had them, so those of a 32-bit program are numbered as its own kernel would.
 #include "linux/proc/awaited.h"
 

@@ -1,4 +1,3 @@
-// See look_rights.h.
 #include "linux/proc/look_rights.h"
 
 #include <linux/capability.h>

@@ -1,4 +1,3 @@
-// See open_sockets.h.
 #include "linux/proc/open_sockets.h"
 
 #include <dirent.h>

@@ -1,4 +1,3 @@
-// See own_ends.h.
 #include "linux/proc/own_ends.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// See proc_file.h.
 #include "linux/proc/proc_file.h"
 
 #include <dirent.h>

@@ -122,7 +122,7 @@ Rest rest_of(pid_t pid) {
   return busy ? Rest::busy : Rest::resting;
 }
 
-std::optional<std::uint64_t> times_rested(pid_t pid) {
+std::optional<std::uint64_t> voluntary_switches(pid_t pid) {
   return parse_times_rested(contents_of(fmt::format("/proc/{}/status", pid)).value_or(""));
 }
 

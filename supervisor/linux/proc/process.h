@@ -46,7 +46,7 @@ enum class Rest {
 Rest rest_of(pid_t pid);
 
 // How often it has waited for something, of its own will; nullopt if it is gone or has several threads.
-std::optional<std::uint64_t> times_rested(pid_t pid);
+std::optional<std::uint64_t> voluntary_switches(pid_t pid);
 
 // How long its first thread has run on a processor; zero if the kernel does not tell.
 Duration time_run(pid_t pid);

@@ -1,4 +1,3 @@
-// See signal_care.h.
 #include "linux/proc/signal_care.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// See socket_holders.h. proc(5): /proc/PID/fd.
+// proc(5): /proc/PID/fd.
 #include "linux/proc/socket_holders.h"
 
 #include <dirent.h>

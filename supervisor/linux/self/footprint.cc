@@ -1,4 +1,3 @@
-// See footprint.h.
 #include "linux/self/footprint.h"
 
 #include <link.h>

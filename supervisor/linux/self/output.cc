@@ -1,4 +1,4 @@
-// See output.h. SIGPIPE must be blocked or ignored.
+// SIGPIPE must be blocked or ignored.
 #include "linux/self/output.h"
 
 #include <fcntl.h>

@@ -1,4 +1,3 @@
-// See accept_queue.h.
 #include "linux/sockets/accept_queue.h"
 
 #include <linux/tcp.h>

@@ -1,4 +1,4 @@
-// See address_overlap.h; inet_rcv_saddr_equal() in the kernel's net/ipv4/inet_connection_sock.c.
+// inet_rcv_saddr_equal() in the kernel's net/ipv4/inet_connection_sock.c.
 #include "linux/sockets/address_overlap.h"
 
 #include <netinet/in.h>

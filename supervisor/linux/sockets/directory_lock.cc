@@ -1,4 +1,3 @@
-// See directory_lock.h.
 #include "linux/sockets/directory_lock.h"
 
 #include <fcntl.h>

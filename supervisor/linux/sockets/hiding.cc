@@ -1,4 +1,4 @@
-// See hiding.h; the kernel's other half is compute_score() in net/ipv4/inet_hashtables.c, which leaves out a
+// The kernel's other half is compute_score() in net/ipv4/inet_hashtables.c, which leaves out a
 // socket that is bound to another interface than the one a packet has come in by. bind(2) takes it for a socket
 // like any other: who shares its address must be allowed to.
 #include "linux/sockets/hiding.h"
@@ -43,7 +43,7 @@ Hidden::Way way_to_hide_for_a_while() {
   const Fd trial(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const bool returns = trial && set(trial.get(), SOL_SOCKET, SO_BINDTOIFINDEX, no_interface) &&
                        set(trial.get(), SOL_SOCKET, SO_BINDTOIFINDEX, 0);
-  return returns ? Hidden::Way::unseen : Hidden::Way::deaf;
+  return returns ? Hidden::Way::unseen : Hidden::Way::drop_new_connections;
 }
 
 Hidden hide(int fd, Hidden::Way way) {
@@ -53,7 +53,7 @@ Hidden hide(int fd, Hidden::Way way) {
       hidden.interface = interface_of(fd);
       if (!set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, no_interface)) throw sys_error("hide a listening socket");
       break;
-    case Hidden::Way::deaf:
+    case Hidden::Way::drop_new_connections:
       // A socket for IPv6 may hear IPv4 as well.
       hidden.hops_v4 = socket_option(fd, IPPROTO_IP, IP_MINTTL);
       if (!set(fd, IPPROTO_IP, IP_MINTTL, most_hops)) throw sys_error("keep connections out");
@@ -65,7 +65,7 @@ Hidden hide(int fd, Hidden::Way way) {
   return hidden;
 }
 
-std::string deaf_note(const std::string& address) {
+std::string dropped_note(const std::string& address) {
   return fmt::format(
       "{} is new: until its generation serves, its clients are kept waiting, not refused (graced lacks "
       "CAP_NET_RAW)",
@@ -79,7 +79,7 @@ void show(int fd, const Hidden& hidden) {
       if (is_unseen(fd) && !set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, hidden.interface))
         throw sys_error("show a listening socket again");
       break;
-    case Hidden::Way::deaf:
+    case Hidden::Way::drop_new_connections:
       give_back_hops(fd, IPPROTO_IP, IP_MINTTL, hidden.hops_v4);
       if (is_v6(fd)) give_back_hops(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, hidden.hops_v6);
       break;

@@ -18,7 +18,7 @@ struct Hidden {
     // it has patience, and no less specific address is reached meanwhile. Needs no privilege. Who sends with
     // the
     // highest hop limit there is, 255, is heard. What is half open is lost: for one that does not listen yet.
-    deaf,
+    drop_new_connections,
   };
   Way way = Way::unseen;
   // What the socket had before, and has again when it is shown.
@@ -34,7 +34,7 @@ Hidden::Way way_to_hide_for_a_while();
 Hidden hide(int fd, Hidden::Way way);
 
 // What a person should know where it is only deaf: "tcp 127.0.0.1:8080".
-std::string deaf_note(const std::string& address);
+std::string dropped_note(const std::string& address);
 
 // Throws std::system_error.
 void show(int fd, const Hidden& hidden);

@@ -1,4 +1,3 @@
-// See listen_beside.h.
 #include "linux/sockets/listen_beside.h"
 
 #include <netinet/in.h>

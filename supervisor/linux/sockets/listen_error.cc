@@ -1,4 +1,3 @@
-// See listen_error.h.
 #include "linux/sockets/listen_error.h"
 
 #include <sys/resource.h>

@@ -1,4 +1,3 @@
-// See shut_listener.h.
 #include "linux/sockets/shut_listener.h"
 
 #include <poll.h>

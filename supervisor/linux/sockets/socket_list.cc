@@ -1,4 +1,3 @@
-// See socket_list.h.
 #include "linux/sockets/socket_list.h"
 
 #include <linux/inet_diag.h>

@@ -82,9 +82,9 @@ TcpActivity activity_of(int fd, bool quick_acks) {
 }
 
 // Words have come and no bare acknowledgement went, though they have had the time: they were answered.
-TcpActivity Hindsight::judge(TcpActivity now) {
+TcpActivity ActivityHistory::judge(TcpActivity now) {
   if (now.bare_acks != bare_acks_) {
-    *this = Hindsight(now);
+    *this = ActivityHistory(now);
   } else if (now.activity == Activity::unsure && now.words != words_ &&
              now.quiet >= std::chrono::milliseconds(all_acknowledged_ms)) {
     now.activity = Activity::idle;

@@ -23,9 +23,9 @@ struct TcpActivity {
 };
 
 // What an earlier look tells of one that is unsure. Kept for each connection.
-class Hindsight {
+class ActivityHistory {
  public:
-  explicit Hindsight(const TcpActivity& first) : words_(first.words), bare_acks_(first.bare_acks) {}
+  explicit ActivityHistory(const TcpActivity& first) : words_(first.words), bare_acks_(first.bare_acks) {}
 
   TcpActivity judge(TcpActivity now);
 

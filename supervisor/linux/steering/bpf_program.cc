@@ -1,4 +1,4 @@
-// See bpf_program.h; the instruction set is in the kernel's Documentation/bpf/standardization.
+// The instruction set is in the kernel's Documentation/bpf/standardization.
 #include "linux/steering/bpf_program.h"
 
 #include <linux/bpf.h>

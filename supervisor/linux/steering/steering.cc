@@ -1,4 +1,4 @@
-// See steering.h. net/core/sock_reuseport.c of the kernel is the other half of this file.
+// The kernel's net/core/sock_reuseport.c is the other half of this file.
 #include "linux/steering/steering.h"
 
 #include <algorithm>
@@ -33,8 +33,8 @@ void ReuseportGroup::left(const std::vector<ino_t>& inodes) {
     was_chosen = std::erase_if(chosen_, [&](const Member& m) { return m.inode == inode; }) > 0 || was_chosen;
   }
   if (chosen_.empty()) return;
-  if (means_ == SteeringMeans::cbpf) direct_by_places(chosen_);
-  if (means_ == SteeringMeans::ebpf && was_chosen) direct_by_slots(chosen_);
+  if (method_ == SteeringMethod::cbpf) direct_by_places(chosen_);
+  if (method_ == SteeringMethod::ebpf && was_chosen) direct_by_slots(chosen_);
 }
 
 void ReuseportGroup::direct_to(std::span<const int> fds) {
@@ -44,14 +44,14 @@ void ReuseportGroup::direct_to(std::span<const int> fds) {
 
   if (chosen.size() > array_size)
     throw sys_error_of(E2BIG, "direct new connections to {} sockets", chosen.size());
-  switch (means_) {
-    case SteeringMeans::ebpf:
+  switch (method_) {
+    case SteeringMethod::ebpf:
       direct_by_slots(chosen);
       break;
-    case SteeringMeans::cbpf:
+    case SteeringMethod::cbpf:
       direct_by_places(chosen);
       break;
-    case SteeringMeans::none:
+    case SteeringMethod::none:
       throw sys_error_of(EOPNOTSUPP, "direct new connections");
   }
   chosen_ = std::move(chosen);

@@ -19,7 +19,7 @@
 
 namespace graced {
 
-enum class SteeringMeans {
+enum class SteeringMethod {
   ebpf,
   // Chooses by place in the kernel's list, which changes when a socket is closed. With two generations
   // any moment of that is right. With more a new connection that comes in just that moment reaches one that
@@ -29,7 +29,7 @@ enum class SteeringMeans {
 };
 
 struct SteeringProbe {
-  SteeringMeans means = SteeringMeans::none;
+  SteeringMethod method = SteeringMethod::none;
   // The queue of a socket that is closed goes to the chosen ones; else its connections are reset.
   bool migrates = false;
   // Nothing if ebpf works and migrates. Else one line: what failed, what it needs, what is lost without:
@@ -43,7 +43,7 @@ SteeringProbe probe_steering();
 // Descriptors are borrowed, and must be open from joined() or direct_to() until left().
 class ReuseportGroup {
  public:
-  explicit ReuseportGroup(SteeringMeans means) : means_(means) {}
+  explicit ReuseportGroup(SteeringMethod method) : method_(method) {}
 
   // It has begun to listen. To be told in the order in which that happened.
   void joined(int fd, ino_t inode);
@@ -55,7 +55,7 @@ class ReuseportGroup {
   // From now on new connections go to these only. As long as one of them listens, no other socket gets
   // any; if all of them are closed, the kernel spreads over what listens. Without eBPF they must have
   // joined. Throws std::system_error naming the step, and then all is as before; EOPNOTSUPP means an
-  // MPTCP socket (Go: GODEBUG=multipathtcp=0), or SteeringMeans::none.
+  // MPTCP socket (Go: GODEBUG=multipathtcp=0), or SteeringMethod::none.
   void direct_to(std::span<const int> fds);
 
  private:
@@ -68,7 +68,7 @@ class ReuseportGroup {
   void direct_by_places(std::span<const Member> chosen);
   unsigned slot_for(const Member& member);
 
-  SteeringMeans means_;
+  SteeringMethod method_;
   std::vector<Member> members_;  // as the kernel lists them
   std::vector<Member> chosen_;
   Fd array_;                  // kept: a socket cannot move to another one

@@ -1,4 +1,3 @@
-// See steering_groups.h.
 #include "linux/steering/steering_groups.h"
 
 #include <algorithm>
@@ -13,7 +12,7 @@ namespace graced {
 bool SteeringGroups::join(const std::string& key, int fd, ino_t inode) {
   if (key.empty() || sockets_.contains(inode)) return false;
   const Fd& kept = sockets_.emplace(inode, Socket{key, duplicate(fd)}).first->second.fd;
-  groups_.try_emplace(key, means_).first->second.joined(kept.get(), inode);
+  groups_.try_emplace(key, method_).first->second.joined(kept.get(), inode);
   return true;
 }
 

@@ -18,7 +18,7 @@ namespace graced {
 class SteeringGroups {
  public:
   // Before the first socket joins.
-  void steer_by(SteeringMeans means) { means_ = means; }
+  void steer_by(SteeringMethod method) { method_ = method; }
 
   // It has begun to listen. False: it is in already, or of no group (key is empty).
   bool join(const std::string& key, int fd, ino_t inode);
@@ -43,7 +43,7 @@ class SteeringGroups {
     Fd fd;
   };
 
-  SteeringMeans means_ = SteeringMeans::none;
+  SteeringMethod method_ = SteeringMethod::none;
   std::map<std::string, ReuseportGroup> groups_;
   std::map<ino_t, Socket> sockets_;
 };

@@ -19,7 +19,7 @@ constexpr int patience_ms = 1000;  // for a packet that has only this machine to
 
 class Trial {
  public:
-  explicit Trial(SteeringMeans means) : group_(means), old_(listen()), next_(listen()) {}
+  explicit Trial(SteeringMethod method) : group_(method), old_(listen()), next_(listen()) {}
 
   // Throws what the kernel refuses. False: it was not refused, but connections go elsewhere. Where the
   // loopback interface is down, what was not refused has to do.
@@ -89,10 +89,10 @@ struct Result {
   std::string refusal;
 };
 
-Result result_of(SteeringMeans means) {
+Result result_of(SteeringMethod method) {
   Result result;
   try {
-    Trial trial(means);
+    Trial trial(method);
     result.directs = trial.directs();
     result.migrates = result.directs && trial.migrates();
     if (!result.directs) result.refusal = "new connections go elsewhere all the same";
@@ -118,20 +118,20 @@ bool keeps_data_out() {
 
 SteeringProbe probe_steering() {
   constexpr std::string_view resets = "what is queued when a worker is gone is reset";
-  const Result ebpf = result_of(SteeringMeans::ebpf);
+  const Result ebpf = result_of(SteeringMethod::ebpf);
   if (ebpf.directs) {
-    return {SteeringMeans::ebpf, ebpf.migrates,
+    return {SteeringMethod::ebpf, ebpf.migrates,
             ebpf.migrates ? "" : fmt::format("eBPF that migrates: needs Linux 5.14; {}", resets)};
   }
-  const Result cbpf = result_of(SteeringMeans::cbpf);
+  const Result cbpf = result_of(SteeringMethod::cbpf);
   if (cbpf.directs) {
     std::string why = fmt::format(
         "{}; while several generations drain, a new connection now and then reaches an old one", ebpf.refusal);
     if (!cbpf.migrates) why += fmt::format(", and {} (or sysctl net.ipv4.tcp_migrate_req=1)", resets);
     if (!keeps_data_out()) why += "; a request that comes while its connection is closed as idle is reset";
-    return {SteeringMeans::cbpf, cbpf.migrates, why};
+    return {SteeringMethod::cbpf, cbpf.migrates, why};
   }
-  return {SteeringMeans::none, false,
+  return {SteeringMethod::none, false,
           fmt::format("{}; nor classic BPF: {}; new connections cannot be kept from a worker that drains",
                       ebpf.refusal, cbpf.refusal)};
 }

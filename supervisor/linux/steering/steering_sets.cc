@@ -1,4 +1,3 @@
-// See steering_sets.h.
 #include "linux/steering/steering_sets.h"
 
 #include "linux/sockets/listen_beside.h"

@@ -1,4 +1,4 @@
-// See artefact.h. A descriptor of O_PATH names a file without opening it: nothing is read, no permission to
+// A descriptor of O_PATH names a file without opening it: nothing is read, no permission to
 // read is needed, and it does not keep anybody from writing.
 #include "linux/worker/artefact.h"
 

@@ -1,4 +1,4 @@
-// See become_worker.h. Nothing is allocated, locked or thrown: the parent's memory is borrowed until exec.
+// Nothing is allocated, locked or thrown: the parent's memory is borrowed until exec.
 #include "linux/worker/become_worker.h"
 
 #include <fcntl.h>

@@ -1,4 +1,3 @@
-// See known_files.h.
 #include "linux/worker/known_files.h"
 
 #include <fcntl.h>

@@ -1,4 +1,3 @@
-// See output_pipe.h.
 #include "linux/worker/output_pipe.h"
 
 #include <fcntl.h>

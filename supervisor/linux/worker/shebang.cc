@@ -1,4 +1,3 @@
-// See shebang.h.
 #include "linux/worker/shebang.h"
 
 #include <algorithm>

@@ -44,8 +44,8 @@ struct Launch {
   // Where its bind and listen are to be answered by graced, see adoption.h.
   struct Adoption {
     const std::vector<sock_filter>* filter;
-    bool no_new_privs;   // AdoptionMeans::needs_no_new_privs
-    bool wait_killable;  // AdoptionMeans::wait_killable
+    bool no_new_privs;   // AdoptionCapability::needs_no_new_privs
+    bool wait_killable;  // AdoptionCapability::wait_killable
   };
   // A file that is the command, whatever has its name by now.
   struct Program {

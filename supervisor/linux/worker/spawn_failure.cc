@@ -1,4 +1,3 @@
-// See spawn_failure.h.
 #include "linux/worker/spawn_failure.h"
 
 #include <fcntl.h>

@@ -1,4 +1,3 @@
-// See starting_place.h.
 #include "linux/worker/starting_place.h"
 
 #include <fcntl.h>

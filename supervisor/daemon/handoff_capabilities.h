@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/policy.h"
-#include "linux/adoption/adoption_means.h"
+#include "linux/adoption/adoption_capability.h"
 #include "linux/steering/steering.h"
 #include "linux/worker/spawn.h"
 #include "options/options.h"
@@ -17,7 +17,7 @@ namespace graced {
 // How the workers of one generation get their addresses and give them up.
 struct HandoffPlan {
   bool adopt = false;  // the addresses they bind themselves are taken over
-  AdoptionMeans adoption;
+  AdoptionCapability adoption;
   // Each generation has sockets of its own on what was given with --listen as far as that can be had, which is
   // found out when there is a second one.
   bool sets = false;
@@ -29,17 +29,17 @@ struct HandoffPlan {
 };
 
 // Tried when first needed, once a user: a machine does not change under us.
-class Means {
+class HandoffCapabilities {
  public:
   // `inherited`: graced was started with sockets. `worker`: who the workers will be, null for graced's own
   // user. Throws UsageError for what was asked for by name and cannot be had here.
   HandoffPlan plan_for(const RunOptions& options, bool inherited, const Launch::Identity* worker);
 
-  const AdoptionMeans& adoption(const Launch::Identity* worker);
+  const AdoptionCapability& adoption(const Launch::Identity* worker);
   const SteeringProbe& steering();
 
  private:
-  std::optional<AdoptionMeans> adoption_;
+  std::optional<AdoptionCapability> adoption_;
   std::optional<uid_t> adoption_of_;
   std::optional<SteeringProbe> steering_;
 };

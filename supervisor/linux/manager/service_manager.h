@@ -12,7 +12,7 @@
 namespace graced {
 
 // How things stand.
-struct UpstreamNews {
+struct ServiceManagerNews {
   Phase phase;                   // what it is doing, whoever serves: see course_of()
   std::string story;             // STATUS=
   std::optional<Instant> limit;  // when the phase ends at the latest, see core/phase_limit.h
@@ -21,16 +21,16 @@ struct UpstreamNews {
 };
 
 // As graced was started; empty: not set.
-struct UpstreamVariables {
+struct ServiceManagerVariables {
   std::string notify_socket;  // NOTIFY_SOCKET
   std::string watchdog_usec;  // WATCHDOG_USEC
   std::string watchdog_pid;   // WATCHDOG_PID
 };
 
-class Upstream {
+class ServiceManager {
  public:
   // A manager that cannot be reached is none.
-  explicit Upstream(const UpstreamVariables& variables);
+  explicit ServiceManager(const ServiceManagerVariables& variables);
 
   bool anybody() const { return static_cast<bool>(socket_); }
 
@@ -41,7 +41,7 @@ class Upstream {
   // systemd 253 on they must come in one message), STOPPING=1, STATUS=, ERRNO=, EXIT_STATUS=, and
   // EXTEND_TIMEOUT_USEC= where the limit is later than what the manager was told before. Messages that
   // cannot go out now wait in their order.
-  void tell(const UpstreamNews& news, Instant now);
+  void tell(const ServiceManagerNews& news, Instant now);
 
   // WATCHDOG=1. Left out while messages wait: the manager cannot miss what it does not read.
   void tell_alive();

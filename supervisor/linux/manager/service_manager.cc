@@ -1,5 +1,5 @@
 // sd_notify(3), upwards, on change only.
-#include "linux/manager/upstream.h"
+#include "linux/manager/service_manager.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -53,7 +53,7 @@ std::string news_of(Phase phase) {
 constexpr std::size_t most_waiting = 4096;
 
 // Half of the time after which the manager takes graced for hung.
-std::optional<Duration> watchdog_interval(const UpstreamVariables& variables) {
+std::optional<Duration> watchdog_interval(const ServiceManagerVariables& variables) {
   constexpr std::uint64_t most = std::chrono::microseconds(std::chrono::years(1)).count();
   const auto limit = parse_number<std::uint64_t>(variables.watchdog_usec, 2, most);
   const bool ours = variables.watchdog_pid.empty() || variables.watchdog_pid == std::to_string(::getpid());
@@ -63,7 +63,8 @@ std::optional<Duration> watchdog_interval(const UpstreamVariables& variables) {
 
 }  // namespace
 
-Upstream::Upstream(const UpstreamVariables& variables) : watchdog_(watchdog_interval(variables)) {
+ServiceManager::ServiceManager(const ServiceManagerVariables& variables)
+    : watchdog_(watchdog_interval(variables)) {
   const std::string& notify_socket = variables.notify_socket;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -77,7 +78,7 @@ Upstream::Upstream(const UpstreamVariables& variables) : watchdog_(watchdog_inte
     socket_ = std::move(socket);
 }
 
-void Upstream::tell(const UpstreamNews& news, Instant now) {
+void ServiceManager::tell(const ServiceManagerNews& news, Instant now) {
   std::string message;
   if (news.phase != told_phase_) {
     message += news_of(news.phase);
@@ -101,27 +102,27 @@ void Upstream::tell(const UpstreamNews& news, Instant now) {
   if (!message.empty()) send(std::move(message));
 }
 
-void Upstream::tell_alive() {
+void ServiceManager::tell_alive() {
   if (!behind()) send("WATCHDOG=1\n");
 }
 
-void Upstream::send(std::string message) {
+void ServiceManager::send(std::string message) {
   send_descriptor(std::move(message), Fd());
 }
 
-void Upstream::send_descriptor(std::string message, Fd fd) {
+void ServiceManager::send_descriptor(std::string message, Fd fd) {
   if (!socket_) return;
   if (waiting_.size() == most_waiting) waiting_.pop_front();
   waiting_.push_back({std::move(message), std::move(fd)});
   flush();
 }
 
-void Upstream::flush() {
+void ServiceManager::flush() {
   while (!waiting_.empty() && deliver(waiting_.front())) waiting_.pop_front();
 }
 
 // False: it cannot go out now. One that never can, as nobody is there, counts as sent.
-bool Upstream::deliver(const Message& message) {
+bool ServiceManager::deliver(const Message& message) {
   iovec text{const_cast<char*>(message.text.data()), message.text.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr whole{};

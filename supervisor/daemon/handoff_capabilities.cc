@@ -1,5 +1,5 @@
 // What was asked for by name and cannot be had is an error; what is only the default gives way.
-#include "daemon/means.h"
+#include "daemon/handoff_capabilities.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 namespace graced {
 
-const AdoptionMeans& Means::adoption(const Launch::Identity* worker) {
+const AdoptionCapability& HandoffCapabilities::adoption(const Launch::Identity* worker) {
   const uid_t user = worker ? worker->uid : ::geteuid();
   if (!adoption_ || adoption_of_ != user) {
     adoption_ = probe_adoption(worker);
@@ -17,18 +17,19 @@ const AdoptionMeans& Means::adoption(const Launch::Identity* worker) {
   return *adoption_;
 }
 
-const SteeringProbe& Means::steering() {
+const SteeringProbe& HandoffCapabilities::steering() {
   if (!steering_) steering_ = probe_steering();
   return *steering_;
 }
 
-HandoffPlan Means::plan_for(const RunOptions& options, bool inherited, const Launch::Identity* worker) {
+HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inherited,
+                                          const Launch::Identity* worker) {
   HandoffPlan plan;
   plan.max_draining = options.policy.max_draining;
 
   const bool by_itself = options.adopt == AdoptChoice::automatic && options.listen.empty() && !inherited;
   if (options.adopt == AdoptChoice::on || by_itself) {
-    const AdoptionMeans& probe = plan.adoption = adoption(worker);
+    const AdoptionCapability& probe = plan.adoption = adoption(worker);
     plan.adopt = probe.possible;
     if (!probe.possible) {
       if (!by_itself) throw UsageError(fmt::format("adopt=on cannot be had here: {}", probe.why));
@@ -46,11 +47,11 @@ HandoffPlan Means::plan_for(const RunOptions& options, bool inherited, const Lau
   if (!plan.switched) return plan;
 
   const SteeringProbe& probe = steering();
-  switch (probe.means) {
-    case SteeringMeans::ebpf:
-    case SteeringMeans::cbpf:
+  switch (probe.method) {
+    case SteeringMethod::ebpf:
+    case SteeringMethod::cbpf:
       break;
-    case SteeringMeans::none:
+    case SteeringMethod::none:
       if (idle) throw UsageError(fmt::format("drain=idle cannot be had here: {}", probe.why));
       plan.notes.push_back(fmt::format("old workers are signalled at once: {}", probe.why));
       return plan;

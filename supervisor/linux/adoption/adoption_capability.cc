@@ -1,6 +1,6 @@
 // A forked process loads the filter, becomes the worker's user and waits; its parent tries to take a
 // descriptor from it. That is all that adoption does later.
-#include "linux/adoption/adoption_means.h"
+#include "linux/adoption/adoption_capability.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -61,7 +61,7 @@ std::string refused_look(int code, const Launch::Identity* worker) {
 
 }  // namespace
 
-AdoptionMeans probe_adoption(const Launch::Identity* worker) {
+AdoptionCapability probe_adoption(const Launch::Identity* worker) {
   const std::vector<sock_filter>& filter = adoption_filter();
   int report[2];
   int hold[2];
@@ -97,28 +97,28 @@ AdoptionMeans probe_adoption(const Launch::Identity* worker) {
   hold_end.reset();
   ::waitpid(child, nullptr, 0);
 
-  AdoptionMeans means;
-  means.needs_no_new_privs = loaded.no_new_privs;
-  means.wait_killable = loaded.wait_killable;
+  AdoptionCapability found;
+  found.needs_no_new_privs = loaded.no_new_privs;
+  found.wait_killable = loaded.wait_killable;
   if (!heard) {
-    means.why =
+    found.why =
         "loading a seccomp filter kills the process (a container's own filter, perhaps; give the "
         "addresses with --listen)";
   } else if (loaded.code != 0) {
-    means.why = adoption_filter_refused(loaded.code);
+    found.why = adoption_filter_refused(loaded.code);
   } else if (looked != 0) {
-    means.why = refused_look(looked, worker);
+    found.why = refused_look(looked, worker);
   } else {
-    means.possible = true;
+    found.possible = true;
     if (loaded.no_new_privs) {
-      means.why = "without CAP_SYS_ADMIN no_new_privs is set: sudo and setuid programs do not work in workers";
+      found.why = "without CAP_SYS_ADMIN no_new_privs is set: sudo and setuid programs do not work in workers";
     }
     if (!loaded.wait_killable) {
-      if (!means.why.empty()) means.why += "; ";
-      means.why += "before Linux 5.19 a signal can interrupt a worker's bind (EINTR)";
+      if (!found.why.empty()) found.why += "; ";
+      found.why += "before Linux 5.19 a signal can interrupt a worker's bind (EINTR)";
     }
   }
-  return means;
+  return found;
 }
 
 }  // namespace graced

@@ -1,5 +1,4 @@
-// See worker_view.h.
-#include "linux/adoption/worker_view.h"
+#include "linux/adoption/filesystem_identity.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -44,7 +43,7 @@ std::vector<unsigned> numbers_of(const std::string& status, std::string_view lab
 
 }  // namespace
 
-WorkerView::WorkerView(pid_t thread) {
+FilesystemIdentity::FilesystemIdentity(pid_t thread) {
   const std::string base = fmt::format("/proc/{}", thread);
   const Fd root = open_place(base + "/root");
   const Fd directory = open_place(base + "/cwd");
@@ -60,13 +59,13 @@ WorkerView::WorkerView(pid_t thread) {
   }
 }
 
-WorkerView::~WorkerView() {
+FilesystemIdentity::~FilesystemIdentity() {
   if (!entered_) return;
   return_rights();
   return_place();
 }
 
-bool WorkerView::take_place(const Fd& root, const Fd& directory) {
+bool FilesystemIdentity::take_place(const Fd& root, const Fd& directory) {
   own_directory_ = open_place(".");
   if (!own_directory_) return false;
   Fd own_root = open_place("/");
@@ -78,7 +77,7 @@ bool WorkerView::take_place(const Fd& root, const Fd& directory) {
   return ::fchdir(directory.get()) == 0;
 }
 
-bool WorkerView::take_rights(const std::string& status) {
+bool FilesystemIdentity::take_rights(const std::string& status) {
   const auto users = numbers_of(status, "Uid", 10);
   const auto groups = numbers_of(status, "Gid", 10);
   const auto mask = numbers_of(status, "Umask", 8);
@@ -89,12 +88,12 @@ bool WorkerView::take_rights(const std::string& status) {
   return rights_.take(users[3], groups[3], others);
 }
 
-void WorkerView::return_rights() noexcept {
+void FilesystemIdentity::return_rights() noexcept {
   rights_.give_back();
   if (own_umask_) ::umask(*own_umask_);
 }
 
-void WorkerView::return_place() noexcept {
+void FilesystemIdentity::return_place() noexcept {
   if (own_root_ && (::fchdir(own_root_.get()) != 0 || ::chroot(".") != 0))
     std::terminate();  // better than there
   if (own_directory_ && ::fchdir(own_directory_.get()) != 0) std::terminate();

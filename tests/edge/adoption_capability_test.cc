@@ -1,4 +1,4 @@
-#include "linux/adoption/adoption_means.h"
+#include "linux/adoption/adoption_capability.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -41,9 +41,10 @@ void drop_capability(int capability) {
   if (::syscall(SYS_capset, &header, data) != 0) throw std::runtime_error("cannot drop the capability");
 }
 
-std::string said_by(const AdoptionMeans& means) {
-  return std::string(means.possible ? "possible" : "impossible") +
-         (means.needs_no_new_privs ? ", no_new_privs" : "") + (means.why.empty() ? "" : ": ") + means.why;
+std::string said_by(const AdoptionCapability& capability) {
+  return std::string(capability.possible ? "possible" : "impossible") +
+         (capability.needs_no_new_privs ? ", no_new_privs" : "") + (capability.why.empty() ? "" : ": ") +
+         capability.why;
 }
 
 }  // namespace

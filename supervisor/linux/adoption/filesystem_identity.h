@@ -13,12 +13,12 @@ namespace graced {
 
 // Until it goes out of scope, graced itself is in that place and has no more rights to files than the
 // worker, so keep it short and call nothing that wants graced's own files (/proc above all) meanwhile.
-class WorkerView {
+class FilesystemIdentity {
  public:
-  explicit WorkerView(pid_t thread);
-  WorkerView(const WorkerView&) = delete;
-  WorkerView& operator=(const WorkerView&) = delete;
-  ~WorkerView();
+  explicit FilesystemIdentity(pid_t thread);
+  FilesystemIdentity(const FilesystemIdentity&) = delete;
+  FilesystemIdentity& operator=(const FilesystemIdentity&) = delete;
+  ~FilesystemIdentity();
 
   // False: the thread is gone, or graced may not take its place. Then nothing has changed.
   explicit operator bool() const { return entered_; }

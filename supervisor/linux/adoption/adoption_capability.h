@@ -7,7 +7,7 @@
 
 namespace graced {
 
-struct AdoptionMeans {
+struct AdoptionCapability {
   bool possible = false;
   bool needs_no_new_privs = false;  // sudo and setuid programs will not work below the worker
   bool wait_killable = false;       // else (before Linux 5.19) a signal can interrupt a worker's bind
@@ -19,6 +19,6 @@ struct AdoptionMeans {
 // `worker` is who the workers will be, if not graced's own user: to look into another user's process
 // takes CAP_SYS_PTRACE. Takes a millisecond at most. Throws std::system_error where no process can be
 // started at all.
-AdoptionMeans probe_adoption(const Launch::Identity* worker = nullptr);
+AdoptionCapability probe_adoption(const Launch::Identity* worker = nullptr);
 
 }  // namespace graced
