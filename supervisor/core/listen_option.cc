@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/bad_value.h"
-#include "core/nearest.h"
 #include "core/number.h"
+#include "core/suggest.h"
 
 namespace graced {
 

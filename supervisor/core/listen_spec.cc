@@ -11,8 +11,8 @@
 
 #include "core/bad_value.h"
 #include "core/listen_option.h"
-#include "core/nearest.h"
 #include "core/number.h"
+#include "core/suggest.h"
 
 namespace graced {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/bad_value.h"
-#include "core/nearest.h"
+#include "core/suggest.h"
 #include "linux/base/capabilities.h"
 
 namespace graced {

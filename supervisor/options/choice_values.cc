@@ -5,7 +5,7 @@
 #include <array>
 
 #include "core/bad_value.h"
-#include "core/nearest.h"
+#include "core/suggest.h"
 #include "options/option_values.h"
 
 namespace graced {

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/nearest.h"
+#include "core/suggest.h"
 #include "options/command_table.h"
 #include "options/environment.h"
 #include "options/help.h"

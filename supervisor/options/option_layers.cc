@@ -8,7 +8,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "core/nearest.h"
+#include "core/suggest.h"
 #include "options/config_file.h"
 #include "options/environment.h"
 #include "options/one_line.h"

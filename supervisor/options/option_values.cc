@@ -7,8 +7,8 @@
 #include <algorithm>
 
 #include "core/bad_value.h"
-#include "core/nearest.h"
 #include "core/number.h"
+#include "core/suggest.h"
 #include "linux/self/cpus.h"
 #include "options/shell_words.h"
 

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "core/nearest.h"
+#include "core/suggest.h"
 #include "options/complaints.h"
 #include "options/one_line.h"
 

@@ -6,8 +6,8 @@
 #include <array>
 
 #include "core/bad_value.h"
-#include "core/nearest.h"
 #include "core/number.h"
+#include "core/suggest.h"
 
 namespace graced {
 

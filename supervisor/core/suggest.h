@@ -8,7 +8,7 @@
 namespace graced {
 
 // The known word closest to `word`, or an empty view if none is close enough to be meant.
-std::string_view nearest(std::string_view word, std::span<const std::string_view> known);
+std::string_view suggest(std::string_view word, std::span<const std::string_view> known);
 
 // "; did you mean 'reload'?", or `otherwise` if nothing is near: the way out at the end of a message.
 // `prefix` ("--") is what all words have in front, and so says nothing about which one was meant.

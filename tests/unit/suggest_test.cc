@@ -1,5 +1,5 @@
 // Which word is taken for the one that was meant.
-#include "core/nearest.h"
+#include "core/suggest.h"
 
 #include <doctest/doctest.h>
 
@@ -14,19 +14,19 @@ constexpr auto known = std::to_array<std::string_view>({"listen", "workers", "re
 }  // namespace
 
 TEST_CASE("a slip of the finger is recognised") {
-  CHECK(nearest("lisen", known) == "listen");
-  CHECK(nearest("lsiten", known) == "listen");
-  CHECK(nearest("wokrers", known) == "workers");
-  CHECK(nearest("reloadd", known) == "reload");
-  CHECK(nearest("end", known) == "env");
+  CHECK(suggest("lisen", known) == "listen");
+  CHECK(suggest("lsiten", known) == "listen");
+  CHECK(suggest("wokrers", known) == "workers");
+  CHECK(suggest("reloadd", known) == "reload");
+  CHECK(suggest("end", known) == "env");
 }
 
 TEST_CASE("what is far from everything is not guessed at") {
   for (const char* word : {"", "x", "foo", "xyzzy", "go", "adoption"}) {
     CAPTURE(word);
-    CHECK(nearest(word, known).empty());
+    CHECK(suggest(word, known).empty());
   }
-  CHECK(nearest(std::string(100'000, 'x'), known).empty());
+  CHECK(suggest(std::string(100'000, 'x'), known).empty());
 }
 
 TEST_CASE("the way out names the word as it is typed, or another way") {

@@ -1,5 +1,5 @@
 // The fewest slips between two words: a letter too many, too few or wrong, or two of them swapped.
-#include "core/nearest.h"
+#include "core/suggest.h"
 
 #include <fmt/format.h>
 
@@ -38,7 +38,7 @@ constexpr std::size_t longest = 64;
 
 }  // namespace
 
-std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
+std::string_view suggest(std::string_view word, std::span<const std::string_view> known) {
   if (word.empty() || word.size() > longest) return {};
 
   std::string_view best;
@@ -56,7 +56,7 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known,
                          std::string_view otherwise, std::string_view prefix) {
-  const auto meant = nearest(word, known);
+  const auto meant = suggest(word, known);
   return meant.empty() ? std::string{otherwise} : fmt::format("; did you mean '{}{}'?", prefix, meant);
 }
 
