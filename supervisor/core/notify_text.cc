@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "core/number.h"
 #include "core/printable.h"
 
 namespace graced {
@@ -22,12 +22,11 @@ std::string harmless(std::string_view text) {
 }
 
 std::optional<Duration> microseconds(std::string_view digits) {
-  std::uint64_t us = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), us);
-  if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  const auto us = parse_number<std::uint64_t>(digits);
+  if (!us) return std::nullopt;
   constexpr auto most = static_cast<std::uint64_t>(std::chrono::microseconds::max().count() / 1000);
-  if (us > most) return infinity;
-  return std::chrono::microseconds(us);
+  if (*us > most) return infinity;
+  return std::chrono::microseconds(*us);
 }
 
 // What graced knows of by itself, or needs no answer for; what belongs to a word of its own; and what is

@@ -4,14 +4,16 @@
 #include <charconv>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string_view>
 
 namespace graced {
 
-// Plain digits, no sign for an unsigned T, between min and max.
+// Plain digits of the base, no sign for an unsigned T, between min and max.
 template <std::integral T>
-std::optional<T> parse_number(std::string_view text, T min, T max, int base = 10) {
+std::optional<T> parse_number(std::string_view text, T min = std::numeric_limits<T>::min(),
+                              T max = std::numeric_limits<T>::max(), int base = 10) {
   T value{};
   const auto end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value, base);

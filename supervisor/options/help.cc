@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 
 #include "core/columns.h"
+#include "core/number.h"
 #include "options/option_table.h"
 
 namespace graced {
@@ -146,10 +146,7 @@ std::string help_text(const CommandRow& command, std::size_t columns) {
 }
 
 std::size_t help_columns(const std::string& variable, std::size_t terminal) {
-  std::size_t said = 0;
-  const auto [end, error] = std::from_chars(variable.data(), variable.data() + variable.size(), said);
-  if (error != std::errc{} || end != variable.data() + variable.size()) said = 0;
-  const std::size_t known = said != 0 ? said : terminal;
+  const std::size_t known = parse_number<std::size_t>(variable, 1).value_or(terminal);
   return known == 0 ? usual : std::clamp(known, narrow, wide);
 }
 

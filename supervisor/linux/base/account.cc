@@ -5,10 +5,10 @@
 #include <grp.h>
 #include <pwd.h>
 
-#include <charconv>
 #include <cstdint>
 #include <stdexcept>
 
+#include "core/number.h"
 #include "linux/base/sys_error.h"
 
 namespace graced {
@@ -19,9 +19,8 @@ namespace {
 std::optional<std::uint32_t> as_number(std::string_view kind, const std::string& text) {
   if (text.empty()) throw std::runtime_error(fmt::format("{} '' is empty", kind));
   if (text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-  std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || number == UINT32_MAX || number == UINT16_MAX) {
+  const auto number = parse_number<std::uint32_t>(text);
+  if (!number || *number == UINT32_MAX || *number == UINT16_MAX) {
     throw std::runtime_error(fmt::format("{} '{}' is not a number an account can have", kind, text));
   }
   return number;

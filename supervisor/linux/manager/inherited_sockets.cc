@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <charconv>
 #include <stdexcept>
 #include <string_view>
 
+#include "core/number.h"
 #include "core/printable.h"
 #include "linux/base/sys_error.h"
 #include "linux/sockets/listen_socket.h"
@@ -18,15 +18,10 @@ namespace {
 constexpr int first_descriptor = 3;
 
 int number(std::string_view variable, const std::string& text) {
-  int value = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 0) {
-    throw std::runtime_error(
-        fmt::format("{}={} is not a number (whoever starts graced must set it as "
-                    "sd_listen_fds(3) says)",
-                    variable, printable(text)));
-  }
-  return value;
+  if (const auto value = parse_number<int>(text, 0)) return *value;
+  throw std::runtime_error(
+      fmt::format("{}={} is not a number (whoever starts graced must set it as sd_listen_fds(3) says)",
+                  variable, printable(text)));
 }
 
 std::vector<std::string> split_names(const std::optional<std::string>& text) {

@@ -2,9 +2,11 @@
 #include "linux/proc/net_table.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
+#include <limits>
 #include <optional>
+
+#include "core/number.h"
 
 namespace graced {
 namespace {
@@ -15,9 +17,8 @@ struct Endpoint {
 };
 
 template <class Number>
-bool read_number(std::string_view text, Number& number, int base) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  return error == std::errc{} && end == text.data() + text.size();
+std::optional<Number> hexadecimal(std::string_view text) {
+  return parse_number<Number>(text, 0, std::numeric_limits<Number>::max(), 16);
 }
 
 // "0100007F:1F90": the address in 32-bit words as they lie in memory.
@@ -27,11 +28,13 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
   Endpoint found;
   std::size_t at = colon == 8 ? 12 : 0;
   for (std::size_t digits = 0; digits < colon; digits += 8, at += 4) {
-    std::uint32_t word = 0;
-    if (!read_number(text.substr(digits, 8), word, 16)) return std::nullopt;
-    std::memcpy(&found.ip[at], &word, 4);
+    const auto word = hexadecimal<std::uint32_t>(text.substr(digits, 8));
+    if (!word) return std::nullopt;
+    std::memcpy(&found.ip[at], &*word, 4);
   }
-  if (!read_number(text.substr(colon + 1), found.port, 16)) return std::nullopt;
+  const auto port = hexadecimal<std::uint16_t>(text.substr(colon + 1));
+  if (!port) return std::nullopt;
+  found.port = *port;
   return found;
 }
 
@@ -66,10 +69,10 @@ std::vector<InternetRow> parse_internet_table(std::string_view text) {
     next_word(row);
     const auto state = next_word(row);
     for (int i = 0; i < 5; ++i) next_word(row);
-    std::uint64_t inode = 0;
-    if (!local || !read_number(next_word(row), inode, 10)) continue;
+    const auto inode = parse_number<std::uint64_t>(next_word(row));
+    if (!local || !inode) continue;
     const bool listens = state == "0A" || state == "07";  // TCP_LISTEN; unconnected UDP
-    found.push_back({local->ip, local->port, listens, inode});
+    found.push_back({local->ip, local->port, listens, *inode});
   }
   return found;
 }
@@ -81,9 +84,9 @@ std::vector<UnixRow> parse_unix_table(std::string_view text) {
     for (int i = 0; i < 4; ++i) next_word(row);
     const bool datagrams = next_word(row) == "0002";
     const bool connected = next_word(row) == "03";
-    std::uint64_t inode = 0;
-    if (!read_number(next_word(row), inode, 10)) continue;
-    found.push_back({datagrams, connected, inode, row.empty() ? row : row.substr(1)});
+    const auto inode = parse_number<std::uint64_t>(next_word(row));
+    if (!inode) continue;
+    found.push_back({datagrams, connected, *inode, row.empty() ? row : row.substr(1)});
   }
   return found;
 }

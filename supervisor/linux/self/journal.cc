@@ -6,32 +6,22 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdint>
-#include <optional>
 
+#include "core/number.h"
 #include "linux/base/fd.h"
 #include "linux/base/systemd.h"
 
 namespace graced {
-namespace {
-
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 bool is_journal(int fd, std::string_view journal_stream) {
   const auto colon = journal_stream.find(':');
   if (colon == std::string_view::npos) return false;
   struct stat file {};
   if (::fstat(fd, &file) < 0) return false;
-  return number(journal_stream.substr(0, colon)) == file.st_dev &&
-         number(journal_stream.substr(colon + 1)) == file.st_ino;
+  return parse_number<std::uint64_t>(journal_stream.substr(0, colon)) == file.st_dev &&
+         parse_number<std::uint64_t>(journal_stream.substr(colon + 1)) == file.st_ino;
 }
 
 bool journal_exists(const std::string& socket) {
