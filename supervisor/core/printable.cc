@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
-
 #include "core/utf8.h"
 
 namespace graced {
@@ -21,27 +19,22 @@ bool harmless(char32_t c) {
 
 }  // namespace
 
+std::string take_printable(std::string_view& text) {
+  const Decoded next = decode_utf8(text);
+  const std::string_view bytes = text.substr(0, next.length == 0 ? 1 : next.length);
+  text.remove_prefix(bytes.size());
+  if (next.length == 0) return fmt::format("\\x{:02x}", static_cast<unsigned char>(bytes[0]));
+  if (harmless(next.character)) return std::string(bytes);
+  if (next.character == '\n') return "\\n";
+  if (next.character == '\r') return "\\r";
+  if (next.character < 0x80) return fmt::format("\\x{:02x}", static_cast<unsigned>(next.character));
+  return fmt::format("\\u{:04x}", static_cast<unsigned>(next.character));
+}
+
 std::string printable(std::string_view text) {
   std::string shown;
   shown.reserve(text.size());
-  while (!text.empty()) {
-    const Decoded next = decode_utf8(text);
-    const std::size_t length = next.length == 0 ? 1 : next.length;
-    if (next.length == 0) {
-      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
-    } else if (harmless(next.character)) {
-      shown += text.substr(0, length);
-    } else if (next.character == '\n') {
-      shown += "\\n";
-    } else if (next.character == '\r') {
-      shown += "\\r";
-    } else if (next.character < 0x80) {
-      shown += fmt::format("\\x{:02x}", static_cast<unsigned>(next.character));
-    } else {
-      shown += fmt::format("\\u{:04x}", static_cast<unsigned>(next.character));
-    }
-    text.remove_prefix(length);
-  }
+  while (!text.empty()) shown += take_printable(text);
   return shown;
 }
 

@@ -11,4 +11,7 @@ namespace graced {
 // terminal would obey.
 std::string printable(std::string_view text);
 
+// Takes the first character of a text that is not empty, and returns it as printable() shows it.
+std::string take_printable(std::string_view& text);
+
 }  // namespace graced

@@ -1,7 +1,7 @@
-// What would break a line or a terminal is escaped, and what is too long is cut.
+// The characters are core/printable's; what is too long is cut between two of them.
 #include "options/one_line.h"
 
-#include <fmt/format.h>
+#include "core/printable.h"
 
 namespace graced {
 
@@ -10,19 +10,11 @@ std::string one_line(std::string_view text, std::size_t longest) {
   text = text.substr(0, last == std::string_view::npos ? 0 : last + 1);
 
   std::string line;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    // Not in the middle of a UTF-8 character: its later bytes all begin with the bits 10.
-    if (line.size() >= longest && (byte & 0xc0) != 0x80) return line + "…";
-    if (c == '\n') {
-      line += "\\n";
-    } else if (c == '\t') {
-      line += "\\t";
-    } else if (byte < ' ' || byte == 0x7f) {
-      line += fmt::format("\\x{:02x}", byte);
-    } else {
-      line += c;
-    }
+  while (!text.empty()) {
+    if (line.size() >= longest) return line + "…";
+    // A tab would move the columns of a table.
+    const std::string character = take_printable(text);
+    line += character == "\t" ? "\\t" : character;
   }
   return line;
 }

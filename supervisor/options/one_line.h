@@ -6,8 +6,8 @@
 
 namespace graced {
 
-// Control characters are written as escapes, blanks at the end left out, and what is too long for a
-// message ends in "…".
+// As printable(), and tabs come out as \t. Blanks at the end are left out, and what is longer than `longest`
+// bytes ends in "…".
 std::string one_line(std::string_view text, std::size_t longest = 200);
 
 }  // namespace graced

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "linux/self/cpus.h"
+#include "options/one_line.h"
 #include "written_files.h"
 
 using namespace graced;
@@ -496,6 +497,14 @@ TEST_CASE("a complaint is one line, whatever it complains about") {
   CHECK(complaint({"--a\nb", "app"}) == "unknown option '--a\\nb'; see graced run --help");
   CHECK(complaint({"--listen", "80,\n", "app"}).find('\n') == std::string::npos);
   CHECK(complaint({"--workers", std::string(100'000, 'x'), "app"}).size() < 300);
+}
+
+TEST_CASE("a complaint shows what turns a line around, and bytes that are no text, as escapes") {
+  CHECK(complaint({"--a\u202ephp", "app"}) == "unknown option '--a\\u202ephp'; see graced run --help");
+  CHECK(complaint({"--a\xff", "app"}) == "unknown option '--a\\xff'; see graced run --help");
+  CHECK(complaint({"--a\u009b1m\tb", "app"}) == "unknown option '--a\\u009b1m\\tb'; see graced run --help");
+  CHECK(one_line("größe", 3) == "grö…");
+  CHECK(one_line("a\x1b[1m", 2) == "a\\x1b…");
 }
 
 TEST_CASE("whatever is typed, it is taken or refused in one line") {
