@@ -31,15 +31,10 @@ std::vector<Attendance::Address> Attendance::addresses(const AttendedWorker& wor
   for (const PassedSocket& p : worker.passed)
     found.push_back({p.listener->inode(), &p.listener->address(), true, !p.switched});
   if (!adopted) return found;
-  // Not those of --listen again; but what was kept from a worker or from a graced before, and put in place as
-  // well.
-  const auto passed = [&](const AdoptedSocket& s) {
-    return s.predeclared && std::ranges::any_of(worker.passed, [&](const PassedSocket& p) {
-             return p.listener->inode() == s.inode;
-           });
-  };
+  const GenerationId generation{worker.mark.generation};
   for (const AdoptedSocket& s : handoff_.sockets_of(worker.id)) {
-    if (s.listening && !passed(s)) found.push_back({s.inode, &s.address, false, s.shared()});
+    if (s.listening && !handoff_.is_of_listen(generation, s))
+      found.push_back({s.inode, &s.address, false, s.shared()});
   }
   return found;
 }

@@ -109,7 +109,10 @@ class Handoff {
     std::string address;  // "tcp [::]:8080"
     How how;
   };
-  std::vector<Address> adopted_addresses(GenerationId generation) const;
+  std::vector<Address> adopted_addresses(GenerationId generation) const;  // without those of --listen
+  // Whether this is one of --listen, which was put in the place of the worker's own. A socket that was kept
+  // from a worker or from an earlier graced is put in place as well, and is not one of those.
+  bool is_of_listen(GenerationId generation, const AdoptedSocket& socket) const;
   // TCP, of the serving generation, or else restored: what must outlive graced. Borrowed, by inode.
   std::map<ino_t, int> adopted_sockets() const;
 

@@ -103,23 +103,23 @@ std::vector<Handoff::Address> Handoff::adopted_addresses(GenerationId generation
   const auto add = [&](const std::string& key, Address address) {
     if (known.insert(key).second) found.push_back(std::move(address));
   };
-  // Those are told as what they are. What was kept from a worker or from a graced before is put in place as
-  // well.
-  const auto own = listeners_.find(generation);
-  const auto is_of_listen = [&](const AdoptedSocket& s) {
-    return s.predeclared && own != listeners_.end() &&
-           std::ranges::any_of(own->second, [&](const auto& l) { return l->inode() == s.inode; });
-  };
   for (const TrackedWorker& c : tracked_) {
     if (c.generation != generation || !c.adoption) continue;
     for (const AdoptedSocket& s : c.adoption->sockets()) {
       // An abstract name cannot be had twice, whoever has it just now.
       const bool shared = s.shared() || s.address.starts_with("unix @");
-      if (s.listening && !is_of_listen(s)) add(s.key, {s.address, shared ? How::shared : How::switched});
+      if (s.listening && !is_of_listen(generation, s))
+        add(s.key, {s.address, shared ? How::shared : How::switched});
     }
     for (const std::string& address : c.adoption->passed_through()) add(address, {address, How::not_at_all});
   }
   return found;
+}
+
+bool Handoff::is_of_listen(GenerationId generation, const AdoptedSocket& socket) const {
+  const auto own = listeners_.find(generation);
+  return socket.predeclared && own != listeners_.end() &&
+         std::ranges::any_of(own->second, [&](const auto& l) { return l->inode() == socket.inode; });
 }
 
 bool Handoff::adopted(WorkerId worker) const {
