@@ -13,6 +13,7 @@
 #include "client/readiness.h"
 #include "client/report_json.h"
 #include "client/report_text.h"
+#include "core/counted.h"
 #include "core/printable.h"
 #include "linux/control/control_client.h"
 
@@ -280,8 +281,8 @@ int client_hammer(const Target& target, const Terminal& terminal) {
     if (reply.killed == 0)
       fmt::print(terminal.out, "{}: nothing was draining\n", printable(name));
     else
-      fmt::print(terminal.out, "{}: hammered {} {}\n", printable(name), reply.killed,
-                 reply.killed == 1 ? "worker" : "workers");
+      fmt::print(terminal.out, "{}: hammered {}\n", printable(name),
+                 counted(reply.killed, "worker", "workers"));
     return exit_status::done;
   });
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "core/columns.h"
+#include "core/counted.h"
 #include "core/printable.h"
 #include "core/time.h"
 
@@ -95,10 +96,6 @@ class Page {
   bool colour_;
   std::string text_;
 };
-
-std::string counted(std::uint64_t n, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
-}
 
 Paint paint_of_phase(std::string_view phase) {
   if (phase == "serving") return Paint::green;

@@ -4,13 +4,11 @@
 
 #include <algorithm>
 
+#include "core/counted.h"
+
 namespace graced {
 
 namespace {
-
-std::string count_of(std::ptrdiff_t n, const char* noun) {
-  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
-}
 
 std::ptrdiff_t leaving(const Status& s, bool thrown_away) {
   return std::ranges::count_if(s.workers, [&](const WorkerStatus& w) {
@@ -21,7 +19,8 @@ std::ptrdiff_t leaving(const Status& s, bool thrown_away) {
 }
 
 std::string serving_part(const Status& s) {
-  return fmt::format("generation {} serves with {}", s.serving->value, count_of(s.workers_ready, "worker"));
+  return fmt::format("generation {} serves with {}", s.serving->value,
+                     counted(s.workers_ready, "worker", "workers"));
 }
 
 std::string trouble_part(const Status& s) {
@@ -52,7 +51,7 @@ std::string story_of(const Status& s) {
       story = fmt::format("{}, generation {} is starting", serving_part(s), s.candidate->value);
       break;
     case Phase::stopping:
-      return fmt::format("stopping, {} left", count_of(std::ssize(s.workers), "worker"));
+      return fmt::format("stopping, {} left", counted(std::ssize(s.workers), "worker", "workers"));
     case Phase::finished:
       return "stopped";
   }

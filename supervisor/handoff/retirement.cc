@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/counted.h"
 #include "linux/event/loop.h"
 
 namespace graced {
@@ -74,7 +75,7 @@ Duration Retirement::close_idle(Instant now) {
 std::string Retirement::waits_for() const {
   std::string text;
   const auto add = [&](unsigned n, const char* one, const char* many) {
-    if (n > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", n, n == 1 ? one : many);
+    if (n > 0) text += (text.empty() ? "" : ", ") + counted(n, one, many);
   };
   add(seen_.busy + seen_.idle + seen_.unix_connections, "connection", "connections");
   if (seen_.idle > 0) text += fmt::format(" ({} idle)", seen_.idle);
