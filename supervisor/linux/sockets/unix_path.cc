@@ -16,6 +16,7 @@
 
 #include "linux/base/account.h"
 #include "linux/base/fd.h"
+#include "linux/base/umask_scope.h"
 #include "linux/proc/port_holder.h"
 #include "linux/sockets/directory_lock.h"
 #include "linux/sockets/listen_error.h"
@@ -108,18 +109,6 @@ bool somebody_bound(const UnixAddress& where, const std::string& address) {
       throw listen_error(code, step);
   }
 }
-
-// With this umask nobody but root can connect to a socket file that was just made.
-class ClosedUmask {
- public:
-  ClosedUmask() : before_(::umask(0777)) {}
-  ~ClosedUmask() { ::umask(before_); }
-  ClosedUmask(const ClosedUmask&) = delete;
-  ClosedUmask& operator=(const ClosedUmask&) = delete;
-
- private:
-  mode_t before_;
-};
 
 Fd open_path(const std::string& path) {
   return Fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -266,7 +255,7 @@ UnixPath bind_unix(int fd, const ListenSpec& spec) {
   // Not for ever: whoever keeps putting sockets there is using the address.
   for (int attempt = 0; attempt < 4; ++attempt) {
     const int code = [&] {
-      const ClosedUmask closed;
+      const UmaskScope nobody{0777};  // but root can connect before the mode is set
       return ::bind(fd, where.get(), where.length) == 0 ? 0 : errno;
     }();
     if (code == 0) {
