@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <stdexcept>
 
 #include "linux/base/sys_error.h"
@@ -51,6 +52,30 @@ bool may_make_files_in(const Fd& directory) {
          errno == EINVAL;
 }
 
+// Walked one by one: what exists may be reached by symlinks. `missing` opens a directory that is not there,
+// having made it, given the one above, its name in that, and its path. Where it returns none, so does this.
+Fd walk_to(const std::string& path,
+           const std::function<Fd(const Fd& above, const char* name, const std::string& path)>& missing) {
+  Fd directory{::open("/", directory_flags)};
+  if (!directory) throw sys_error("open /");
+  std::string so_far;
+  for (const auto& part : std::filesystem::path(path).relative_path()) {
+    if (part.empty()) continue;
+    const std::string above = so_far.empty() ? "/" : so_far;
+    so_far += "/" + part.string();
+    refuse_foreign_link(directory.get(), part.string(), so_far);
+    Fd next{::openat(directory.get(), part.c_str(), directory_flags)};
+    if (!next && errno != ENOENT) no_place("open", so_far);
+    if (!next) {
+      refuse_if_not_ours(directory.get(), above);
+      next = missing(directory, part.c_str(), so_far);
+    }
+    directory = std::move(next);
+    if (!directory) break;
+  }
+  return directory;
+}
+
 bool is_on_the_way(const std::string& directory, const std::string& to) {
   return directory.size() > 1 && to.starts_with(directory) &&
          (to.size() == directory.size() || to[directory.size()] == '/');
@@ -72,52 +97,28 @@ RuntimeDirectory::RuntimeDirectory(const std::string& path) : path_(path) {
 
 // False: a directory vanished on the way, and `give_up` is not asked for.
 bool RuntimeDirectory::reach(bool give_up) {
-  // Walked one by one: what exists may be reached by symlinks, what we make never is.
-  directory_ = Fd{::open("/", directory_flags)};
-  if (!directory_) throw sys_error("open /");
-  std::string so_far;
-  for (const auto& part : std::filesystem::path(path_).relative_path()) {
-    if (part.empty()) continue;
-    const std::string above = so_far.empty() ? "/" : so_far;
-    so_far += "/" + part.string();
-    refuse_foreign_link(directory_.get(), part.string(), so_far);
-    Fd next{::openat(directory_.get(), part.c_str(), directory_flags)};
-    if (!next && errno == ENOENT) {
-      refuse_if_not_ours(directory_.get(), above);
-      const UmaskScope exact{0022};
-      if (::mkdirat(directory_.get(), part.c_str(), 0755) == 0) {
-        made_.push_back(so_far);
-      } else if (errno != EEXIST) {  // else another instance was quicker
-        if (errno == ENOENT && !give_up) return false;
-        no_place("make", so_far);
-      }
-      next = Fd{::openat(directory_.get(), part.c_str(), directory_flags | O_NOFOLLOW)};
+  directory_ = walk_to(path_, [&](const Fd& above, const char* name, const std::string& path) {
+    const UmaskScope exact{0022};
+    if (::mkdirat(above.get(), name, 0755) == 0) {
+      made_.push_back(path);
+    } else if (errno != EEXIST) {  // else another instance was quicker
+      if (errno == ENOENT && !give_up) return Fd();
+      no_place("make", path);
     }
-    if (!next && errno == ENOENT && !give_up) return false;
-    if (!next) no_place("open", so_far);
-    directory_ = std::move(next);
-  }
-  return true;
+    // What exists may be a symlink, what we make never is.
+    Fd made{::openat(above.get(), name, directory_flags | O_NOFOLLOW)};
+    if (!made && (errno != ENOENT || give_up)) no_place("open", path);
+    return made;
+  });
+  return static_cast<bool>(directory_);
 }
 
 void try_runtime_directory(const std::string& path) {
-  Fd directory{::open("/", directory_flags)};
-  if (!directory) throw sys_error("open /");
-  std::string so_far;
-  for (const auto& part : std::filesystem::path(path).relative_path()) {
-    if (part.empty()) continue;
-    const std::string above = so_far.empty() ? "/" : so_far;
-    so_far += "/" + part.string();
-    refuse_foreign_link(directory.get(), part.string(), so_far);
-    Fd next{::openat(directory.get(), part.c_str(), directory_flags)};
-    if (!next && errno == ENOENT) {
-      refuse_if_not_ours(directory.get(), above);
-      if (!may_make_files_in(directory)) no_place("make", so_far);
-      return;
-    }
-    if (!next) no_place("open", so_far);
-    directory = std::move(next);
-  }
+  const Fd directory = walk_to(path, [](const Fd& above, const char*, const std::string& missing) {
+    if (!may_make_files_in(above)) no_place("make", missing);
+    return Fd();
+  });
+  if (!directory) return;
   refuse_if_not_ours(directory.get(), path);
   if (!may_make_files_in(directory)) no_place("make a socket in", path);
 }
