@@ -84,12 +84,11 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
                   },
               .note = [this](WorkerId w, const std::string& note) { warn(w, note); },
               .serving_waits = [this] { return serving_waits(); }}),
-      ignored_words_(
-          loop_,
-          [this](GenerationId generation, const std::string& words) {
-            log_.info({.generation = generation.value},
-                      "of what it says some is ignored: {} (NOTIFY_SOCKET in graced(1) has the words)", words);
-          }),
+      ignored_words_(loop_,
+                     [this](GenerationId generation, const std::string& words) {
+                       log_.info({.generation = generation.value},
+                                 "of what it says some is ignored: {} (graced-worker(7) has the words)", words);
+                     }),
       listener_watch_(
           loop_,
           [this](const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why) {

@@ -3,6 +3,7 @@ what that does to an instance that runs. PACKAGES and OLDER are directories with
 import glob, json, os, signal, socket, subprocess, sys, tempfile, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+MANUALS = glob.glob(os.path.join(HERE, "..", "..", "packaging", "man", "*.7"))
 PATIENCE = 120
 if not os.environ.get("THROW_AWAY_ROOT"):
     sys.exit("this installs and removes packages: it is run by CTest, in a root that tests/packages/root makes")
@@ -76,7 +77,7 @@ class Life(unittest.TestCase):
         self.assertIn("adoption", run("/usr/bin/graced", "--version"))
         files = files_of("graced")
         for path in ("/etc/graced/example.conf", "/usr/share/man/man1/graced.1.gz", "/usr/share/man/man5/graced.conf.5.gz",
-                     "/usr/share/man/man7/graced-recipes.7.gz",
+                     *("/usr/share/man/man7/" + os.path.basename(page) + ".gz" for page in MANUALS),
                      "/lib/systemd/system/graced@.service", "/usr/share/bash-completion/completions/graced",
                      "/usr/share/zsh/vendor-completions/_graced", "/usr/share/fish/vendor_completions.d/graced.fish",
                      "/usr/share/doc/graced/copyright", "/usr/share/doc/graced/changelog.gz"):
