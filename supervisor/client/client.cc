@@ -15,6 +15,7 @@
 #include "client/report_text.h"
 #include "core/counted.h"
 #include "core/printable.h"
+#include "core/story.h"
 #include "linux/control/control_client.h"
 
 namespace graced {
@@ -150,7 +151,7 @@ std::string who_serves(ControlClient& client) {
   InstanceReport report;
   if (client.report(report).outcome != ControlOutcome::ok) return "";
   if (report.serving == 0) return "nothing serves\n";
-  if (report.phase == "down") return fmt::format("no worker of generation {} serves\n", report.serving);
+  if (report.phase == "down") return serving_text(report.serving, 0, report.workers_asked) + "\n";
   return fmt::format("generation {} still serves\n", report.serving);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/printable.h"
+#include "core/story.h"
 #include "core/time.h"
 
 namespace graced {
@@ -21,10 +22,10 @@ Readiness readiness_of(const InstanceReport& report) {
     return w.generation == report.serving && w.state == "ready";
   };
   if (const auto ready = std::ranges::count_if(report.workers, serves); ready > 0) {
+    const auto count = static_cast<std::uint64_t>(ready);
     if (report.phase == "degraded")
-      return {true, fmt::format("degraded: generation {} serves with {} of {} workers", report.serving, ready,
-                                report.workers_asked)};
-    return {true, fmt::format("generation {} serves", report.serving)};
+      return {true, "degraded: " + serving_text(report.serving, count, report.workers_asked)};
+    return {true, serving_text(report.serving, count, count)};
   }
   const auto& last = report.last_exit;
   return {

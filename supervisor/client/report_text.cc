@@ -9,6 +9,7 @@
 #include "core/columns.h"
 #include "core/counted.h"
 #include "core/printable.h"
+#include "core/story.h"
 #include "core/time.h"
 
 namespace graced {
@@ -112,9 +113,8 @@ std::string headline(const InstanceReport& r) {
   if (r.phase == "down" || r.phase == "degraded") {
     const auto ready = std::ranges::count_if(
         r.workers, [&](const WorkerReport& w) { return w.generation == r.serving && w.state == "ready"; });
-    std::string text = ready == 0 ? fmt::format("{}: no worker of generation {} serves", r.phase, r.serving)
-                                  : fmt::format("{}: generation {} serves with {} of {} workers", r.phase,
-                                                r.serving, ready, r.workers_asked);
+    std::string text = fmt::format("{}: {}", r.phase,
+                                   serving_text(r.serving, static_cast<std::uint64_t>(ready), r.workers_asked));
     if (r.candidate != 0) text += fmt::format(", generation {} is starting", r.candidate);
     return text + (r.reload_queued ? ", another reload is next" : "");
   }

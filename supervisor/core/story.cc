@@ -24,16 +24,20 @@ std::string serving_part(const Status& s) {
 }
 
 std::string trouble_part(const Status& s) {
-  std::string story = s.phase == Phase::down
-                          ? fmt::format("down: no worker of generation {} serves", s.serving->value)
-                          : fmt::format("degraded: generation {} serves with {} of {} workers",
-                                        s.serving->value, s.workers_ready, s.workers_asked);
+  std::string story =
+      fmt::format("{}: {}", to_text(s.phase), serving_text(s.serving->value, s.workers_ready, s.workers_asked));
   if (s.last_exit) story += fmt::format(", worker {} {}", s.last_exit->slot, s.last_exit->exit.how);
   if (s.candidate) story += fmt::format(", generation {} is starting", s.candidate->value);
   return story;
 }
 
 }  // namespace
+
+std::string serving_text(std::uint64_t generation, std::uint64_t ready, std::uint64_t asked) {
+  if (ready == 0) return fmt::format("no worker of generation {} serves", generation);
+  const std::string text = fmt::format("generation {} serves", generation);
+  return ready < asked ? fmt::format("{} with {} of {} workers", text, ready, asked) : text;
+}
 
 std::string story_of(const Status& s) {
   std::string story;

@@ -1,6 +1,7 @@
 // The whole state in one line, for `systemctl status` and whoever else has room for one.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "core/status.h"
@@ -9,5 +10,8 @@ namespace graced {
 
 // "generation 3 serves with 2 workers, 1 draining; the reload to generation 4 failed: exited with status 1"
 std::string story_of(const Status& status);
+
+// "no worker of generation 3 serves", "generation 3 serves with 1 of 2 workers", "generation 3 serves".
+std::string serving_text(std::uint64_t generation, std::uint64_t ready, std::uint64_t asked);
 
 }  // namespace graced

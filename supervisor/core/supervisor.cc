@@ -112,8 +112,8 @@ void Supervisor::abandon(const std::string& why, Instant now, int exit_status, b
   }
   enforce_max_draining(now);
   if (serving_) record(failed, false, why, now);
-  answer(failed.askers, false, why);
-  if (!serving_ && !stopping_) begin_stop(exit_status, why, now);
+  answer(failed.askers, false, why, failed.generation);
+  if (!serving_ && !stopping_) begin_stop(exit_status, why, now, failed.generation);
 }
 
 void Supervisor::record(const Rollout& rollout, bool ok, const std::string& why, Instant now) {
@@ -165,7 +165,7 @@ void Supervisor::follow_up(Instant now) {
   }
   if (stopping_ && workers_.empty()) {
     answer(stopping_->askers, true, stopping_->why);
-    actions_.push_back(Finished{stopping_->exit_status, stopping_->why});
+    actions_.push_back(Finished{stopping_->exit_status, stopping_->why, stopping_->failed});
     finished_ = true;
   }
 }
@@ -193,9 +193,10 @@ bool Supervisor::must_say_ready(const Policy& policy) const {
          (policy.ready == ReadyRule::automatic && serving_ && serving_says_ready_);
 }
 
-void Supervisor::answer(const std::vector<RequestId>& askers, bool ok, const std::string& why) {
+void Supervisor::answer(const std::vector<RequestId>& askers, bool ok, const std::string& why,
+                        GenerationId failed) {
   for (const RequestId by : askers) {
-    if (by != nobody) actions_.push_back(Answer{by, ok, serving_.value_or(GenerationId{}), why});
+    if (by != nobody) actions_.push_back(Answer{by, ok, serving_.value_or(GenerationId{}), why, failed});
   }
 }
 

@@ -67,7 +67,8 @@ class Supervisor {
   struct Stopping {
     int exit_status;
     std::string why;
-    std::vector<RequestId> askers;
+    GenerationId failed;  // the first one, which could not start
+    std::vector<RequestId> askers{};
   };
 
   void on(const Prepared&, Instant now);
@@ -107,7 +108,7 @@ class Supervisor {
   void lost(const Worker& gone);
   void lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now);
   void enforce_max_draining(Instant now);
-  void begin_stop(int exit_status, std::string why, Instant now);
+  void begin_stop(int exit_status, std::string why, Instant now, GenerationId failed = {});
   void deadline_passed(WorkerId id, Instant now);
   void follow_up(Instant now);
 
@@ -117,7 +118,7 @@ class Supervisor {
   bool serves(const Worker& worker) const;
   bool is_replaced(const Worker& gone) const;
   bool must_say_ready(const Policy& policy) const;
-  void answer(const std::vector<RequestId>& askers, bool ok, const std::string& why);
+  void answer(const std::vector<RequestId>& askers, bool ok, const std::string& why, GenerationId failed = {});
   Phase phase() const;
   unsigned ready_of_serving() const;
 

@@ -137,8 +137,8 @@ void Supervisor::on(const StopAsked& e, Instant now) {
   if (e.by != nobody) stopping_->askers.push_back(e.by);
 }
 
-void Supervisor::begin_stop(int exit_status, std::string why, Instant now) {
-  stopping_ = Stopping{exit_status, std::move(why), {}};
+void Supervisor::begin_stop(int exit_status, std::string why, Instant now, GenerationId failed) {
+  stopping_ = Stopping{exit_status, std::move(why), failed};
   for (const Respawn& r : std::exchange(respawns_, {})) {
     for (const WorkerId gone : r.kept_for) actions_.push_back(Lost{gone, false});  // it was to be replaced
   }

@@ -58,8 +58,10 @@ struct Drain { WorkerId worker; };                             // tell it to fin
 struct DrainRest { WorkerId worker; };                         // its process is gone: the same for what that left behind
 struct Kill { WorkerId worker; };                              // the hammer
 struct Lost { WorkerId worker; bool replaced; };  // it is gone; what it listened on is kept if it is replaced; may be taken back
-struct Answer { RequestId to; bool ok; GenerationId generation; std::string why; };
-struct Finished { int exit_status; std::string why; };         // the last action there is
+
+// generation: that serves. failed: the candidate that `why` tells of, if it tells of one.
+struct Answer { RequestId to; bool ok; GenerationId generation; std::string why; GenerationId failed; };
+struct Finished { int exit_status; std::string why; GenerationId failed; };  // the last action there is
 
 // clang-format on
 

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "linux/base/sys_error.h"
@@ -182,9 +183,13 @@ void Daemon::stop(RequestId by) {
 unsigned Daemon::hammer() {
   const OutputWatch::Later later(stderr_);
   log_.info("hammer asked at the control socket");
-  killed_ = 0;
+  const auto killed = [this] {
+    return static_cast<unsigned>(
+        std::ranges::count(status_.workers, WorkerState::killed, &WorkerStatus::state));
+  };
+  const unsigned before = killed();
   happens(HammerAsked{});
-  return killed_;
+  return killed() - before;
 }
 
 void Daemon::control_failed(std::exception_ptr what) noexcept {

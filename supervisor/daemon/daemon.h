@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/supervisor.h"
+#include "daemon/candidate_failure.h"
 #include "daemon/handoff_capabilities.h"
 #include "daemon/ignored_words.h"
 #include "daemon/log.h"
@@ -180,7 +181,6 @@ class Daemon : private ControlHandler {
   Step next_step(const WorkerStatus& worker, const WorkerProcess& process, Instant now) const;
   LogFields about(const WorkerProcess& worker) const;
   void warn(WorkerId worker, const std::string& note);
-  std::string in_full(const std::string& why) const;
 
   Invocation invocation_;
   std::vector<std::string> inheritable_;  // of the environment
@@ -212,8 +212,6 @@ class Daemon : private ControlHandler {
   bool handling_ = false;
   int exit_status_ = 0;
   std::string ended_because_;  // empty if all went well
-  int failure_code_ = 0;       // errno of the last reload, or of the start, if that is why it failed
-  unsigned killed_ = 0;        // by the event being handled
 
   OptionFiles option_files_;
   std::map<GenerationId, Plan> plans_;  // of the serving generation and of the candidate
@@ -230,13 +228,7 @@ class Daemon : private ControlHandler {
   ListenerWatch listener_watch_;
   std::optional<Check> check_;
   std::vector<ProcessId> askers_;  // of reloads, with those above them
-  std::string stranger_;           // who said READY=1 in this rollout without being known for a worker's
-  std::vector<std::string> candidate_last_words_;  // of the one that went first
-  struct Failure {
-    std::string why;
-    std::string details;
-  };
-  Failure failure_;  // of the last reload that failed
+  CandidateFailure failure_;
 
   // What is left of workers that the core may name as the last that ended by itself.
   struct Departed {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/story.h"
 #include "daemon/address_change.h"
 #include "daemon/daemon.h"
 #include "linux/manager/unit_state.h"
@@ -50,8 +51,7 @@ bool begins_where_started(const RunOptions& options) {
 
 // The command line and the environment stay as they were; only files can have changed, and the directory.
 void Daemon::perform(const Prepare& a) {
-  stranger_.clear();
-  failure_code_ = 0;
+  failure_.begin(a.generation);
   if (!status_.serving) {
     prepare(a.generation, [this] { return first_plan(); });
     return;
@@ -97,7 +97,8 @@ void Daemon::prepare(GenerationId generation, const std::function<Plan()>& plan_
       happens(Prepared{generation, plan.options.policy});
     }
   } catch (const std::exception& e) {
-    if (const auto* known = dynamic_cast<const std::system_error*>(&e)) failure_code_ = known->code().value();
+    if (const auto* known = dynamic_cast<const std::system_error*>(&e))
+      failure_.note_error(known->code().value());
     const bool usage = dynamic_cast<const UsageError*>(&e) != nullptr;
     happens(PreparationFailed{generation, e.what(), usage ? 2 : 1});
   }
@@ -202,7 +203,6 @@ void Daemon::perform(const Switch& a) {
   store_listeners(store_, plan.sockets);
   restored_.forget_taken();
   limit_draining(plan.options);
-  candidate_last_words_.clear();
   if (!status.last_reload) give_back_memory();  // the start is over
   if (status.last_reload && status.last_reload->generation == a.to) {
     control_->reload_finished(a.to.value, true, "");
@@ -236,7 +236,7 @@ void Daemon::perform(const Abandon& a) {
   std::string missing;  // what it was waited for
   for (const WorkerProcess& w : workers_) {
     if (w.generation != a.generation) continue;
-    if (candidate_last_words_.empty()) candidate_last_words_ = w.outputs.last_words();
+    if (!failure_.has_last_words()) failure_.note_last_words(a.generation, w.outputs.last_words());
     if (!w.stopped_by.empty() && missing.empty()) missing = "stopped by " + w.stopped_by;
     if (a.too_late && missing.empty()) missing = ready_.waits_for(w.id);
     ready_.forget(w.id);
@@ -249,25 +249,23 @@ void Daemon::perform(const Abandon& a) {
   watch_listeners();
 
   if (!unread.empty()) missing = fmt::format("{} could not be read in that time", unread);
-  failure_ = {a.why, missing.empty() ? "" : ": " + missing};
-  if (!stranger_.empty()) failure_.details += " (" + stranger_ + ")";
-  const std::string why = a.why + failure_.details;
-  for (const std::string& line : candidate_last_words_) failure_.details += "\n" + line;
-  candidate_last_words_.clear();
-
-  const auto serving = status_.serving;
-  if (serving) {
-    control_->reload_finished(a.generation.value, false, in_full(a.why));
-    log_.error({.generation = a.generation.value}, "failed: {}; {} {} {}", why,
-               status_.workers_ready > 0 ? "generation" : "no worker of generation", serving->value,
-               status_.workers_ready > 0 ? "still serves" : "serves");
-  } else {
-    log_.error({.generation = a.generation.value}, "could not start: {}", why);
+  failure_.failed(a.why, missing);
+  const LogFields about{.generation = a.generation.value};
+  if (!status_.serving) {
+    log_.error(about, "could not start: {}", failure_.line());
+    return;
   }
+  control_->reload_finished(a.generation.value, false, failure_.in_full(a.generation, a.why));
+  // At a stop they serve until they have left, each at its time.
+  log_.error(about, "failed: {}{}", failure_.line(),
+             status_.phase == Phase::stopping ? ""
+             : status_.workers_ready > 0
+                 ? fmt::format("; generation {} still serves", status_.serving->value)
+                 : "; " + serving_text(status_.serving->value, 0, status_.workers_asked));
 }
 
 void Daemon::perform(const Answer& a) {
-  control_->answer(a.to, a.ok, a.generation.value, a.ok ? a.why : in_full(a.why));
+  control_->answer(a.to, a.ok, a.generation.value, failure_.in_full(a.failed, a.why));
 }
 
 void Daemon::perform(const Finished& a) {
@@ -276,7 +274,7 @@ void Daemon::perform(const Finished& a) {
   if (a.exit_status != 0) ended_because_ = a.why;
   if (a.exit_status == 0) {
     log_.info("{}", a.why);
-  } else if (a.why != failure_.why) {  // a failed start was told already
+  } else if (a.failed == GenerationId{}) {  // a failed start was told already
     log_.error("{}", a.why);
   }
   // Those of a start that failed may be all that serves.
@@ -320,11 +318,6 @@ void Daemon::leave_socket_files() {
   std::erase_if(with_file, [](const auto& listener) { return listener->file() == FileId{}; });
   if (with_file.empty() || !is_followed()) return;
   for (const auto& listener : with_file) listener->leave_file();
-}
-
-// A failure's details belong to its reason, wherever that is shown.
-std::string Daemon::in_full(const std::string& why) const {
-  return why == failure_.why ? why + failure_.details : why;
 }
 
 }  // namespace graced

@@ -92,7 +92,7 @@ void Daemon::tell_service_manager() {
   manager_.tell({.phase = course_of(status),
                  .story = ended_because_.empty() ? story_of(status) : ended_because_,
                  .limit = phase_limit(status, core_.next_deadline()),
-                 .error = failure_code_,
+                 .error = failure_.error(),
                  .exit_status = exit_status_},
                 monotonic_now());
   watch_upstream();
@@ -197,8 +197,9 @@ InstanceReport Daemon::report() {
   r.reload_queued = status.reload_queued;
   if (status.next_restart) r.next_restart = std::max(Duration{}, *status.next_restart - now);
   if (const auto& last = status.last_reload) {
-    r.last_reload = ReloadReport{last->generation.value, last->ok, last->ok ? "" : in_full(last->why),
-                                 now - last->at, last->took};
+    r.last_reload =
+        ReloadReport{last->generation.value, last->ok,
+                     last->ok ? "" : failure_.in_full(last->generation, last->why), now - last->at, last->took};
   }
 
   const auto plan = plans_.find(status.serving.value_or(status.candidate.value_or(GenerationId{})));

@@ -56,7 +56,8 @@ void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
 
   ready_.forget(worker.id);
   worker.stopped_by.clear();
-  if (status_.candidate == worker.generation) candidate_last_words_ = worker.outputs.last_words();
+  if (status_.candidate == worker.generation)
+    failure_.note_last_words(worker.generation, worker.outputs.last_words());
   const WorkerId id = worker.id;
   departed_[id] = {worker.pid, monotonic_now() - worker.started, worker.outputs.last_words()};
   if (leaves_others) {

@@ -178,9 +178,7 @@ void Daemon::ignore_ready(pid_t sender) {
                               "READY=1 came from PID {}, which was gone before it could be told whose it was; "
                               "let it wait, as systemd-notify does",
                               sender);
-  if (remark == stranger_) return;
-  stranger_ = remark;
-  log_.warning("ignored: {}", remark);
+  if (failure_.note_stranger(remark)) log_.warning("ignored: {}", remark);
 }
 
 void Daemon::perform(const Retire& a) {
@@ -271,7 +269,6 @@ void Daemon::warn_of_deaf(const WorkerProcess& worker) {
 }
 
 void Daemon::perform(const Kill& a) {
-  ++killed_;
   WorkerProcess* w = workers_.find(a.worker);
   if (!w) return;
   log_.warning(about(*w), "is hammered (SIGKILL), with all that it started");
@@ -356,13 +353,13 @@ void Daemon::check_ended(const siginfo_t& info) {
 
   const Exit exit = exit_of(info);
   const bool wanted = status_.candidate == check.generation;
-  if (wanted) candidate_last_words_ = check.outputs.last_words();
+  std::vector<std::string> last_words = check.outputs.last_words();
   check.outputs.release();
   if (!wanted) return;
   if (exit.status == 0) {
-    candidate_last_words_.clear();
     happens(Prepared{check.generation, plans_.at(check.generation).options.policy});
   } else {
+    failure_.note_last_words(check.generation, std::move(last_words));
     happens(PreparationFailed{check.generation, "check: " + exit.how});
   }
 }

@@ -226,6 +226,15 @@ class FailedReload(Case):
         self.fails(g, "not prepared within 5s")
         self.assertEqual(g.end(), 0)
 
+    def test_a_stop_during_a_check_does_not_say_that_nobody_serves(self):
+        check = self.write("check", '#!/bin/sh\nexec sleep 1000\n', 0o755)
+        g = self.switchable("--check", check, "--ready-timeout", "infinity")
+        g.signal(signal.SIGHUP)
+        wait_until(lambda: g.status()["check"], g.said)
+        self.assertEqual(g.end(), 0)
+        self.assertRegex(g.said(), r"generation 2: failed: graced is stopping\n")
+        self.assertNotIn("no worker of generation", g.said())
+
 
 class Readiness(Case):
     def test_a_worker_that_says_nothing_is_ready_when_it_waits_for_connections(self):

@@ -113,6 +113,7 @@ TEST_CASE("whatever goes wrong before the candidate is ready leaves the serving 
   CHECK(answer.to == asker);
   CHECK_FALSE(answer.ok);
   CHECK(answer.why == why);
+  CHECK(answer.failed == GenerationId{2});
   CHECK(answer.generation == GenerationId{1});
   CHECK(none<Switch>(s.last));
   CHECK(none<Finished>(s.last));

@@ -80,8 +80,10 @@ TEST_CASE("a first start that cannot be prepared ends graced with the reason") {
   CHECK_FALSE(the<Answer>(s.last).ok);
   CHECK(the<Answer>(s.last).why == "bind 8080: address in use");
   CHECK(the<Answer>(s.last).generation == GenerationId{});
+  CHECK(the<Answer>(s.last).failed == GenerationId{1});
   CHECK(the<Finished>(s.last).exit_status == 1);
   CHECK(the<Finished>(s.last).why == "bind 8080: address in use");
+  CHECK(the<Finished>(s.last).failed == GenerationId{1});
   CHECK(std::holds_alternative<Finished>(s.last.back()));
   CHECK(s.phase() == "finished");
 }
@@ -167,6 +169,7 @@ TEST_CASE("a reload asked during a first start that fails is refused, not forgot
   CHECK(the<Answer>(s.last).to == RequestId{8});
   CHECK_FALSE(the<Answer>(s.last).ok);
   CHECK(the<Answer>(s.last).why == "graced is stopping");
+  CHECK(the<Answer>(s.last).failed == GenerationId{});
   CHECK(the<Finished>(s.last).why == "no");
 }
 

@@ -415,6 +415,8 @@ void Witness::on(const Answer& a) {
   promise(a.ok == (of_a_reload ? switched_from_.has_value() : true), "{} is told the wrong outcome",
           a.to.value);
   promise(a.ok || !a.why.empty(), "{} is not told why", a.to.value);
+  promise(a.failed == GenerationId{} || (!a.ok && abandoned_ == a.failed), "{} is told of the wrong failure",
+          a.to.value);
   promise(of_a_reload || processes_.empty(), "{} is told too early that graced has stopped", a.to.value);
   promise(a.generation == serving_.value_or(GenerationId{}), "{} is told the wrong generation", a.to.value);
 }
@@ -422,6 +424,8 @@ void Witness::on(const Answer& a) {
 void Witness::on(const Finished& a) {
   promise(stopping_ && processes_.empty(), "Finished, though processes are left");
   promise(!stop_asked_ || a.exit_status == 0, "a stop that was asked for counts as a failure");
+  promise(serving_ ? a.failed == GenerationId{} : a.exit_status == 0 || a.failed != GenerationId{},
+          "what ended the start is not told from what ended graced");
   promise(all_answered() && to_answer_now_.empty(), "Finished, though somebody waits for an answer");
   finished_ = true;
   ++tally_.finished;
