@@ -244,16 +244,18 @@ void Daemon::listener_shut(const Listener& listener, ListenerWatch::Outcome outc
       log_.error("{}: a worker shut the socket down for everybody: {}, retrying every second", address, why);
       return;
     case ListenerWatch::Outcome::lost:
-      if (!listener.can_be_replaced()) {
+      if (!listener.made_by_graced()) {
         log_.error(
-            "{}: a worker shut the socket down for everybody, and nothing can listen there before graced "
-            "is stopped and started again",
+            "{}: a worker shut the socket down for everybody, and only who opened it can open another one "
+            "there: "
+            "graced is to be stopped, and started again with that; workers of later generations get one that "
+            "nobody can connect to",
             address);
         return;
       }
       log_.error(
-          "{}: a worker shut the socket down for everybody; reloading, so that another one listens there",
-          address);
+          "{}: a worker shut the socket down for everybody; reloading{}, so that another one listens there",
+          address, listener.can_be_replaced() ? "" : ", and once more when nobody has it any more");
       happens(ReloadAsked{nobody});
       return;
     case ListenerWatch::Outcome::queue_is_back:

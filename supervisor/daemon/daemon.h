@@ -151,6 +151,7 @@ class Daemon : private ControlHandler {
   Duration quickest_start(GenerationId generation) const;
   void told(GenerationId generation);
   void give_up_sockets_if_empty(GenerationId generation);
+  void reload_for_free_name();
   void start_check(GenerationId generation);
   void not_started(const Spawn& spawn, Exit why);
   void tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch);

@@ -66,6 +66,7 @@ void Daemon::process_ended(WorkerProcess& worker, const siginfo_t& info) {
     forget(worker);
   }
   happens(WorkerGone{id, std::move(exit), leaves_others});
+  reload_for_free_name();
 }
 
 // What is known of one that has ended by itself, and where to look further.
@@ -120,6 +121,16 @@ void Daemon::forget(const WorkerProcess& worker) {
   gone.outputs.release();
 }
 
+// Once those have left who kept a name from being bound again.
+void Daemon::reload_for_free_name() {
+  const auto plan = plans_.find(status_.serving.value_or(GenerationId{}));
+  if (plan == plans_.end() || !plan->second.name_is_taken || status_.candidate) return;
+  if (std::ranges::any_of(workers_, [&](const WorkerProcess& w) { return w.generation != plan->first; }))
+    return;
+  plan->second.name_is_taken = false;  // whoever has it still is none of graced's
+  happens(ReloadAsked{nobody});
+}
+
 // After orphans were reaped, with whose end others may have become graced's children.
 void Daemon::look_at_rests() {
   std::vector<WorkerId> left;
@@ -139,6 +150,7 @@ void Daemon::look_at_rests() {
     w->outputs.drain();
     forget(*w);
     happens(TreeGone{id});
+    reload_for_free_name();
   }
 }
 

@@ -63,6 +63,29 @@ bool give_up_if_lost(const Sockets& sockets) {
   return gone;
 }
 
+// A unix socket without a file of graced's that was shut down: its name is free when nobody has it any more.
+bool is_out_of_use(const Sockets& sockets) {
+  return !sockets.empty() && (sockets.front()->stands_in() || sockets.front()->is_shut_for_ever());
+}
+
+// Another one that is bound where this one is, if that is possible now; else one that stands in for it.
+// `before`: the plan that has it.
+Sockets instead_of(const std::shared_ptr<Listener>& out_of_use, const ListenSpec& spec, const Plan& before,
+                   Plan& plan) {
+  const bool ours = out_of_use->made_by_graced();
+  try {
+    if (ours) return open_listeners(spec);
+  } catch (const ListenError& error) {
+    if (error.code().value() != EADDRINUSE) throw;
+  }
+  if (out_of_use->stands_in()) {
+    plan.name_is_taken |= before.name_is_taken;
+    return {out_of_use};
+  }
+  plan.name_is_taken |= ours;
+  return {Listener::stand_in(*out_of_use)};
+}
+
 // As open_by_address, of what an earlier graced has left.
 std::map<std::string, std::deque<Sockets>> restored_by_address(const RunOptions& options,
                                                                RestoredListeners& restored) {
@@ -80,7 +103,10 @@ std::map<std::string, std::deque<Sockets>> restored_by_address(const RunOptions&
 void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherited, const Plan* serving,
                   SocketSets* sets, RestoredListeners* restored, const std::string& spare_place) {
   const bool switched = plan.handoff.switched;
-  for (const auto& listener : inherited) plan.sockets.push_back({listener, listener->name(), {}});
+  for (const auto& listener : inherited) {
+    const bool shut = listener->is_shut_for_ever();
+    plan.sockets.push_back({shut ? Listener::stand_in(*listener) : listener, listener->name(), {}});
+  }
 
   auto open = serving    ? open_by_address(*serving)
               : restored ? restored_by_address(options, *restored)
@@ -94,6 +120,9 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
     if (had.empty()) {
       sockets =
           open_listeners(spec, {.share = switched, .hidden = serving != nullptr, .spare_place = spare_place});
+    } else if (serving && is_out_of_use(had.front())) {
+      sockets = instead_of(had.front().front(), spec, *serving, plan);
+      had.pop_front();
     } else {
       sockets = std::move(had.front());
       had.pop_front();

@@ -35,6 +35,8 @@ struct Plan {
   std::vector<PassedSocket> sockets;  // those that graced inherited, then --listen in its order
   std::vector<ServedSocket> served;   // the same, as they are known when a worker's clients are looked for
   std::vector<ChangedSocket> changed;
+  bool name_is_taken =
+      false;  // a socket stands in for one whose name is free once the generation before has left
   std::vector<std::string> command;      // {fd:NAME} replaced
   std::vector<std::string> check;        // likewise; empty: none
   std::vector<std::string> environment;  // of every worker, without what differs between them

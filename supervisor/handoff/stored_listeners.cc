@@ -49,7 +49,8 @@ void store_listeners(FdStore& store, const std::vector<PassedSocket>& sockets,
   // By --listen, in its order, as each may have several.
   std::map<std::size_t, std::vector<const Listener*>> by_spec;
   for (const PassedSocket& s : sockets) {
-    if (s.spec && s.listener->made_by_graced()) by_spec[*s.spec].push_back(s.listener.get());
+    if (s.spec && s.listener->made_by_graced() && !s.listener->stands_in())
+      by_spec[*s.spec].push_back(s.listener.get());
   }
   std::map<std::string, unsigned> occurrences;
   std::map<std::string, int> descriptors;

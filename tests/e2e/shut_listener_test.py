@@ -1,10 +1,16 @@
 """A worker that calls shutdown() on the listening socket ends it for every generation, not for itself
 alone. Nobody but graced can help then."""
-import os, signal, socket
+import ctypes, os, signal, socket
 
 from harness import Case, ask, main, wait_until
 
+PIDFD_GETFD = 438  # the number of the system call, on all machines
 HABITS = ("shut-on-usr1", "ready", "serve")
+
+
+def resting(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        return f.read().rpartition(")")[2].split()[0] == "S"
 
 
 class ShutListener(Case):
@@ -70,11 +76,46 @@ class ShutListener(Case):
         self.assertEqual(g.end(), 0)
         self.assertFalse(os.path.exists(path))
 
-    def test_a_name_without_a_file_stays_shut_and_graced_says_what_helps(self):
-        g = self.serving(habits=HABITS, options=("-l", "unix:@graced-test-%d" % os.getpid()))
-        g.signal(signal.SIGUSR1)
-        wait_until(lambda: "is stopped and started again" in g.said(), g.said)
-        self.assertEqual(len(g.workers("ready")), 1)
+    def test_a_name_without_a_file_listens_again_when_nobody_has_it_any_more(self):
+        name = "@graced-test-%d" % os.getpid()
+        g = self.serving(habits=HABITS, options=("-l", "unix:" + name, "-l", "127.0.0.1:0"))
+        self.assertEqual(g.address(), name)
+        self.shut(g, name)
+        # By a reload that gives up the socket, and another one.
+        wait_until(lambda: g.status()["serving"] == 3, g.said)
+        self.assertIn("generation 3", ask(name))
+        self.assertEqual(g.address(), name)
+        self.assertEqual(g.reload().returncode, 0, g.said())
+        self.soon("generation 4", lambda: ask(name))
+
+    def test_a_name_that_somebody_else_keeps_does_not_cost_reload_after_reload(self):
+        name = "@graced-test-kept-%d" % os.getpid()
+        g = self.serving(habits=HABITS, options=("-l", "unix:" + name))
+        worker = os.pidfd_open(g.workers()[0]["pid"])
+        kept = ctypes.CDLL(None).syscall(PIDFD_GETFD, worker, 3, 0)
+        self.assertGreaterEqual(kept, 0)
+        self.addCleanup(os.close, kept)
+        os.close(worker)
+        self.shut(g, name)
+        wait_until(lambda: g.status()["serving"] == 3, g.said)
+        self.assertEqual(g.reload().returncode, 0, g.said())
+        self.assertEqual(g.status()["serving"], 4, g.said())
+        self.assertEqual(g.address(), name)
+
+    def test_an_inherited_name_is_the_manager_s_to_open_and_reloads_go_on(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind("\0graced-test-inherited-%d" % os.getpid())
+            s.listen()
+            g = self.serving(habits=HABITS, options=("-l", "fd:%d,name=given" % s.fileno(), "-l", "127.0.0.1:0"), pass_fds=(s.fileno(),))
+            g.signal(signal.SIGUSR1)
+            wait_until(lambda: "only who opened it can" in g.said(), g.said)
+            for generation in 2, 3:
+                self.assertEqual(g.reload().returncode, 0, g.said())
+                self.assertEqual(g.status()["serving"], generation)
+                self.soon("generation %d" % generation, lambda: g.ask(1))
+            # Nobody is kept busy by a socket that hangs up for ever.
+            worker = g.workers("ready")[0]["pid"]
+            wait_until(lambda: resting(worker), g.said)
 
     def test_whoever_shuts_it_down_for_ever_does_not_keep_graced_busy(self):
         script = self.write("app", '#!/usr/bin/python3 -B\nimport socket, time\n'

@@ -20,6 +20,7 @@
 #include "linux/sockets/accept_queue.h"
 #include "linux/sockets/group_key.h"
 #include "linux/sockets/listen_socket.h"
+#include "linux/sockets/shut_listener.h"
 
 namespace graced {
 namespace {
@@ -247,6 +248,24 @@ std::shared_ptr<Listener> Listener::inherited(ListenSpec spec, Fd fd) {
   if (options.nonblock) set_nonblock(listener->fd(), *options.nonblock, address);
   if (takes_connections(listener->kind_) && !options.backlog) listener->queue_ = longest_queue(listener->fd());
   return listener;
+}
+
+std::shared_ptr<Listener> Listener::stand_in(const Listener& shut) {
+  ListenSpec spec = shut.spec_;
+  spec.kind = shut.kind_;
+  const std::string address = spec.address();
+  Fd fd = make_socket(AF_UNIX, spec);
+  const sockaddr anywhere{.sa_family = AF_UNIX, .sa_data = {}};  // a name that the kernel chooses: unix(7)
+  if (::bind(fd.get(), &anywhere, sizeof anywhere.sa_family) < 0) throw listen_error(errno, address);
+  start_listening(fd.get(), spec.options, address);
+  auto listener = std::make_shared<Listener>(shut.spec_, std::move(fd), UnixPath{});
+  listener->address_ = shut.address_;
+  listener->stands_in_ = true;
+  return listener;
+}
+
+bool Listener::is_shut_for_ever() const {
+  return (kind_ == AddressKind::unix_stream || kind_ == AddressKind::unix_seqpacket) && is_shut(fd());
 }
 
 std::optional<Listener::Queue> Listener::keep_queue() {

@@ -24,6 +24,11 @@ class Listener {
   // connection instead of listening for them.
   static std::shared_ptr<Listener> inherited(ListenSpec spec, Fd fd);
 
+  // In the place of a unix socket that was shut down and whose name cannot be bound again while anybody has it:
+  // one that listens where nobody comes, so that workers have as many as they expect and none that hangs up
+  // for ever. It goes by the address of the other. Throws ListenError.
+  static std::shared_ptr<Listener> stand_in(const Listener& shut);
+
   // Made by an earlier graced and kept by the service manager. nullptr if it is not what the spec asks for
   // any more: another kind of socket, shut down, or its file (`file` as it was) is gone. Throws ListenError if
   // the spec's options cannot be had.
@@ -39,6 +44,9 @@ class Listener {
   const std::string& address() const { return address_; }  // as really bound: "tcp [::]:8080"
   AddressKind kind() const { return kind_; }               // as the kernel says; inherited: none we know
   bool made_by_graced() const { return made_by_graced_; }
+  bool stands_in() const { return stands_in_; }  // nobody can connect to it
+  // A unix socket that no worker can accept from ever again.
+  bool is_shut_for_ever() const;
   const std::string& key() const { return key_; }  // see group_key()
 
   // One that was opened hidden gets connections from now on. Throws std::system_error.
@@ -83,6 +91,7 @@ class Listener {
   AddressKind kind_;
   std::string address_;
   bool made_by_graced_;
+  bool stands_in_ = false;
   std::optional<unsigned> queue_;  // how long it may be; of one that graced made: once that was looked at
   std::optional<Hidden> hidden_;
   int not_aside_ = 0;
