@@ -21,6 +21,7 @@ std::optional<Instant> phase_limit(const Status& status, Instant next_deadline) 
   switch (course_of(status)) {
     case Phase::starting:
     case Phase::reloading: {
+      if (!status.probes.empty()) return status.probed_until;
       const auto starting = latest(status, &WorkerStatus::deadline, [&](const WorkerStatus& w) {
         return w.generation == status.candidate && w.state == WorkerState::starting;
       });

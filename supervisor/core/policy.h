@@ -1,6 +1,9 @@
 // How patient graced is, and with how many workers. Plain values; every default lives here.
 #pragma once
 
+#include <vector>
+
+#include "core/probing.h"
 #include "core/time.h"
 
 namespace graced {
@@ -23,8 +26,10 @@ enum class DrainRule {
 struct Policy {
   unsigned workers = 1;  // per generation, at least 1
   ReadyRule ready = ReadyRule::automatic;
-  Duration ready_after = 0s;     // with ReadyRule::after
-  Duration ready_timeout = 30s;  // from exec to readiness; as long again for --check before
+  Duration ready_after = 0s;        // with ReadyRule::after
+  Duration ready_timeout = 30s;     // from exec to readiness; as long again for --check before,
+                                    // and for the probes after
+  std::vector<ProbeRule> probes{};  // that a candidate has to pass before it serves
   DrainRule drain = DrainRule::signal;
   Duration drain_timeout = 60s;    // from the switch to SIGKILL
   Duration drain_grace = 5s;       // with DrainRule::idle, of that time: from the drain signal on, which comes

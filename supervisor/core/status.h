@@ -8,6 +8,7 @@
 
 #include "core/exit.h"
 #include "core/id.h"
+#include "core/probing.h"
 #include "core/time.h"
 
 namespace graced {
@@ -84,6 +85,8 @@ struct Status {
   Phase phase = Phase::starting;
   std::optional<GenerationId> serving;
   std::optional<GenerationId> candidate;
+  std::vector<ProbeStatus> probes;          // of the candidate, once it is ready; empty: it is not probed
+  Instant probed_until = no_deadline;       // when patience with them ends
   std::vector<WorkerStatus> workers;        // oldest first
   unsigned workers_asked = 0;               // of the serving generation
   unsigned workers_ready = 0;               // of those

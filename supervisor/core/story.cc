@@ -23,11 +23,20 @@ std::string serving_part(const Status& s) {
                      counted(s.workers_ready, "worker", "workers"));
 }
 
+// Of the candidate.
+std::string trial_part(const Status& s) {
+  if (s.probes.empty()) return fmt::format("generation {} is starting", s.candidate->value);
+  const auto left = std::ranges::find(s.probes, false, &ProbeStatus::passed);
+  const bool failing = left != s.probes.end() && !left->saw.empty();
+  return fmt::format("generation {} is probed{}", s.candidate->value,
+                     failing ? fmt::format(" ({}: {})", left->what, left->saw) : "");
+}
+
 std::string trouble_part(const Status& s) {
   std::string story =
       fmt::format("{}: {}", to_text(s.phase), serving_text(s.serving->value, s.workers_ready, s.workers_asked));
   if (s.last_exit) story += fmt::format(", worker {} {}", s.last_exit->slot, s.last_exit->exit.how);
-  if (s.candidate) story += fmt::format(", generation {} is starting", s.candidate->value);
+  if (s.candidate) story += ", " + trial_part(s);
   return story;
 }
 
@@ -43,7 +52,7 @@ std::string story_of(const Status& s) {
   std::string story;
   switch (s.phase) {
     case Phase::starting:
-      return s.candidate ? fmt::format("generation {} is starting", s.candidate->value) : "starting";
+      return s.candidate ? trial_part(s) : "starting";
     case Phase::serving:
       story = serving_part(s);
       break;
@@ -52,7 +61,7 @@ std::string story_of(const Status& s) {
       story = trouble_part(s);
       break;
     case Phase::reloading:
-      story = fmt::format("{}, generation {} is starting", serving_part(s), s.candidate->value);
+      story = fmt::format("{}, {}", serving_part(s), trial_part(s));
       break;
     case Phase::stopping:
       return fmt::format("stopping, {} left", counted(std::ssize(s.workers), "worker", "workers"));

@@ -44,7 +44,7 @@ void Supervisor::queue_reload(RequestId by, Instant now) {
 void Supervisor::begin_rollout(std::vector<RequestId> askers, Instant now) {
   assert(!rollout_ && !stopping_);
   const GenerationId generation{++last_generation_};
-  rollout_ = Rollout{generation, std::move(askers), now, after(now, policy_.ready_timeout), {}};
+  rollout_ = Rollout{generation, std::move(askers), now, after(now, policy_.ready_timeout)};
   actions_.push_back(Prepare{generation});
 }
 
@@ -126,6 +126,8 @@ void Supervisor::on(const TimePassed&, Instant now) {
     abandon(fmt::format("not prepared within {}", to_text(policy_.ready_timeout)), now);
   }
 
+  probes_wait(now);
+
   std::vector<WorkerId> due;
   for (const Worker& w : workers_) {
     if (w.deadline <= now) due.push_back(w.id);
@@ -149,6 +151,7 @@ Instant Supervisor::next_deadline() const {
   for (const Worker& w : workers_) next = std::min(next, w.deadline);
   for (const Respawn& r : respawns_) next = std::min(next, r.at);
   if (rollout_ && !rollout_->policy) next = std::min(next, rollout_->preparation_deadline);
+  if (rollout_ && rollout_->probing) next = std::min(next, rollout_->probing->next());
   if (queued_ && !rollout_) next = std::min(next, queued_->not_before);
   return next;
 }
@@ -220,6 +223,10 @@ Status Supervisor::status() const {
   s.phase = phase();
   s.serving = serving_;
   if (rollout_) s.candidate = rollout_->generation;
+  if (rollout_ && rollout_->probing) {
+    s.probes = rollout_->probing->status();
+    s.probed_until = rollout_->probing->deadline();
+  }
   for (const Worker& w : workers_) {
     s.workers.push_back({.worker = w.id,
                          .generation = w.generation,

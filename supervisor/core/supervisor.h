@@ -6,6 +6,9 @@
 //   asked ─► Prepare ─► Spawn × N ─► all ready ─► Switch, Drain the old ones, Answer   (promote)
 //               └───────────┴── anything else ──► Abandon, Drain the new ones, Answer  (abandon)
 //
+// Where the policy has probes, a candidate that is ready is looked at first (Probe), and the Switch follows
+// when all of them have passed.
+//
 // With DrainRule::idle the old ones are retired first: they get no new connections from the Switch on,
 // and their Drain follows when those they have are done, or when no more than the grace is left of the
 // drain timeout.
@@ -25,6 +28,7 @@
 #include <vector>
 
 #include "core/policy.h"
+#include "core/probing.h"
 #include "core/status.h"
 #include "core/vocabulary.h"
 #include "core/worker.h"
@@ -51,7 +55,8 @@ class Supervisor {
     std::vector<RequestId> askers;
     Instant began;
     Instant preparation_deadline;
-    std::optional<Policy> policy;  // once prepared
+    std::optional<Policy> policy{};    // once prepared
+    std::optional<Probing> probing{};  // once ready, until it serves
   };
   struct QueuedReload {
     std::vector<RequestId> askers;
@@ -81,6 +86,8 @@ class Supervisor {
   void on(const WorkerIdle&, Instant now);
   void on(const WorkerGone&, Instant now);
   void on(const TreeGone&, Instant now);
+  void on(const ProbePassed&, Instant now);
+  void on(const ProbeFailed&, Instant now);
   void on(const Settled&, Instant now);
   void on(const ReloadAsked&, Instant now);
   void on(const AbortAsked&, Instant now);
@@ -89,6 +96,9 @@ class Supervisor {
   void on(const TimePassed&, Instant now);
 
   void begin_rollout(std::vector<RequestId> askers, Instant now);
+  void prove(Instant now);
+  void look(Instant now);
+  void probes_wait(Instant now);
   void promote(Instant now);
   void abandon(const std::string& why, Instant now, int exit_status = 1, bool too_late = false);
   void record(const Rollout&, bool ok, const std::string& why, Instant now);

@@ -70,7 +70,7 @@ void Supervisor::become_ready(Worker& worker, Instant now) {
   if (!on_trial(worker)) return;
   const auto ready = std::ranges::count_if(
       workers_, [&](const Worker& w) { return on_trial(w) && w.state == WorkerState::ready; });
-  if (static_cast<unsigned>(ready) == rollout_->policy->workers) promote(now);
+  if (static_cast<unsigned>(ready) == rollout_->policy->workers) prove(now);
 }
 
 // It leaves by itself, so nobody needs to tell it; its replacement need not wait until it is gone.

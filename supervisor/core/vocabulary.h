@@ -27,6 +27,9 @@ struct WorkerIdle { WorkerId worker; };  // a retired one: its connections are d
 struct WorkerGone { WorkerId worker; Exit exit; bool leaves_others = false; };  // true: what it started lives, TreeGone follows
 struct TreeGone { WorkerId worker; };  // and all that it started
 
+struct ProbePassed { GenerationId generation; unsigned probe; };  // what Probe asked for
+struct ProbeFailed { GenerationId generation; unsigned probe; std::string saw; };  // "503 Service Unavailable"
+
 struct Settled { GenerationId generation; };  // its workers have heard from all who had connected
 
 struct ReloadAsked { RequestId by; };  // the first start, SIGHUP (nobody), `graced reload`
@@ -36,7 +39,7 @@ struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerUnfit, WorkerStopping,
-                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, Settled, ReloadAsked, AbortAsked,
+                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, ProbePassed, ProbeFailed, Settled, ReloadAsked, AbortAsked,
                            StopAsked, HammerAsked, TimePassed>;
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
@@ -46,6 +49,10 @@ struct Prepare { GenerationId generation; };
 // watch_listening: tell WorkerListening when it is seen waiting for connections. ready: what its READY=1 is
 // worth. automatic: it is to be seen waiting as well; else the word alone is believed.
 struct Spawn { WorkerId worker; GenerationId generation; unsigned slot; bool watch_listening; ReadyRule ready; };
+
+// Look at the candidate with this one of its policy's probes; answer with ProbePassed or ProbeFailed, unless it is
+// abandoned before.
+struct Probe { GenerationId generation; unsigned probe; };
 
 struct Switch { GenerationId to; };                            // new connections go there from now on
 
@@ -65,7 +72,7 @@ struct Finished { int exit_status; std::string why; GenerationId failed; };  // 
 
 // clang-format on
 
-using Action = std::variant<Prepare, Spawn, Switch, Abandon, Retire, Settle, Drain, DrainRest, Kill, Lost,
-                            Answer, Finished>;
+using Action = std::variant<Prepare, Spawn, Probe, Switch, Abandon, Retire, Settle, Drain, DrainRest, Kill,
+                            Lost, Answer, Finished>;
 
 }  // namespace graced

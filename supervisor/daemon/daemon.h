@@ -119,6 +119,7 @@ class Daemon : private ControlHandler {
   // actions out
   void perform(const Prepare&);
   void perform(const Spawn&);
+  void perform(const Probe&);
   void perform(const Switch&);
   void perform(const Abandon&);
   void perform(const Retire&);

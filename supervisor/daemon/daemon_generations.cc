@@ -176,6 +176,11 @@ void Daemon::keep_time_of_retired() {
     handoff_.close_connections(w.worker, {w.drain_idle, w.any_pause, w.last_call});
 }
 
+// No option asks for it yet.
+void Daemon::perform(const Probe& a) {
+  post(ProbeFailed{a.generation, a.probe, "it cannot look yet"});
+}
+
 void Daemon::perform(const Switch& a) {
   sets_.switch_to(a.to);
   // With many workers graced is busy starting the others when the first ones are ready.

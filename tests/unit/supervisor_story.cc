@@ -48,6 +48,12 @@ struct Words {
                        e.leaves_others ? ", others are left" : "");
   }
   std::string operator()(const TreeGone& e) const { return fmt::format("TreeGone {}", e.worker.value); }
+  std::string operator()(const ProbePassed& e) const {
+    return fmt::format("ProbePassed {} of generation {}", e.probe, e.generation.value);
+  }
+  std::string operator()(const ProbeFailed& e) const {
+    return fmt::format("ProbeFailed {} of generation {}: {}", e.probe, e.generation.value, e.saw);
+  }
   std::string operator()(const Settled& e) const {
     return fmt::format("Settled generation {}", e.generation.value);
   }
@@ -63,6 +69,9 @@ struct Words {
   std::string operator()(const Spawn& a) const {
     return fmt::format("Spawn {}: generation {} slot {}{}", a.worker.value, a.generation.value, a.slot,
                        a.watch_listening ? ", watched" : "");
+  }
+  std::string operator()(const Probe& a) const {
+    return fmt::format("Probe {} of generation {}", a.probe, a.generation.value);
   }
   std::string operator()(const Switch& a) const { return fmt::format("Switch to generation {}", a.to.value); }
   std::string operator()(const Abandon& a) const {

@@ -25,6 +25,13 @@ Policy Walk::any_policy() {
       any({ReadyRule::automatic, ReadyRule::automatic, ReadyRule::notify, ReadyRule::listen, ReadyRule::after});
   p.ready_after = any<Duration>({0s, 10ms, 1s});
   p.ready_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, 30s, 30s, infinity});
+  for (unsigned probes = any({0u, 0u, 0u, 0u, 1u, 2u}); probes > 0; --probes) {
+    p.probes.push_back({.what = "a look",
+                        .start_delay = any<Duration>({0s, 0s, 5ms, 1s}),
+                        .interval = any<Duration>({0s, 5ms, 1s}),
+                        .passes = any({1u, 1u, 2u}),
+                        .fails = any({1u, 2u, 3u})});
+  }
   p.drain = any({DrainRule::signal, DrainRule::idle});
   p.settle = any<Duration>({0s, 0s, 5ms, 200ms});
   p.last_call = any<Duration>({0s, 1ms, 1s});
@@ -92,6 +99,10 @@ void Walk::step() {
   const auto retiring = [](const Witness::Process& p) { return p.retired && !p.drained; };
   const auto generation = [&] { return GenerationId{random_() % (witness_.newest_generation().value + 2)}; };
   const auto unprepared = witness_.unprepared();
+  const auto candidate = [&] {
+    return one_in(12) ? generation() : witness_.candidate().value_or(GenerationId{});
+  };
+  const auto probe = [&] { return one_in(12) ? any({0u, 1u, 2u}) : witness_.looking().value_or(0); };
 
   const std::uint64_t dice = random_() % 1000;
   if (dice < 220) {
@@ -124,6 +135,11 @@ void Walk::step() {
     tell(AbortAsked{"somebody"});
   } else if (dice < 775) {
     tell(StopAsked{any_asker()});
+  } else if (dice < 880 && (witness_.looking() || one_in(12))) {
+    if (one_in(2))
+      tell(ProbePassed{candidate(), probe()});
+    else
+      tell(ProbeFailed{candidate(), probe(), "nothing good"});
   } else {
     time_passes();
   }
@@ -142,7 +158,13 @@ void Walk::time_passes() {
 
 bool Walk::helps_on() {
   if (const auto generation = witness_.unprepared()) {
-    tell(Prepared{*generation, any_policy()});
+    Policy policy = any_policy();
+    if (policy.ready_timeout < 30s) policy.probes.clear();  // they may take longer
+    tell(Prepared{*generation, policy});
+    return true;
+  }
+  if (const auto probe = witness_.looking()) {
+    tell(ProbePassed{*witness_.candidate(), *probe});
     return true;
   }
   for (const auto& [id, p] : witness_.processes()) {

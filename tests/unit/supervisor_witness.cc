@@ -43,6 +43,22 @@ std::optional<GenerationId> Witness::unprepared() const {
   return candidate_ && !policies_.contains(*candidate_) ? candidate_ : std::nullopt;
 }
 
+std::optional<unsigned> Witness::looking() const {
+  for (const auto& [probe, look] : probed_) {
+    if (look.looks) return probe;
+  }
+  return std::nullopt;
+}
+
+bool Witness::has_passed(GenerationId candidate) const {
+  const auto& rules = policy_of(candidate).probes;
+  for (unsigned i = 0; i < rules.size(); ++i) {
+    const auto look = probed_.find(i);
+    if (look == probed_.end() || look->second.passes < rules[i].passes) return false;
+  }
+  return true;
+}
+
 void Witness::sees(const Event& event, Instant now, const Status& before, const std::vector<Action>& actions,
                    const Supervisor& after) {
   ++tally_.events;
@@ -57,6 +73,7 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   switched_from_.reset();
   abandoned_.reset();
   to_abort_.reset();
+  has_failed_ = false;
   to_answer_now_.clear();
   told_now_.clear();
   to_settle_.reset();
@@ -74,6 +91,8 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
     to_be_filled_.clear();
   }
   for (const Action& action : actions) done(action);
+  promise(!has_failed_ || abandoned_, "a probe has failed, and its candidate goes on");
+  promise(!candidate_ || probed_.empty() || !has_passed(*candidate_), "all probes have passed, and no switch");
   promise(!to_abort_ || abandoned_ == to_abort_, "a reload goes on that was aborted");
   promise(!rest_to_tell_, "nobody tells what a worker has left behind");
   promise(!gone_now_, "a worker is gone, and nobody says whether it is lost");
@@ -139,6 +158,18 @@ void Witness::happened(const Event& event) {
                    if (!p || !p->outlived) return;
                    gone_now_ = *p;
                    processes_.erase(e.worker);
+                 },
+                 [&](const ProbePassed& e) {
+                   const auto look = probed_.find(e.probe);
+                   if (e.generation != candidate_ || look == probed_.end() || !look->second.looks) return;
+                   look->second = {.passes = look->second.passes + 1};
+                 },
+                 [&](const ProbeFailed& e) {
+                   const auto look = probed_.find(e.probe);
+                   if (e.generation != candidate_ || look == probed_.end() || !look->second.looks) return;
+                   look->second = {.fails = look->second.fails + 1};
+                   has_failed_ = look->second.fails >= policy_of(*candidate_).probes[e.probe].fails;
+                   if (has_failed_) ++tally_.failed_probes;
                  },
                  [&](const Settled&) {},
                  [&](const ReloadAsked& e) {
@@ -224,8 +255,25 @@ void Witness::on(const Spawn& a) {
   if (serving_ == a.generation) ++tally_.replacements;
 }
 
+void Witness::on(const Probe& a) {
+  promise(candidate_ == a.generation, "generation {} is probed, which is not the candidate",
+          a.generation.value);
+  const Policy& policy = policy_of(a.generation);
+  promise(a.probe < policy.probes.size(), "there is no probe {}", a.probe);
+  const auto ready = std::ranges::count_if(processes_, [&](const auto& p) {
+    return p.second.generation == a.generation && p.second.works() && p.second.is_ready;
+  });
+  promise(ready == policy.workers, "generation {} is probed before it is ready", a.generation.value);
+  Look& look = probed_[a.probe];
+  promise(!look.looks, "probe {} looks twice at a time", a.probe);
+  promise(look.passes < policy.probes[a.probe].passes, "probe {} looks again though it has passed", a.probe);
+  look.looks = true;
+}
+
 void Witness::on(const Switch& a) {
   promise(candidate_ == a.to, "a switch to generation {}, which is not the candidate", a.to.value);
+  promise(has_passed(a.to), "a switch to generation {}, whose probes have not passed", a.to.value);
+  if (!std::exchange(probed_, {}).empty()) ++tally_.probed;
   std::set<unsigned> ready;
   serving_said_ready_ = false;
   for (const auto& [id, p] : processes_) {
@@ -255,13 +303,17 @@ void Witness::on(const Abandon& a) {
   promise(candidate_ == a.generation, "generation {} is abandoned, which is not the candidate",
           a.generation.value);
   promise(!std::holds_alternative<Prepared>(*event_) && !std::holds_alternative<WorkerReady>(*event_) &&
-              !std::holds_alternative<ReloadAsked>(*event_) && !std::holds_alternative<HammerAsked>(*event_),
+              !std::holds_alternative<ProbePassed>(*event_) && !std::holds_alternative<ReloadAsked>(*event_) &&
+              !std::holds_alternative<HammerAsked>(*event_),
           "a candidate is abandoned for nothing");
   promise(!std::holds_alternative<AbortAsked>(*event_) || to_abort_ == a.generation,
           "an abort ends what is no reload");
+  promise(!std::holds_alternative<ProbeFailed>(*event_) || has_failed_,
+          "a candidate is abandoned though it may fail again");
   promise(!a.too_late || std::holds_alternative<TimePassed>(*event_), "generation {} was not late",
           a.generation.value);
   abandoned_ = std::exchange(candidate_, std::nullopt);
+  probed_.clear();
   thrown_away_.insert(a.generation);
   to_answer_now_.merge(candidate_askers_);
   ++tally_.abandons;
@@ -342,7 +394,9 @@ void Witness::on(const Drain& a) {
           "worker {} is told to leave for nothing", a.worker.value);
   promise(late || abandoned_ == p.generation || policy_of(p.generation).drain == DrainRule::signal,
           "worker {} is told to leave and has connections", a.worker.value);
-  if (late && switched_from_ != p.generation) {
+  // The one before was one too many: this one leaves with all others.
+  const bool given_up = stopping_ && lost_now_ && unexpected_exits_.size() > serving_policy().start_limit;
+  if (late && switched_from_ != p.generation && !given_up) {
     lost(a.worker, p, 1);
     ++tally_.late_replacements;
   }
@@ -580,6 +634,10 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
   }
   if (status.next_restart) promise(next <= *status.next_restart, "a restart is slept through");
   if (queued_ && !candidate_) promise(next <= now_ + 10 * burst_quiet, "a queued reload is slept through");
+  if (!probed_.empty()) {
+    promise(next <= status.probed_until, "the end of probing is slept through");
+    promise(looking() || next <= after(now_, 1s), "a look is slept through");
+  }
   if (unprepared()) {
     promise(next <= after(now_, serving_policy().ready_timeout), "a preparation may hang for ever");
   }

@@ -4,7 +4,11 @@
 //   candidate   there is at most one; it ends with Switch or with Abandon
 //   workers     never more than N of the serving generation work; a slot has one worker
 //   Spawn       for the candidate or the serving generation only; watched as its rule says
-//   Switch      only to a generation all of whose N workers are ready, by their own rule
+//   Probe       for a candidate only all of whose N workers are ready; one look a probe at a time, none once
+//   that
+//               has passed
+//   Switch      only to a generation all of whose N workers are ready, by their own rule, and whose probes have
+//               passed, and then at once
 //   Retire      at most one a worker, and only where its generation drains idle ones, after a Switch or
 //               when graced stops; its Drain follows when it is idle, late, or too many drain
 //   Settle      right after a Switch, of the generation that served if it drains by signal and the new policy
@@ -52,6 +56,8 @@ struct BrokenPromise : std::runtime_error {
 struct Tally {
   std::uint64_t events = 0;
   std::uint64_t switches = 0;
+  std::uint64_t probed = 0;
+  std::uint64_t failed_probes = 0;
   std::uint64_t abandons = 0;
   std::uint64_t aborts = 0;
   std::uint64_t queued = 0;
@@ -103,6 +109,8 @@ class Witness {
   const Policy& serving_policy() const;
   std::optional<GenerationId> serving() const { return serving_; }
   std::optional<GenerationId> unprepared() const;  // asked to be prepared, and not answered yet
+  std::optional<GenerationId> candidate() const { return candidate_; }
+  std::optional<unsigned> looking() const;  // a probe that is waited for
   GenerationId newest_generation() const { return newest_; }
   bool stopping() const { return stopping_; }
   bool finished() const { return finished_; }
@@ -115,6 +123,7 @@ class Witness {
   void done(const Action& action);
   void on(const Prepare&);
   void on(const Spawn&);
+  void on(const Probe&);
   void on(const Switch&);
   void on(const Abandon&);
   void on(const Retire&);
@@ -128,6 +137,7 @@ class Witness {
   void on(const Answer&);
   void on(const Finished&);
   void lost(WorkerId id, const Process& process, int status);
+  bool has_passed(GenerationId candidate) const;
   void look_at_end(bool was_stopping);
   void look_at(const Status& status);
   void look_at_last_exit(const Status& status);
@@ -144,6 +154,12 @@ class Witness {
 
   std::map<WorkerId, Process> processes_;
   std::map<GenerationId, Policy> policies_;  // of the prepared ones
+  struct Look {
+    unsigned passes = 0;
+    unsigned fails = 0;
+    bool looks = false;
+  };
+  std::map<unsigned, Look> probed_;  // of the candidate's probes, those that were asked to look
   std::optional<GenerationId> serving_;
   std::optional<GenerationId> candidate_;
   bool serving_said_ready_ = false;
@@ -169,6 +185,7 @@ class Witness {
   std::optional<GenerationId> switched_from_;  // 0: there was none
   std::optional<GenerationId> abandoned_;
   std::optional<GenerationId> to_abort_;
+  bool has_failed_ = false;  // the candidate, by a probe
   std::set<RequestId> to_answer_now_;
   std::set<WorkerId> told_now_;  // to leave
   std::optional<GenerationId> to_settle_;
