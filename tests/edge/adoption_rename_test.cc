@@ -195,7 +195,7 @@ TEST_CASE(
   send_to(path, "still here");
   CHECK(first.goes_and_says() == "still here");
   CHECK(names.promote(2).empty());
-  CHECK(inode_at(path) == second.only_socket().name->file_inode);
+  CHECK(inode_at(path) == second.only_socket().name->file_found.inode);
 }
 
 TEST_CASE("other files are renamed and linked as ever, with the kernel's own answers") {

@@ -154,7 +154,7 @@ TEST_CASE("mode and owner that the program gave to its path stay with the path")
   CHECK(second.hears() == "ok");
   CHECK(second.goes_and_says() == "ok");
   names.promote(2);
-  CHECK(stat_of(path).st_ino == second.only_socket().name->file_inode);
+  CHECK(stat_of(path).st_ino == second.only_socket().name->file_found.inode);
   CHECK((stat_of(path).st_mode & 07777) == 0606);
   CHECK(stat_of(path).st_uid == 33);
   CHECK(stat_of(path).st_gid == 34);

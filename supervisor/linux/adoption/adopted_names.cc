@@ -35,7 +35,7 @@ AdoptedName::Access access_of(const struct stat& file) {
 }
 
 bool is_file_of(const AdoptedName& name, const struct stat& found) {
-  return found.st_dev == name.device && found.st_ino == name.file_inode;
+  return file_id(found) == name.file_found;
 }
 
 bool still_there(const AdoptedName& name) {

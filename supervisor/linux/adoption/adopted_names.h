@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "linux/base/fd.h"
+#include "linux/base/file_id.h"
 #include "linux/proc/socket_holders.h"
 
 namespace graced {
@@ -33,11 +34,10 @@ struct AdoptedName {
   std::uint64_t generation = 0;
   std::uint64_t worker = 0;  // see AdoptedNames::new_worker
 
-  Fd directory;        // none: an abstract name
-  std::string file;    // last part of the path
-  std::string beside;  // what the file is called until it is put in place; then empty
-  dev_t device = 0;    // of the file
-  ino_t file_inode = 0;
+  Fd directory;           // none: an abstract name
+  std::string file;       // last part of the path
+  std::string beside;     // what the file is called until it is put in place; then empty
+  FileId file_found;      // which file it is
   bool unlinked = false;  // its worker believes that the path is free
   struct Access {
     mode_t mode;

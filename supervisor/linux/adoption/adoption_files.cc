@@ -155,8 +155,7 @@ Adoption::Verdict Adoption::link_name(const AdoptionRequest& request, const Adop
   auto second = std::make_shared<AdoptedName>();
   second->generation = generation_;
   second->worker = name.worker;
-  second->device = name.device;
-  second->file_inode = name.file_inode;
+  second->file_found = name.file_found;
   second->socket = name.socket;
   second->holder = name.holder;
   if (name.listening) second->listening = Fd(::fcntl(name.listening.get(), F_DUPFD_CLOEXEC, 0));

@@ -10,8 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstddef>
-#include <cstring>
 #include <utility>
 
 #include "core/printable.h"
@@ -93,10 +91,8 @@ Adoption::Verdict Adoption::bind_unix(const AdoptionRequest& request, const Sock
 
   const std::string& file = bound->beside.empty() ? bound->file : bound->beside;
   struct stat made {};
-  if (::fstatat(directory.get(), file.c_str(), &made, AT_SYMLINK_NOFOLLOW) == 0) {
-    bound->device = made.st_dev;
-    bound->file_inode = made.st_ino;
-  }
+  if (::fstatat(directory.get(), file.c_str(), &made, AT_SYMLINK_NOFOLLOW) == 0)
+    bound->file_found = file_id(made);
   bound->directory = std::move(directory);
   names_.add(bound);
   add(request, "unix " + path, "unix " + printable(path), inode, bound);

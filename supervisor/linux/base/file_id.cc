@@ -3,13 +3,21 @@
 
 #include <sys/stat.h>
 
+FileId file_id(int fd) {
+  struct stat file {};
+  return ::fstat(fd, &file) == 0 ? file_id(file) : FileId{};
+}
+
+FileId file_id(const char* path) {
+  struct stat file {};
+  return ::stat(path, &file) == 0 ? file_id(file) : FileId{};
+}
+
 namespace graced {
 
 bool same_file(int a, int b) {
-  struct stat one {};
-  struct stat other {};
-  return ::fstat(a, &one) == 0 && ::fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
-         one.st_ino == other.st_ino;
+  const FileId one = file_id(a);
+  return one != FileId{} && one == file_id(b);
 }
 
 }  // namespace graced

@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "linux/base/file_id.h"
+#include "linux/base/unix_address.h"
 #include "linux/base/fd.h"
 
 namespace graced {
@@ -52,7 +54,7 @@ class Search {
   void look_at_socket(const std::string& control, const std::string& name) {
     struct stat file {};
     if (::stat(control.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return;
-    if (!seen_.emplace(file.st_dev, file.st_ino).second) return;
+    if (!seen_.insert(file_id(file)).second) return;
     found_.push_back({name, control, somebody_listens(control)});
   }
 
@@ -62,7 +64,7 @@ class Search {
   }
 
  private:
-  std::set<std::pair<dev_t, ino_t>> seen_;
+  std::set<FileId> seen_;
   std::vector<Found> found_;
 };
 

@@ -10,6 +10,7 @@
 #include <array>
 #include <stdexcept>
 
+#include "linux/base/file_id.h"
 #include "linux/base/sys_error.h"
 #include "linux/base/umask_scope.h"
 
@@ -40,10 +41,8 @@ void refuse_if_not_ours(int fd, const std::string& file) {
 
 // A file that was removed while we waited for it locks nobody out: others have made a new one.
 bool still_there(int fd, int directory, const std::string& file) {
-  struct stat locked {};
   struct stat named {};
-  return ::fstat(fd, &locked) == 0 && ::fstatat(directory, file.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-         locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
+  return ::fstatat(directory, file.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && file_id(named) == file_id(fd);
 }
 
 std::runtime_error taken(int fd, const std::string& instance) {

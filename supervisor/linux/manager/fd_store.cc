@@ -16,12 +16,6 @@ namespace {
 // As long as sd_notify_barrier() in systemd's own tools.
 constexpr int patience_ms = 5000;
 
-std::pair<dev_t, ino_t> identity_of(int fd) {
-  struct stat file {};
-  if (::fstat(fd, &file) != 0) return {};
-  return {file.st_dev, file.st_ino};
-}
-
 }  // namespace
 
 bool FdStore::is_offered(const std::string& fdstore, const std::string& notify_socket) {
@@ -30,7 +24,7 @@ bool FdStore::is_offered(const std::string& fdstore, const std::string& notify_s
 
 FdStore::FdStore(ServiceManager& manager, std::vector<StoredDescriptor> restored, bool offered)
     : manager_(manager), offered_(offered), restored_(std::move(restored)) {
-  for (const StoredDescriptor& d : restored_) held_.emplace(d.name, identity_of(d.fd.get()));
+  for (const StoredDescriptor& d : restored_) held_.emplace(d.name, file_id(d.fd.get()));
 }
 
 std::vector<StoredDescriptor> FdStore::take(std::string_view family) {
@@ -55,12 +49,12 @@ void FdStore::hold(std::string_view family, const std::map<std::string, int>& de
 void FdStore::keep(const std::string& name, int fd) {
   if (!offered()) return;
   const auto had = held_.find(name);
-  if (had != held_.end() && had->second == identity_of(fd)) return;
+  if (had != held_.end() && had->second == file_id(fd)) return;
   if (had != held_.end()) drop(name);
   Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!copy) return;  // one less to survive; what needs it still has it
   manager_.send_descriptor("FDSTORE=1\nFDPOLL=0\nFDNAME=" + name + "\n", std::move(copy));
-  held_.emplace(name, identity_of(fd));
+  held_.emplace(name, file_id(fd));
 }
 
 void FdStore::drop(const std::string& name) {

@@ -2,8 +2,6 @@
 // FDSTORE=1 of sd_notify(3). A name is what it is found by; what names mean, others know.
 #pragma once
 
-#include <sys/types.h>
-
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "linux/base/fd.h"
+#include "linux/base/file_id.h"
 #include "linux/manager/service_manager.h"
 
 namespace graced {
@@ -50,12 +49,10 @@ class FdStore {
   void settle();
 
  private:
-  using Identity = std::pair<dev_t, ino_t>;
-
   ServiceManager& manager_;
   bool offered_;
   std::vector<StoredDescriptor> restored_;
-  std::map<std::string, Identity> held_;  // by the manager, as far as we know
+  std::map<std::string, FileId> held_;  // by the manager, as far as we know
 };
 
 }  // namespace graced

@@ -291,7 +291,7 @@ std::shared_ptr<Listener> Listener::restored(ListenSpec spec, Fd fd, FileId file
   UnixPath path;
   if (file != FileId{}) {
     struct stat now {};
-    if (::lstat(spec.path.c_str(), &now) != 0 || FileId{now.st_dev, now.st_ino} != file) return nullptr;
+    if (::lstat(spec.path.c_str(), &now) != 0 || file_id(now) != file) return nullptr;
     path = UnixPath(spec.path);
   }
   auto listener = std::make_shared<Listener>(std::move(spec), std::move(fd), std::move(path));

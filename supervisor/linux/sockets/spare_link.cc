@@ -19,10 +19,6 @@ namespace {
 
 constexpr int most_names = 8;  // beside the path, of graceds that were killed and whose workers live on
 
-FileId id_of(const struct stat& file) {
-  return {file.st_dev, file.st_ino};
-}
-
 // The file that has this name now, if it is `file`, is given another one: by a descriptor, so that nobody can
 // put something else there meanwhile. 0 or an errno.
 int link_file(const std::string& name, FileId file, const std::string& to) {
@@ -30,7 +26,7 @@ int link_file(const std::string& name, FileId file, const std::string& to) {
   if (!found) return errno;
   struct stat now {};
   if (::fstat(found.get(), &now) != 0) return errno;
-  if (id_of(now) != file) return ESTALE;
+  if (file_id(now) != file) return ESTALE;
   const std::string source = fmt::format("/proc/self/fd/{}", found.get());
   return ::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
 }
@@ -89,7 +85,7 @@ int SpareLink::put_back(const std::string& path) const {
 
 void SpareLink::remove() noexcept {
   struct stat now {};
-  if (!name_.empty() && ::lstat(name_.c_str(), &now) == 0 && id_of(now) == file_) ::unlink(name_.c_str());
+  if (!name_.empty() && ::lstat(name_.c_str(), &now) == 0 && file_id(now) == file_) ::unlink(name_.c_str());
   if (!place_.empty()) ::rmdir(place_.c_str());  // once it is empty
   name_.clear();
   place_.clear();

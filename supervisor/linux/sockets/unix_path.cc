@@ -8,8 +8,6 @@
 #include <sys/un.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -144,7 +142,7 @@ void remove_stale(const ListenSpec& spec) {
 
   // Programs that know no lock unlink and bind as they like: at least nothing newer is taken from them.
   struct stat now {};
-  if (::lstat(spec.path.c_str(), &now) < 0 || now.st_dev != found.st_dev || now.st_ino != found.st_ino) return;
+  if (::lstat(spec.path.c_str(), &now) < 0 || file_id(now) != file_id(found)) return;
   if (::unlink(spec.path.c_str()) < 0 && errno != ENOENT) {
     throw listen_error(errno, fmt::format("{}: remove the stale socket file", address));
   }
@@ -172,7 +170,7 @@ UnixPath::UnixPath(const std::string& path) {
     throw ListenError(EADDRINUSE, fmt::format("unix:{}: another process took the path away", path));
   }
   path_ = std::filesystem::absolute(path);
-  id_ = {file.st_dev, file.st_ino};
+  id_ = file_id(file);
 }
 
 UnixPath::UnixPath(UnixPath&& other) noexcept
@@ -195,7 +193,7 @@ UnixPath::Place UnixPath::place() const {
   if (aside_) return Place::ours;
   struct stat file {};
   if (::lstat(path_.c_str(), &file) != 0) return Place::missing;
-  return FileId{file.st_dev, file.st_ino} == id_ ? Place::ours : Place::taken;
+  return file_id(file) == id_ ? Place::ours : Place::taken;
 }
 
 int UnixPath::keep_spare(const std::string& place) {
@@ -233,9 +231,7 @@ void UnixPath::set_access(const ListenOptions& options, const std::string& addre
   const Fd file = open_path(path_);
   if (!file) throw listen_error(errno, address);
   const struct stat now = stat_of(file, address);
-  if (FileId{now.st_dev, now.st_ino} != id_) {
-    throw ListenError(EADDRINUSE, address + ": another process took the path away");
-  }
+  if (file_id(now) != id_) { throw ListenError(EADDRINUSE, address + ": another process took the path away"); }
   // The owner first: a mode for the group is meant for the group asked for.
   if ((now.st_uid != user || now.st_gid != group) &&
       ::fchownat(file.get(), "", user, group, AT_EMPTY_PATH) < 0) {

@@ -10,6 +10,7 @@
 #include <array>
 #include <climits>
 
+#include "linux/base/file_id.h"
 #include "linux/base/file_rights.h"
 #include "linux/base/sys_error.h"
 #include "linux/worker/program_search.h"
@@ -116,9 +117,7 @@ void Artefact::remember_files(const std::vector<std::string>& command,
 }
 
 bool Artefact::is_held(const std::string& path) const {
-  struct stat now {};
-  return !path.empty() && ::stat(path.c_str(), &now) == 0 && now.st_dev == then_.st_dev &&
-         now.st_ino == then_.st_ino;
+  return !path.empty() && file_id(path.c_str()) == file_id(then_);
 }
 
 std::string Artefact::path_now() const {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "linux/base/file_id.h"
+
 namespace graced {
 
 namespace {
@@ -13,7 +15,7 @@ bool same_time(const timespec& a, const timespec& b) {
 }
 
 bool same(const struct stat& then, const struct stat& now) {
-  if (then.st_dev != now.st_dev || then.st_ino != now.st_ino) return false;
+  if (file_id(then) != file_id(now)) return false;
   if (S_ISDIR(then.st_mode)) return true;
   return then.st_size == now.st_size && same_time(then.st_mtim, now.st_mtim) &&
          same_time(then.st_ctim, now.st_ctim);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "linux/base/file_id.h"
 #include "linux/base/sys_error.h"
 
 namespace graced {
@@ -14,17 +15,10 @@ Fd open_directory_at(const char* path) {
   return Fd(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-bool leads_to(const std::string& name, const Fd& directory) {
-  struct stat named {};
-  struct stat here {};
-  return name.starts_with('/') && ::stat(name.c_str(), &named) == 0 && ::fstat(directory.get(), &here) == 0 &&
-         named.st_dev == here.st_dev && named.st_ino == here.st_ino;
-}
-
 }  // namespace
 
 StartingPlace::StartingPlace(const std::string& pwd) : own_(open_directory_at(".")) {
-  if (own_ && leads_to(pwd, own_)) name_ = pwd;
+  if (own_ && pwd.starts_with('/') && file_id(pwd.c_str()) == file_id(own_.get())) name_ = pwd;
 }
 
 Fd StartingPlace::again() const {
