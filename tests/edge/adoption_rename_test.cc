@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +12,7 @@
 #include "adoption_story.h"
 #include "as_root.h"
 #include "linux/adoption/adoption.h"
+#include "linux/base/unix_address.h"
 #include "temp_directory.h"
 
 using namespace graced;
@@ -68,10 +68,10 @@ AdoptedWorker::Body server(const std::string& path, How how, const std::string& 
     Where name;
     name.length = sizeof name.storage;
     ::getsockname(s, reinterpret_cast<sockaddr*>(&name.storage), &name.length);
-    const char* called = reinterpret_cast<const sockaddr_un*>(&name.storage)->sun_path;
+    const std::string called(unix_name(reinterpret_cast<const sockaddr*>(&name.storage), name.length));
     struct stat found {};
     const bool there = ::stat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode);
-    test.say(called == bound && there ? "as it should be" : std::string("called ") + called);
+    test.say(called == bound && there ? "as it should be" : "called " + called);
     test.wait();
     const int connection = ::accept(s, nullptr, nullptr);
     char text[64] = {};

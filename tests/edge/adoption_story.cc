@@ -6,8 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +15,8 @@
 #include <cstring>
 
 #include "linux/adoption/adoption_capability.h"
+#include "linux/base/pidfd.h"
+#include "linux/base/unix_address.h"
 #include "linux/seccomp/adoption_filter.h"
 
 namespace graced {
@@ -192,12 +192,9 @@ Where v6(in_port_t port, const in6_addr& address) {
 
 Where at_path(const std::string& name) {
   Where ip;
-  auto* where = reinterpret_cast<sockaddr_un*>(&ip.storage);
-  where->sun_family = AF_UNIX;
-  const bool abstract = name.starts_with('@');
-  std::memcpy(where->sun_path, name.data(), name.size());
-  if (abstract) where->sun_path[0] = '\0';
-  ip.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + (abstract ? 0 : 1));
+  const UnixAddress where = unix_address(name).value();
+  std::memcpy(&ip.storage, &where.name, sizeof where.name);
+  ip.length = where.length;
   return ip;
 }
 

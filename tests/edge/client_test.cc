@@ -5,7 +5,6 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "control_story.h"
+#include "linux/base/unix_address.h"
 #include "temp_directory.h"
 
 using namespace graced;
@@ -160,11 +160,9 @@ TEST_CASE("graced stop is done when graced is gone") {
 // It takes one connection and is gone before the first word.
 struct Ending {
   explicit Ending(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const UnixAddress address = unix_path_address(path).value();
     listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::bind(listener.get(), address.get(), address.length) == 0);
     REQUIRE(::listen(listener.get(), 1) == 0);
     end = std::async(std::launch::async,
                      [this] { Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)); });

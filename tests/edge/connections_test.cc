@@ -7,7 +7,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 
 #include <array>
 #include <cstddef>
@@ -21,6 +20,7 @@
 #include "in_child.h"
 #include "line_server.h"
 #include "linux/base/fd.h"
+#include "linux/base/unix_address.h"
 #include "linux/proc/proc_file.h"
 #include "linux/sockets/accept_queue.h"
 #include "linux/steering/steering.h"
@@ -80,21 +80,18 @@ struct Watched {
 };
 
 struct UnixListener {
-  explicit UnixListener(const std::string& path) {
-    where.sun_family = AF_UNIX;
-    path.copy(where.sun_path, sizeof where.sun_path - 1);
-    REQUIRE(::bind(fd.get(), name(), sizeof where) == 0);
+  explicit UnixListener(const std::string& path) : where(unix_path_address(path).value()) {
+    REQUIRE(::bind(fd.get(), where.get(), where.length) == 0);
     REQUIRE(::listen(fd.get(), 64) == 0);
   }
   Fd connect() const {
     Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    REQUIRE(::connect(client.get(), name(), sizeof where) == 0);
+    REQUIRE(::connect(client.get(), where.get(), where.length) == 0);
     return client;
   }
-  const sockaddr* name() const { return reinterpret_cast<const sockaddr*>(&where); }
 
   Fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  sockaddr_un where{};
+  UnixAddress where;
 };
 
 // What RestrictAddressFamilies= without AF_NETLINK in a unit does: to this process, for good.

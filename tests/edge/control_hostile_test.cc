@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "as_root.h"
 #include "control_story.h"
+#include "linux/base/unix_address.h"
 #include "linux/control/control_client.h"
 #include "temp_directory.h"
 
@@ -25,11 +25,8 @@ namespace {
 class RawClient {
  public:
   explicit RawClient(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    if (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      socket_.reset();
+    const UnixAddress address = unix_path_address(path).value();
+    if (::connect(socket_.get(), address.get(), address.length) != 0) socket_.reset();
   }
 
   explicit operator bool() const { return bool{socket_}; }

@@ -4,13 +4,13 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <array>
 #include <cstring>
 #include <optional>
 
 #include "linux/base/inode.h"
+#include "linux/base/unix_address.h"
 #include "linux/manager/unit_state.h"
 #include "linux/sockets/listener.h"
 #include "temp_directory.h"
@@ -34,10 +34,8 @@ struct Told {
 class Manager {
  public:
   Manager() : path_(directory_.path + "/notify"), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path_.copy(address.sun_path, sizeof address.sun_path - 1);
-    REQUIRE(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    const UnixAddress address = unix_path_address(path_).value();
+    REQUIRE(::bind(socket_.get(), address.get(), address.length) == 0);
   }
 
   ServiceManager client() const { return ServiceManager({path_, "", ""}); }

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "as_root.h"
 #include "control_story.h"
 #include "linux/base/umask_scope.h"
+#include "linux/base/unix_address.h"
 #include "linux/control/control_places.h"
 #include "temp_directory.h"
 
@@ -44,10 +44,8 @@ mode_t mode_of(const std::string& path) {
 
 Fd bound(const std::string& path, int type) {
   Fd socket{::socket(AF_UNIX, type | SOCK_CLOEXEC, 0)};
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  const UnixAddress address = unix_path_address(path).value();
+  REQUIRE(::bind(socket.get(), address.get(), address.length) == 0);
   if (type == SOCK_STREAM) REQUIRE(::listen(socket.get(), 1) == 0);
   return socket;
 }

@@ -3,13 +3,11 @@
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include "in_child.h"
 #include "linux/base/fd.h"
+#include "linux/base/unix_address.h"
 #include "opening.h"
 #include "temp_directory.h"
 
@@ -79,17 +77,14 @@ TEST_CASE("a unix socket's holder is found by path, and by asking the socket") {
   const TempDirectory scratch;
   const std::string path = scratch / "with space.sock";
   const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un where{};
-  where.sun_family = AF_UNIX;
-  std::memcpy(where.sun_path, path.data(), path.size());
-  const auto* name = reinterpret_cast<const sockaddr*>(&where);
-  REQUIRE(::bind(fd.get(), name, sizeof where) == 0);
+  const UnixAddress where = unix_path_address(path).value();
+  REQUIRE(::bind(fd.get(), where.get(), where.length) == 0);
 
   REQUIRE(holder_of_unix(path));
   CHECK(holder_of_unix(path)->pid == ::getpid());
   CHECK(!holder_of_unix(path + "x"));
-  CHECK(!holder_behind(name, sizeof where, SOCK_STREAM));
+  CHECK(!holder_behind(where.get(), where.length, SOCK_STREAM));
   REQUIRE(::listen(fd.get(), 4) == 0);
-  REQUIRE(holder_behind(name, sizeof where, SOCK_STREAM));
-  CHECK(holder_behind(name, sizeof where, SOCK_STREAM)->pid == ::getpid());
+  REQUIRE(holder_behind(where.get(), where.length, SOCK_STREAM));
+  CHECK(holder_behind(where.get(), where.length, SOCK_STREAM)->pid == ::getpid());
 }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <atomic>
 #include <cstring>
@@ -12,6 +11,7 @@
 
 #include "as_root.h"
 #include "in_child.h"
+#include "linux/base/unix_address.h"
 #include "opening.h"
 #include "temp_directory.h"
 
@@ -19,24 +19,17 @@ using namespace graced;
 
 namespace {
 
-sockaddr_un unix_name(const std::string& path) {
-  sockaddr_un where{};
-  where.sun_family = AF_UNIX;
-  std::memcpy(where.sun_path, path.data(), std::min(path.size(), sizeof where.sun_path - 1));
-  return where;
-}
-
 int connect_to_path(const std::string& path, int type = SOCK_STREAM) {
   const Fd client(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-  const sockaddr_un where = unix_name(path);
-  return ::connect(client.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0 ? 0 : errno;
+  const UnixAddress where = unix_path_address(path).value();
+  return ::connect(client.get(), where.get(), where.length) == 0 ? 0 : errno;
 }
 
 // A foreign socket file; stale once the Fd is gone.
 Fd bind_foreign(const std::string& path, int type) {
   Fd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-  const sockaddr_un where = unix_name(path);
-  REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0);
+  const UnixAddress where = unix_path_address(path).value();
+  REQUIRE(::bind(fd.get(), where.get(), where.length) == 0);
   return fd;
 }
 

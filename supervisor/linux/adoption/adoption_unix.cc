@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,33 +16,19 @@
 #include "linux/adoption/filesystem_identity.h"
 #include "linux/base/inode.h"
 #include "linux/base/path_parts.h"
+#include "linux/base/unix_address.h"
 
 namespace graced {
 
 namespace {
 
-constexpr std::size_t header = offsetof(sockaddr_un, sun_path);
-
-// With its leading NUL if it is abstract, without the one that ends a path.
 std::string name_in(const SocketAddress& where) {
-  const auto* address = reinterpret_cast<const sockaddr_un*>(where.get());
-  const std::string name(address->sun_path, where.length - header);
-  return name[0] == '\0' ? name : name.substr(0, name.find('\0'));
-}
-
-SocketAddress address_at(const std::string& path) {
-  SocketAddress address;
-  sockaddr_un name{};
-  name.sun_family = AF_UNIX;
-  std::memcpy(name.sun_path, path.data(), std::min(path.size(), sizeof name.sun_path - 1));
-  std::memcpy(&address.storage, &name, sizeof name);
-  address.length = static_cast<socklen_t>(header + path.size() + 1);
-  return address;
+  return std::string(unix_name(where.get(), where.length));
 }
 
 bool is_bound(int fd) {
   SocketAddress local;
-  return ::getsockname(fd, local.get(), &local.length) == 0 && local.length > header;
+  return ::getsockname(fd, local.get(), &local.length) == 0 && !name_in(local).empty();
 }
 
 }  // namespace
@@ -105,16 +90,14 @@ int Adoption::bind_as_worker(const AdoptionRequest& request, const SocketAddress
                              const Fd& directory, const std::string& beside) {
   const FilesystemIdentity identity(request.thread);
   if (!identity || !notifications_.still_asked(request.id)) return -1;
-  SocketAddress place = where;
-  if (!beside.empty()) {
-    const std::string name = name_in(where);
-    const std::string path = name.substr(0, name.rfind('/') + 1) + beside;
-    // Too long with its directory: from inside of that.
-    const bool fits = path.size() < sizeof(sockaddr_un::sun_path);
-    if (!fits && ::fchdir(directory.get()) != 0) return errno;
-    place = address_at(fits ? path : beside);
+  if (beside.empty()) return ::bind(socket.get(), where.get(), where.length) == 0 ? 0 : errno;
+  const std::string name = name_in(where);
+  auto place = unix_path_address(name.substr(0, name.rfind('/') + 1) + beside);
+  if (!place) {  // too long with its directory: from inside of that
+    if (::fchdir(directory.get()) != 0) return errno;
+    place = unix_path_address(beside);
   }
-  return ::bind(socket.get(), place.get(), place.length) == 0 ? 0 : errno;
+  return place && ::bind(socket.get(), place->get(), place->length) == 0 ? 0 : errno;
 }
 
 Adoption::Verdict Adoption::bind_abstract(const AdoptionRequest& request, const SocketAddress& where, Fd socket,

@@ -3,12 +3,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <climits>
+
+#include "linux/base/unix_address.h"
 
 namespace graced {
 
@@ -38,11 +39,10 @@ std::string path_in(const Fd& directory, const std::string& file) {
 }
 
 std::string free_name_beside(const Fd& directory, const std::string& file, std::uint64_t generation) {
-  constexpr std::size_t longest = sizeof(sockaddr_un::sun_path) - 1;
   for (int attempt = 1;; ++attempt) {
     const std::string suffix =
         attempt == 1 ? fmt::format(".g{}", generation) : fmt::format(".g{}-{}", generation, attempt);
-    std::string name = file.substr(0, longest - suffix.size()) + suffix;
+    std::string name = file.substr(0, longest_unix_path - suffix.size()) + suffix;
     struct stat found {};
     if (::fstatat(directory.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0 || attempt == 1000)
       return name;

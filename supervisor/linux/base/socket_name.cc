@@ -2,11 +2,11 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <cstring>
+
+#include "linux/base/unix_address.h"
 
 namespace graced {
 namespace {
@@ -31,8 +31,7 @@ SocketName ask_for_name(Ask ask, int fd) {
     std::memcpy(&v6, &storage, sizeof v6);
     name.endpoint = endpoint_of(AF_INET6, &v6.sin6_addr, ntohs(v6.sin6_port));
   } else if (storage.ss_family == AF_UNIX) {
-    constexpr std::size_t before = offsetof(sockaddr_un, sun_path);
-    if (length > before) name.path.assign(reinterpret_cast<const char*>(&storage) + before, length - before);
+    name.path = unix_name(reinterpret_cast<const sockaddr*>(&storage), length);
   }
   return name;
 }

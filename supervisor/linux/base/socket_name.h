@@ -23,7 +23,7 @@ bool covers(const Endpoint& listening, const Endpoint& address);
 struct SocketName {
   int family = 0;     // AF_INET, AF_INET6, AF_UNIX, 0 if it cannot be told
   Endpoint endpoint;  // of the first two
-  std::string path;   // all of sun_path, with its NUL; accepted ones have that of their listener
+  std::string path;   // unix_name(); accepted ones have that of their listener
 };
 
 SocketName socket_name(int fd);

@@ -3,8 +3,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 
 #include "linux/base/sys_error.h"
 
+#include "linux/base/unix_address.h"
 namespace graced {
 namespace {
 
@@ -41,17 +40,15 @@ timeval to_timeval(Duration d) {
 }
 
 Fd connect_to(const std::string& path, Duration patience) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) throw sys_error_of(ENAMETOOLONG, "connect to {}", path);
-  path.copy(address.sun_path, path.size());
+  const auto address = unix_path_address(path);
+  if (!address) throw sys_error("connect to {}", path);
 
   Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!socket) throw sys_error("make a socket");
   // Connecting waits where the backlog is full, as long as sending may.
   const timeval limit = to_timeval(patience);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+  if (::connect(socket.get(), address->get(), address->length) != 0)
     throw sys_error_of(errno == EAGAIN ? ETIMEDOUT : errno, "connect to {}", path);
   return socket;
 }

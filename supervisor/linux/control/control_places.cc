@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,9 +13,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "linux/base/fd.h"
 #include "linux/base/file_id.h"
 #include "linux/base/unix_address.h"
-#include "linux/base/fd.h"
 
 namespace graced {
 namespace {
@@ -34,14 +33,12 @@ std::string first_of(const std::string& list) {
 // Connecting is enough to tell: only a socket nobody listens on refuses. A full backlog (EAGAIN) or
 // a refused permission is somebody's.
 bool somebody_listens(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return false;
-  path.copy(address.sun_path, path.size());
+  const auto address = unix_path_address(path);
+  if (!address) return false;
 
   const Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!socket) return true;
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
+  if (::connect(socket.get(), address->get(), address->length) == 0) return true;
   return errno != ECONNREFUSED && errno != ENOENT;
 }
 

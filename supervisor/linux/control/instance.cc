@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -12,6 +11,7 @@
 
 #include "linux/base/sys_error.h"
 #include "linux/base/umask_scope.h"
+#include "linux/base/unix_address.h"
 #include "linux/control/instance_lock.h"
 #include "linux/control/runtime_directory.h"
 #include "linux/sockets/spare_link.h"
@@ -20,7 +20,7 @@ namespace graced {
 namespace {
 
 constexpr std::string_view notify_suffix = ".notify";
-constexpr std::size_t longest_path = sizeof(sockaddr_un::sun_path) - 1 - notify_suffix.size();
+constexpr std::size_t longest_path = longest_unix_path - notify_suffix.size();
 
 std::string absolute(const std::string& path) {
   std::string full = std::filesystem::absolute(path).lexically_normal();
@@ -33,11 +33,9 @@ std::string absolute(const std::string& path) {
   return full;
 }
 
-sockaddr_un socket_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  return address;
+// Of one that absolute() has let through.
+UnixAddress socket_address(const std::string& path) {
+  return unix_path_address(path).value();
 }
 
 // False: there is nothing.
@@ -59,9 +57,8 @@ void remove_stale_socket(const std::string& path, int type) {
   if (!is_socket(path)) return;
   const Fd probe{::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!probe) throw sys_error("make a socket");
-  const sockaddr_un address = socket_address(path);
-  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
-      errno != ECONNREFUSED)
+  const UnixAddress address = socket_address(path);
+  if (::connect(probe.get(), address.get(), address.length) == 0 || errno != ECONNREFUSED)
     throw std::runtime_error(fmt::format(
         "{} belongs to another program that is running: give another path with --control PATH", path));
   if (::unlink(path.c_str()) != 0) throw sys_error("remove stale {}", path);
@@ -70,10 +67,10 @@ void remove_stale_socket(const std::string& path, int type) {
 Fd listen_on(const std::string& path) {
   Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!socket) throw sys_error("make a socket");
-  const sockaddr_un address = socket_address(path);
+  const UnixAddress address = socket_address(path);
   {
     const UmaskScope everybody{0111};  // mode 0666 from the first moment
-    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    if (::bind(socket.get(), address.get(), address.length) != 0)
       throw sys_error("no place for the control socket (--control gives another): bind {}", path);
   }
   if (::listen(socket.get(), SOMAXCONN) != 0) {

@@ -3,17 +3,16 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstddef>
 #include <cstring>
 
 #include "core/number.h"
+#include "linux/base/unix_address.h"
 
 namespace graced {
 
@@ -65,17 +64,11 @@ std::optional<Duration> watchdog_interval(const ServiceManagerVariables& variabl
 
 ServiceManager::ServiceManager(const ServiceManagerVariables& variables)
     : watchdog_(watchdog_interval(variables)) {
-  const std::string& notify_socket = variables.notify_socket;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (notify_socket.empty() || notify_socket.size() >= sizeof address.sun_path) return;
-  std::memcpy(address.sun_path, notify_socket.data(), notify_socket.size());
-  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + notify_socket.size());
-
+  if (variables.notify_socket.empty()) return;
+  const auto address = unix_address(variables.notify_socket);
+  if (!address) return;
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket && ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) == 0)
-    socket_ = std::move(socket);
+  if (socket && ::connect(socket.get(), address->get(), address->length) == 0) socket_ = std::move(socket);
 }
 
 void ServiceManager::tell(const ServiceManagerNews& news, Instant now) {

@@ -4,13 +4,12 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
-#include <cstddef>
 #include <filesystem>
 #include <string_view>
 
 #include "linux/base/socket_option.h"
+#include "linux/base/unix_address.h"
 #include "linux/sockets/hiding.h"
 #include "linux/sockets/listen_socket.h"
 
@@ -23,13 +22,11 @@ namespace graced {
 namespace {
 
 std::string unix_key(const SocketAddress& address) {
-  constexpr std::size_t header = offsetof(sockaddr_un, sun_path);
-  if (address.length <= header) return "";
-  const auto* where = reinterpret_cast<const sockaddr_un*>(address.get());
-  const std::string_view name(where->sun_path, address.length - header);
+  const std::string_view name = unix_name(address.get(), address.length);
+  if (name.empty()) return "";
   if (name[0] == '\0') return fmt::format("unix @{}", name.substr(1));
   std::error_code ignored;
-  const std::filesystem::path path = std::filesystem::absolute(name.substr(0, name.find('\0')), ignored);
+  const std::filesystem::path path = std::filesystem::absolute(name, ignored);
   const auto directory = std::filesystem::canonical(path.parent_path(), ignored);
   return fmt::format("unix {}", ignored ? path.string() : (directory / path.filename()).string());
 }

@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +16,7 @@
 
 #include "core/printable.h"
 #include "linux/base/socket_option.h"
+#include "linux/base/unix_address.h"
 #include "linux/proc/port_holder.h"
 #include "linux/sockets/address_overlap.h"
 #include "linux/sockets/listen_error.h"
@@ -127,13 +127,10 @@ std::string ip_text(const SocketAddress& address) {
 }
 
 std::string unix_text(const SocketAddress& address) {
-  sockaddr_un local;
-  std::memcpy(&local, &address.storage, sizeof local);
-  constexpr std::size_t header = offsetof(sockaddr_un, sun_path);
-  std::string_view path(local.sun_path, std::min<std::size_t>(address.length, sizeof local) - header);
+  const std::string_view path = unix_name(address.get(), address.length);
   if (path.empty()) return "(unnamed)";
   if (path[0] == '\0') return fmt::format("@{}", printable(path.substr(1)));
-  return printable(path.substr(0, path.find('\0')));
+  return printable(path);
 }
 
 }  // namespace

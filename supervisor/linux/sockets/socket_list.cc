@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "linux/base/sys_error.h"
+#include "linux/base/unix_address.h"
 #include "linux/sockets/netlink_reply.h"
 
 namespace graced {
@@ -157,7 +158,7 @@ void SocketList::each_unix_connection(const std::function<void(const UnixSeen&)>
   ask<unix_diag_msg>(bytes, true, [&](const nlmsghdr* header, const unix_diag_msg& m) {
     UnixSeen s{m.udiag_ino, 0, {}};
     each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
-      if (type == UNIX_DIAG_NAME) s.name.assign(data, size);
+      if (type == UNIX_DIAG_NAME) s.name = unix_name({data, size});
       std::uint32_t peer = 0;
       if (type == UNIX_DIAG_PEER && size == sizeof peer) {
         std::memcpy(&peer, data, size);

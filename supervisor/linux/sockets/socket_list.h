@@ -47,7 +47,7 @@ struct TcpSeen {
 struct UnixSeen {
   ino_t inode;
   ino_t peer;        // 0 if it is gone
-  std::string name;  // as bound, "" if not; an accepted one has its listener's. Abstract: begins with NUL
+  std::string name;  // unix_name(); an accepted one has its listener's
 };
 
 // Of a listening socket.

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -15,6 +14,7 @@
 #include "linux/base/account.h"
 #include "linux/base/fd.h"
 #include "linux/base/umask_scope.h"
+#include "linux/base/unix_address.h"
 #include "linux/proc/port_holder.h"
 #include "linux/sockets/directory_lock.h"
 #include "linux/sockets/listen_error.h"
@@ -23,34 +23,14 @@
 namespace graced {
 namespace {
 
-struct UnixAddress {
-  sockaddr_un name{};
-  socklen_t length;
-
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&name); }
-};
-
 bool is_abstract(const std::string& path) {
   return path.starts_with('@');
 }
 
-UnixAddress unix_address(const std::string& path, const std::string& address) {
-  UnixAddress result;
-  result.name.sun_family = AF_UNIX;
-  // A path ends with a NUL, an abstract name begins with one where '@' stands.
-  const std::size_t limit = sizeof result.name.sun_path - (is_abstract(path) ? 0 : 1);
-  if (path.size() > limit) {
-    throw ListenError(ENAMETOOLONG, fmt::format("{}: the path has {} bytes, a unix socket may have {}", address,
-                                                path.size(), limit));
-  }
-  std::memcpy(result.name.sun_path, path.data(), path.size());
-  std::size_t length = path.size() + 1;
-  if (is_abstract(path)) {
-    result.name.sun_path[0] = '\0';
-    length = path.size();  // no terminator: it would be part of the name
-  }
-  result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  return result;
+UnixAddress address_of(const std::string& path, const std::string& address) {
+  if (const auto found = unix_address(path)) return *found;
+  throw ListenError(ENAMETOOLONG, fmt::format("{}: the path has {} bytes, a unix socket may have {}", address,
+                                              path.size(), longest_unix_path + (is_abstract(path) ? 1 : 0)));
 }
 
 // Leads to the very file an O_PATH descriptor is open on, whatever happens to its name meanwhile.
@@ -81,7 +61,7 @@ bool somebody_bound(const UnixAddress& where, const std::string& address) {
 
 [[noreturn]] void in_use(const ListenSpec& spec) {
   const std::string address = spec.address();
-  const UnixAddress where = unix_address(spec.path, address);
+  const UnixAddress where = address_of(spec.path, address);
   auto holder = holder_of_unix(spec.path);
   if (!holder) holder = holder_behind(where.get(), where.length, socket_type(spec.kind));
   const std::string_view hint = holder && holder->pid == ::getpid() ? " (is it listed twice?)" : "";
@@ -130,7 +110,7 @@ Fd stale_socket(const ListenSpec& spec) {
                       fmt::format("{}: {} exists and is not a socket (remove it, or choose another path)",
                                   address, spec.path));
   }
-  if (somebody_bound(unix_address(by_descriptor(file), address), address)) in_use(spec);
+  if (somebody_bound(address_of(by_descriptor(file), address), address)) in_use(spec);
   return file;
 }
 
@@ -245,7 +225,7 @@ void UnixPath::set_access(const ListenOptions& options, const std::string& addre
 
 UnixPath bind_unix(int fd, const ListenSpec& spec) {
   const std::string address = spec.address();
-  const UnixAddress where = unix_address(spec.path, address);
+  const UnixAddress where = address_of(spec.path, address);
   std::optional<DirectoryLock> lock;
   if (!is_abstract(spec.path)) lock.emplace(spec.path);
   // Not for ever: whoever keeps putting sockets there is using the address.
@@ -269,7 +249,7 @@ UnixPath bind_unix(int fd, const ListenSpec& spec) {
 
 void try_unix_path(const ListenSpec& spec) {
   const std::string address = spec.address();
-  unix_address(spec.path, address);
+  address_of(spec.path, address);
   owner(spec.options, address);
   if (is_abstract(spec.path)) return;
   const std::string directory = std::filesystem::absolute(spec.path).parent_path();
@@ -282,7 +262,7 @@ bool is_stale_socket(const std::string& path) {
   struct stat found {};
   if (!file || ::fstat(file.get(), &found) != 0 || !S_ISSOCK(found.st_mode)) return false;
   try {
-    return !somebody_bound(unix_address(by_descriptor(file), path), path);
+    return !somebody_bound(address_of(by_descriptor(file), path), path);
   } catch (const ListenError&) { return false; }
 }
 

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +13,7 @@
 
 #include "linux/base/sys_error.h"
 #include "linux/base/umask_scope.h"
+#include "linux/base/unix_address.h"
 
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD 76
@@ -36,19 +36,12 @@ NotifySocket::NotifySocket(std::string path) : path_(std::move(path)) {
   socket_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket_) throw sys_error("create the notify socket");
 
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path_.size() >= sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    throw sys_error("notify socket {}", path_);
-  }
-  std::memcpy(address.sun_path, path_.data(), path_.size());
+  const auto address = unix_path_address(path_);
+  if (!address) throw sys_error("notify socket {}", path_);
   ::unlink(path_.c_str());  // of a graced that was killed; a living one holds the lock beside it
   {
     const UmaskScope everybody{0111};
-    if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-      throw sys_error("notify socket {}", path_);
-    }
+    if (::bind(socket_.get(), address->get(), address->length) != 0) throw sys_error("notify socket {}", path_);
   }
 
   constexpr int on = 1;
