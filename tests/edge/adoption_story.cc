@@ -72,8 +72,7 @@ AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, cons
   const std::string number = hears();
   REQUIRE(number != "refused");
   REQUIRE(number != "gone");
-  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-  Fd listener(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), std::stoi(number), 0)));
+  Fd listener = copy_descriptor(open_pidfd(pid_), std::stoi(number));
   REQUIRE(listener);
   adoption_ = std::make_unique<Adoption>(std::move(listener), traits.wait_killable, generation, names,
                                          std::move(traits.predeclared));

@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "linux/base/fd.h"
+#include "linux/base/pidfd.h"
 #include "linux/base/sys_error.h"
 #include "linux/proc/look_rights.h"
 #include "linux/seccomp/adoption_filter.h"
@@ -89,10 +90,8 @@ AdoptionCapability probe_adoption(const Launch::Identity* worker) {
   const bool heard = ::read(report_end.get(), &loaded, sizeof loaded) == sizeof loaded;
   int looked = 0;
   if (heard && loaded.code == 0) {
-    const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-    const Fd copy(process ? static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), loaded.listener, 0))
-                          : -1);
-    if (!copy) looked = errno;
+    const Fd process = open_pidfd(child);
+    if (!process || !copy_descriptor(process, loaded.listener)) looked = errno;
   }
   hold_end.reset();
   ::waitpid(child, nullptr, 0);

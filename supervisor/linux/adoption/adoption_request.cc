@@ -15,6 +15,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "linux/base/pidfd.h"
+#include "linux/proc/descriptors.h"
 #include "linux/proc/proc_file.h"
 
 namespace graced {
@@ -92,20 +94,6 @@ void set_socketcall(AdoptionRequest& request, std::uint64_t call, std::uint64_t 
   }
 }
 
-// -1 with errno. Flag PIDFD_THREAD (Linux 6.9) is O_EXCL; it alone still leads to the descriptors when the
-// main thread has ended.
-int open_process(pid_t thread) {
-  int process = static_cast<int>(::syscall(SYS_pidfd_open, thread, O_EXCL));
-  if (process >= 0 || errno != EINVAL) return process;
-  const std::string status = contents_of(fmt::format("/proc/{}/status", thread)).value_or("");
-  const std::size_t at = status.find("\nTgid:");
-  if (at == std::string::npos) {
-    errno = ESRCH;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_pidfd_open, std::atoi(status.c_str() + at + 6), 0));
-}
-
 }  // namespace
 
 AdoptionRequest request_of(const seccomp_notif& asked) {
@@ -180,9 +168,8 @@ std::optional<std::string> path_at(pid_t thread, std::uint64_t pointer) {
 }
 
 Fd copy_descriptor(pid_t thread, int number) {
-  const Fd process(open_process(thread));
-  if (!process) return Fd();
-  return Fd(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
+  const Fd process = open_pidfd_of_thread(thread);
+  return process ? copy_descriptor(process, number) : Fd();
 }
 
 bool closes_on_exec(pid_t thread, int number) {

@@ -1,7 +1,7 @@
-// fstat(2): device and inode together are a file's identity.
+// Device and inode together are a file's identity.
 #include "linux/base/file_id.h"
 
-#include <sys/stat.h>
+namespace graced {
 
 FileId file_id(int fd) {
   struct stat file {};
@@ -12,8 +12,6 @@ FileId file_id(const char* path) {
   struct stat file {};
   return ::stat(path, &file) == 0 ? file_id(file) : FileId{};
 }
-
-namespace graced {
 
 bool same_file(int a, int b) {
   const FileId one = file_id(a);

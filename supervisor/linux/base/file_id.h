@@ -1,7 +1,10 @@
 // Which file it is, whatever its name.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
+
+#include <compare>
 
 namespace graced {
 
@@ -12,9 +15,6 @@ struct FileId {  // zeros: none
   friend auto operator<=>(const FileId&, const FileId&) = default;
 };
 
-// Whether both descriptors are open for one file; false where that cannot be told.
-bool same_file(int a, int b);
-
 inline FileId file_id(const struct stat& file) {
   return {file.st_dev, file.st_ino};
 }
@@ -23,5 +23,8 @@ inline FileId file_id(const struct stat& file) {
 // told.
 FileId file_id(int fd);
 FileId file_id(const char* path);
+
+// Whether both descriptors are open for one file; false where that cannot be told.
+bool same_file(int a, int b);
 
 }  // namespace graced

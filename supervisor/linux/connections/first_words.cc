@@ -4,25 +4,17 @@
 // a descriptor that can be taken without having been looked up there takes one.
 #include "linux/connections/first_words.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdlib>
-#include <optional>
-#include <string_view>
 #include <system_error>
 
 #include "linux/base/inode.h"
+#include "linux/proc/descriptors.h"
 #include "linux/proc/open_sockets.h"
 #include "linux/proc/process.h"
 #include "linux/sockets/accept_queue.h"
@@ -50,17 +42,6 @@ bool nothing_to_hear(int fd, ArrivalPlaces& places, Duration patience) {
       static_cast<std::uint64_t>(unread) < info.tcpi_bytes_received)
     return true;
   return !places.has(socket_name(fd));
-}
-
-std::optional<ino_t> socket_at(int directory, int fd, bool& any) {
-  std::array<char, 12> name{};
-  *fmt::format_to_n(name.data(), name.size() - 1, "{}", fd).out = '\0';
-  std::array<char, 32> target{};
-  const ssize_t length = ::readlinkat(directory, name.data(), target.data(), target.size() - 1);
-  any = length > 0;
-  constexpr std::string_view prefix = "socket:[";
-  if (!any || !std::string_view(target.data()).starts_with(prefix)) return std::nullopt;
-  return std::strtoul(target.data() + prefix.size(), nullptr, 10);
 }
 
 }  // namespace
@@ -97,25 +78,25 @@ bool FirstWords::heard(ArrivalPlaces& places, Duration patience) {
 }
 
 bool FirstWords::heard_by(pid_t process, const Looking& looking) {
-  const Fd directory(::open(fmt::format("/proc/{}/fd", process).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  struct stat s {};
-  // Their number is told from Linux 6.2 on; of a process whose first thread has ended there are none.
-  if (!directory || ::fstat(directory.get(), &s) < 0 || s.st_size == 0)
-    return heard_by_all_of_list(process, looking);
-  const auto count = static_cast<unsigned long>(s.st_size);
-  if (count > few) return false;
+  const Descriptors open(process);
+  const auto count = open.count();
+  if (!count) return heard_by_all_of_list(process, looking);
+  if (*count > few) return false;
 
   SocketTaker taker;
   unsigned long seen = 0;
-  for (int fd = 0; seen < count; ++fd) {
+  for (int fd = 0; seen < *count; ++fd) {
     if (fd > highest) return heard_by_all_of_list(process, looking);
     bool any = false;
     Fd socket;
     if (looking.places.passed_as(fd)) {
       socket = taker.take({process, process, fd});
       any = static_cast<bool>(socket);
-    } else if (const auto inode = socket_at(directory.get(), fd, any); inode && !known_.contains(*inode)) {
-      socket = taker.take(*inode, {process, process, fd});
+    } else {
+      const OpenFile file = open.at(fd);
+      any = file.kind != OpenFile::Kind::gone && file.kind != OpenFile::Kind::hidden;
+      if (file.kind == OpenFile::Kind::socket && !known_.contains(file.inode))
+        socket = taker.take(file.inode, {process, process, fd});
     }
     seen += any;
     if (!socket) continue;

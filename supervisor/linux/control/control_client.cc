@@ -10,9 +10,10 @@
 #include <cstdarg>
 #include <limits>
 
+#include "linux/base/pidfd.h"
 #include "linux/base/sys_error.h"
-
 #include "linux/base/unix_address.h"
+
 namespace graced {
 namespace {
 
@@ -58,7 +59,7 @@ Fd process_behind(int socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return {};
-  return Fd{static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0))};
+  return open_pidfd(peer.pid);
 }
 
 bool hung_up(int result) {

@@ -4,18 +4,15 @@
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <string>
-#include <string_view>
 #include <utility>
 
+#include "linux/base/file_id.h"
 #include "linux/proc/awaited.h"
+#include "linux/proc/descriptors.h"
 #include "linux/proc/proc_file.h"
 #include "linux/proc/proc_text.h"
 #include "linux/proc/process.h"
@@ -26,43 +23,21 @@ namespace {
 
 constexpr int deepest = 4;  // epoll instances in one another
 
-enum class Target { socket, epoll, other, gone, hidden };
-
-struct Link {
-  Target target;
-  ino_t inode = 0;  // of a socket
-};
-
-Link link_at(const std::string& path) {
-  std::array<char, 64> text{};
-  const ssize_t n = ::readlink(path.c_str(), text.data(), text.size() - 1);
-  if (n < 0) return {errno == EACCES || errno == EPERM ? Target::hidden : Target::gone};
-  const std::string_view name(text.data(), static_cast<std::size_t>(n));
-  if (name == "anon_inode:[eventpoll]") return {Target::epoll};
-  if (name.starts_with("socket:[")) return {Target::socket, std::strtoul(text.data() + 8, nullptr, 10)};
-  return {Target::other};
-}
-
-// All files without a name of their own have one inode.
-ino_t inode_at(const std::string& path) {
-  struct stat s {};
-  return ::stat(path.c_str(), &s) == 0 ? s.st_ino : 0;
-}
-
-// What of them the epoll instance watches; `task` is /proc/TID.
-void find_watched(const std::string& task, int number, SoughtSockets& sockets, int depth = 0) {
+// What of them the epoll instance watches.
+void find_watched(pid_t thread, int number, SoughtSockets& sockets, int depth = 0) {
   std::optional<ino_t> nameless;
   for (const EpollTarget& t :
-       parse_epoll_info(contents_of(fmt::format("{}/fdinfo/{}", task, number)).value_or(""))) {
+       parse_epoll_info(contents_of(fmt::format("/proc/{}/fdinfo/{}", thread, number)).value_or(""))) {
     if ((t.events & (EPOLLIN | EPOLLRDNORM)) == 0) continue;  // one that is to be told once, and was
     if (sockets.wanted(t.inode)) {
       sockets.found(t.inode);
       continue;
     }
     if (depth == deepest || sockets.all_found()) continue;
-    if (!nameless) nameless = inode_at(fmt::format("{}/fd/{}", task, number));
-    if (t.inode == *nameless && link_at(fmt::format("{}/fd/{}", task, t.fd)).target == Target::epoll)
-      find_watched(task, t.fd, sockets, depth + 1);
+    // All files without a name of their own have one inode.
+    if (!nameless) nameless = file_id(fmt::format("/proc/{}/fd/{}", thread, number).c_str()).inode;
+    if (t.inode == *nameless && open_file(thread, t.fd).kind == OpenFile::Kind::epoll)
+      find_watched(thread, t.fd, sockets, depth + 1);
   }
 }
 
@@ -70,21 +45,20 @@ void find_watched(const std::string& task, int number, SoughtSockets& sockets, i
 bool find_waited_on_by(pid_t thread, SoughtSockets& sockets) {
   const Awaited awaited = awaited_by(thread);
   bool seen = !awaited.hidden;
-  const std::string task = fmt::format("/proc/{}", thread);
   for (const int number : awaited.descriptors) {
-    const Link link = link_at(fmt::format("{}/fd/{}", task, number));
-    switch (link.target) {
-      case Target::socket:
-        sockets.found(link.inode);
+    const OpenFile file = open_file(thread, number);
+    switch (file.kind) {
+      case OpenFile::Kind::socket:
+        sockets.found(file.inode);
         break;
-      case Target::epoll:
-        find_watched(task, number, sockets);
+      case OpenFile::Kind::epoll:
+        find_watched(thread, number, sockets);
         break;
-      case Target::hidden:
+      case OpenFile::Kind::hidden:
         seen = false;
         break;
-      case Target::other:
-      case Target::gone:
+      case OpenFile::Kind::other:
+      case OpenFile::Kind::gone:
         break;
     }
   }
@@ -92,10 +66,9 @@ bool find_waited_on_by(pid_t thread, SoughtSockets& sockets) {
 }
 
 void find_registered(pid_t pid, SoughtSockets& sockets) {
-  const std::string task = fmt::format("/proc/{}", pid);
-  for (const std::string& fd : entries_of(task + "/fd")) {
-    if (link_at(fmt::format("{}/fd/{}", task, fd)).target == Target::epoll)
-      find_watched(task, std::atoi(fd.c_str()), sockets);
+  Descriptors open(pid);
+  for (const int number : open.numbers()) {
+    if (open.at(number).kind == OpenFile::Kind::epoll) find_watched(pid, number, sockets);
   }
 }
 

@@ -17,6 +17,7 @@
 #include "core/number.h"
 #include "core/printable.h"
 #include "linux/base/fd.h"
+#include "linux/proc/descriptors.h"
 #include "linux/proc/net_table.h"
 #include "linux/proc/proc_file.h"
 #include "linux/proc/process.h"
@@ -24,7 +25,6 @@
 namespace graced {
 namespace {
 
-using Inode = std::uint64_t;
 using Ip = std::array<std::uint8_t, 16>;  // IPv4 as ::ffff:a.b.c.d
 
 constexpr Ip any_v6{};
@@ -91,21 +91,19 @@ std::string text_of(const InternetRow& row) {
   return fmt::format("[{}]:{}", text.data(), row.port);
 }
 
-bool has_open(pid_t pid, std::string_view wanted) {
-  const std::string directory = fmt::format("/proc/{}/fd/", pid);
-  return std::ranges::any_of(entries_of(directory), [&](const std::string& fd) {
-    std::array<char, 64> target;
-    const ssize_t length = ::readlink((directory + fd).c_str(), target.data(), target.size());
-    return length > 0 && std::string_view(target.data(), static_cast<std::size_t>(length)) == wanted;
+bool has_open(pid_t pid, ino_t socket) {
+  Descriptors open(pid);
+  return std::ranges::any_of(open.numbers(), [&](int fd) {
+    const OpenFile file = open.at(fd);
+    return file.kind == OpenFile::Kind::socket && file.inode == socket;
   });
 }
 
-std::optional<PortHolder> holder_of(Inode inode) {
-  const std::string wanted = fmt::format("socket:[{}]", inode);
+std::optional<PortHolder> holder_of(ino_t socket) {
   std::vector<pid_t> holders;
   for (const std::string& entry : entries_of("/proc")) {
     const auto pid = parse_number<pid_t>(entry, 1, std::numeric_limits<pid_t>::max());
-    if (pid && has_open(*pid, wanted)) holders.push_back(*pid);
+    if (pid && has_open(*pid, socket)) holders.push_back(*pid);
   }
   std::ranges::sort(holders);
   for (const pid_t pid : holders) {

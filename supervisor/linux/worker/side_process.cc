@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "linux/base/pidfd.h"
 #include "linux/base/sys_error.h"
 
 namespace graced {
@@ -38,7 +39,7 @@ SideProcess::SideProcess(int directory, const std::function<void(int output)>& w
   const pid_t pid = ::fork();
   if (pid < 0) throw sys_error("start a process of graced's own");
   if (pid == 0) run(work, directory, its_end.get());
-  pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  pidfd_ = open_pidfd(pid);
 }
 
 SideProcess::~SideProcess() {

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "linux/base/pidfd.h"
 #include "linux/base/sys_error.h"
 #include "linux/worker/become_worker.h"
 #include "linux/worker/program_search.h"
@@ -168,7 +169,7 @@ long plain_fork(SpawnLayout& layout, int& pidfd) {
   const pid_t pid = ::fork();
   if (pid == 0) become_worker(&layout);
   if (pid < 0) return -errno;
-  pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  pidfd = open_pidfd(pid).release();
   return pid;
 }
 
