@@ -130,12 +130,12 @@ ControlClient::ControlClient(const std::string& path, Duration patience) {
   }
 }
 
-ControlReply ControlClient::call(const char* interface, const char* method, Duration limit,
-                                 control::Message& answer, const char* types, ...) {
+ControlReply ControlClient::call(const char* interface, const char* method, Duration limit, BusMessage& answer,
+                                 const char* types, ...) {
   sd_bus_message* made = nullptr;
   int r =
       sd_bus_message_new_method_call(bus_.get(), &made, control::interface, control::path, interface, method);
-  const control::Message question{made};
+  const BusMessage question{made};
   if (r >= 0) {
     std::va_list values;
     va_start(values, types);
@@ -152,7 +152,7 @@ ControlReply ControlClient::call(const char* interface, const char* method, Dura
 }
 
 ControlReply ControlClient::reload(std::optional<Duration> limit) {
-  control::Message answer;
+  BusMessage answer;
   ControlReply reply =
       call(control::interface, "Reload", limit.value_or(prompt), answer, "b", limit.has_value() ? 1 : 0);
   if (reply.outcome == ControlOutcome::ok) sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
@@ -160,7 +160,7 @@ ControlReply ControlClient::reload(std::optional<Duration> limit) {
 }
 
 ControlReply ControlClient::abort() {
-  control::Message answer;
+  BusMessage answer;
   ControlReply reply = call(control::interface, "Abort", prompt, answer, "");
   int next = 0;
   if (reply.outcome == ControlOutcome::ok) {
@@ -173,7 +173,7 @@ ControlReply ControlClient::abort() {
 
 ControlReply ControlClient::stop(std::optional<Duration> limit) {
   const Instant deadline = after(now(), limit.value_or(prompt));
-  control::Message answer;
+  BusMessage answer;
   ControlReply reply =
       call(control::interface, "Stop", limit.value_or(prompt), answer, "b", limit.has_value() ? 1 : 0);
   // Its connection ends with it: that is an answer too.
@@ -184,14 +184,14 @@ ControlReply ControlClient::stop(std::optional<Duration> limit) {
 }
 
 ControlReply ControlClient::hammer() {
-  control::Message answer;
+  BusMessage answer;
   ControlReply reply = call(control::interface, "Hammer", prompt, answer, "");
   if (reply.outcome == ControlOutcome::ok) sd_bus_message_read_basic(answer.get(), 'u', &reply.killed);
   return reply;
 }
 
 ControlReply ControlClient::report(InstanceReport& into) {
-  control::Message answer;
+  BusMessage answer;
   ControlReply reply =
       call("org.freedesktop.DBus.Properties", "GetAll", prompt, answer, "s", control::interface);
   if (reply.outcome == ControlOutcome::ok) read_report(answer.get(), into);
@@ -199,7 +199,7 @@ ControlReply ControlClient::report(InstanceReport& into) {
 }
 
 std::optional<std::string> ControlClient::name(Duration patience) {
-  control::Message answer;
+  BusMessage answer;
   const ControlReply reply =
       call("org.freedesktop.DBus.Properties", "Get", patience, answer, "ss", control::interface, "Name");
   const char* name = nullptr;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/time.h"
+#include "linux/base/bus.h"
 #include "linux/base/fd.h"
 #include "linux/control/control_report.h"
 #include "linux/control/control_wire.h"
@@ -45,11 +46,11 @@ class ControlClient {
   std::optional<std::string> name(Duration patience = 2s);
 
  private:
-  ControlReply call(const char* interface, const char* method, Duration limit, control::Message& answer,
+  ControlReply call(const char* interface, const char* method, Duration limit, BusMessage& answer,
                     const char* types, ...);
   bool wait_until_gone(Duration limit);
 
-  control::Bus bus_;
+  Bus bus_;
   Fd process_;  // a pidfd of graced; none if it lives in a PID namespace we do not see
 };
 

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "core/time.h"
+#include "linux/base/bus.h"
 #include "linux/base/fd.h"
 #include "linux/base/systemd.h"
 #include "linux/control/control_wire.h"
@@ -75,7 +76,7 @@ class ControlConnection {
   Fd feed_;  // what was read goes in here, sd-bus is at the other end
   bool given_up_ = false;
   std::size_t unfinished_ = 0;  // bytes of a message that has not ended
-  control::Bus bus_;
+  Bus bus_;
   EventSource io_;
   EventSource timer_;
 };

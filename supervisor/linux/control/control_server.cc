@@ -204,7 +204,7 @@ int ControlServer::ask(ControlConnection& from, sd_bus_message* call, Wish wish,
   RequestId by = nobody;
   if (wait != 0) {
     by = RequestId{++last_request_};
-    pending_.emplace(by, Pending{&from, wish, control::Message{sd_bus_message_ref(call)}});
+    pending_.emplace(by, Pending{&from, wish, BusMessage{sd_bus_message_ref(call)}});
   }
   switch (wish) {
     case Wish::reload:

@@ -17,6 +17,7 @@
 
 #include "core/id.h"
 #include "core/time.h"
+#include "linux/base/bus.h"
 #include "linux/base/fd.h"
 #include "linux/base/systemd.h"
 #include "linux/control/control_connection.h"
@@ -69,7 +70,7 @@ class ControlServer final : private ControlConnection::Owner {
   struct Pending {
     ControlConnection* from;
     Wish wish;
-    control::Message call;
+    BusMessage call;
   };
   struct Calls;  // what sd-bus calls, from C
 

@@ -2,7 +2,6 @@
 // InstanceReport, so that they cannot disagree.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,15 +15,6 @@ inline constexpr const char* path = "/org/graced/Supervisor1";
 inline constexpr const char* interface = "org.graced.Supervisor1";
 inline constexpr const char* reload_failed = "org.graced.Error.ReloadFailed";
 inline constexpr const char* stop_failed = "org.graced.Error.StopFailed";
-
-struct BusCloser {
-  void operator()(sd_bus* bus) const { sd_bus_close_unref(bus); }  // what is not sent yet is dropped
-};
-struct MessageReleaser {
-  void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
-};
-using Bus = std::unique_ptr<sd_bus, BusCloser>;
-using Message = std::unique_ptr<sd_bus_message, MessageReleaser>;
 
 // One property. Times are microseconds, the greatest number standing for "never" and "none"; a last
 // reload of generation 0 has not been. `append` and `read` throw std::system_error.

@@ -4,9 +4,8 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <memory>
 
-#include "linux/base/systemd.h"
+#include "linux/base/bus.h"
 
 namespace graced {
 
@@ -16,15 +15,6 @@ constexpr std::uint64_t patience_usec = 1'000'000;
 
 constexpr const char* service = "org.freedesktop.systemd1";
 constexpr const char* manager_path = "/org/freedesktop/systemd1";
-
-struct Close {
-  void operator()(sd_bus* bus) const { sd_bus_close_unref(bus); }
-};
-struct Unref {
-  void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
-};
-using Bus = std::unique_ptr<sd_bus, Close>;
-using Message = std::unique_ptr<sd_bus_message, Unref>;
 
 Bus connect(const std::string& address, bool is_a_bus) {
   sd_bus* made = nullptr;
@@ -37,54 +27,56 @@ Bus connect(const std::string& address, bool is_a_bus) {
   return bus;
 }
 
-Message question(const Bus& bus, const char* path, const char* interface, const char* method) {
+BusMessage question(const Bus& bus, const char* path, const char* interface, const char* method) {
   sd_bus_message* made = nullptr;
   if (sd_bus_message_new_method_call(bus.get(), &made, service, path, interface, method) < 0) return nullptr;
-  return Message(made);
+  return BusMessage(made);
 }
 
-Message answer(const Bus& bus, const Message& asked) {
+BusMessage answer(const Bus& bus, const BusMessage& asked) {
   sd_bus_message* reply = nullptr;
   if (sd_bus_call(bus.get(), asked.get(), patience_usec, nullptr, &reply) < 0) return nullptr;
-  return Message(reply);
+  return BusMessage(reply);
 }
 
 // Stands inside the variant; nullptr: there is no such property, of this type.
-Message property(const Bus& bus, const char* path, const char* interface, const char* name, const char* type) {
-  const Message asked = question(bus, path, "org.freedesktop.DBus.Properties", "Get");
+BusMessage property(const Bus& bus, const char* path, const char* interface, const char* name,
+                    const char* type) {
+  const BusMessage asked = question(bus, path, "org.freedesktop.DBus.Properties", "Get");
   if (!asked || sd_bus_message_append_basic(asked.get(), 's', interface) < 0 ||
       sd_bus_message_append_basic(asked.get(), 's', name) < 0) {
     return nullptr;
   }
-  Message reply = answer(bus, asked);
+  BusMessage reply = answer(bus, asked);
   if (!reply || sd_bus_message_enter_container(reply.get(), 'v', type) <= 0) return nullptr;
   return reply;
 }
 
 std::optional<std::string> text_property(const Bus& bus, const char* path, const char* interface,
                                          const char* name) {
-  const Message value = property(bus, path, interface, name, "s");
+  const BusMessage value = property(bus, path, interface, name, "s");
   const char* text = nullptr;
   if (!value || sd_bus_message_read_basic(value.get(), 's', &text) <= 0) return std::nullopt;
   return text;
 }
 
 std::optional<UnitState> ask(const Bus& bus) {
-  const Message asked = question(bus, manager_path, "org.freedesktop.systemd1.Manager", "GetUnitByPID");
+  const BusMessage asked = question(bus, manager_path, "org.freedesktop.systemd1.Manager", "GetUnitByPID");
   const auto self = static_cast<std::uint32_t>(::getpid());
   if (!asked || sd_bus_message_append_basic(asked.get(), 'u', &self) < 0) return std::nullopt;
-  const Message found = answer(bus, asked);
+  const BusMessage found = answer(bus, asked);
   const char* unit = nullptr;
   if (!found || sd_bus_message_read_basic(found.get(), 'o', &unit) <= 0) return std::nullopt;
 
   UnitState state;
-  const Message stored = property(bus, unit, "org.freedesktop.systemd1.Service", "NFileDescriptorStore", "u");
+  const BusMessage stored =
+      property(bus, unit, "org.freedesktop.systemd1.Service", "NFileDescriptorStore", "u");
   std::uint32_t count = 0;
   if (!stored || sd_bus_message_read_basic(stored.get(), 'u', &count) <= 0) return std::nullopt;
   state.stored_descriptors = count;
   state.restart = text_property(bus, unit, "org.freedesktop.systemd1.Service", "Restart").value_or("no");
 
-  const Message job = property(bus, unit, "org.freedesktop.systemd1.Unit", "Job", "(uo)");
+  const BusMessage job = property(bus, unit, "org.freedesktop.systemd1.Unit", "Job", "(uo)");
   std::uint32_t number = 0;
   const char* path = nullptr;
   if (!job || sd_bus_message_enter_container(job.get(), 'r', "uo") <= 0 ||
