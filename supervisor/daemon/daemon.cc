@@ -132,7 +132,7 @@ int Daemon::run() {
 }
 
 void Daemon::attend() {
-  control_->attend(loop_.event(), static_cast<std::int64_t>(Priority::control));
+  control_->attend(loop_);
   notifications_ = loop_.on_fd(notify_.fd(), EPOLLIN, Priority::notify, [this] { read_notifications(); });
   notifications_.limit(10ms, 100);  // a flood must not keep the others from their turn
   deadline_ = loop_.timer([this] { happens(TimePassed{}); });

@@ -38,7 +38,7 @@ class Storyteller : public ControlHandler {
         server_(instance_.take_control_socket(), *this, greeting_limit),
         source_(loop_.on_fd(commands, EPOLLIN, Priority::signal, [this] { obey(); })) {
     report_.pid = ::getpid();
-    server_.attend(loop_.event(), static_cast<std::int64_t>(Priority::control));
+    server_.attend(loop_);
     say(words_, "there");
   }
 

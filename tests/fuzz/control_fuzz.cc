@@ -2,7 +2,6 @@
 // The server is the real one, on a socket without a name; what it asks of graced is only counted.
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <systemd/sd-event.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +11,7 @@
 #include "fuzz.h"
 #include "linux/base/fd.h"
 #include "linux/control/control_server.h"
+#include "linux/event/loop.h"
 
 namespace {
 
@@ -39,7 +39,6 @@ class Asked : public ControlHandler {
 class Server {
  public:
   Server() {
-    fuzz::promise(graced::sd_event_new(&event_) >= 0, "an event loop");
     Fd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     address_.sun_family = AF_UNIX;  // no name given: the kernel finds an abstract one
     fuzz::promise(::bind(listening.get(), address(), sizeof(sa_family_t)) == 0, "bind");
@@ -47,7 +46,7 @@ class Server {
     fuzz::promise(::getsockname(listening.get(), address(), &length_) == 0, "getsockname");
     fuzz::promise(::listen(listening.get(), 64) == 0, "listen");
     server_ = std::make_unique<ControlServer>(std::move(listening), asked_);
-    server_->attend(event_);
+    server_->attend(loop_);
     asked_.server = server_.get();
   }
 
@@ -58,13 +57,13 @@ class Server {
   }
 
   void work() {
-    while (graced::sd_event_run(event_, 0) > 0) {}
+    while (graced::sd_event_run(loop_.event(), 0) > 0) {}
   }
 
  private:
   sockaddr* address() { return reinterpret_cast<sockaddr*>(&address_); }
 
-  sd_event* event_ = nullptr;
+  Loop loop_;
   sockaddr_un address_{};
   socklen_t length_ = 0;
   Asked asked_;

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <string>
 
 #include "linux/base/duplicate.h"
@@ -26,11 +25,6 @@ void must(int result, const char* what) {
   if (result < 0) throw sys_error_of(result, "control connection: {}", what);
 }
 
-std::uint64_t microseconds_now() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
-
 ucred peer_of(int socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -41,11 +35,11 @@ ucred peer_of(int socket) {
 
 }  // namespace
 
-ControlConnection::ControlConnection(sd_event* event, std::int64_t priority, Fd socket, std::uint64_t serial,
-                                     Duration greeting_limit, const sd_bus_vtable* vtable, Owner& owner)
+ControlConnection::ControlConnection(Loop& loop, Fd socket, std::uint64_t serial, Duration greeting_limit,
+                                     const sd_bus_vtable* vtable, Owner& owner)
     : owner_(owner),
       serial_(serial),
-      greeted_by_(microseconds_now() + static_cast<std::uint64_t>(greeting_limit.count() / 1000)),
+      greeted_by_(monotonic_now() + greeting_limit),
       uid_(peer_of(socket.get()).uid),
       pid_(peer_of(socket.get()).pid),
       socket_(std::move(socket)) {
@@ -73,15 +67,8 @@ ControlConnection::ControlConnection(sd_event* event, std::int64_t priority, Fd 
   must(sd_bus_start(bus), "start");
   static_cast<void>(::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &kernel_buffer, sizeof kernel_buffer));
 
-  sd_event_source* source = nullptr;
-  must(sd_event_add_io(event, &source, socket_.get(), EPOLLIN, &ControlConnection::on_io, this), "watch it");
-  io_.reset(source);
-  must(sd_event_source_set_priority(source, priority), "set its priority");
-  must(sd_event_add_time(event, &source, CLOCK_MONOTONIC, std::uint64_t{0}, std::uint64_t{1},
-                         &ControlConnection::on_time, this),
-       "time it");
-  timer_.reset(source);
-  must(sd_event_source_set_priority(source, priority), "set its priority");
+  io_ = loop.on_fd(socket_.get(), EPOLLIN, Priority::control, [this] { woken(); });
+  timer_ = loop.timer([this] { woken(); });
   arm();
 }
 
@@ -101,23 +88,14 @@ void ControlConnection::sent() noexcept {
   } catch (...) { give_up(); }
 }
 
-int ControlConnection::on_io(sd_event_source*, int, std::uint32_t, void* self) noexcept {
-  return static_cast<ControlConnection*>(self)->woken(0);
-}
-
-int ControlConnection::on_time(sd_event_source*, std::uint64_t now, void* self) noexcept {
-  return static_cast<ControlConnection*>(self)->woken(now);
-}
-
 // Whatever goes wrong between one client and us costs us that client and nothing else.
-int ControlConnection::woken(std::uint64_t now) noexcept {
+void ControlConnection::woken() noexcept {
   bool alive = false;
   try {
-    alive = process() && (ready_bus() != nullptr || now < greeted_by_);
+    alive = process() && (ready_bus() != nullptr || monotonic_now() < greeted_by_);
     if (alive) arm();
   } catch (...) { alive = false; }
-  if (!alive) owner_.connection_ended(*this);  // and that was the end of `this`
-  return 0;
+  if (!alive) owner_.connection_ended(*this);  // which destroys this one
 }
 
 bool ControlConnection::process() {
@@ -154,15 +132,10 @@ void ControlConnection::arm() {
   const bool unwritten =
       unread || (static_cast<unsigned>(wanted) & EPOLLOUT) != 0;  // or a word of the greeting
   const std::uint32_t events = (unread ? 0u : EPOLLIN) | (unwritten ? EPOLLOUT : 0u);
-  must(sd_event_source_set_io_events(io_.get(), events), "wait for it");
+  must(io_.set_events(events), "wait for it");
 
   // sd-bus has a deadline of its own for the greeting, of minutes; afterwards there is none.
-  if (ready_bus() != nullptr) {
-    must(sd_event_source_set_enabled(timer_.get(), SD_EVENT_OFF), "wait no longer");
-  } else {
-    must(sd_event_source_set_time(timer_.get(), greeted_by_), "wait until then");
-    must(sd_event_source_set_enabled(timer_.get(), SD_EVENT_ONESHOT), "wait until then");
-  }
+  timer_.fire_at(ready_bus() != nullptr ? no_deadline : greeted_by_);
 }
 
 // We may be anywhere in a callback of this connection, so it only hangs up; the event that raises ends it.

@@ -1,9 +1,9 @@
-// One client of the control socket: D-Bus spoken over it by sd-bus, driven from our own event sources.
+// One client of the control socket: sd-bus speaks D-Bus with it, and is called from our own event sources.
 //
 // sd-bus left to itself reads a message of up to 128 MB for as long as bytes come, queues answers for
-// somebody who never reads, and at the end waits until all of them are. So it is fed by the spoonful
-// through a pipe: what may wait is bounded, and nothing more is taken from a client until it has read
-// what it was told.
+// a client that never reads, and at the end waits until all of them are read. So it gets what the client sends
+// in small pieces, through a pipe: the memory that a client can take is bounded, and nothing more is read from
+// it until it has read what it was told.
 #pragma once
 
 #include <sys/types.h>
@@ -16,13 +16,9 @@
 #include "linux/base/fd.h"
 #include "linux/base/systemd.h"
 #include "linux/control/control_wire.h"
+#include "linux/event/loop.h"
 
 namespace graced {
-
-struct EventSourceRemover {
-  void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
-};
-using EventSource = std::unique_ptr<sd_event_source, EventSourceRemover>;
 
 class ControlConnection {
  public:
@@ -37,8 +33,8 @@ class ControlConnection {
 
   // greeting_limit: until the client has said who it is. vtable: of the one object there is, its userdata
   // this connection. Throws std::system_error.
-  ControlConnection(sd_event*, std::int64_t priority, Fd socket, std::uint64_t serial, Duration greeting_limit,
-                    const sd_bus_vtable*, Owner&);
+  ControlConnection(Loop& loop, Fd socket, std::uint64_t serial, Duration greeting_limit, const sd_bus_vtable*,
+                    Owner&);
   ControlConnection(const ControlConnection&) = delete;
   ControlConnection& operator=(const ControlConnection&) = delete;
   ~ControlConnection() = default;
@@ -54,11 +50,9 @@ class ControlConnection {
   sd_bus* ready_bus() const;  // nullptr until the client is authenticated, and once it is given up
 
  private:
-  static int on_io(sd_event_source*, int fd, std::uint32_t events, void* self) noexcept;
-  static int on_time(sd_event_source*, std::uint64_t now, void* self) noexcept;
   static int on_message(sd_bus_message*, void* self, sd_bus_error*) noexcept;
 
-  int woken(std::uint64_t now) noexcept;
+  void woken() noexcept;
   bool process();
   bool digest();
   void arm();
@@ -67,7 +61,7 @@ class ControlConnection {
 
   Owner& owner_;
   std::uint64_t serial_;
-  std::uint64_t greeted_by_;  // CLOCK_MONOTONIC, microseconds
+  Instant greeted_by_;
   uid_t uid_ = static_cast<uid_t>(-1);
   pid_t pid_ = 0;
   // We read from it, and sd-bus writes to a duplicate: it closes that by itself when writing fails, and what
@@ -77,8 +71,8 @@ class ControlConnection {
   bool given_up_ = false;
   std::size_t unfinished_ = 0;  // bytes of a message that has not ended
   Bus bus_;
-  EventSource io_;
-  EventSource timer_;
+  Source io_;
+  Source timer_;
 };
 
 }  // namespace graced

@@ -55,12 +55,6 @@ struct ControlServer::Calls {
     return static_cast<ControlServer&>(connection.owner());
   }
 
-  static int on_accept(sd_event_source*, int, std::uint32_t, void* server_) noexcept {
-    auto& server = *static_cast<ControlServer*>(server_);
-    guarded(server, [&] { return server.accept_all(), 0; });
-    return 0;
-  }
-
   template <Wish wish>
   static int on_wish(sd_bus_message* call, void* connection_, sd_bus_error* error) noexcept {
     auto& connection = *static_cast<ControlConnection*>(connection_);
@@ -140,16 +134,9 @@ ControlServer::ControlServer(Fd listening_socket, ControlHandler& handler, Durat
       handler_(handler),
       greeting_limit_(greeting_limit) {}
 
-void ControlServer::attend(sd_event* event, std::int64_t priority) {
-  event_ = event;
-  priority_ = priority;
-  sd_event_source* source = nullptr;
-  int r = sd_event_add_io(event, &source, listening_.get(), EPOLLIN, &Calls::on_accept, this);
-  if (r < 0) throw sys_error_of(r, "watch the control socket");
-  accepting_.reset(source);
-  // After the clients there are: who has hung up makes room before somebody new is counted.
-  r = sd_event_source_set_priority(source, priority + 1);
-  if (r < 0) throw sys_error_of(r, "watch the control socket");
+void ControlServer::attend(Loop& loop) {
+  loop_ = &loop;
+  accepting_ = loop.on_fd(listening_.get(), EPOLLIN, Priority::new_client, [this] { accept_all(); });
 }
 
 ControlServer::~ControlServer() = default;
@@ -174,8 +161,8 @@ void ControlServer::accept_all() {
 bool ControlServer::welcome(Fd socket) {
   try {
     ControlConnection::Owner& owner = *this;
-    ControlConnection& newest = connections_.emplace_back(
-        event_, priority_, std::move(socket), ++last_connection_, greeting_limit_, Calls::vtable(), owner);
+    ControlConnection& newest = connections_.emplace_back(*loop_, std::move(socket), ++last_connection_,
+                                                          greeting_limit_, Calls::vtable(), owner);
     const bool ours = newest.may_change_things();
     const auto alike = std::ranges::count(connections_, ours, &ControlConnection::may_change_things);
     if (alike <= (ours ? most_of_ours : most_strangers)) return true;

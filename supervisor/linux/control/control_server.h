@@ -22,6 +22,7 @@
 #include "linux/base/systemd.h"
 #include "linux/control/control_connection.h"
 #include "linux/control/control_report.h"
+#include "linux/event/loop.h"
 
 namespace graced {
 
@@ -54,8 +55,8 @@ class ControlServer final : private ControlConnection::Owner {
   ControlServer(Fd listening_socket, ControlHandler&, Duration greeting_limit = 25s);
   ~ControlServer();
 
-  // From now on clients are let in; before, they wait. Once. priority: as of sd_event_source_set_priority(3).
-  void attend(sd_event*, std::int64_t priority = SD_EVENT_PRIORITY_NORMAL);
+  // From now on clients are let in; before, they wait. Once.
+  void attend(Loop& loop);
 
   // To a Reload or a Stop that waits. An id whose asker has gone, or was answered, is ignored.
   // why: may have several lines; not used if ok.
@@ -85,13 +86,12 @@ class ControlServer final : private ControlConnection::Owner {
   template <class... Values>
   void tell_all(const char* signal, const char* types, Values... values);
 
-  sd_event* event_ = nullptr;
+  Loop* loop_ = nullptr;  // from attend() on
   Fd listening_;
   Fd spare_;  // given up for a moment when there are no descriptors left, to turn a client away
   ControlHandler& handler_;
-  std::int64_t priority_ = SD_EVENT_PRIORITY_NORMAL;
   Duration greeting_limit_;
-  EventSource accepting_;
+  Source accepting_;
   std::uint64_t last_request_ = 0;
   std::uint64_t last_connection_ = 0;
   std::optional<InstanceReport> report_;  // one message's answer is of one moment, and asked for once

@@ -79,8 +79,8 @@ void Source::enable(bool on) {
   sd_event_source_set_enabled(source_, on ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
-void Source::set_events(std::uint32_t events) {
-  sd_event_source_set_io_events(source_, events);
+int Source::set_events(std::uint32_t events) {
+  return sd_event_source_set_io_events(source_, events);
 }
 
 void Source::limit(Duration interval, unsigned burst) {

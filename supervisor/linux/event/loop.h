@@ -18,6 +18,7 @@ enum class Priority : std::int64_t {
   child = -30,
   output = -20,
   control = -10,
+  new_client = -9,  // after the clients there are: who has hung up makes room before somebody new is counted
   signal = 0,
   timer = 10
 };
@@ -39,8 +40,8 @@ class Source {
   explicit operator bool() const { return source_ != nullptr; }
   void enable(bool on);
 
-  // Descriptors only: what to be told from now on, see Loop::on_fd.
-  void set_events(std::uint32_t events);
+  // Descriptors only: what to be told from now on, see Loop::on_fd. Below 0: an errno, negated.
+  int set_events(std::uint32_t events);
 
   // At most `burst` dispatches within `interval`; the rest wait, so that others get their turn.
   void limit(Duration interval, unsigned burst);
@@ -60,7 +61,7 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
   ~Loop();
 
-  sd_event* event();  // throws std::exception if there can be none
+  sd_event* event();  // for who runs it turn by turn; throws std::exception if there can be none
   bool made() const { return event_ != nullptr; }
 
   // The signal must be blocked. `by_kernel`: no process has sent it, but the kernel, as for a key on the
