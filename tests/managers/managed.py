@@ -4,9 +4,9 @@ import json, os, shutil, signal, subprocess, sys, unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from harness import GRACED, PATIENCE, WORKER, Case, alive, ask, main, wait_until  # noqa: F401, re-exported
+from load import reload_under_load
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "examples")
-LOAD = os.environ["GRACED_LOAD"]
 RELOADS = 20
 
 
@@ -104,22 +104,7 @@ class Managed(Case):
         """reload() by the manager, again and again under load: the PID stays, and no request fails."""
         pid = self.serving(1)
         self.assertEqual(pid_by_manager(), pid)
-        load = subprocess.Popen([LOAD, "--time", "300s", "--timeout", "30s", "--rate", "200", "--follow", "unix:" + self.address],
-                                stdout=subprocess.PIPE, text=True)
-        try:
-            self.assertIn("new_pid", load.stdout.readline())
-            for i in range(RELOADS):
-                reload()
-                self.serving(i + 2)
-                self.assertIn("new_pid", load.stdout.readline())
-            load.send_signal(signal.SIGTERM)
-            report = json.loads(load.communicate(timeout=PATIENCE)[0].strip().splitlines()[-1])
-        finally:
-            load.kill()
-            load.wait()
-            load.stdout.close()
-        self.assertEqual((report["failed"], report["soft"]), (0, 0), report)
-        self.assertGreater(report["answered"], RELOADS)
+        reload_under_load(self, "unix:" + self.address, reload, self.serving, range(2, RELOADS + 2))
         self.assertEqual((self.status()["pid"], pid_by_manager()), (pid, pid))
         return pid
 
