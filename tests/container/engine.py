@@ -1,18 +1,22 @@
 """podman with everything it keeps in a directory of this test's own: storage, locks, mounts and network are
 gone afterwards. The image is built as README says, but from packages that are built already."""
-import atexit, ctypes, glob, json, os, shutil, subprocess, sys, tempfile, unittest
+import atexit, ctypes, glob, json, os, shutil, socket, subprocess, sys, tempfile, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
-from harness import PATIENCE, wait_until  # noqa: F401, re-exported
+from harness import PATIENCE, ask, wait_until  # noqa: F401, re-exported
 
 BASE = "docker.io/library/debian:bookworm-slim"
+GRACED = "localhost/graced:latest"
+SHOP = "registry.example/shop:1"
 SERVER = "/srv/shop/bin/server"
+PORT = 8080
 CONFIGURATION = """
 [containers]
 netns = "host"
-log_driver = "k8s-file"
+pids_limit = 0
+log_driver = "{log}"
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 
 [engine]
@@ -36,30 +40,28 @@ class CannotRun(Exception):
 
 
 class Engine:
-    def __init__(self, base, packages, bundle):
+    def __init__(self, log="k8s-file"):
         if os.geteuid() != 0:
             raise CannotRun("it takes root")
         missing = [program for program in ("podman", "runc") if not shutil.which(program)]
         if missing:
             raise CannotRun("not installed: " + ", ".join(missing))
         self.place = tempfile.mkdtemp(prefix="graced-engine-")
-        self.environment = {}
+        self.own = {"CONTAINERS_CONF": self.place + "/containers.conf", "CONTAINERS_STORAGE_CONF": self.place + "/storage.conf",
+                    "TMPDIR": self.place}
+        self.environment = {**{k: v for k, v in os.environ.items() if not k.startswith(("GRACED_", "NOTIFY_"))}, **self.own,
+                            "DISABLE_HC_SYSTEMD": "true"}  # health checks are run by the test
         self.cgroups = set(self.cgroups_of_podman())
         atexit.register(self.close)
-        own_mounts()
         for name, text in (("containers.conf", CONFIGURATION), ("storage.conf", STORAGE)):
             with open(os.path.join(self.place, name), "w") as f:
-                f.write(text.format(place=self.place))
-        self.environment = {**os.environ, "CONTAINERS_CONF": self.place + "/containers.conf", "TMPDIR": self.place,
-                            "CONTAINERS_STORAGE_CONF": self.place + "/storage.conf",
-                            "DISABLE_HC_SYSTEMD": "true"}  # health checks are run by the test
-        for variable in [v for v in self.environment if v.startswith(("GRACED_", "NOTIFY_"))]:
-            del self.environment[variable]
-        for trial in (("import", "--quiet", base, BASE), ("run", "--rm", BASE, "true")):
-            answer = self.podman(*trial, ok=False)
-            if answer.returncode != 0:
-                raise CannotRun("podman %s: %s" % (trial[0], answer.stderr.strip()))
-        self.build(packages, bundle)
+                f.write(text.format(place=self.place, log=log))
+
+    def begin(self, *command):
+        """The first one, by which is seen whether this machine can do that."""
+        answer = self.podman(*command, ok=False)
+        if answer.returncode != 0:
+            raise CannotRun("podman %s: %s" % (command[0], answer.stderr.strip()))
 
     def podman(self, *arguments, ok=True, **more):
         answer = subprocess.run(["podman", *arguments], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -68,8 +70,10 @@ class Engine:
             raise AssertionError("podman %s: %d\n%s%s" % (" ".join(arguments), answer.returncode, answer.stdout, answer.stderr))
         return answer
 
-    def build(self, packages, bundle):
+    def build(self, base, packages, bundle):
         """The image graced, and on top of it one for a shop, as everybody makes one."""
+        self.begin("import", "--quiet", base, BASE)
+        self.begin("run", "--rm", BASE, "true")
         stage = os.path.join(self.place, "stage")
         shutil.copytree(packages, stage + "/packages")
         shutil.copytree(bundle + "/opt", stage + "/packages/opt")
@@ -83,15 +87,23 @@ class Engine:
         os.chmod(shop + "/shop", 0o755)
         with open(shop + "/Containerfile", "w") as f:
             f.write("FROM localhost/graced\nCOPY server shop /srv/shop/bin/\n")
-        self.podman("build", "--pull=never", "--format", "docker", "-t", "registry.example/shop:1", shop)
+        self.podman("build", "--pull=never", "--format", "docker", "-t", SHOP, shop)
+
+    def save(self, images):
+        self.podman("save", "--quiet", "--multi-image-archive", "--output", images, GRACED, SHOP)
+
+    def load(self, images):
+        if not os.path.exists(images):
+            raise CannotRun("the images could not be built")
+        self.begin("load", "--quiet", "--input", images)
+        self.begin("run", "--rm", "--entrypoint", "true", GRACED)
 
     def cgroups_of_podman(self):
         return glob.glob("/sys/fs/cgroup/libpod_parent") + glob.glob("/sys/fs/cgroup/*/libpod_parent")
 
     def close(self):
         for what in (("pod", "rm", "--all", "--force", "--time=0"), ("rm", "--all", "--force", "--time=0")):
-            if self.environment:
-                self.podman(*what, ok=False)
+            self.podman(*what, ok=False)
         for mounted in reversed(mounts_below(self.place)):
             subprocess.run(["umount", "--lazy", mounted], check=False)
         shutil.rmtree(self.place, ignore_errors=True)
@@ -116,6 +128,23 @@ def mounts_below(place):
     return [p for p in points if p.startswith(place + "/")]
 
 
+class Request:
+    """One that the server takes its time for."""
+
+    def __init__(self, milliseconds):
+        self.socket = socket.create_connection(("127.0.0.1", PORT), PATIENCE)
+        self.socket.sendall(b"GET /slow?ms=%d HTTP/1.1\r\nHost: x\r\n\r\n" % milliseconds)
+        ask(("127.0.0.1", PORT))  # connections are accepted in the order that they came in
+
+    def answer(self):
+        """Until the end of the connection."""
+        text = b""
+        with self.socket:
+            while part := self.socket.recv(65536):
+                text += part
+        return text.decode()
+
+
 ENGINE = None  # set once by run.py
 
 
@@ -125,7 +154,7 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.podman = ENGINE.podman
 
-    def start(self, *arguments, options=(), image="registry.example/shop:1", ready=True):
+    def start(self, *arguments, options=(), image=SHOP, ready=True):
         """A container of the shop's image; its name."""
         name = "shop-%s" % os.urandom(4).hex()
         self.podman("run", "--detach", "--name", name, *options, image, *arguments)

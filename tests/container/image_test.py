@@ -1,58 +1,23 @@
 """The image of packaging/container as README has it run: by podman, with no right that can be taken away."""
-import json, os, signal, socket, subprocess, tempfile, unittest
+import json, os, subprocess, tempfile, unittest
 
-from engine import PATIENCE, ROOT, SERVER, Case, wait_until
-from harness import ask
+from engine import PATIENCE, PORT, ROOT, SERVER, Case, Request, ask, wait_until
+from load import reload_under_load
 
 HELLO = os.path.join(ROOT, "tests", "packages", "servers", "hello.c")
 NOTHING = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
-PORT = 8080
 LISTENED = ("--listen", str(PORT), "--", SERVER)
 ADOPTED = ("--", SERVER, "0.0.0.0:%d" % PORT)
 
 
-class Request:
-    """One that the server takes its time for."""
-
-    def __init__(self, milliseconds):
-        self.socket = socket.create_connection(("127.0.0.1", PORT), PATIENCE)
-        self.socket.sendall(b"GET /slow?ms=%d HTTP/1.1\r\nHost: x\r\n\r\n" % milliseconds)
-
-    def answer(self):
-        """Until the end of the connection."""
-        text = b""
-        with self.socket:
-            while part := self.socket.recv(65536):
-                text += part
-        return text.decode()
-
-
 class Image(Case):
-    def under_load(self, name, reload, times):
-        load = subprocess.Popen([os.environ["GRACED_LOAD"], "--time", "300s", "--timeout", "30s", "--rate", "300", "--follow",
-                                 "127.0.0.1:%d" % PORT], stdout=subprocess.PIPE, text=True)
-        try:
-            load.stdout.readline()
-            first = self.status(name)["serving"]
-            for i in range(times):
-                reload()
-                self.serves(name, first + i + 1)
-                self.assertIn("new_pid", load.stdout.readline())
-            load.send_signal(signal.SIGTERM)
-            report = json.loads(load.communicate(timeout=PATIENCE)[0].strip().splitlines()[-1])
-        finally:
-            load.kill()
-            load.wait()
-            load.stdout.close()
-        self.assertEqual(report["failed"], 0, report)
-        self.assertGreater(report["answered"], times)
-
     def test_reloads_lose_nothing_though_it_may_nothing(self):
         for kind, command in (("listened", LISTENED), ("adopted", ADOPTED)):
             with self.subTest(kind):
                 name = self.start(*command, options=NOTHING)
-                self.under_load(name, lambda: self.podman("kill", "--signal", "HUP", name), 4)
-                self.under_load(name, lambda: self.exec(name, "graced", "reload"), 4)
+                for reload, generations in ((lambda: self.podman("kill", "--signal", "HUP", name), range(2, 6)),
+                                            (lambda: self.exec(name, "graced", "reload"), range(6, 10))):
+                    reload_under_load(self, "127.0.0.1:%d" % PORT, reload, lambda generation: self.serves(name, generation), generations)
                 self.assertEqual(self.status(name)["pid"], 1)
                 self.podman("rm", "--force", "--time=0", name)
 
