@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 
+#include "linux/base/own_process.h"
 #include "linux/proc/process.h"
+#include "linux/proc/send_signal.h"
 #include "options/option_values.h"
 
 namespace graced {
@@ -46,7 +46,7 @@ WorkerProcess* Workers::speaker(const Notification& said) {
   while (pid > 1 && !(found = find_pid(pid))) {
     const auto parent = parent_of(pid);
     if (!parent) return nullptr;
-    if (*parent == ::getpid()) {
+    if (*parent == own_pid()) {
       // Its ancestors are gone, so it came to us, as what a worker started does; under PID 1 anything. What
       // it says of itself counts among those of one user, who can do anything to each other as it is.
       const auto mark = mark_of(pid);
@@ -64,37 +64,29 @@ WorkerProcess* Workers::speaker(const Notification& said) {
   return found;
 }
 
-Exit exit_of(const siginfo_t& info) {
-  switch (info.si_code) {
+Exit exit_of(const ChildExit& child) {
+  switch (child.code) {
     case CLD_EXITED:
-      return {fmt::format("exited with status {}", info.si_status), info.si_status};
+      return {fmt::format("exited with status {}", child.status), child.status};
     case CLD_DUMPED:
-      return {fmt::format("killed by SIG{} (core dumped)", signal_name(info.si_status)), 128 + info.si_status,
-              info.si_status};
+      return {fmt::format("killed by SIG{} (core dumped)", signal_name(child.status)), 128 + child.status,
+              child.status};
     default:
-      return {fmt::format("killed by SIG{}", signal_name(info.si_status)), 128 + info.si_status,
-              info.si_status};
+      return {fmt::format("killed by SIG{}", signal_name(child.status)), 128 + child.status, child.status};
   }
 }
 
-// By its number where the kernel, or a container's filter, has no pidfds: it is still its own, as long as it is
-// one of the workers it was not reaped.
+// As long as it is one of the workers it was not reaped, so its number is still its own.
 void signal_process(const WorkerProcess& worker, int signo) {
-  if (::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), signo, nullptr, 0) != 0) ::kill(worker.pid, signo);
+  send_signal_to_child(worker.pidfd, worker.pid, signo);
 }
 
 void signal_group(const WorkerProcess& worker, int signo) {
   if (worker.rest) {
     worker.rest->signal(signo);
   } else {
-    ::kill(-worker.pid, signo);
+    signal_group(worker.pid, signo);
   }
-}
-
-void end_all_below(pid_t pid) {
-  const std::vector<pid_t> below = descendants_of(pid);
-  ::kill(-pid, SIGKILL);
-  for (const pid_t p : below) ::kill(p, SIGKILL);
 }
 
 }  // namespace graced

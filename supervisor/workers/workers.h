@@ -1,12 +1,11 @@
 // The workers that run, and whose a process is that was started below one of them.
 #pragma once
 
-#include <signal.h>
-
 #include <list>
 
 #include "core/id.h"
 #include "core/vocabulary.h"
+#include "linux/proc/child_exits.h"
 #include "linux/worker/notify_socket.h"
 #include "workers/worker_process.h"
 
@@ -41,10 +40,7 @@ void signal_process(const WorkerProcess& worker, int signo);
 
 // The process group that it leads, or all that its process has left behind.
 void signal_group(const WorkerProcess& worker, int signo);
-// As waitid(2) has it.
-Exit exit_of(const siginfo_t& info);
 
-// With SIGKILL: the process group that it leads, and whatever left that group but still hangs below it.
-void end_all_below(pid_t pid);
+Exit exit_of(const ChildExit& child);
 
 }  // namespace graced

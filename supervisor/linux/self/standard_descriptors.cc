@@ -15,4 +15,10 @@ void open_standard_descriptors() {
   }
 }
 
+Fd open_dev_null() {
+  Fd fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!fd) throw sys_error("open /dev/null");
+  return fd;
+}
+
 }  // namespace graced

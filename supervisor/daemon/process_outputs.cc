@@ -1,14 +1,26 @@
-// Which of a process's outputs go through graced, and where to.
+#include "daemon/process_outputs.h"
+
 #include <unistd.h>
 
-#include "daemon/daemon.h"
+#include <utility>
+
+#include "daemon/plan.h"
 #include "linux/base/file_id.h"
 #include "linux/self/journal.h"
-#include "options/environment.h"
 
 namespace graced {
 
-Daemon::OutputPipes Daemon::make_pipes(const Plan& plan, bool watch_stderr) const {
+ProcessOutputs::ProcessOutputs(Loop& loop, std::string journal_stream)
+    : loop_(loop),
+      journal_stream_(std::move(journal_stream)),
+      stderr_(loop, STDERR_FILENO, is_journal(STDERR_FILENO, journal_stream_)) {}
+
+void ProcessOutputs::attend() {
+  stderr_.attend();
+  if (stdout_) stdout_->attend();
+}
+
+OutputPipes ProcessOutputs::make_pipes(const Plan& plan, bool watch_stderr) {
   const auto owner = plan.identity ? std::optional(plan.identity->uid) : std::nullopt;
   OutputPipes pipes;
   if (plan.options.watch_stdout) pipes.out = make_output_pipe(owner);
@@ -16,7 +28,7 @@ Daemon::OutputPipes Daemon::make_pipes(const Plan& plan, bool watch_stderr) cons
   return pipes;
 }
 
-Outputs Daemon::watch(OutputPipes pipes) {
+Outputs ProcessOutputs::watch(OutputPipes pipes) {
   Outputs outputs;
   if (pipes.out) outputs.out = stdout_watch().watch(std::move(pipes.out->read_end));
   if (pipes.err) outputs.err = stderr_.watch(std::move(pipes.err->read_end));
@@ -25,11 +37,10 @@ Outputs Daemon::watch(OutputPipes pipes) {
 
 // What goes to one place, a terminal, the journal or a log, goes there through one hand: whole lines of either,
 // in the order in which they came.
-OutputWatch& Daemon::stdout_watch() {
+OutputWatch& ProcessOutputs::stdout_watch() {
   if (same_file(STDOUT_FILENO, STDERR_FILENO)) return stderr_;
   if (!stdout_) {
-    const auto journal = find_variable(invocation_.environment, "JOURNAL_STREAM").value_or("");
-    stdout_.emplace(loop_, STDOUT_FILENO, is_journal(STDOUT_FILENO, journal));
+    stdout_.emplace(loop_, STDOUT_FILENO, is_journal(STDOUT_FILENO, journal_stream_));
     if (stderr_.attending()) stdout_->attend();
   }
   return *stdout_;

@@ -1,0 +1,31 @@
+// Advice, and what this machine does not offer: each told once.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/policy.h"
+#include "daemon/log.h"
+#include "workers/worker_process.h"
+
+namespace graced {
+
+class Advisor {
+ public:
+  explicit Advisor(Log& log) : log_(log) {}
+
+  void warn(const std::vector<std::string>& notes);
+
+  // How a program like this worker's leaves best, if there is something to say. rule: how it is about to.
+  void advise(const WorkerProcess& worker, DrainRule rule);
+
+  // If the drain signal that was asked for by name ends it at once.
+  void warn_of_deaf(const WorkerProcess& worker);
+
+ private:
+  Log& log_;
+  std::set<std::string> told_;
+};
+
+}  // namespace graced

@@ -1,0 +1,332 @@
+// Daemon: what the core decided on is done.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "core/story.h"
+#include "daemon/daemon.h"
+#include "daemon/worker_log.h"
+#include "linux/base/own_process.h"
+#include "linux/proc/send_signal.h"
+#include "linux/self/footprint.h"
+
+namespace graced {
+
+// What is told before the actions are done: who is ready answers clients already.
+void Daemon::decided() {
+  const Status& status = pump_.status();
+  for (const WorkerId ready : announcer_.tell_of_workers(status, workers_)) {
+    addresses_.handoff().is_ready(ready);
+    // Of a candidate's once, at the switch.
+    if (pump_.status_of(ready)->generation == status.serving) addresses_.look_again();
+  }
+  reaper_.forget_departed(status);
+  announcer_.tell_of_restarts(status);
+}
+
+void Daemon::done() {
+  addresses_.keep_time_of_retired();
+  announcer_.tell_of_phase(pump_.status(), pump_.next_deadline(), failure_.error());
+}
+
+void Daemon::perform(const Prepare& a) {
+  failure_.begin(a.generation);
+  if (!pump_.status().serving) {
+    prepare(a.generation, [&] { return planner_.first_plan(addresses_.restored(), addresses_.spare_place()); });
+    return;
+  }
+  try {
+    planner_.read_again([this, generation = a.generation](const Planner::MakePlan& make) {
+      const OutputWatch::Later later(outputs_.own());
+      prepare(generation, [&] {
+        return make(*addresses_.serving_plan(), addresses_.spare_place(),
+                    [&] { return addresses_.sets_for(generation); });
+      });
+    });
+  } catch (const std::exception& e) { pump_.post(PreparationFailed{a.generation, e.what()}); }
+}
+
+void Daemon::prepare(GenerationId generation, const std::function<Plan()>& plan_of) {
+  const bool first = !pump_.status().serving;
+  try {
+    addresses_.look_at_paths();  // one that can be put back need not be made anew
+    const Plan& plan = addresses_.add(generation, plan_of());
+    advisor_.warn(plan.handoff.notes);
+    addresses_.open(generation, planner_.capabilities());
+    if (first) {
+      log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION,
+                planner_.first_options().name, own_pid(), presence_.instance().control_path());
+      for (const auto& listener : addresses_.restored().taken())
+        log_.info("listens on {} again", listener->address());
+    }
+    if (!first && !plan.check.empty()) {
+      start_check(generation, plan);
+    } else {
+      happens(Prepared{generation, plan.options.policy});
+    }
+  } catch (const std::exception& e) {
+    if (const auto* known = dynamic_cast<const std::system_error*>(&e))
+      failure_.note_error(known->code().value());
+    const bool usage = dynamic_cast<const UsageError*>(&e) != nullptr;
+    happens(PreparationFailed{generation, e.what(), usage ? 2 : 1});
+  }
+}
+
+void Daemon::start_check(GenerationId generation, const Plan& plan) {
+  const Preflight::Began check = preflight_.begin(plan, generation);
+  if (!check.why_not.empty()) {
+    pump_.post(PreparationFailed{generation, "check: " + check.why_not});
+    return;
+  }
+  log_.info({.generation = generation.value, .worker_pid = check.pid}, "check started: {}",
+            fmt::join(plan.check, " "));
+}
+
+void Daemon::perform(const Spawn& a) {
+  const Plan& plan = addresses_.plan_of(a.generation);
+  try {
+    OutputPipes pipes = ProcessOutputs::make_pipes(plan, plan.options.watch_stderr);
+    const Launch launch = launcher_.for_worker(plan, a.generation, a.slot, pipes);
+    auto result = spawn(launch);
+    if (const auto* failed = std::get_if<SpawnFailed>(&result)) {
+      not_started(a, {failed->why, failed->missing ? 127 : 126});
+      return;
+    }
+    WorkerProcess& worker = started(a, std::get<Spawned>(std::move(result)), plan);
+    worker.outputs = outputs_.watch(std::move(pipes));
+    ready_.watch(attended(worker, plan), a.ready);
+    if (a.watch_listening)
+      ready_.expect_listening(a.worker, {!pump_.status().serving, plan.options.adopt_changes});
+    announcer_.tell_of_start(worker);
+    log_.info(about(worker), "started: {}", fmt::join(plan.command, " "));
+    tell_of_artefact(worker, plan, launch);
+  } catch (const std::exception& e) { not_started(a, {e.what(), 1}); }
+}
+
+WorkerProcess& Daemon::started(const Spawn& spawn, Spawned process, const Plan& plan) {
+  WorkerProcess& worker = workers_.add();
+  worker.id = spawn.worker;
+  worker.generation = spawn.generation;
+  worker.slot = spawn.slot;
+  worker.pid = process.pid;
+  worker.pidfd = std::move(process.pidfd);
+  worker.started = monotonic_now();
+  worker.drain_signal = plan.options.drain_signal;
+  worker.signal_asked = plan.options.drain == DrainChoice::signal;
+  worker.command = plan.command;
+  worker.served = plan.served;
+  if (plan.handoff.switched)
+    addresses_.handoff().started(spawn.worker, spawn.generation, worker.pid, std::move(process.notifications),
+                                 plan.handoff.adoption.wait_killable);
+  return worker;
+}
+
+// Of a candidate it is the reason why that failed, and told as such.
+void Daemon::not_started(const Spawn& spawn, Exit why) {
+  if (spawn.generation == pump_.status().serving) {
+    log_.warning({.generation = spawn.generation.value, .worker = spawn.slot}, "could not be started: {}",
+                 why.how);
+  }
+  pump_.post(WorkerGone{spawn.worker, std::move(why)});
+}
+
+void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch) {
+  if (launch.program && launch.program->path.empty()) {
+    log_.info(about(worker),
+              "runs the file that generation {} was prepared with; {} does not lead to it any more",
+              worker.generation.value, plan.artefact.executable());
+  }
+  if (worker.generation != pump_.status().serving) return;
+  if (const auto changed = plan.artefact.changed(); !changed.empty()) {
+    log_.warning(about(worker), "may run other code than generation {} was prepared with: {} changed since",
+                 worker.generation.value, fmt::join(changed, ", "));
+  }
+}
+
+// No option asks for it yet.
+void Daemon::perform(const Probe& a) {
+  pump_.post(ProbeFailed{a.generation, a.probe, "it cannot look yet"});
+}
+
+void Daemon::perform(const Switch& a) {
+  addresses_.switch_to(a.to);
+  const Plan& plan = addresses_.plan_of(a.to);
+  limit_draining(plan.options);
+  const auto& reload = pump_.status().last_reload;
+  if (!reload) give_back_memory();  // the start is over
+  if (reload && reload->generation == a.to) {
+    announcer_.control().reload_finished(a.to.value, true, "");
+    log_.info({.generation = a.to.value}, "serves, the reload took {}", to_rough_text(reload->took));
+  } else {
+    log_.info({.generation = a.to.value}, "serves");
+  }
+  survivors_.drain(plan.options.drain_signal, plan.options.policy.drain_timeout, plan.served);
+  presence_.serves(outputs_.own());
+}
+
+void Daemon::perform(const Abandon& a) {
+  preflight_.give_up(a.generation);
+  const std::string unread = planner_.waits_for();
+  planner_.give_up();
+  std::string missing;  // what it was waited for
+  for (const WorkerProcess& w : workers_) {
+    if (w.generation != a.generation) continue;
+    if (!failure_.has_last_words()) failure_.note_last_words(a.generation, w.outputs.last_words());
+    if (!w.stopped_by.empty() && missing.empty()) missing = "stopped by " + w.stopped_by;
+    if (a.too_late && missing.empty()) missing = ready_.waits_for(w.id);
+    ready_.forget(w.id);
+  }
+  if (!unread.empty()) missing = fmt::format("{} could not be read in that time", unread);
+  if (const Plan* plan = addresses_.find_plan(a.generation)) limit_draining(plan->options);
+  if (workers_.count(a.generation) == 0) launcher_.cgroups().leave(a.generation.value);
+  addresses_.drop(a.generation);
+
+  failure_.failed(a.why, missing);
+  const Status& status = pump_.status();
+  const LogFields about{.generation = a.generation.value};
+  if (!status.serving) {
+    log_.error(about, "could not start: {}", failure_.line());
+    return;
+  }
+  announcer_.control().reload_finished(a.generation.value, false, failure_.in_full(a.generation, a.why));
+  // At a stop they serve until they have left, each at its time.
+  log_.error(about, "failed: {}{}", failure_.line(),
+             status.phase == Phase::stopping ? ""
+             : status.workers_ready > 0 ? fmt::format("; generation {} still serves", status.serving->value)
+                                        : "; " + serving_text(status.serving->value, 0, status.workers_asked));
+}
+
+void Daemon::perform(const Retire& a) {
+  WorkerProcess* w = workers_.find(a.worker);
+  if (!w) return;
+  ready_.forget(a.worker);
+  const Status& status = pump_.status();
+  const WorkerStatus* s = pump_.status_of(a.worker);
+  const bool ends = s && s->deadline != no_deadline;
+  log_.info(about(*w), "gets no new connections; it is told to leave when it has finished those it has{}",
+            ends ? fmt::format(", or after {}", to_rough_text(s->deadline - s->since)) : "");
+  w->retired = true;
+  advisor_.advise(*w, DrainRule::idle);
+  // Of several workers it could not be told whose connections are in there.
+  const bool alone = workers_.count(w->generation) == 1;
+  const bool restarts = status.phase == Phase::stopping && addresses_.is_followed();
+  addresses_.handoff().retire(
+      a.worker, alone ? launcher_.cgroups().directory_of(w->generation.value) : std::nullopt, restarts);
+}
+
+void Daemon::perform(const Settle& a) {
+  for (const WorkerProcess& w : workers_) {
+    if (w.generation == a.generation) ready_.forget(w.id);
+  }
+  addresses_.settle(a.generation);
+}
+
+void Daemon::perform(const Drain& a) {
+  WorkerProcess* w = workers_.find(a.worker);
+  if (!w) return;
+  const Handoff& handoff = addresses_.handoff();
+  const Status& status = pump_.status();
+  const WorkerStatus* s = pump_.status_of(a.worker);
+  if (const Retirement* retirement = handoff.retirement(a.worker); retirement && s)
+    log_.warning(about(*w), "still has {}, and is told to leave{}", retirement->waits_for(),
+                 s->last_call <= s->since || s->last_call == no_deadline
+                     ? ""
+                     : fmt::format("; what it has not finished after {} is closed",
+                                   to_rough_text(s->last_call - s->since)));
+  // Not of a candidate that failed: it has nothing in flight.
+  if (status.serving && w->generation <= *status.serving && !w->retired) {
+    advisor_.advise(*w, DrainRule::signal);
+    advisor_.warn_of_deaf(*w);
+  }
+  addresses_.told_to_leave(*w);
+  if (w->rest) {
+    reaper_.trees().tell(*w);
+  } else {
+    signal_process(*w, w->drain_signal);
+    signal_process(*w, SIGCONT);  // one that is stopped would not hear it
+  }
+  ready_.forget(a.worker);
+  addresses_.has_been_told(*w);
+  if (!s) return;
+  const bool limited = s->deadline != no_deadline;
+  const std::string limit = limited ? to_rough_text(s->deadline - s->since) : "";
+  if (s->thrown_away) {
+    log_.info(about(*w), "is thrown away: told to leave, {}",
+              limited ? "killed after " + limit + " if it has not" : "and waited for as long as it takes");
+  } else {
+    log_.info(about(*w), "is draining, {}", limited ? "at most " + limit : "as long as it takes");
+  }
+}
+
+void Daemon::perform(const DrainRest& a) {
+  WorkerProcess* w = workers_.find(a.worker);
+  if (!w || !w->rest) return;
+  reaper_.trees().tell(*w);
+  const std::string who = w->rest->text();
+  const WorkerStatus* s = pump_.status_of(a.worker);
+  if (who.empty() || !s) return;  // they have ended meanwhile
+  log_.info(about(*w), "{} of it finishes, {}", who,
+            s->deadline == no_deadline ? "as long as it takes"
+                                       : "at most " + to_rough_text(s->deadline - monotonic_now()));
+}
+
+void Daemon::perform(const Kill& a) {
+  WorkerProcess* w = workers_.find(a.worker);
+  if (!w) return;
+  log_.warning(about(*w), "is hammered (SIGKILL), with all that it started");
+  addresses_.killed(*w);
+  if (w->rest) {
+    reaper_.trees().look_at(*w);
+    w->rest->kill();
+  } else {
+    kill_all_below(w->pid);
+  }
+  // All of a generation: then there is nobody who could hide.
+  const bool all = std::ranges::all_of(pump_.status().workers, [&](const WorkerStatus& s) {
+    return s.generation != w->generation || s.state == WorkerState::killed;
+  });
+  if (all) launcher_.cgroups().kill(w->generation.value);
+}
+
+// Nobody gets what a worker listened on that is not replaced: clients are refused, unless another graced comes.
+void Daemon::perform(const Lost& a) {
+  const Status& status = pump_.status();
+  const bool stopping = status.phase == Phase::stopping || status.phase == Phase::finished;
+  const auto follows = a.replaced                             ? Handoff::Follows::replacement
+                       : stopping && addresses_.is_followed() ? Handoff::Follows::next_graced
+                                                              : Handoff::Follows::none;
+  addresses_.handoff().gone(a.worker, follows);
+}
+
+void Daemon::perform(const Answer& a) {
+  announcer_.control().answer(a.to, a.ok, a.generation.value, failure_.in_full(a.failed, a.why));
+}
+
+void Daemon::perform(const Finished& a) {
+  words_.tell_of_ignored();
+  announcer_.ends({a.exit_status, a.exit_status == 0 ? "" : a.why});
+  if (a.exit_status == 0) {
+    log_.info("{}", a.why);
+  } else if (a.failed == GenerationId{}) {  // a failed start was told already
+    log_.error("{}", a.why);
+  }
+  // Those of a start that failed may be all that serves.
+  if (a.exit_status == 0) survivors_.hammer();
+  addresses_.leave();
+  loop_.leave();
+}
+
+void Daemon::limit_draining(const RunOptions& options) {
+  if (!options.draining_memory_high) return;
+  const Status& status = pump_.status();
+  for (const WorkerProcess& w : workers_) {
+    if (w.generation == status.serving || w.generation == status.candidate) continue;
+    launcher_.cgroups().set_memory_high(w.generation.value, *options.draining_memory_high);
+  }
+}
+
+}  // namespace graced

@@ -1,0 +1,42 @@
+// What a process is started with, besides its generation's plan: the environment that tells of graced, where it
+// says READY=1, its outputs, its cgroup.
+#pragma once
+
+#include <string>
+
+#include "core/id.h"
+#include "daemon/plan.h"
+#include "daemon/process_outputs.h"
+#include "linux/base/fd.h"
+#include "linux/worker/cgroup.h"
+#include "linux/worker/spawn.h"
+
+namespace graced {
+
+class Launcher {
+ public:
+  // As a worker's environment has it.
+  struct Names {
+    std::string instance;
+    std::string control;  // the path of the control socket
+    std::string notify;   // NOTIFY_SOCKET
+  };
+  // Throws std::system_error.
+  explicit Launcher(Names names);
+
+  Cgroups& cgroups() { return cgroups_; }
+
+  // Both borrow the plan and the pipes.
+  Launch for_worker(const Plan& plan, GenerationId generation, unsigned slot, const OutputPipes& pipes);
+  Launch for_check(const Plan& plan, GenerationId generation, const OutputPipes& pipes);
+
+ private:
+  Launch launch(const Plan& plan, GenerationId generation, const std::vector<std::string>& command,
+                const OutputPipes& pipes);
+
+  Names names_;
+  Fd dev_null_;
+  Cgroups cgroups_;
+};
+
+}  // namespace graced

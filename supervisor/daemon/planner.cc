@@ -1,0 +1,90 @@
+#include "daemon/planner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "options/environment.h"
+
+namespace graced {
+
+namespace {
+
+// What a reload cannot change, because others find this instance by it.
+void refuse_changes(const RunOptions& first, const RunOptions& now) {
+  const auto refuse = [](const char* option) {
+    throw UsageError(fmt::format("'{}' cannot change in a reload: stop graced and start it again", option));
+  };
+  if (now.name != first.name) refuse("name");
+  if (now.control != first.control) refuse("control");
+  if (now.pid_file != first.pid_file) refuse("pid-file");
+}
+
+bool is_relative(const std::string& path) {
+  return !path.starts_with('/');
+}
+
+// Whether a name of theirs leads from the directory that graced was started in.
+bool begins_where_started(const RunOptions& options) {
+  if (!options.chdir || is_relative(*options.chdir)) return true;
+  return std::ranges::any_of(options.env_files, [](const std::string& file) {
+    return is_relative(file.starts_with('-') ? file.substr(1) : file);
+  });
+}
+
+}  // namespace
+
+Planner::Planner(Loop& loop, Invocation invocation, RunOptions first)
+    : invocation_(std::move(invocation)),
+      first_(std::move(first)),
+      inheritable_(inheritable(invocation_.environment)),
+      starting_place_(find_variable(invocation_.environment, "PWD").value_or("")),
+      inherited_(inherited_sockets(listen_variables(invocation_.environment))),
+      files_(loop) {}
+
+Plan Planner::first_plan(RestoredListeners& restored, const std::string& spare_place) {
+  Plan plan = make_plan(first_, inherited_.sockets, nullptr, inheritable_, capabilities_, nullptr, &restored,
+                        spare_place);
+  hold_artefact(plan, starting_place_.own());
+  return plan;
+}
+
+// The command line and the environment stay as they were; only files can have changed, and the directory.
+void Planner::read_again(const std::function<void(const MakePlan&)>& done) {
+  const auto place = std::make_shared<const Place>(place_again());
+  if (!first_.config && first_.env_files.empty()) {
+    done([this, place](const Plan& serving, const std::string& spare_place, const Sets& sets) {
+      return plan_again(first_, *place, serving, spare_place, sets);
+    });
+    return;
+  }
+  if (place->lost && first_.config && is_relative(*first_.config)) std::rethrow_exception(place->lost);
+  files_.read(invocation_.words, invocation_.environment, place->directory, [this, place, done] {
+    done([this, place](const Plan& serving, const std::string& spare_place, const Sets& sets) {
+      RunOptions options = files_.options(invocation_.words, invocation_.environment);
+      refuse_changes(first_, options);
+      return plan_again(std::move(options), *place, serving, spare_place, sets);
+    });
+  });
+}
+
+Planner::Place Planner::place_again() const {
+  try {
+    return {starting_place_.again(), nullptr};
+  } catch (const std::system_error&) { return {Fd(), std::current_exception()}; }
+}
+
+// A place that is lost matters to what begins there only.
+Plan Planner::plan_again(RunOptions options, const Place& place, const Plan& serving,
+                         const std::string& spare_place, const Sets& sets) {
+  if (place.lost && begins_where_started(options)) std::rethrow_exception(place.lost);
+  Plan plan = make_plan(std::move(options), inherited_.sockets, &serving, inheritable_, capabilities_, sets(),
+                        nullptr, spare_place);
+  hold_artefact(plan, place.directory);
+  return plan;
+}
+
+}  // namespace graced

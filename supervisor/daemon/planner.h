@@ -1,0 +1,73 @@
+// Makes the plan of a generation: of the options as graced was started with, or, at a reload, as their files
+// have them by then.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "daemon/handoff_capabilities.h"
+#include "daemon/option_files.h"
+#include "daemon/plan.h"
+#include "linux/base/fd.h"
+#include "linux/event/loop.h"
+#include "linux/manager/inherited_sockets.h"
+#include "linux/worker/starting_place.h"
+#include "options/options.h"
+
+namespace graced {
+
+// As graced was started: what a reload reads its options from again.
+struct Invocation {
+  ParsedWords words;                     // what follows `graced run`
+  std::vector<std::string> environment;  // NAME=VALUE
+};
+
+class Planner {
+ public:
+  // Takes the sockets that graced was started with. Throws std::exception with one line to show.
+  Planner(Loop& loop, Invocation invocation, RunOptions first);
+
+  const RunOptions& first_options() const { return first_; }
+  const std::vector<std::string>& environment() const { return invocation_.environment; }  // of graced
+
+  std::vector<StoredDescriptor> take_stored() { return std::move(inherited_.stored); }
+  const std::string& ignored() const { return inherited_.ignored; }  // of those sockets; empty: none
+  HandoffCapabilities& capabilities() { return capabilities_; }
+
+  // spare_place: see make_plan(). Throws as that does.
+  Plan first_plan(RestoredListeners& restored, const std::string& spare_place);
+
+  // The rest of it, for which the options were read again: sets() gives the sets that its sockets come from.
+  using Sets = std::function<SocketSets*()>;
+  using MakePlan = std::function<Plan(const Plan& serving, const std::string& spare_place, const Sets& sets)>;
+
+  // Reads them; `done` is called with what throws or makes the plan, perhaps before this returns, and not after
+  // give_up(). Throws std::exception with one line to show.
+  void read_again(const std::function<void(const MakePlan&)>& done);
+
+  // The file that this waits for; empty: none.
+  std::string waits_for() const { return files_.waits_for(); }
+  void give_up() { files_.give_up(); }
+
+ private:
+  // Where a reload begins to look for what has a relative name.
+  struct Place {
+    Fd directory;
+    std::exception_ptr lost;  // why there is none
+  };
+  Place place_again() const;
+  Plan plan_again(RunOptions options, const Place& place, const Plan& serving, const std::string& spare_place,
+                  const Sets& sets);
+
+  Invocation invocation_;
+  RunOptions first_;
+  std::vector<std::string> inheritable_;  // of the environment
+  StartingPlace starting_place_;
+  Inherited inherited_;
+  OptionFiles files_;
+  HandoffCapabilities capabilities_;
+};
+
+}  // namespace graced

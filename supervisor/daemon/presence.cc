@@ -1,0 +1,20 @@
+#include "daemon/presence.h"
+
+#include <utility>
+
+#include "daemon/plan.h"
+
+namespace graced {
+
+Presence::Presence(const RunOptions& options, std::function<void()> serves)
+    : instance_(options.name, control_path(options)), serves_(std::move(serves)) {
+  if (options.notify_fd) notify_fd_ = NotifyFd(*options.notify_fd);
+  if (options.pid_file) pid_file_.emplace(*options.pid_file);
+}
+
+void Presence::serves(OutputWatch& own_output) {
+  notify_fd_.ready();
+  if (serves_) own_output.change_output(std::exchange(serves_, {}));
+}
+
+}  // namespace graced

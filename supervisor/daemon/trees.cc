@@ -1,0 +1,73 @@
+#include "daemon/trees.h"
+
+#include <algorithm>
+
+#include "linux/base/own_process.h"
+#include "linux/proc/served_socket.h"
+
+namespace graced {
+
+namespace {
+
+// Between two looks at processes that the drain signal is kept from: twice as long each time.
+constexpr Duration first_pause = 100ms;
+constexpr Duration longest_pause = 1s;
+
+}  // namespace
+
+bool Trees::look_at(WorkerProcess& worker) {
+  // Of several workers it could not be told whose they are.
+  const bool alone = workers_.count(worker.generation) == 1;
+  std::vector<pid_t> orphans = own_children();
+  std::erase_if(orphans, [this](pid_t pid) { return workers_.find_pid(pid) || preflight_.is(pid); });
+  std::vector<pid_t> others = alone ? cgroups_.processes_of(worker.generation.value) : std::vector<pid_t>();
+  // A candidate's, with hardly a doubt: those who serve are done with their start.
+  if (is_on_trial(worker)) {
+    for (const pid_t pid : unmarked_orphans_since(worker.pid)) others.push_back(pid);
+  }
+  return worker.rest->look(orphans, others);
+}
+
+bool Trees::is_on_trial(const WorkerProcess& worker) const {
+  const WorkerStatus* s = pump_.status_of(worker.id);
+  return s && s->state == WorkerState::starting && pump_.status().candidate == worker.generation;
+}
+
+void Trees::tell(WorkerProcess& worker) {
+  // Remembered: they may be handed over to a replacement before those with clients have finished.
+  for (const int fd : handoff_.adopted_listeners(worker.id)) {
+    const ServedSocket socket = served_socket(fd);
+    if (std::ranges::find(worker.served, socket.inode, &ServedSocket::inode) == worker.served.end())
+      worker.served.push_back(socket);
+  }
+  worker.rest_told = worker.rest->tell(worker.drain_signal, worker.served, askers_);
+  if (worker.rest_told) return;
+  if (!timer_) timer_ = loop_.timer([this] { tell_again(); });
+  pause_ = first_pause;
+  timer_.fire_at(monotonic_now() + pause_);
+}
+
+void Trees::tell_again() {
+  const Duration pause = std::min(2 * pause_, longest_pause);
+  for (WorkerProcess& w : workers_) {
+    if (w.rest && !w.rest_told) tell(w);
+  }
+  pause_ = pause;
+  const bool any = std::ranges::any_of(workers_, [](const WorkerProcess& w) { return w.rest && !w.rest_told; });
+  timer_.fire_at(any ? monotonic_now() + pause : no_deadline);
+}
+
+void Trees::asked_by(pid_t who) {
+  std::erase_if(askers_, [](const ProcessId& p) { return identity_of(p.pid) != p; });
+  std::vector<ProcessId> line;
+  pid_t pid = who;
+  while (pid > 0 && pid != own_pid() && !workers_.find_pid(pid)) {
+    const auto process = identity_of(pid);
+    if (!process) return;
+    line.push_back(*process);
+    pid = parent_of(pid).value_or(0);
+  }
+  if (pid > 0) askers_.insert(askers_.end(), line.begin(), line.end());
+}
+
+}  // namespace graced

@@ -1,0 +1,58 @@
+// What workers have left behind whose own process is gone: it is looked at again, and told to leave as the
+// worker would have been.
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "core/time.h"
+#include "daemon/event_pump.h"
+#include "daemon/preflight.h"
+#include "handoff/handoff.h"
+#include "linux/event/loop.h"
+#include "linux/proc/process.h"
+#include "linux/worker/cgroup.h"
+#include "workers/workers.h"
+
+namespace graced {
+
+class Trees {
+ public:
+  // Borrows all of them.
+  Trees(Loop& loop, const EventPump& pump, Workers& workers, const Preflight& preflight, Handoff& handoff,
+        const Cgroups& cgroups)
+      : loop_(loop),
+        pump_(pump),
+        workers_(workers),
+        preflight_(preflight),
+        handoff_(handoff),
+        cgroups_(cgroups) {}
+
+  // Of a worker whose process is gone, or is a zombie. False: nobody is left.
+  bool look_at(WorkerProcess& worker);
+
+  // The drain signal; who must not hear it yet hears it later.
+  void tell(WorkerProcess& worker);
+
+  // This process, with what stands between it and its worker, or graced if it has lost its parent, waits for a
+  // reload, so it must not hear the drain signal; the worker itself is told, whoever asks.
+  void asked_by(pid_t who);
+
+  bool is_on_trial(const WorkerProcess& worker) const;
+
+ private:
+  void tell_again();
+
+  Loop& loop_;
+  const EventPump& pump_;
+  Workers& workers_;
+  const Preflight& preflight_;
+  Handoff& handoff_;
+  const Cgroups& cgroups_;
+  std::vector<ProcessId> askers_;  // of reloads, with those above them
+  Source timer_;                   // while somebody has not heard the drain signal yet
+  Duration pause_{};
+};
+
+}  // namespace graced
