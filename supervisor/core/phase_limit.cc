@@ -15,6 +15,16 @@ std::optional<Instant> latest(const Status& status, Instant WorkerStatus::*time,
   return found;
 }
 
+std::optional<Instant> later(std::optional<Instant> a, std::optional<Instant> b) {
+  return a && b ? std::max(*a, *b) : a ? a : b;
+}
+
+std::optional<Instant> limit_of_survivors(const Status& status) {
+  const auto& survivors = status.survivors;
+  return survivors && survivors->state == WorkerState::draining ? std::optional(survivors->deadline)
+                                                                : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Instant> phase_limit(const Status& status, Instant next_deadline) {
@@ -29,8 +39,9 @@ std::optional<Instant> phase_limit(const Status& status, Instant next_deadline) 
     }
     case Phase::stopping:
       // Those that were killed have no deadline any more.
-      return latest(status, &WorkerStatus::killed_at,
-                    [](const WorkerStatus& w) { return w.state != WorkerState::killed; });
+      return later(latest(status, &WorkerStatus::killed_at,
+                          [](const WorkerStatus& w) { return w.state != WorkerState::killed; }),
+                   limit_of_survivors(status));
     case Phase::serving:
     case Phase::degraded:
     case Phase::down:

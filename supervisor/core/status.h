@@ -81,18 +81,26 @@ struct ReloadStatus {
   Duration took;
 };
 
+// What an earlier graced has left.
+struct SurvivorsStatus {
+  WorkerState state = WorkerState::ready;  // until a generation serves, or graced stops; then draining, killed
+  Instant since{};                         // of the state; of ready: zero
+  Instant deadline = no_deadline;          // when they are killed
+};
+
 struct Status {
   Phase phase = Phase::starting;
   std::optional<GenerationId> serving;
   std::optional<GenerationId> candidate;
-  std::vector<ProbeStatus> probes;          // of the candidate, once it is ready; empty: it is not probed
-  Instant probed_until = no_deadline;       // when patience with them ends
-  std::vector<WorkerStatus> workers;        // oldest first
-  unsigned workers_asked = 0;               // of the serving generation
-  unsigned workers_ready = 0;               // of those
-  std::optional<ExitStatus> last_exit;      // since the last reload that went well
-  std::optional<ReloadStatus> last_reload;  // the first start is not a reload
-  std::uint64_t reloads = 0;                // done
+  std::vector<ProbeStatus> probes;           // of the candidate, once it is ready; empty: it is not probed
+  Instant probed_until = no_deadline;        // when patience with them ends
+  std::vector<WorkerStatus> workers;         // oldest first
+  std::optional<SurvivorsStatus> survivors;  // while there are any
+  unsigned workers_asked = 0;                // of the serving generation
+  unsigned workers_ready = 0;                // of those
+  std::optional<ExitStatus> last_exit;       // since the last reload that went well
+  std::optional<ReloadStatus> last_reload;   // the first start is not a reload
+  std::uint64_t reloads = 0;                 // done
   std::uint64_t failed_reloads = 0;
   std::uint64_t restarts = 0;  // workers replaced after they exited by themselves
   bool reload_queued = false;

@@ -64,7 +64,8 @@ std::string story_of(const Status& s) {
       story = fmt::format("{}, {}", serving_part(s), trial_part(s));
       break;
     case Phase::stopping:
-      return fmt::format("stopping, {} left", counted(std::ssize(s.workers), "worker", "workers"));
+      return fmt::format("stopping, {} left{}", counted(std::ssize(s.workers), "worker", "workers"),
+                         s.survivors ? ", and what the graced before has left" : "");
     case Phase::finished:
       return "stopped";
   }

@@ -91,6 +91,7 @@ void Supervisor::promote(Instant now) {
     }
   }
   enforce_max_draining(now);
+  drain_survivors(policy_.drain_timeout, now);
   if (old) record(*rollout_, true, "", now);
   answer(std::exchange(rollout_->askers, {}), true, "");
   const bool settles = std::ranges::any_of(
@@ -133,6 +134,7 @@ void Supervisor::on(const TimePassed&, Instant now) {
     if (w.deadline <= now) due.push_back(w.id);
   }
   for (const WorkerId id : due) deadline_passed(id, now);
+  if (survivors_ && survivors_->deadline <= now) kill_survivors(now);
 
   std::vector<Respawn> respawns_due;
   std::erase_if(respawns_, [&](const Respawn& r) {
@@ -150,6 +152,7 @@ Instant Supervisor::next_deadline() const {
   Instant next = no_deadline;
   for (const Worker& w : workers_) next = std::min(next, w.deadline);
   for (const Respawn& r : respawns_) next = std::min(next, r.at);
+  if (survivors_) next = std::min(next, survivors_->deadline);
   if (rollout_ && !rollout_->policy) next = std::min(next, rollout_->preparation_deadline);
   if (rollout_ && rollout_->probing) next = std::min(next, rollout_->probing->next());
   if (queued_ && !rollout_) next = std::min(next, queued_->not_before);
@@ -166,10 +169,11 @@ void Supervisor::follow_up(Instant now) {
     const Exit last = last_exit_ ? last_exit_->exit : Exit{};
     begin_stop(last.status, fmt::format("the last worker {}", last.how), now);
   }
-  if (stopping_ && workers_.empty()) {
+  if (stopping_ && workers_.empty() && !waits_for_survivors()) {
     answer(stopping_->askers, true, stopping_->why);
     actions_.push_back(Finished{stopping_->exit_status, stopping_->why, stopping_->failed});
     finished_ = true;
+    survivors_.reset();  // those that are left are the next graced's
   }
 }
 
@@ -240,6 +244,7 @@ Status Supervisor::status() const {
                          .any_pause = w.any_pause_from(),
                          .thrown_away = w.thrown_away});
   }
+  s.survivors = survivors_;
   if (serving_) s.workers_asked = policy_.workers;
   s.workers_ready = ready_of_serving();
   s.last_exit = last_exit_;

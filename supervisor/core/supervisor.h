@@ -88,6 +88,8 @@ class Supervisor {
   void on(const TreeGone&, Instant now);
   void on(const ProbePassed&, Instant now);
   void on(const ProbeFailed&, Instant now);
+  void on(const SurvivorsFound&, Instant now);
+  void on(const SurvivorsGone&, Instant now);
   void on(const Settled&, Instant now);
   void on(const ReloadAsked&, Instant now);
   void on(const AbortAsked&, Instant now);
@@ -119,6 +121,8 @@ class Supervisor {
   void lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now);
   void enforce_max_draining(Instant now);
   void begin_stop(int exit_status, std::string why, Instant now, GenerationId failed = {});
+  void drain_survivors(Duration limit, Instant now);
+  void kill_survivors(Instant now);
   void deadline_passed(WorkerId id, Instant now);
   void follow_up(Instant now);
 
@@ -129,6 +133,7 @@ class Supervisor {
   bool is_replaced(const Worker& gone) const;
   bool must_say_ready(const Policy& policy) const;
   void answer(const std::vector<RequestId>& askers, bool ok, const std::string& why, GenerationId failed = {});
+  bool waits_for_survivors() const;
   Phase phase() const;
   unsigned ready_of_serving() const;
 
@@ -139,6 +144,7 @@ class Supervisor {
   std::optional<Rollout> rollout_;
   std::optional<QueuedReload> queued_;
   std::optional<Stopping> stopping_;
+  std::optional<SurvivorsStatus> survivors_;
   bool finished_ = false;
 
   std::vector<Respawn> respawns_;                // of the serving generation

@@ -126,6 +126,7 @@ void Supervisor::on(const HammerAsked&, Instant now) {
   for (Worker& w : workers_) {
     if (w.leaves()) kill(w, now);
   }
+  if (survivors_ && survivors_->state == WorkerState::draining) kill_survivors(now);
 }
 
 void Supervisor::on(const StopAsked& e, Instant now) {
@@ -159,6 +160,7 @@ void Supervisor::begin_stop(int exit_status, std::string why, Instant now, Gener
     }
     hurry(w, limit, now);
   }
+  if (waits_for_survivors()) drain_survivors(limit, now);
 }
 
 // limit: of a stop, at the end of which everybody is killed. Connections that are idle, as far as that can be

@@ -29,6 +29,9 @@ struct TreeGone { WorkerId worker; };  // and all that it started
 
 struct ProbePassed { GenerationId generation; unsigned probe; };  // what Probe asked for
 struct ProbeFailed { GenerationId generation; unsigned probe; std::string saw; };  // "503 Service Unavailable"
+// What a graced that was killed has left to this one; all of it is one thing, which serves until a generation does.
+struct SurvivorsFound {};  // said before the first start, if there are any
+struct SurvivorsGone {};   // and all that they started
 
 struct Settled { GenerationId generation; };  // its workers have heard from all who had connected
 
@@ -39,8 +42,8 @@ struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerUnfit, WorkerStopping,
-                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, ProbePassed, ProbeFailed, Settled, ReloadAsked, AbortAsked,
-                           StopAsked, HammerAsked, TimePassed>;
+                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, ProbePassed, ProbeFailed, SurvivorsFound,
+                           SurvivorsGone, Settled, ReloadAsked, AbortAsked, StopAsked, HammerAsked, TimePassed>;
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
 struct Prepare { GenerationId generation; };
@@ -64,6 +67,8 @@ struct Settle { GenerationId generation; };  // tell when its workers have heard
 struct Drain { WorkerId worker; };                             // tell it to finish what it has and leave
 struct DrainRest { WorkerId worker; };                         // its process is gone: the same for what that left behind
 struct Kill { WorkerId worker; };                              // the hammer
+struct DrainSurvivors {};                                      // they finish what they have, as a worker would
+struct KillSurvivors {};
 struct Lost { WorkerId worker; bool replaced; };  // it is gone; what it listened on is kept if it is replaced; may be taken back
 
 // generation: that serves. failed: the candidate that `why` tells of, if it tells of one.
@@ -73,6 +78,6 @@ struct Finished { int exit_status; std::string why; GenerationId failed; };  // 
 // clang-format on
 
 using Action = std::variant<Prepare, Spawn, Probe, Switch, Abandon, Retire, Settle, Drain, DrainRest, Kill,
-                            Lost, Answer, Finished>;
+                            DrainSurvivors, KillSurvivors, Lost, Answer, Finished>;
 
 }  // namespace graced

@@ -44,7 +44,7 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
           [this](const Survivors::Survivor& s, const std::string& what) {
             log_.info({.generation = s.generation, .worker = s.slot, .worker_pid = s.pid}, "{}", what);
           },
-          [this] { return launcher_.cgroups().processes(); }),
+          [this] { return launcher_.cgroups().processes(); }, [this] { happens(SurvivorsGone{}); }),
       words_(loop_, presence_.instance().notify_path(), {log_, pump_, workers_, ready_, failure_}),
       launcher_({planner_.first_options().name, presence_.instance().control_path(), words_.path()}),
       announcer_(
@@ -90,8 +90,9 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
 int Daemon::run() {
   require_systemd();
   tell_first();
-  if (announcer_.has_manager()) survivors_.find(planner_.first_options().name);
+  const bool survivors = announcer_.has_manager() && survivors_.find(planner_.first_options().name);
   try {
+    if (survivors) happens(SurvivorsFound{});
     happens(ReloadAsked{nobody});
     if (pump_.status().phase == Phase::finished) return announcer_.ending().exit_status;
     if (!loop_.made() && words_.wait(quick_word)) std::this_thread::sleep_for(first_answers);
@@ -192,7 +193,7 @@ unsigned Daemon::hammer() {
 
 InstanceReport Daemon::report() {
   return report_of({planner_.first_options(), presence_.since(), pump_, workers_, addresses_,
-                    launcher_.cgroups(), preflight_, failure_, reaper_});
+                    launcher_.cgroups(), preflight_, failure_, reaper_, survivors_});
 }
 
 void Daemon::checked(const Preflight::Ended& check) {

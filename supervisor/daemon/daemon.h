@@ -81,6 +81,8 @@ class Daemon : private ControlHandler {
   void perform(const Drain&);
   void perform(const DrainRest&);
   void perform(const Kill&);
+  void perform(const DrainSurvivors&);
+  void perform(const KillSurvivors&);
   void perform(const Lost&);
   void perform(const Answer&);
   void perform(const Finished&);

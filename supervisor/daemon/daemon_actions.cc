@@ -164,7 +164,6 @@ void Daemon::perform(const Switch& a) {
   } else {
     log_.info({.generation = a.to.value}, "serves");
   }
-  survivors_.drain(plan.options.drain_signal, plan.options.policy.drain_timeout, plan.served);
   presence_.serves(outputs_.own());
 }
 
@@ -292,6 +291,20 @@ void Daemon::perform(const Kill& a) {
   if (all) launcher_.cgroups().kill(w->generation.value);
 }
 
+// As the workers of the generation that serves; before there is one, as those that were to be the first.
+void Daemon::perform(const DrainSurvivors&) {
+  const Plan* plan = addresses_.serving_plan();
+  const auto& survivors = pump_.status().survivors;
+  const Instant deadline = survivors ? survivors->deadline : no_deadline;
+  survivors_.drain(plan ? plan->options.drain_signal : planner_.first_options().drain_signal,
+                   deadline == no_deadline ? infinity : deadline - monotonic_now(),
+                   plan ? plan->served : std::vector<ServedSocket>());
+}
+
+void Daemon::perform(const KillSurvivors&) {
+  survivors_.hammer();
+}
+
 // Nobody gets what a worker listened on that is not replaced: clients are refused, unless another graced comes.
 void Daemon::perform(const Lost& a) {
   const Status& status = pump_.status();
@@ -314,8 +327,6 @@ void Daemon::perform(const Finished& a) {
   } else if (a.failed == GenerationId{}) {  // a failed start was told already
     log_.error("{}", a.why);
   }
-  // Those of a start that failed may be all that serves.
-  if (a.exit_status == 0) survivors_.hammer();
   addresses_.leave();
   loop_.leave();
 }

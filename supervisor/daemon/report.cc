@@ -120,6 +120,26 @@ WorkerReport worker_report(const WorkerStatus& w, const WorkerProcess& process, 
   return worker;
 }
 
+void add_survivors(InstanceReport& report, const ReportSources& from, Instant now) {
+  const auto& survivors = from.pump.status().survivors;
+  if (!survivors) return;
+  for (const Survivors::Survivor& left : from.survivors.left()) {
+    WorkerReport& w = report.workers.emplace_back();
+    w.generation = left.generation;
+    w.slot = left.slot;
+    w.pid = left.pid;
+    w.state = to_text(survivors->state);
+    w.age = survivors->state == WorkerState::ready ? now - from.since : now - survivors->since;
+    if (survivors->deadline != no_deadline) {
+      w.left = std::max(Duration{}, survivors->deadline - now);
+      w.then = "killed";
+    }
+    const std::string of_whom =
+        left.rest.empty() ? "of the graced before" : left.rest + " of the graced before";
+    w.waits_for = of_whom + (survivors->state == WorkerState::ready ? " serves" : " finishes");
+  }
+}
+
 }  // namespace
 
 InstanceReport report_of(const ReportSources& from) {
@@ -155,6 +175,7 @@ InstanceReport report_of(const ReportSources& from) {
     if (const WorkerProcess* process = from.workers.find(w.worker))
       r.workers.push_back(worker_report(w, *process, from.addresses, now));
   }
+  add_survivors(r, from, now);
   return r;
 }
 

@@ -10,6 +10,7 @@
 #include "linux/control/control_report.h"
 #include "linux/worker/cgroup.h"
 #include "options/options.h"
+#include "workers/survivors.h"
 #include "workers/workers.h"
 
 namespace graced {
@@ -24,6 +25,7 @@ struct ReportSources {
   const Preflight& preflight;
   const CandidateFailure& failure;
   const Reaper& reaper;
+  const Survivors& survivors;
 };
 InstanceReport report_of(const ReportSources& from);
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <utility>
 
 #include "linux/proc/process.h"
 
@@ -28,17 +30,18 @@ bool leads_as_worker(pid_t pid) {
 
 }  // namespace
 
-Survivors::Survivors(Loop& loop, Tell tell, Processes processes)
-    : loop_(loop), tell_(std::move(tell)), processes_(std::move(processes)) {}
+Survivors::Survivors(Loop& loop, Tell tell, Processes processes, std::function<void()> gone)
+    : loop_(loop), tell_(std::move(tell)), processes_(std::move(processes)), gone_(std::move(gone)) {}
 
 // An orphan has the parent that we have: the manager. The workers of another graced have that one.
 std::vector<pid_t> Survivors::orphans() const {
   std::vector<pid_t> found = processes_();
+  if (found.empty()) found = children_of(::getppid());  // no cgroup of its own, as in many a container
   std::erase_if(found, [](pid_t pid) { return pid == ::getpid() || parent_of(pid) != ::getppid(); });
   return found;
 }
 
-void Survivors::find(const std::string& name) {
+bool Survivors::find(const std::string& name) {
   struct Marked {
     pid_t pid;
     WorkerMark mark;
@@ -68,6 +71,7 @@ void Survivors::find(const std::string& name) {
     const std::string what = "has survived the graced before; it is to serve until a new generation does";
     tell_(tree.survivor, tree.worker ? what : fmt::format("{} of it {}", tree.processes.text(), what));
   }
+  return !trees_.empty();
 }
 
 // Of two graceds before us that both ended so there may be two of the same number: each has what it had first.
@@ -83,16 +87,16 @@ bool Survivors::look_at(Tree& tree) {
 }
 
 void Survivors::drain(int signo, Duration limit, const std::vector<ServedSocket>& sockets) {
-  if (deadline_) return;
-  std::erase_if(trees_, [this](Tree& tree) { return !look_at(tree); });
-  if (trees_.empty()) return;
+  if (std::exchange(drained_, true)) return;
   signo_ = signo;
+  // All are looked at before the first one hears it. Those that have ended meanwhile nobody has been told of.
+  std::erase_if(trees_, [this](Tree& tree) { return !look_at(tree) || !watch(tree); });
+  if (trees_.empty()) return gone_();
   for (Tree& tree : trees_) {
     tree.sockets = listening_of(tree.processes.tops());
     tree.sockets.insert(tree.sockets.end(), sockets.begin(), sockets.end());
     tell_(tree.survivor,
           "is draining, " + (limit == infinity ? "as long as it takes" : "at most " + to_rough_text(limit)));
-    watch(tree);
     if (!tree.worker) {
       tell_rest(tree);
     } else {
@@ -100,25 +104,29 @@ void Survivors::drain(int signo, Duration limit, const std::vector<ServedSocket>
         ::syscall(SYS_pidfd_send_signal, tree.worker.get(), s, nullptr, 0);
     }
   }
-  deadline_ = loop_.timer([this] { hammer(); });
-  deadline_.fire_at(after(monotonic_now(), limit));
 }
 
-// Some of them are new: the manager's since somebody below it has ended.
-void Survivors::watch(Tree& tree) {
+// Some of them are new: the manager's since somebody below it has ended. False: nobody is left.
+bool Survivors::watch(Tree& tree) {
   const std::vector<pid_t>& tops = tree.processes.tops();
   std::erase_if(tree.watched, [&](const Watched& w) { return std::ranges::count(tops, w.pid) == 0; });
   for (const pid_t pid : tops) {
     if (std::ranges::find(tree.watched, pid, &Watched::pid) != tree.watched.end()) continue;
     Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!process) {  // ended since it was looked at, and what it has left is to be found
-      if (look_at(tree)) watch(tree);
-      return;
-    }
+    if (!process && errno == ESRCH)  // ended since it was looked at, and what it has left is to be found
+      return look_at(tree) && watch(tree);
+    if (!process) continue;  // the kernel, or a container's filter, has no pidfds: its end shows at the hammer
     tree.watched.push_back({pid, std::move(process), Source()});
     Watched& w = tree.watched.back();
     w.gone = loop_.on_fd(w.process.get(), EPOLLIN, Priority::child, [this, &tree, pid] { ended(tree, pid); });
   }
+  return true;
+}
+
+void Survivors::forget(Tree& tree) {
+  tell_(tree.survivor, "has ended");
+  trees_.remove_if([&](const Tree& t) { return &t == &tree; });
+  if (trees_.empty()) gone_();
 }
 
 void Survivors::ended(Tree& tree, pid_t pid) {
@@ -126,12 +134,7 @@ void Survivors::ended(Tree& tree, pid_t pid) {
   if (worker) tree.worker = Fd();
   // Whoever has no pidfd is gone already, or was not to be watched: one more look tells.
   std::erase_if(tree.watched, [&](const Watched& w) { return w.pid == pid; });
-  if (!look_at(tree)) {
-    tell_(tree.survivor, "has ended");
-    trees_.remove_if([&](const Tree& t) { return &t == &tree; });
-    return;
-  }
-  watch(tree);
+  if (!look_at(tree) || !watch(tree)) return forget(tree);
   if (hammered_) return tree.processes.kill();
   if (worker) tell_(tree.survivor, fmt::format("{} of it finishes", tree.processes.text()));
   if (!tree.worker) tell_rest(tree);
@@ -149,8 +152,8 @@ void Survivors::tell_rests() {
   const Duration pause = std::min(2 * rest_pause_, longest_pause);
   bool wait = false;
   for (Tree& tree : trees_) {
-    if (tree.worker || tree.told || !look_at(tree)) continue;
-    watch(tree);
+    // Of one that has ended just now the end is told next.
+    if (tree.worker || tree.told || !look_at(tree) || !watch(tree)) continue;
     tell_rest(tree);
     wait |= !tree.told;
   }
@@ -160,12 +163,29 @@ void Survivors::tell_rests() {
 
 void Survivors::hammer() {
   hammered_ = true;
+  std::vector<Tree*> ended;
   for (Tree& tree : trees_) {
-    if (!look_at(tree)) continue;
-    watch(tree);  // who is started meanwhile is the manager's when its parent has ended
+    // Who is started meanwhile is the manager's when its parent has ended.
+    if (!look_at(tree) || !watch(tree)) {
+      ended.push_back(&tree);
+      continue;
+    }
     tree.processes.kill();
     tell_(tree.survivor, "is hammered (SIGKILL), with all that it started");
+    if (tree.watched.empty()) ended.push_back(&tree);
   }
+  for (Tree* tree : ended) forget(*tree);
+}
+
+std::vector<Survivors::Survivor> Survivors::left() const {
+  std::vector<Survivor> found;
+  for (const Tree& tree : trees_) {
+    Survivor s = tree.survivor;
+    if (!tree.worker) s.rest = tree.processes.text();
+    if (!tree.worker && !tree.processes.tops().empty()) s.pid = tree.processes.tops().front();
+    found.push_back(std::move(s));
+  }
+  return found;
 }
 
 }  // namespace graced

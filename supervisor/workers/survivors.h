@@ -1,6 +1,6 @@
 // Workers of an earlier graced that ended without them, where its unit says KillMode=process, each with all
 // that it started, and what is left of those whose own process is gone. They go on serving until a generation
-// of this graced does; then they are drained like any other.
+// of this graced does; then they are drained like any other. When, and for how long, is the core's to say.
 #pragma once
 
 #include <sys/types.h>
@@ -24,24 +24,29 @@ class Survivors {
   struct Survivor {
     std::uint64_t generation;  // of the earlier graced
     unsigned slot;
-    pid_t pid;  // of the worker, or, where that is gone, of somebody whom it has left
+    pid_t pid;           // of the worker, or, where that is gone, of somebody whom it has left
+    std::string rest{};  // "PID 812 (node)": what finishes where the worker is gone; empty: it is the worker
   };
   using Tell = std::function<void(const Survivor&, const std::string& what)>;
   using Processes = std::function<std::vector<pid_t>()>;
 
-  // processes: among which they are looked for, now and later.
-  Survivors(Loop& loop, Tell tell, Processes processes);
+  // processes: among which they are looked for, now and later. gone: after drain() or hammer(), when all of
+  // them are.
+  Survivors(Loop& loop, Tell tell, Processes processes, std::function<void()> gone);
 
   // Workers of instance `name`, and what is left of some, that are not ours and were left to whoever started
-  // us.
-  void find(const std::string& name);
+  // us. False: there are none.
+  bool find(const std::string& name);
 
-  // The signal for each worker, and for what it leaves behind once it is gone, as for workers of ours; SIGKILL
-  // for all of them after `limit`. Once. sockets: that they may serve, besides those that they are seen to
-  // have.
+  // The signal for each worker, and for what it leaves behind once it is gone, as for workers of ours. Once.
+  // limit: to be told. sockets: that they may serve, besides those that they are seen to have.
   void drain(int signo, Duration limit, const std::vector<ServedSocket>& sockets);
 
+  // SIGKILL for all of them.
   void hammer();
+
+  // Those that are not known to have ended.
+  std::vector<Survivor> left() const;
 
  private:
   struct Watched {
@@ -60,7 +65,8 @@ class Survivors {
 
   std::vector<pid_t> orphans() const;
   bool look_at(Tree& tree);
-  void watch(Tree& tree);
+  bool watch(Tree& tree);
+  void forget(Tree& tree);
   void ended(Tree& tree, pid_t pid);
   void tell_rest(Tree& tree);
   void tell_rests();
@@ -68,10 +74,11 @@ class Survivors {
   Loop& loop_;
   Tell tell_;
   Processes processes_;
+  std::function<void()> gone_;
   std::list<Tree> trees_;
   int signo_ = 0;
+  bool drained_ = false;
   bool hammered_ = false;
-  Source deadline_;
   Source rest_timer_;  // while somebody has not heard the drain signal yet
   Duration rest_pause_{};
 };

@@ -60,6 +60,8 @@ TEST_CASE("whatever happens, in whatever order, the promises are kept") {
   CHECK(tally.kills_by_deadline > often);
   CHECK(tally.kills_by_max_draining > often);
   CHECK(tally.kills_by_request > often);
+  CHECK(tally.survivors_killed > often / 10);
+  CHECK(tally.survivors_waited_for > 0);
   CHECK(tally.gave_up > often);
 }
 

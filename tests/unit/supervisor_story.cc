@@ -54,6 +54,8 @@ struct Words {
   std::string operator()(const ProbeFailed& e) const {
     return fmt::format("ProbeFailed {} of generation {}: {}", e.probe, e.generation.value, e.saw);
   }
+  std::string operator()(const SurvivorsFound&) const { return "SurvivorsFound"; }
+  std::string operator()(const SurvivorsGone&) const { return "SurvivorsGone"; }
   std::string operator()(const Settled& e) const {
     return fmt::format("Settled generation {}", e.generation.value);
   }
@@ -84,6 +86,8 @@ struct Words {
   std::string operator()(const Drain& a) const { return fmt::format("Drain {}", a.worker.value); }
   std::string operator()(const DrainRest& a) const { return fmt::format("DrainRest {}", a.worker.value); }
   std::string operator()(const Kill& a) const { return fmt::format("Kill {}", a.worker.value); }
+  std::string operator()(const DrainSurvivors&) const { return "DrainSurvivors"; }
+  std::string operator()(const KillSurvivors&) const { return "KillSurvivors"; }
   std::string operator()(const Lost& a) const {
     return fmt::format("Lost {}{}", a.worker.value, a.replaced ? ", to be replaced" : "");
   }

@@ -14,6 +14,7 @@ Walk::Walk(std::uint64_t seed, Tally& tally)
       tally_(tally),
       faults_(any({2u, 5u, 20u})),
       hardy_(one_in(2)),
+      survivors_stay_(one_in(2)),
       first_(any_policy()),
       core_(first_),
       witness_(first_, tally) {}
@@ -84,6 +85,7 @@ void Walk::tell(const Event& event) {
 }
 
 void Walk::run(int steps) {
+  if (one_in(3)) tell(SurvivorsFound{});
   tell(ReloadAsked{any_asker()});
   for (int i = 0; i < steps && !witness_.finished(); ++i) step();
   comes_to_rest();
@@ -117,6 +119,8 @@ void Walk::step() {
     tell(WorkerGone{any_worker(leaving), any_exit(), one_in(3)});
   } else if (dice < 565) {
     tell(TreeGone{any_worker(outlived)});
+  } else if (dice < 567) {
+    tell(SurvivorsGone{});
   } else if (dice < 570) {
     tell(WorkerUnfit{any_worker(starting), "nothing listens where it should"});
   } else if (dice < 590) {
@@ -192,6 +196,12 @@ bool Walk::helps_on() {
       tell(WorkerReady{id});
     return true;
   }
+  const bool leave =
+      witness_.survivors() && witness_.survivors_drained() && (!survivors_stay_ || witness_.stopping());
+  if (leave && !witness_.finished()) {
+    tell(SurvivorsGone{});
+    return true;
+  }
   if (core_.next_deadline() == no_deadline) return false;
   now_ = std::max(now_, core_.next_deadline());
   tell(TimePassed{});
@@ -244,6 +254,9 @@ void Walk::comes_to_its_end() {
       tell(WorkerGone{killed->first, any_exit(), one_in(3)});
     } else if (one_in(5)) {
       tell(WorkerGone{any_worker(anybody), any_exit(), one_in(3)});
+    } else if (one_in(5)) {
+      if (witness_.survivors() && processes.empty()) ++tally_.survivors_waited_for;
+      tell(SurvivorsGone{});
     } else if (one_in(5)) {
       tell(TreeGone{any_worker(anybody)});
     } else if (core_.next_deadline() != no_deadline) {

@@ -51,8 +51,9 @@ class Walk {
 
   std::mt19937_64 random_;
   Tally& tally_;
-  const unsigned faults_;  // one in so many
-  const bool hardy_;       // never gives up by itself, so that it walks far
+  const unsigned faults_;      // one in so many
+  const bool hardy_;           // never gives up by itself, so that it walks far
+  const bool survivors_stay_;  // until they are killed, or longer
   const Policy first_;
   Supervisor core_;
   Witness witness_;

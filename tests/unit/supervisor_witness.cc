@@ -171,6 +171,8 @@ void Witness::happened(const Event& event) {
                    has_failed_ = look->second.fails >= policy_of(*candidate_).probes[e.probe].fails;
                    if (has_failed_) ++tally_.failed_probes;
                  },
+                 [&](const SurvivorsFound&) { survivors_ = true; },
+                 [&](const SurvivorsGone&) { survivors_ = false; },
                  [&](const Settled&) {},
                  [&](const ReloadAsked& e) {
                    if (!stopping_ && (candidate_ || queued_)) {
@@ -444,6 +446,24 @@ void Witness::on(const Kill& a) {
   p.killed = true;
 }
 
+void Witness::on(const DrainSurvivors&) {
+  promise(survivors_ && !std::exchange(survivors_drained_, true),
+          "survivors are drained twice, or without being there");
+  promise(switched_from_ || stopping_, "survivors are drained while nobody else serves");
+}
+
+void Witness::on(const KillSurvivors&) {
+  promise(survivors_ && survivors_drained_, "survivors are killed that were told nothing");
+  promise(!std::exchange(survivors_killed_, true), "survivors are killed twice");
+  const auto& before = before_->survivors;
+  const Policy& policy = serving_policy();
+  const bool at_once = before && before->state == WorkerState::ready &&
+                       (stopping_ ? policy.stop_timeout : policy.drain_timeout) == 0s;
+  promise(hammered_ || at_once || (before && before->deadline <= now_),
+          "survivors are killed before their time");
+  ++tally_.survivors_killed;
+}
+
 void Witness::on(const Lost& a) {
   if (to_take_back_.erase(a.worker) == 1) {
     promise(!a.replaced, "worker {} is to be replaced while graced stops", a.worker.value);
@@ -477,6 +497,7 @@ void Witness::on(const Answer& a) {
 
 void Witness::on(const Finished& a) {
   promise(stopping_ && processes_.empty(), "Finished, though processes are left");
+  promise(!survivors_ || a.exit_status != 0, "Finished, though survivors are left");
   promise(!stop_asked_ || a.exit_status == 0, "a stop that was asked for counts as a failure");
   promise(serving_ ? a.failed == GenerationId{} : a.exit_status == 0 || a.failed != GenerationId{},
           "what ended the start is not told from what ended graced");
@@ -492,7 +513,9 @@ void Witness::look_at_end(bool was_stopping) {
     promise(!candidate_, "a candidate on trial while graced stops");
     promise(std::ranges::none_of(processes_, [](const auto& p) { return p.second.works(); }),
             "somebody was not told to leave");
-    promise(finished_ == processes_.empty(), "no process is left, and no Finished");
+    if (!survivors_) promise(finished_ == processes_.empty(), "no process is left, and no Finished");
+    if (stop_asked_ && !was_stopping)
+      promise(!survivors_ || survivors_drained_, "survivors were not told to leave");
   }
   promise(to_answer_now_.empty(), "somebody is not answered when it is time");
   const bool settles = std::ranges::any_of(processes_, [&](const auto& p) {
@@ -502,6 +525,8 @@ void Witness::look_at_end(bool was_stopping) {
   if (hammered_) {
     promise(std::ranges::none_of(processes_, [](const auto& p) { return p.second.leaves(); }),
             "the hammer missed");
+    const bool waited_for = survivors_ && survivors_drained_;
+    promise(!waited_for || survivors_killed_, "the hammer missed survivors");
   }
 
   const bool too_many = serving_ && unexpected_exits_.size() > serving_policy().start_limit;

@@ -31,6 +31,9 @@
 //   abort       ends the candidate at once, and nothing else; who waits in the queue still waits, or is next
 //   draining    at most max-draining generations, not counting the serving one
 //   answers     every asker has exactly one, when what it asked for ends
+//   survivors   drained once, at the first Switch or at a stop that waits for them; killed at most once, after
+//   that,
+//               and only because their deadline passed or the hammer came
 //   the end     by itself only for a reason; Finished once and last, when no process is left;
 //               nothing follows
 //   status      agrees with all of that
@@ -74,6 +77,8 @@ struct Tally {
   std::uint64_t kills_by_deadline = 0;
   std::uint64_t kills_by_max_draining = 0;
   std::uint64_t kills_by_request = 0;
+  std::uint64_t survivors_killed = 0;
+  std::uint64_t survivors_waited_for = 0;
   std::uint64_t gave_up = 0;
   std::uint64_t finished = 0;
 };
@@ -114,6 +119,8 @@ class Witness {
   GenerationId newest_generation() const { return newest_; }
   bool stopping() const { return stopping_; }
   bool finished() const { return finished_; }
+  bool survivors() const { return survivors_; }
+  bool survivors_drained() const { return survivors_drained_; }
   bool all_answered() const {
     return candidate_askers_.empty() && queued_askers_.empty() && stop_askers_.empty();
   }
@@ -133,6 +140,8 @@ class Witness {
   void told_settling(WorkerId id, Process& process);
   void on(const DrainRest&);
   void on(const Kill&);
+  void on(const DrainSurvivors&);
+  void on(const KillSurvivors&);
   void on(const Lost&);
   void on(const Answer&);
   void on(const Finished&);
@@ -172,6 +181,9 @@ class Witness {
   bool stopping_ = false;
   bool stop_asked_ = false;
   bool finished_ = false;
+  bool survivors_ = false;
+  bool survivors_drained_ = false;
+  bool survivors_killed_ = false;
   std::set<RequestId> candidate_askers_;
   std::set<RequestId> queued_askers_;
   std::set<RequestId> stop_askers_;
