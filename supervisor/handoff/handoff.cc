@@ -200,17 +200,17 @@ void Handoff::retire(WorkerId worker, const std::optional<std::string>& cgroup, 
   if (!tracked) return callbacks_.idle(worker);
   tracked->leaves = true;
 
-  std::vector<ConnectionWatch::Socket> listening;
+  std::vector<int> listening;
   std::set<std::string> keys;
   if (tracked->adoption) {
     for (const AdoptedSocket& s : tracked->adoption->sockets()) {
       if (!s.listening) continue;
-      if (!s.shared()) listening.push_back({s.fd.get()});
+      if (!s.shared()) listening.push_back(s.fd.get());
       if (s.steerable()) keys.insert(s.key);
     }
   }
   for (const auto& l : listeners_[tracked->generation]) {
-    listening.push_back({l->fd()});
+    listening.push_back(l->fd());
     keys.insert(l->key());
   }
   // Without a socket of its own it goes on getting new connections until it is told.

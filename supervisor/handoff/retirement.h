@@ -23,8 +23,8 @@ struct Closing {
 class Retirement {
  public:
   // cgroup and handshakes_move: see ConnectionWatch. Closes none to begin with.
-  Retirement(pid_t worker, const std::vector<ConnectionWatch::Socket>& listening,
-             const std::optional<std::string>& cgroup, bool handshakes_move, Instant now)
+  Retirement(pid_t worker, const std::vector<int>& listening, const std::optional<std::string>& cgroup,
+             bool handshakes_move, Instant now)
       : watch_(worker, listening, cgroup, handshakes_move), next_look_(now) {}
 
   Instant next_look() const { return next_look_; }

@@ -7,7 +7,7 @@
 
 namespace graced {
 
-void Retirements::begin(WorkerId worker, pid_t pid, const std::vector<ConnectionWatch::Socket>& listening,
+void Retirements::begin(WorkerId worker, pid_t pid, const std::vector<int>& listening,
                         const std::optional<std::string>& cgroup, bool handshakes_move) {
   retiring_.erase(worker);
   retiring_.try_emplace(worker, pid, listening, cgroup, handshakes_move, monotonic_now());

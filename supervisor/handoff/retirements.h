@@ -21,7 +21,7 @@ class Retirements {
   Retirements(Loop& loop, Callbacks callbacks) : loop_(loop), callbacks_(std::move(callbacks)) {}
 
   // See Retirement for all but the worker. Callbacks::idle is never called from here.
-  void begin(WorkerId worker, pid_t pid, const std::vector<ConnectionWatch::Socket>& listening,
+  void begin(WorkerId worker, pid_t pid, const std::vector<int>& listening,
              const std::optional<std::string>& cgroup, bool handshakes_move);
 
   // See Retirement::close(); nothing if it is not watched.

@@ -33,9 +33,9 @@ using namespace graced;
 
 namespace {
 
-std::vector<ConnectionWatch::Socket> sockets(std::initializer_list<const Fd*> fds) {
-  std::vector<ConnectionWatch::Socket> all;
-  for (const Fd* fd : fds) all.push_back({fd->get()});
+std::vector<int> sockets(std::initializer_list<const Fd*> fds) {
+  std::vector<int> all;
+  for (const Fd* fd : fds) all.push_back(fd->get());
   return all;
 }
 

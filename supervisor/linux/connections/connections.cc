@@ -11,7 +11,6 @@
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -20,11 +19,11 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "linux/base/inode.h"
 #include "linux/base/socket_name.h"
 #include "linux/base/socket_option.h"
 #include "linux/base/sys_error.h"
 #include "linux/connections/end_reading.h"
+#include "linux/connections/watched_listeners.h"
 #include "linux/proc/open_sockets.h"
 #include "linux/proc/own_ends.h"
 #include "linux/sockets/accept_queue.h"
@@ -38,7 +37,6 @@ namespace {
 constexpr unsigned established = 1U << 1;
 constexpr unsigned left_by_client = 1U << 8;     // CLOSE_WAIT
 constexpr unsigned leaving = 1U << 4 | 1U << 5;  // FIN_WAIT1, FIN_WAIT2: of a client that has said all
-constexpr unsigned listens = 1U << 10;
 
 constexpr Duration first_pause = 20ms;
 constexpr Duration longest_pause = 1s;
@@ -47,16 +45,6 @@ constexpr int share_of_processor = 64;  // one in so many: 1.6 %
 constexpr Duration longest_closing = 50ms;  // at a stretch: who calls has others to look after
 
 constexpr unsigned few = 500;  // sockets
-
-// How long a connection of which it cannot be told whether it is idle has to be quiet.
-Duration patience_if_unsure(Duration drain_idle) {
-  return std::max<Duration>(drain_idle < infinity / 30 ? drain_idle * 30 : infinity, 30s);
-}
-
-unsigned queue_by_poll(int fd) {
-  pollfd p{fd, POLLIN, 0};
-  return ::poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0 ? 1 : 0;
-}
 
 // What graced itself has run on a processor.
 Duration time_used() {
@@ -71,27 +59,9 @@ std::optional<SocketList> list_if_any() {
   } catch (const std::system_error&) { return std::nullopt; }
 }
 
-bool enough(const TcpActivity& a, Duration drain_idle, Duration since = Duration::zero()) {
-  switch (a.activity) {
-    case Activity::busy:
-      return false;
-    case Activity::idle:
-      return a.quiet + since >= drain_idle;
-    case Activity::unsure:
-      return a.quiet + since >= patience_if_unsure(drain_idle);
-  }
-  return false;
-}
-
 }  // namespace
 
 struct ConnectionWatch::State {
-  struct Listening {
-    int fd;
-    ino_t inode;
-    SocketName name;
-    bool is_unix() const { return name.family == AF_UNIX; }
-  };
   struct Quiet {
     ino_t inode;
     TcpActivity activity;
@@ -110,7 +80,7 @@ struct ConnectionWatch::State {
     cgroup,      // by the kernel's list
   };
 
-  State(pid_t top, const std::vector<Socket>& sockets, const std::optional<std::string>& cgroup_directory,
+  State(pid_t top, const std::vector<int>& sockets, const std::optional<std::string>& cgroup_directory,
         bool handshakes_move);
 
   Connections look();
@@ -132,14 +102,8 @@ struct ConnectionWatch::State {
   void add_unix(Connections& c, ino_t inode);
   void read_descriptors() { open = sockets_of_trees(tops); }
 
-  bool any_unix() const { return std::ranges::any_of(listening, &Listening::is_unix); }
-  bool is_ours(const SocketName& name) const;
-  bool all_made_in(std::uint64_t id);
-
   std::vector<pid_t> tops;
-  std::vector<Listening> listening;
-  TcpPlaces places;
-  bool quick_acks = true;  // all of the listeners acknowledge first words at once
+  WatchedListeners listeners;
   std::optional<SocketList> list = list_if_any();
   bool tcp_list = list.has_value();  // does the kernel list them for us?
   bool unix_list = list.has_value();
@@ -161,57 +125,27 @@ struct ConnectionWatch::State {
   Duration cost = Duration::zero();  // of the last look
 };
 
-ConnectionWatch::State::State(pid_t top, const std::vector<Socket>& sockets,
+ConnectionWatch::State::State(pid_t top, const std::vector<int>& sockets,
                               const std::optional<std::string>& cgroup_directory, bool handshakes_move)
-    : tops{top} {
-  for (const Socket& s : sockets) {
-    if (socket_option(s.fd, SOL_SOCKET, SO_ACCEPTCONN) != 1) continue;  // a datagram socket has no connections
-    listening.push_back({s.fd, inode_of(s.fd), socket_name(s.fd)});
-    const Listening& l = listening.back();
-    if (l.is_unix()) continue;
-    places.ports.insert(l.name.endpoint.port);
-    places.families.insert(l.name.family);
-    places.protocols.insert(
-        {IPPROTO_TCP, socket_option(s.fd, SOL_SOCKET, SO_PROTOCOL)});  // MPTCP falls back to TCP
-    quick_acks = quick_acks && acknowledges_at_once(s.fd);
-  }
+    : tops{top}, listeners(sockets) {
   try {
-    if (tcp_list && !places.empty() && !handshakes_move) handshakes.remember(*list, places);
+    if (tcp_list && !listeners.places().empty() && !handshakes_move)
+      handshakes.remember(*list, listeners.places());
   } catch (const std::system_error&) { tcp_list = false; }
   try {
-    if (unix_list && any_unix()) list->each_unix_connection([](const UnixSeen&) {});
+    if (unix_list && listeners.any_unix()) list->each_unix_connection([](const UnixSeen&) {});
   } catch (const std::system_error&) { unix_list = false; }
 
   struct stat s {};
-  if (tcp_list && cgroup_directory && ::stat(cgroup_directory->c_str(), &s) == 0 && all_made_in(s.st_ino))
+  if (tcp_list && cgroup_directory && ::stat(cgroup_directory->c_str(), &s) == 0 &&
+      listeners.all_made_in(s.st_ino, *list))
     cgroup = s.st_ino;
-}
-
-// An accepted connection is in the cgroup of its listener: if all of these are inside, all of those are.
-bool ConnectionWatch::State::all_made_in(std::uint64_t id) {
-  std::unordered_set<ino_t> inside;
-  try {
-    list->each_tcp(places, {listens, id, false}, [&](const TcpSeen& s) { inside.insert(s.inode); });
-  } catch (const std::system_error&) { return false; }  // before Linux 5.9
-  return std::ranges::all_of(listening,
-                             [&](const Listening& l) { return l.is_unix() || inside.contains(l.inode); });
-}
-
-bool ConnectionWatch::State::is_ours(const SocketName& name) const {
-  return std::ranges::any_of(listening, [&](const Listening& l) {
-    if (l.is_unix() || name.family == AF_UNIX) return l.name.family == name.family && l.name.path == name.path;
-    return covers(l.name.endpoint, name.endpoint);
-  });
 }
 
 Connections ConnectionWatch::State::on_the_way() {
   Connections c;
-  if (tcp_list) c.half_open = handshakes.left(*list, places);
-  for (const Listening& l : listening) {
-    if (inode_of(l.fd) != l.inode) continue;  // closed since, by a worker that leaves
-    const auto queue = l.is_unix() && unix_list ? accept_queue(l.fd, *list) : accept_queue(l.fd);
-    c.queued += queue ? *queue : queue_by_poll(l.fd);
-  }
+  if (tcp_list) c.half_open = handshakes.left(*list, listeners.places());
+  c.queued = listeners.queued(unix_list ? &*list : nullptr);
   return c;
 }
 
@@ -246,7 +180,7 @@ void ConnectionWatch::State::add_clients(Connections& c, const std::vector<Accep
 
 // Both families: to a socket of both an IPv4 one may be connected, and the other way round.
 OwnEnds ConnectionWatch::State::own_ends_from_list(const std::optional<std::uint64_t>& within) {
-  const TcpPlaces there{{IPPROTO_TCP}, {AF_INET, AF_INET6}, places.ports};
+  const TcpPlaces there{{IPPROTO_TCP}, {AF_INET, AF_INET6}, listeners.places().ports};
   OwnEnds ends;
   list->each_tcp_to(there, {established | left_by_client | leaving, within, false}, [&](const TcpSeen& s) {
     if (within || open.contains(s.inode)) ends.add(s.local, s.peer);
@@ -257,10 +191,13 @@ OwnEnds ConnectionWatch::State::own_ends_from_list(const std::optional<std::uint
 void ConnectionWatch::State::count_tcp_from_list(By way, Connections& c) {
   const auto within = way == By::cgroup ? cgroup : std::nullopt;
   std::vector<Accepted> perhaps_own;
-  list->each_tcp(places, {established | left_by_client, within, true}, [&](const TcpSeen& s) {
-    if (s.inode == 0 || (!within && !open.contains(s.inode)) || !is_ours({AF_INET, s.local, {}})) return;
+  list->each_tcp(listeners.places(), {established | left_by_client, within, true}, [&](const TcpSeen& s) {
+    if (s.inode == 0 || (!within && !open.contains(s.inode)) ||
+        !listeners.have_accepted({AF_INET, s.local, {}}))
+      return;
     const TcpActivity untold{Activity::busy, Duration::zero()};
-    const TcpActivity activity = s.info ? activity_of(s.counts, *s.info, quick_acks) : untold;
+    const TcpActivity activity =
+        s.info ? activity_of(s.counts, *s.info, listeners.acknowledge_at_once()) : untold;
     if (!is_known(s.inode) && OwnEnds::possible(s.local, s.peer)) {
       perhaps_own.push_back({s.inode, s.local, s.peer, activity});
     } else {
@@ -272,7 +209,7 @@ void ConnectionWatch::State::count_tcp_from_list(By way, Connections& c) {
 
 void ConnectionWatch::State::count_unix_from_list(Connections& c) {
   list->each_unix_connection([&](const UnixSeen& s) {
-    if (open.contains(s.inode) && !open.contains(s.peer) && is_ours({AF_UNIX, {}, s.name}))
+    if (open.contains(s.inode) && !open.contains(s.peer) && listeners.have_accepted({AF_UNIX, {}, s.name}))
       add_unix(c, s.inode);
   });
 }
@@ -287,20 +224,20 @@ void ConnectionWatch::State::count_by_asking(Connections& c, bool tcp, bool unix
     if (!fd || socket_option(fd.get(), SOL_SOCKET, SO_ACCEPTCONN) != 0) continue;
     const SocketName name = socket_name(fd.get());
     if (name.family == AF_UNIX) {
-      if (unix_too && is_ours(name)) add_unix(c, inode);
+      if (unix_too && listeners.have_accepted(name)) add_unix(c, inode);
       continue;
     }
     if (!tcp) continue;
     const SocketName peer = is_known(inode) ? SocketName{} : peer_name(fd.get());
-    if (!is_ours(name)) {
-      if (is_ours(peer)) ends.add(name.endpoint, peer.endpoint);
+    if (!listeners.have_accepted(name)) {
+      if (listeners.have_accepted(peer)) ends.add(name.endpoint, peer.endpoint);
       continue;
     }
     tcp_info info{};
     socklen_t size = sizeof info;
     if (::getsockopt(fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) continue;
     if (((1U << info.tcpi_state) & (established | left_by_client)) == 0) continue;
-    const TcpActivity activity = activity_of(fd.get(), quick_acks);
+    const TcpActivity activity = activity_of(fd.get(), listeners.acknowledge_at_once());
     if (peer.family != 0 && OwnEnds::possible(name.endpoint, peer.endpoint)) {
       perhaps_own.push_back({inode, name.endpoint, peer.endpoint, activity});
     } else {
@@ -315,14 +252,14 @@ void ConnectionWatch::State::count(By way, Connections& c) {
   counted.clear();
   looked_at = std::chrono::steady_clock::now();
   const bool from_list = way != By::descriptor && tcp_list;
-  if (from_list && !places.empty()) count_tcp_from_list(way, c);
-  if (any_unix() && unix_list) count_unix_from_list(c);
-  if (!from_list || (any_unix() && !unix_list)) count_by_asking(c, !from_list, !unix_list);
+  if (from_list && !listeners.places().empty()) count_tcp_from_list(way, c);
+  if (listeners.any_unix() && unix_list) count_unix_from_list(c);
+  if (!from_list || (listeners.any_unix() && !unix_list)) count_by_asking(c, !from_list, !unix_list);
 }
 
 ConnectionWatch::State::By ConnectionWatch::State::best_way() const {
   if (!tcp_list || !(many || forbidden)) return By::descriptor;
-  return cgroup && !any_unix() ? By::cgroup : By::inode;
+  return cgroup && !listeners.any_unix() ? By::cgroup : By::inode;
 }
 
 // And the way that is best with what was found there.
@@ -385,7 +322,7 @@ unsigned ConnectionWatch::State::close_idle(Duration drain_idle) {
   unsigned closed = 0;
   more_to_close = false;
   for (const Quiet& q : quiet) {
-    if (ended.contains(q.inode) || !enough(q.activity, drain_idle, since)) continue;
+    if (ended.contains(q.inode) || !is_idle_for(drain_idle, q.activity, since)) continue;
     if (std::chrono::steady_clock::now() - begin > longest_closing) {
       more_to_close = true;
       break;
@@ -394,7 +331,8 @@ unsigned ConnectionWatch::State::close_idle(Duration drain_idle) {
     if (!fd) continue;
     // What has come since the look is seen here, and leaves the connection alone.
     const auto still_idle = [&](int connection) {
-      return enough(histories.at(q.inode).judge(activity_of(connection, quick_acks)), drain_idle);
+      const TcpActivity now = activity_of(connection, listeners.acknowledge_at_once());
+      return is_idle_for(drain_idle, histories.at(q.inode).judge(now));
     };
     if (!ends.end(std::move(fd), still_idle)) continue;
     ended.insert(q.inode);
@@ -418,7 +356,7 @@ unsigned ConnectionWatch::State::close_all() {
   return closed;
 }
 
-ConnectionWatch::ConnectionWatch(pid_t worker, const std::vector<Socket>& listening,
+ConnectionWatch::ConnectionWatch(pid_t worker, const std::vector<int>& listening,
                                  const std::optional<std::string>& cgroup, bool handshakes_move)
     : state_(std::make_unique<State>(worker, listening, cgroup, handshakes_move)) {}
 

@@ -34,17 +34,13 @@ struct Connections {
 // Not copyable; no descriptor is kept between calls but one netlink socket.
 class ConnectionWatch {
  public:
-  struct Socket {
-    int fd;  // our duplicate of a listening socket of the worker, TCP or unix; borrowed, may be closed
-             // meanwhile
-  };
-
-  // `cgroup`: the directory of the worker's own cgroup in the v2 hierarchy, if it has one and has made
-  // its sockets inside: then many connections are counted without reading as many descriptors, and
-  // another user's can be counted at all.
-  // `handshakes_move`: those that are half open when a socket is closed go to a chosen one, as with
-  // SteeringProbe::migrates. So they are not waited for, which would take 20 ms to begin with.
-  ConnectionWatch(pid_t worker, const std::vector<Socket>& listening, const std::optional<std::string>& cgroup,
+  // `listening`: our duplicates of the worker's listening sockets, TCP or unix; borrowed, may be closed
+  // meanwhile. `cgroup`: the directory of the worker's own cgroup in the v2 hierarchy, if it has one and has
+  // made its sockets inside: then many connections are counted without reading as many descriptors, and another
+  // user's can be counted at all. `handshakes_move`: those that are half open when a socket is closed go to a
+  // chosen one, as with SteeringProbe::migrates. So they are not waited for, which would take 20 ms to begin
+  // with.
+  ConnectionWatch(pid_t worker, const std::vector<int>& listening, const std::optional<std::string>& cgroup,
                   bool handshakes_move = false);
   ~ConnectionWatch();
   ConnectionWatch(const ConnectionWatch&) = delete;

@@ -81,6 +81,18 @@ TcpActivity activity_of(int fd, bool quick_acks) {
                      info, quick_acks);
 }
 
+bool is_idle_for(Duration duration, const TcpActivity& seen, Duration since) {
+  switch (seen.activity) {
+    case Activity::busy:
+      return false;
+    case Activity::idle:
+      return seen.quiet + since >= duration;
+    case Activity::unsure:
+      return seen.quiet + since >= std::max<Duration>(duration < infinity / 30 ? duration * 30 : infinity, 30s);
+  }
+  return false;
+}
+
 // Words have come and no bare acknowledgement went, though they have had the time: they were answered.
 TcpActivity ActivityHistory::judge(TcpActivity now) {
   if (now.bare_acks != bare_acks_) {

@@ -22,6 +22,10 @@ struct TcpActivity {
   std::uint32_t bare_acks = 0;  // segments we have sent with nothing but an acknowledgement
 };
 
+// Whether it has been idle for so long by now; `since`: how long ago the activity was seen. One of which it
+// cannot be told whether it is idle has to be quiet for thirty times as long, and 30 s at least.
+bool is_idle_for(Duration duration, const TcpActivity& seen, Duration since = Duration::zero());
+
 // What an earlier look tells of one that is unsure. Kept for each connection.
 class ActivityHistory {
  public:
