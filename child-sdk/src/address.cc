@@ -100,7 +100,7 @@ OwnedFd open_socket(const Address& address) {
   if (fd.get() < 0) throw sys_error("socket for " + address.text);
   const int on = 1;
   const int off = 0;
-  // Not for datagrams: there it would let two servers share a port, one of them deaf.
+  // Not for datagrams: there it would let two servers share a port, one of which would get nothing.
   if (address.kind == Kind::stream) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (address.every_address) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   return fd;

@@ -125,7 +125,7 @@ ControlClient reach(const Chosen& chosen) {
   }
 }
 
-// One door for all of them: whatever stands in the way becomes one line and an exit status.
+// All of them are called through this: whatever stands in the way becomes one line and an exit status.
 template <class Body>
 int answered(const Terminal& terminal, const Body& body) {
   try {

@@ -1,5 +1,5 @@
-// Is somebody of a worker's processes seen waiting for connections on its addresses? The worker itself, what it
-// started, and what that has left behind.
+// Whether one of a worker's processes is seen waiting for connections on its addresses: the worker itself, what
+// it started, or what that has left behind.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
-// Is a worker ready? It says so, or is seen waiting for connections; and it is believed if it does not die of
-// it.
+// Whether a worker is ready: it says READY=1, or it is seen waiting for connections. READY=1 counts once the
+// worker has survived sending it.
 #pragma once
 
 #include <sys/types.h>

@@ -19,8 +19,8 @@ constexpr Duration second_look = 5ms;
 // After connections were closed, their worker lets go of them.
 constexpr Duration soon_again = 20ms;
 
-// At closing time: what counts as a pause between two requests, and how often it is looked for; a look
-// may then take a quarter of the time.
+// Shortly before the drain timeout: what counts as a pause between two requests, and how often it is looked
+// for; a look may then take a quarter of the time.
 constexpr Duration pause_between_requests = 3ms;
 constexpr Duration closing_look = 5ms;
 constexpr int closing_cost = 4;

@@ -45,7 +45,7 @@ class Retirement {
   bool has_looked() const { return looked_; }
   std::string waits_for() const;  // "2 connections (1 idle), 3 queued"; empty: for nothing
 
-  // Whether this look was that of the last call.
+  // Whether all connections were closed in this look, see Closing::last_call.
   bool has_just_closed_all() const { return just_closed_all_; }
 
  private:

@@ -25,8 +25,8 @@ bool readable(const Fd& fd) {
 
 TEST_CASE("a connection deaf to data hears acknowledgements and the end, and what it has missed afterwards") {
   if (!as_root("to attach a filter, on some machines,")) return;
-  const auto classic = [](int socket) { attach_deafness_to_data(socket); };
-  const auto loaded_once = [](int socket) { attach_filter(socket, load_deafness_to_data().get()); };
+  const auto classic = [](int socket) { attach_data_dropper(socket); };
+  const auto loaded_once = [](int socket) { attach_filter(socket, load_data_dropper().get()); };
   for (const std::function<void(int)>& attach :
        {std::function<void(int)>(classic), std::function<void(int)>(loaded_once)}) {
     for (const Family family : {Family::ipv4, Family::ipv6}) {

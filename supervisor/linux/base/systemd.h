@@ -18,7 +18,7 @@ void* systemd_symbol(const char* name);
 // Throws std::runtime_error, with the way out, if the library cannot be loaded.
 void load_systemd();
 
-// The same, but where a whole library lies in its usual place that is believed, as loading takes longer than a
+// The same, but an intact file in the usual place of the library is enough: to load it takes longer than a
 // worker needs to start.
 void require_systemd();
 

@@ -1,5 +1,3 @@
-// See connections.h.
-//
 // Nothing may go unseen on its way from a handshake to a descriptor of the worker. So whatever is to prove
 // that nothing is left looks in the order in which a connection moves: half-open handshakes, accept
 // queues, descriptors, and then what the kernel says of these.
@@ -42,7 +40,7 @@ constexpr Duration first_pause = 20ms;
 constexpr Duration longest_pause = 1s;
 constexpr int share_of_processor = 64;  // one in so many: 1.6 %
 
-constexpr Duration longest_closing = 50ms;  // at a stretch: who calls has others to look after
+constexpr Duration longest_closing = 50ms;  // in one call: other workers have to be looked at, too
 
 constexpr unsigned few = 500;  // sockets
 

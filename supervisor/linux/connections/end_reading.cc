@@ -1,5 +1,3 @@
-// See end_reading.h.
-//
 // The reader wakes up, sees the end and closes its descriptor. As long as ours is open, too, that does not
 // take the connection out of the reader's epoll instance, which goes on to report it, for a descriptor
 // and perhaps a pointer that mean nothing any more (epoll(7), question 6). Being woken, the reader is just
@@ -39,32 +37,33 @@ class Uninterrupted {
 
 Fd program_if_possible() {
   try {
-    return load_deafness_to_data();
+    return load_data_dropper();
   } catch (const std::system_error&) { return Fd(); }
 }
 
-// What the client says stays outside, unless there is a filter already: then that is the worker's own.
-class Outside {
+// What the client sends is dropped, and sent again later, unless there is a filter already: then that is the
+// worker's own.
+class DroppedData {
  public:
-  Outside(int fd, const Fd& program) : fd_(fd) {
+  DroppedData(int fd, const Fd& program) : fd_(fd) {
     try {
       if (has_filter(fd)) return;
       if (program) {
         attach_filter(fd, program.get());
       } else {
-        attach_deafness_to_data(fd);
+        attach_data_dropper(fd);
       }
       attached_ = true;
     } catch (const std::system_error&) {
     }  // no privilege (probe_steering() tells), SO_LOCK_FILTER: then it may be reset
   }
-  ~Outside() {
+  ~DroppedData() {
     try {
       if (attached_) detach_filter(fd_);
     } catch (const std::system_error&) {}  // it has just been attached
   }
-  Outside(const Outside&) = delete;
-  Outside& operator=(const Outside&) = delete;
+  DroppedData(const DroppedData&) = delete;
+  DroppedData& operator=(const DroppedData&) = delete;
 
   void for_good() { attached_ = false; }
 
@@ -84,9 +83,9 @@ bool end_reading(Fd duplicate) {
 
 bool OrderlyEnds::end(Fd duplicate, const std::function<bool(int fd)>& still) {
   if (!program_) program_ = program_if_possible();
-  Outside words(duplicate.get(), *program_);
+  DroppedData dropped(duplicate.get(), *program_);
   if (!still(duplicate.get())) return false;
-  words.for_good();
+  dropped.for_good();
   return end_reading(std::move(duplicate));
 }
 

@@ -8,8 +8,8 @@
 
 namespace graced {
 
-// SHUT_RD: its reader finds the end after what has come so far. Takes our duplicate and closes it in the
-// same breath. False if the connection was over already.
+// SHUT_RD: its reader finds the end after what has come so far. Takes our duplicate and closes it
+// at once. False if the connection was over already.
 bool end_reading(Fd duplicate);
 
 // The same of TCP connections, one after the other, if `still` says so of them. A request that comes between
@@ -21,7 +21,7 @@ class OrderlyEnds {
   bool end(Fd duplicate, const std::function<bool(int fd)>& still);
 
  private:
-  std::optional<Fd> program_;  // what keeps words out, for all of them; none without CAP_BPF
+  std::optional<Fd> program_;  // which drops data, for all of them; none without CAP_BPF
 };
 
 }  // namespace graced

@@ -1,5 +1,3 @@
-// See first_words.h.
-//
 // As this is done at every reload, it costs what it must: a name in /proc/PID/fd takes the kernel some µs, and
 // a descriptor that can be taken without having been looked up there takes one.
 #include "linux/connections/first_words.h"

@@ -1,4 +1,4 @@
-// Feeding sd-bus, within bounds; who is there is asked of the kernel once, at the start.
+// Gives sd-bus what the client sends, within bounds. The kernel is asked once, at the start, who the client is.
 #include "linux/control/control_connection.h"
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t longest_message = 1 << 16;  // ours are some hundred bytes
 constexpr std::uint64_t longest_queue = 64;       // messages a client has not read
-constexpr std::size_t morsel = 4096;              // fits into any empty pipe
+constexpr std::size_t piece = 4096;               // fits into any empty pipe
 constexpr int kernel_buffer = 256 * 1024;         // of what a client has not read; sd-bus would ask for 8 MB
 constexpr const char* driver = "org.freedesktop.DBus";
 
@@ -102,7 +102,7 @@ bool ControlConnection::process() {
   if (!digest()) return false;
   if (something_unread()) return true;
 
-  std::array<char, morsel> part;
+  std::array<char, piece> part;
   const ssize_t n = ::recv(socket_.get(), part.data(), part.size(), MSG_DONTWAIT);
   if (n == 0) return false;
   if (n < 0) return errno == EAGAIN || errno == EINTR;
@@ -145,7 +145,7 @@ void ControlConnection::give_up() noexcept {
 }
 
 // Before sd-bus looks for an object. A bus would answer some calls itself, and clients made for buses,
-// busctl among them, do not begin without: here is nobody else, so they are answered for politeness.
+// busctl among them, do not begin without: there is no bus here, so graced answers them.
 int ControlConnection::on_message(sd_bus_message* message, void* self_, sd_bus_error*) noexcept {
   auto& self = *static_cast<ControlConnection*>(self_);
   self.unfinished_ = 0;

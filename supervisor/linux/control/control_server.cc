@@ -38,7 +38,7 @@ int reply_error(sd_bus_message* call, const char* name, const std::string& why) 
 
 }  // namespace
 
-// The door between C and us: the handler's exceptions are handed to it, and the client is told no more
+// Called by sd-bus, from C, so no exception may leave them: the handler gets it, and the client is told no more
 // than that it failed.
 struct ControlServer::Calls {
   template <class Body>
@@ -168,7 +168,7 @@ bool ControlServer::welcome(Fd socket) {
     if (alike <= (ours ? most_of_ours : most_strangers)) return true;
     connections_.pop_back();
   } catch (const std::system_error&) {
-    // It vanished before it could be welcomed, or there is no memory for it: its loss.
+    // It vanished before it could be welcomed, or there is no memory for it: then it has to connect again.
   }
   return false;
 }

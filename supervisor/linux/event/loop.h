@@ -82,7 +82,7 @@ class Loop {
   void run();
   void leave();
 
-  // For the doors of others (sd-bus callbacks): keeps the exception for run().
+  // For callbacks that others call from C (sd-bus): keeps the exception for run().
   void fail(std::exception_ptr what) noexcept;
 
  private:

@@ -52,7 +52,7 @@ void FdStore::keep(const std::string& name, int fd) {
   if (had != held_.end() && had->second == file_id(fd)) return;
   if (had != held_.end()) drop(name);
   Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (!copy) return;  // one less to survive; what needs it still has it
+  if (!copy) return;  // it is not stored then; those who use it still have it
   manager_.send_descriptor("FDSTORE=1\nFDPOLL=0\nFDNAME=" + name + "\n", std::move(copy));
   held_.emplace(name, file_id(fd));
 }

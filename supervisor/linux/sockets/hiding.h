@@ -11,13 +11,13 @@ struct Hidden {
     // To the kernel's search it is bound to a network interface that no machine has. So a client is refused as
     // if nobody listened, or reaches a less specific address that somebody else listens on (0.0.0.0 where this
     // one is 127.0.0.1). What is in the queue, or half open, stays. A socket that is bound to no interface
-    // needs
-    // no privilege for it (Linux 5.7), but CAP_NET_RAW to be shown again.
+    // needs no privilege for it (Linux 5.7), but CAP_NET_RAW to be shown again.
     unseen,
-    // It does not hear attempts to connect, for want of hops (IP_MINTTL): a client tries again, for as long as
-    // it has patience, and no less specific address is reached meanwhile. Needs no privilege. Who sends with
-    // the
-    // highest hop limit there is, 255, is heard. What is half open is lost: for one that does not listen yet.
+    // IP_MINTTL is 255, so the kernel drops attempts to connect: a client tries again, for as long as it has
+    // patience, and no less specific address is reached meanwhile. Needs no privilege. Packets that are sent
+    // with
+    // the highest hop limit there is, 255, get through. What is half open is lost: for a socket that does not
+    // listen yet.
     drop_new_connections,
   };
   Way way = Way::unseen;
@@ -33,7 +33,7 @@ Hidden::Way way_to_hide_for_a_while();
 // The descriptor is borrowed. Before listen(2) nothing gets through. Throws std::system_error naming the step.
 Hidden hide(int fd, Hidden::Way way);
 
-// What a person should know where it is only deaf: "tcp 127.0.0.1:8080".
+// What a person should know where new connections are only dropped; address: "tcp 127.0.0.1:8080".
 std::string dropped_note(const std::string& address);
 
 // Throws std::system_error.

@@ -10,7 +10,7 @@
 
 namespace graced {
 
-// A std::system_error that has the last word on its own text: the reason stands where it reads best
+// A std::system_error that composes its text itself: the reason stands where it reads best
 // ("bind 8080: Address already in use by nginx (PID 812)"), not once more at the end.
 class ListenError : public std::system_error {
  public:

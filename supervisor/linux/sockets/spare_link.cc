@@ -1,4 +1,4 @@
-// link(2) fails where the name is taken, which makes it the way back.
+// A path is given back with link(2), which fails where the name is taken instead of replacing what is there.
 #include "linux/sockets/spare_link.h"
 
 #include <fcntl.h>

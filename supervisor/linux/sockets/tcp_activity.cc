@@ -1,5 +1,3 @@
-// See tcp_activity.h.
-//
 // Who had the last word? Times are in ticks, 4 ms as a rule. A fast worker answers within the tick of the
 // request; so does a client that has its next request at hand, and the worker may be at that for
 // seconds. By the times these two look alike. What tells them apart are the acknowledgements: words

@@ -1,4 +1,4 @@
-// Who may connect, whose file it is, and whether anybody is behind it.
+// Who may connect, whose file it is, and whether a socket is bound to it.
 #include "linux/sockets/unix_path.h"
 
 #include <fcntl.h>

@@ -207,7 +207,7 @@ void attach_places(int socket, std::span<const unsigned> places) {
 constexpr int header_length_at = 12;
 constexpr int upper_half = 0xf0;
 
-void attach_deafness_to_data(int socket) {
+void attach_data_dropper(int socket) {
   constexpr unsigned all = 0xffffffff;
   std::array<sock_filter, 8> p{{
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, header_length_at),
@@ -228,7 +228,7 @@ void detach_choice(int socket) {
     throw sys_error("SO_DETACH_REUSEPORT_BPF");
 }
 
-Fd load_deafness_to_data() {
+Fd load_data_dropper() {
   constexpr int length = BPF_REG_7;
   return load(
       {

@@ -1,5 +1,5 @@
-// Programs for the kernel: which socket of a SO_REUSEPORT group gets a connection, and what a connection
-// does not hear. The instructions are here, so no loader and no compiler is needed. Everything throws
+// Programs for the kernel: which socket of a SO_REUSEPORT group gets a connection, and which packets a
+// connection does not get. The instructions are here, so no loader and no compiler is needed. Everything throws
 // std::system_error naming the step.
 #pragma once
 
@@ -44,11 +44,11 @@ void attach_places(int socket, std::span<const unsigned> places);
 // Whatever program of a group was attached before, by whomever: the kernel spreads until the next one is.
 void detach_choice(int socket);
 
-// Filters on a single socket, each in the place of the one before. What is not heard the client sends again.
-// On a TCP connection: nothing with data in it is heard; acknowledgements and the client's end are. The
+// Filters on a single socket, each in the place of the one before. The client sends again what they drop.
+// On a TCP connection: packets with data are dropped; acknowledgements and the client's end get through. The
 // kernel needs some 50 µs for a classic one, and 1 µs for an eBPF program that is loaded once for many.
-void attach_deafness_to_data(int socket);
-Fd load_deafness_to_data();
+void attach_data_dropper(int socket);
+Fd load_data_dropper();
 void attach_filter(int socket, int program);
 bool has_filter(int socket);  // classic or eBPF, by whomever
 void detach_filter(int socket);

@@ -1,4 +1,4 @@
-// The kernel's net/core/sock_reuseport.c is the other half of this file.
+// What the kernel does with these groups is in its net/core/sock_reuseport.c.
 #include "linux/steering/steering.h"
 
 #include <algorithm>

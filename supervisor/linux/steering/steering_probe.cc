@@ -109,7 +109,7 @@ Result result_of(SteeringMethod method) {
 bool keeps_data_out() {
   const Fd trial(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   try {
-    attach_deafness_to_data(trial.get());
+    attach_data_dropper(trial.get());
   } catch (const std::system_error&) { return false; }
   return true;
 }

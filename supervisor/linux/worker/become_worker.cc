@@ -58,7 +58,7 @@ bool place_descriptors(SpawnLayout& l) noexcept {
   for (const int fd : l.pass) {
     if (::dup2(fd, target++) < 0) return false;
   }
-  // Strays that graced was started with are nobody's business.
+  // Other descriptors that graced was started with are not passed on.
   ::syscall(SYS_close_range, static_cast<unsigned>(first_free), ~0U, CLOSE_RANGE_CLOEXEC);
   return true;
 }

@@ -9,7 +9,8 @@ namespace graced {
 
 class StartingPlace {
  public:
-  // pwd: $PWD. A shell says there by which name it came, symbolic links and all; believed if that leads here.
+  // pwd: $PWD, which a shell sets to the name by which it came, with symbolic links. The name is used if it
+  // leads to the directory that graced is in.
   explicit StartingPlace(const std::string& pwd);
 
   // Empty where graced may not look into its own directory; then that is where workers begin.
