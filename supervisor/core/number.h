@@ -21,6 +21,23 @@ std::optional<T> parse_number(std::string_view text, T min = std::numeric_limits
   return value;
 }
 
+// The number that a text begins with, which is taken from it; what follows stays. nullopt: there is none, or
+// none that T can have.
+template <std::integral T>
+std::optional<T> take_number(std::string_view& text, int base = 10) {
+  T value{};
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc{}) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(stop - text.data()));
+  return value;
+}
+
+// The same where what follows does not matter.
+template <std::integral T>
+std::optional<T> leading_number(std::string_view text, int base = 10) {
+  return take_number<T>(text, base);
+}
+
 // "4096", "64K", "8M", "1G", "2T": bytes, by powers of 1024.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 

@@ -12,9 +12,9 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <string_view>
 
+#include "core/number.h"
 #include "linux/base/pidfd.h"
 #include "linux/proc/descriptors.h"
 #include "linux/proc/proc_file.h"
@@ -173,9 +173,12 @@ Fd copy_descriptor(pid_t thread, int number) {
 }
 
 bool closes_on_exec(pid_t thread, int number) {
+  constexpr std::string_view key = "flags:\t";
   const std::string info = contents_of(fmt::format("/proc/{}/fdinfo/{}", thread, number)).value_or("");
-  const std::size_t at = info.find("flags:");
-  return at != std::string::npos && (std::strtoul(info.c_str() + at + 6, nullptr, 8) & O_CLOEXEC) != 0;
+  const std::size_t at = info.find(key);
+  if (at == std::string::npos) return false;
+  return (leading_number<unsigned>(std::string_view(info).substr(at + key.size()), 8).value_or(0) &
+          O_CLOEXEC) != 0;
 }
 
 }  // namespace graced

@@ -7,11 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <exception>
 #include <string_view>
 
+#include "core/number.h"
 #include "linux/base/file_id.h"
 #include "linux/proc/proc_file.h"
 
@@ -28,15 +27,14 @@ std::vector<unsigned> numbers_of(const std::string& status, std::string_view lab
   std::vector<unsigned> numbers;
   const std::size_t at = status.find(fmt::format("\n{}:", label));
   if (at == std::string::npos) return numbers;
-  const char* text = status.c_str() + at + label.size() + 2;
-  while (*text == ' ' || *text == '\t') {
-    char* end = nullptr;
-    const unsigned long number = std::strtoul(text, &end, base);
-    if (end == text || *text == '\n') break;
-    // strtoul would go on into the next line.
-    if (std::find(text, static_cast<const char*>(end), '\n') != end) break;
-    numbers.push_back(static_cast<unsigned>(number));
-    text = end;
+  std::string_view line(status);
+  line.remove_prefix(at + label.size() + 2);
+  line = line.substr(0, line.find('\n'));
+  while (line.starts_with(' ') || line.starts_with('\t')) {
+    line.remove_prefix(1);
+    const auto number = take_number<unsigned>(line, base);
+    if (!number) break;
+    numbers.push_back(*number);
   }
   return numbers;
 }

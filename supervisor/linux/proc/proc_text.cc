@@ -2,21 +2,19 @@
 #include "linux/proc/proc_text.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
-#include <cstdlib>
+
+#include "core/number.h"
 
 namespace graced {
 
 namespace {
 
-// At the start of the text; what follows the digits does not matter.
+// 0 if there is none.
 template <class Number>
-std::optional<Number> number(std::string_view text) {
-  Number n{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error != std::errc{} || end == text.data()) return std::nullopt;
-  return n;
+Number number_after_blanks(std::string_view text, int base) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  return leading_number<Number>(text, base).value_or(0);
 }
 
 }  // namespace
@@ -42,7 +40,7 @@ std::optional<std::uint64_t> parse_times_rested(std::string_view status) {
     const std::size_t at = status.find(key);
     if (at == std::string_view::npos) return std::nullopt;
     const std::string_view value = status.substr(at + key.size());
-    return number<std::uint64_t>(value.substr(0, value.find('\n')));
+    return leading_number<std::uint64_t>(value.substr(0, value.find('\n')));
   };
   if (value_of("\nThreads:\t") != 1) return std::nullopt;
   return value_of("\nvoluntary_ctxt_switches:\t");
@@ -53,17 +51,14 @@ std::optional<std::uint64_t> parse_signal_set(std::string_view status, std::stri
   const std::size_t at = status.find(key);
   if (at == std::string_view::npos) return std::nullopt;
   const std::string_view value = status.substr(at + key.size());
-  std::uint64_t set = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), set, 16);
-  if (error != std::errc{} || end == value.data()) return std::nullopt;
-  return set;
+  return leading_number<std::uint64_t>(value, 16);
 }
 
 std::vector<pid_t> parse_children(std::string_view text) {
   std::vector<pid_t> found;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find(' ', at), text.size());
-    if (const auto child = number<pid_t>(text.substr(at, end - at))) found.push_back(*child);
+    if (const auto child = leading_number<pid_t>(text.substr(at, end - at))) found.push_back(*child);
     at = end + 1;
   }
   return found;
@@ -79,9 +74,10 @@ std::optional<WorkerMark> parse_mark(std::string_view environment) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
     constexpr std::string_view generation_key = "GRACED_GENERATION=";
     constexpr std::string_view slot_key = "GRACED_WORKER=";
-    if (e.starts_with(generation_key)) generation = number<std::uint64_t>(e.substr(generation_key.size()));
+    if (e.starts_with(generation_key))
+      generation = leading_number<std::uint64_t>(e.substr(generation_key.size()));
     constexpr std::string_view instance_key = "GRACED_NAME=";
-    if (e.starts_with(slot_key)) slot = number<unsigned>(e.substr(slot_key.size()));
+    if (e.starts_with(slot_key)) slot = leading_number<unsigned>(e.substr(slot_key.size()));
     if (e.starts_with(instance_key)) instance = e.substr(instance_key.size());
   }
   if (!generation || !slot) return std::nullopt;
@@ -91,19 +87,19 @@ std::optional<WorkerMark> parse_mark(std::string_view environment) {
 pid_t parse_pidfd_info(std::string_view text) {
   const std::size_t at = text.find("Pid:\t");
   if (at == std::string_view::npos) return -1;
-  return number<pid_t>(text.substr(at + 5)).value_or(-1);
+  return leading_number<pid_t>(text.substr(at + 5)).value_or(-1);
 }
 
 // "tfd: N events: X data: X  pos:N ino:X sdev:X".
-std::vector<EpollTarget> parse_epoll_info(const std::string& text) {
+std::vector<EpollTarget> parse_epoll_info(std::string_view text) {
   std::vector<EpollTarget> found;
-  for (std::size_t at = text.find("tfd:"); at != std::string::npos; at = text.find("tfd:", at + 1)) {
+  for (std::size_t at = text.find("tfd:"); at != std::string_view::npos; at = text.find("tfd:", at + 1)) {
     const std::size_t events = text.find("events:", at);
     const std::size_t ino = text.find("ino:", at);
-    if (events == std::string::npos || ino == std::string::npos) break;
-    found.push_back({static_cast<int>(std::strtol(text.c_str() + at + 4, nullptr, 10)),
-                     std::strtoul(text.c_str() + ino + 4, nullptr, 16),
-                     static_cast<unsigned>(std::strtoul(text.c_str() + events + 7, nullptr, 16))});
+    if (events == std::string_view::npos || ino == std::string_view::npos) break;
+    found.push_back({number_after_blanks<int>(text.substr(at + 4), 10),
+                     number_after_blanks<ino_t>(text.substr(ino + 4), 16),
+                     number_after_blanks<unsigned>(text.substr(events + 7), 16)});
   }
   return found;
 }

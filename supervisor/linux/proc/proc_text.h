@@ -46,7 +46,7 @@ struct EpollTarget {
   ino_t inode;
   unsigned events;  // EPOLL*
 };
-std::vector<EpollTarget> parse_epoll_info(const std::string& text);
+std::vector<EpollTarget> parse_epoll_info(std::string_view text);
 
 // What a thread is blocked in; nullopt if it runs.
 struct BlockedCall {

@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <string>
 
+#include "core/number.h"
 #include "linux/base/fd.h"
 #include "linux/proc/proc_file.h"
 #include "linux/proc/proc_text.h"
@@ -128,9 +128,7 @@ std::optional<std::uint64_t> voluntary_switches(pid_t pid) {
 
 Duration time_run(pid_t pid) {
   const std::string text = contents_of(fmt::format("/proc/{}/schedstat", pid)).value_or("");
-  std::int64_t nanoseconds = 0;
-  std::from_chars(text.data(), text.data() + text.size(), nanoseconds);
-  return std::chrono::nanoseconds(nanoseconds);
+  return std::chrono::nanoseconds(leading_number<std::int64_t>(text).value_or(0));
 }
 
 std::optional<WorkerMark> mark_of(pid_t pid) {

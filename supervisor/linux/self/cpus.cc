@@ -6,12 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string_view>
 #include <vector>
 
+#include "core/number.h"
 #include "linux/proc/proc_file.h"
 #include "linux/worker/cgroup_place.h"
 
@@ -32,14 +33,12 @@ unsigned cpus_by_affinity() {
 }
 
 // 0: no limit.
-unsigned cpus_of(const std::string& cpu_max) {
-  std::uint64_t quota = 0;
-  std::uint64_t period = 0;
-  const char* const end = cpu_max.data() + cpu_max.size();
-  const auto first = std::from_chars(cpu_max.data(), end, quota);
-  if (first.ec != std::errc{} || first.ptr == end) return 0;  // "max"
-  if (std::from_chars(first.ptr + 1, end, period).ec != std::errc{} || period == 0) return 0;
-  const std::uint64_t whole = quota / period + (quota % period == 0 ? 0 : 1);
+unsigned cpus_of(std::string_view cpu_max) {
+  const auto quota = take_number<std::uint64_t>(cpu_max);
+  if (!quota || cpu_max.empty()) return 0;  // "max"
+  const auto period = leading_number<std::uint64_t>(cpu_max.substr(1));
+  if (!period || *period == 0) return 0;
+  const std::uint64_t whole = *quota / *period + (*quota % *period == 0 ? 0 : 1);
   return static_cast<unsigned>(std::clamp<std::uint64_t>(whole, 1, std::numeric_limits<unsigned>::max()));
 }
 
