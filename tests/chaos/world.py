@@ -3,6 +3,7 @@ import json, os, resource, shutil, signal, socket, subprocess, sys, tempfile, th
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+import waiting
 from harness import Manager, alive
 
 GRACED = os.environ["GRACED_BINARY"]
@@ -23,11 +24,7 @@ def must(kept, promise, *details):
 
 
 def wait_until(what, promise, details=lambda: ""):
-    end = time.monotonic() + PATIENCE
-    while not (value := what()):
-        must(time.monotonic() < end, promise, details())
-        time.sleep(0.01)
-    return value
+    return waiting.wait_until(what, lambda: "%s: %s" % (promise, details()), PATIENCE, Broken)
 
 
 def stat_of(pid):

@@ -1,6 +1,8 @@
 """Runs the graced binary from outside. The test plays the service manager: it holds the notify
 socket, so it hears READY=1, RELOADING=1 and STATUS= as systemd would, and waits for those words."""
-import atexit, functools, json, os, re, select, shutil, signal as signals, socket, subprocess, tempfile, time, unittest
+import atexit, functools, json, os, re, shutil, signal as signals, socket, subprocess, tempfile, time, unittest
+
+from waiting import PATIENCE, ask, wait_until  # noqa: F401, re-exported
 
 
 @functools.cache
@@ -25,7 +27,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 GRACED = for_everybody(os.environ["GRACED_BINARY"])
 WORKER = for_everybody(os.path.join(HERE, "worker.py"))
 NOBODY = 65534
-PATIENCE = 120  # seconds; how long a word may take on a slow, crowded machine
 
 
 def alive(pid):
@@ -36,18 +37,6 @@ def alive(pid):
             return fields[0] not in "ZX" or int(fields[17]) > 1
     except OSError:
         return False
-
-
-def wait_until(what, said="it never happened"):
-    """For what has no word of its own: another process's files, the end of somebody else's child."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        value = what()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(said() if callable(said) else said)
-        select.select([], [], [], 0.01)
 
 
 class Manager:
@@ -175,18 +164,6 @@ class Graced:
         self.manager.close()
         if not isinstance(self.log, int):
             self.log.close()
-
-
-def ask(address):
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as s:
-        s.settimeout(PATIENCE)
-        s.connect("\0" + address[1:] if isinstance(address, str) and address.startswith("@") else address)
-        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        answer = b""
-        while part := s.recv(65536):
-            answer += part
-    return answer.partition(b"\r\n\r\n")[2].decode()
 
 
 def children(pid):
