@@ -3,10 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <array>
 #include <cstddef>
@@ -17,6 +14,7 @@
 #include <vector>
 
 #include "as_root.h"
+#include "forbid_family.h"
 #include "in_child.h"
 #include "line_server.h"
 #include "linux/base/fd.h"
@@ -93,21 +91,6 @@ struct UnixListener {
   Fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   UnixAddress where;
 };
-
-// What RestrictAddressFamilies= without AF_NETLINK in a unit does: to this process, for good.
-bool forbid_netlink() {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter{6, program};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
-}
 
 Duration processor_time() {
   timespec t{};
@@ -536,7 +519,7 @@ TEST_CASE("without netlink the same is counted by descriptors") {
   for (const Fd* c : {&idle, &busy, &local}) Watched::ask(*c);
   say_for_sure(busy, "work");
   CHECK(in_child([&] {
-          if (!forbid_netlink()) return std::string("seccomp failed");
+          if (!forbid_family(AF_NETLINK)) return std::string("seccomp failed");
           ConnectionWatch watch(worker.pid(), sockets({&listener, &by_path.fd}), std::nullopt);
           const bool counted = wait_until([&] {
             const Connections c = watch.look();

@@ -2,14 +2,10 @@
 #include "linux/sockets/listener.h"
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <array>
 #include <cstddef>
@@ -18,6 +14,7 @@
 
 #include "adoption_story.h"
 #include "as_root.h"
+#include "forbid_family.h"
 #include "in_child.h"
 #include "linux/base/duplicate.h"
 #include "linux/base/inode.h"
@@ -47,21 +44,6 @@ int connect_to_port(const std::string& port) {
   where.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
   where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return ::connect(client.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0 ? 0 : errno;
-}
-
-// What RestrictAddressFamilies=AF_INET in a unit does: to this process, for good.
-bool forbid_ipv6() {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter{6, program};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
 }  // namespace
@@ -109,7 +91,7 @@ TEST_CASE("a host name listens on each of its addresses, all under one name") {
 TEST_CASE("where IPv6 is off a port alone listens for IPv4, and only who insists on IPv6 hears of it") {
   const auto without_ipv6 = [](const std::string& text) {
     return in_child([&] {
-      if (!forbid_ipv6()) return std::string("no seccomp");
+      if (!forbid_family(AF_INET6)) return std::string("no seccomp");
       std::string opened;
       for (const auto& listener : open_listeners(parse_listen_spec(text))) {
         opened += listener->address().substr(0, listener->address().rfind(':')) + ";";
