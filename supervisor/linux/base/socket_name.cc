@@ -22,16 +22,11 @@ SocketName ask_for_name(Ask ask, int fd) {
   SocketName name;
   if (ask(fd, reinterpret_cast<sockaddr*>(&storage), &length) < 0) return name;
   name.family = storage.ss_family;
-  if (storage.ss_family == AF_INET) {
-    sockaddr_in v4;
-    std::memcpy(&v4, &storage, sizeof v4);
-    name.endpoint = endpoint_of(AF_INET, &v4.sin_addr, ntohs(v4.sin_port));
-  } else if (storage.ss_family == AF_INET6) {
-    sockaddr_in6 v6;
-    std::memcpy(&v6, &storage, sizeof v6);
-    name.endpoint = endpoint_of(AF_INET6, &v6.sin6_addr, ntohs(v6.sin6_port));
-  } else if (storage.ss_family == AF_UNIX) {
-    name.path = unix_name(reinterpret_cast<const sockaddr*>(&storage), length);
+  const auto* const address = reinterpret_cast<const sockaddr*>(&storage);
+  if (storage.ss_family == AF_UNIX) {
+    name.path = unix_name(address, length);
+  } else {
+    name.endpoint = endpoint_of(address).value_or(Endpoint{});
   }
   return name;
 }
@@ -48,10 +43,27 @@ Endpoint endpoint_of(int family, const void* ip, std::uint16_t port) {
   return e;
 }
 
+std::optional<Endpoint> endpoint_of(const sockaddr* address) {
+  if (address->sa_family == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, address, sizeof v4);
+    return endpoint_of(AF_INET, &v4.sin_addr, ntohs(v4.sin_port));
+  }
+  if (address->sa_family == AF_INET6) {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, address, sizeof v6);
+    return endpoint_of(AF_INET6, &v6.sin6_addr, ntohs(v6.sin6_port));
+  }
+  return std::nullopt;
+}
+
+bool Endpoint::is_v4() const {
+  return std::equal(any_v4.begin(), any_v4.begin() + 12, ip.begin());
+}
+
 bool covers(const Endpoint& listening, const Endpoint& address) {
   if (listening.port != address.port) return false;
-  const bool v4 = std::equal(any_v4.begin(), any_v4.begin() + 12, address.ip.begin());
-  return listening.ip == address.ip || listening.ip == any_v6 || (v4 && listening.ip == any_v4);
+  return listening.ip == address.ip || listening.ip == any_v6 || (address.is_v4() && listening.ip == any_v4);
 }
 
 SocketName socket_name(int fd) {

@@ -1,7 +1,10 @@
 // Columns by their place, as proc(5) has them.
 #include "linux/proc/net_table.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -10,11 +13,6 @@
 
 namespace graced {
 namespace {
-
-struct Endpoint {
-  std::array<std::uint8_t, 16> ip{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
-  std::uint16_t port = 0;
-};
 
 template <class Number>
 std::optional<Number> hexadecimal(std::string_view text) {
@@ -25,17 +23,15 @@ std::optional<Number> hexadecimal(std::string_view text) {
 std::optional<Endpoint> parse_endpoint(std::string_view text) {
   const auto colon = text.find(':');
   if (colon != 8 && colon != 32) return std::nullopt;
-  Endpoint found;
-  std::size_t at = colon == 8 ? 12 : 0;
-  for (std::size_t digits = 0; digits < colon; digits += 8, at += 4) {
+  std::array<std::uint8_t, 16> ip{};
+  for (std::size_t digits = 0; digits < colon; digits += 8) {
     const auto word = hexadecimal<std::uint32_t>(text.substr(digits, 8));
     if (!word) return std::nullopt;
-    std::memcpy(&found.ip[at], &*word, 4);
+    std::memcpy(&ip[digits / 2], &*word, 4);
   }
   const auto port = hexadecimal<std::uint16_t>(text.substr(colon + 1));
   if (!port) return std::nullopt;
-  found.port = *port;
-  return found;
+  return endpoint_of(colon == 8 ? AF_INET : AF_INET6, ip.data(), *port);
 }
 
 // The next word of a line of /proc/net, which is cut off; empty at the end.
@@ -72,7 +68,7 @@ std::vector<InternetRow> parse_internet_table(std::string_view text) {
     const auto inode = parse_number<std::uint64_t>(next_word(row));
     if (!local || !inode) continue;
     const bool listens = state == "0A" || state == "07";  // TCP_LISTEN; unconnected UDP
-    found.push_back({local->ip, local->port, listens, *inode});
+    found.push_back({*local, listens, *inode});
   }
   return found;
 }

@@ -2,16 +2,16 @@
 // file; a row that makes no sense is left out.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include "linux/base/socket_name.h"
+
 namespace graced {
 
-struct InternetRow {                // of tcp, tcp6, udp, udp6
-  std::array<std::uint8_t, 16> ip;  // IPv4 as ::ffff:a.b.c.d
-  std::uint16_t port;
+struct InternetRow {  // of tcp, tcp6, udp, udp6
+  Endpoint bound;
   bool listens;  // or, for UDP, takes datagrams from everybody
   std::uint64_t inode;
 };

@@ -3,20 +3,17 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <cstring>
 #include <limits>
 #include <vector>
 
 #include "core/number.h"
 #include "core/printable.h"
 #include "linux/base/fd.h"
+#include "linux/base/socket_name.h"
 #include "linux/proc/descriptors.h"
 #include "linux/proc/net_table.h"
 #include "linux/proc/proc_file.h"
@@ -24,44 +21,6 @@
 
 namespace graced {
 namespace {
-
-using Ip = std::array<std::uint8_t, 16>;  // IPv4 as ::ffff:a.b.c.d
-
-constexpr Ip any_v6{};
-constexpr Ip any_v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
-
-struct Endpoint {
-  Ip ip;
-  std::uint16_t port;
-};
-
-bool is_v4(const Ip& ip) {
-  return std::equal(ip.begin(), ip.begin() + 12, any_v4.begin());
-}
-
-bool overlap(const Ip& a, const Ip& b) {
-  if (a == b || a == any_v6 || b == any_v6) return true;
-  return is_v4(a) && is_v4(b) && (a == any_v4 || b == any_v4);
-}
-
-std::optional<Endpoint> endpoint(const sockaddr* address) {
-  Endpoint found{any_v4, 0};
-  if (address->sa_family == AF_INET) {
-    sockaddr_in v4;
-    std::memcpy(&v4, address, sizeof v4);
-    std::memcpy(&found.ip[12], &v4.sin_addr, 4);
-    found.port = ntohs(v4.sin_port);
-    return found;
-  }
-  if (address->sa_family == AF_INET6) {
-    sockaddr_in6 v6;
-    std::memcpy(&v6, address, sizeof v6);
-    std::memcpy(found.ip.data(), &v6.sin6_addr, 16);
-    found.port = ntohs(v6.sin6_port);
-    return found;
-  }
-  return std::nullopt;
-}
 
 // The socket in /proc/net/{tcp,udp}{,6} that is most in our way: one that listens before a mere
 // connection, the very same address before one that covers it.
@@ -71,8 +30,8 @@ std::optional<InternetRow> find_in_our_way(const std::vector<const char*>& table
   for (const char* const table : tables) {
     const std::string text = contents_of(table).value_or("");
     for (const InternetRow& row : parse_internet_table(text)) {
-      if (row.inode == 0 || row.port != wanted.port || !overlap(row.ip, wanted.ip)) continue;
-      const int rank = (row.listens ? 2 : 0) + (row.ip == wanted.ip ? 1 : 0);
+      if (row.inode == 0 || (!covers(row.bound, wanted) && !covers(wanted, row.bound))) continue;
+      const int rank = (row.listens ? 2 : 0) + (row.bound == wanted ? 1 : 0);
       if (rank <= best_rank) continue;
       best_rank = rank;
       best = row;
@@ -81,14 +40,14 @@ std::optional<InternetRow> find_in_our_way(const std::vector<const char*>& table
   return best;
 }
 
-std::string text_of(const InternetRow& row) {
+std::string text_of(const Endpoint& bound) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (is_v4(row.ip)) {
-    ::inet_ntop(AF_INET, &row.ip[12], text.data(), text.size());
-    return fmt::format("{}:{}", text.data(), row.port);
+  if (bound.is_v4()) {
+    ::inet_ntop(AF_INET, &bound.ip[12], text.data(), text.size());
+    return fmt::format("{}:{}", text.data(), bound.port);
   }
-  ::inet_ntop(AF_INET6, row.ip.data(), text.data(), text.size());
-  return fmt::format("[{}]:{}", text.data(), row.port);
+  ::inet_ntop(AF_INET6, bound.ip.data(), text.data(), text.size());
+  return fmt::format("[{}]:{}", text.data(), bound.port);
 }
 
 bool has_open(pid_t pid, ino_t socket) {
@@ -115,11 +74,11 @@ std::optional<PortHolder> holder_of(ino_t socket) {
 }
 
 std::optional<PortHolder> holder_of_ip(const std::vector<const char*>& tables, const sockaddr* address) {
-  const auto wanted = endpoint(address);
+  const auto wanted = endpoint_of(address);
   if (!wanted) return std::nullopt;
   const auto row = find_in_our_way(tables, *wanted);
   auto holder = row ? holder_of(row->inode) : std::nullopt;
-  if (holder && row->ip != wanted->ip) holder->other_address = text_of(*row);
+  if (holder && row->bound != *wanted) holder->other_address = text_of(row->bound);
   return holder;
 }
 
