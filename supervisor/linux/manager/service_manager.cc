@@ -6,12 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 
 #include "core/number.h"
+#include "linux/base/descriptor_message.h"
 #include "linux/base/unix_address.h"
 
 namespace graced {
@@ -116,22 +115,7 @@ void ServiceManager::flush() {
 
 // False: it cannot go out now. One that never can, as nobody is there, counts as sent.
 bool ServiceManager::deliver(const Message& message) {
-  iovec text{const_cast<char*>(message.text.data()), message.text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr whole{};
-  whole.msg_iov = &text;
-  whole.msg_iovlen = 1;
-  if (message.fd) {
-    whole.msg_control = control.data();
-    whole.msg_controllen = control.size();
-    cmsghdr* const attached = CMSG_FIRSTHDR(&whole);
-    attached->cmsg_level = SOL_SOCKET;
-    attached->cmsg_type = SCM_RIGHTS;
-    attached->cmsg_len = CMSG_LEN(sizeof(int));
-    const int number = message.fd.get();
-    std::memcpy(CMSG_DATA(attached), &number, sizeof number);
-  }
-  return ::sendmsg(socket_.get(), &whole, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+  return send_message(socket_.get(), message.text, message.fd.get()) >= 0 || errno != EAGAIN;
 }
 
 }  // namespace graced

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "linux/base/descriptor_message.h"
 #include "linux/seccomp/adoption_filter.h"
 
 namespace graced {
@@ -70,20 +70,7 @@ bool load_filter(const Launch::Adoption& adoption, int socket) noexcept {
   const int listener = load_adoption_filter(*adoption.filter, adoption.wait_killable);
   if (listener < 0) return false;
 
-  char byte = 0;
-  iovec content{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof listener)] = {};
-  msghdr message{};
-  message.msg_iov = &content;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof listener);
-  std::memcpy(CMSG_DATA(header), &listener, sizeof listener);
-  const bool sent = ::sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
+  const bool sent = send_message(socket, "x", listener) == 1;
   ::close(listener);
   return sent;
 }

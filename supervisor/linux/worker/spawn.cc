@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
+#include "linux/base/descriptor_message.h"
 #include "linux/base/pidfd.h"
 #include "linux/base/sys_error.h"
 #include "linux/worker/become_worker.h"
@@ -184,24 +184,6 @@ void move_into(int cgroup_fd, pid_t pid) {
   if (file) (void)!::write(file.get(), number.data(), number.size());
 }
 
-// What load_filter sent; none if the process died on the way to it.
-Fd received_listener(int socket) {
-  char byte = 0;
-  iovec content{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &content;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1) return Fd();
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return Fd();
-  int listener = -1;
-  std::memcpy(&listener, CMSG_DATA(header), sizeof listener);
-  return Fd(listener);
-}
-
 }  // namespace
 
 std::variant<Spawned, SpawnFailed> spawn(const Launch& launch) {
@@ -234,7 +216,7 @@ std::variant<Spawned, SpawnFailed> spawn(const Launch& launch) {
   SpawnFailure failure{};
   const ssize_t n = ::read(read_end.get(), &failure, sizeof failure);
   if (n == 0) {
-    Fd notifications = launch.adoption ? received_listener(our_socket.get()) : Fd();
+    Fd notifications = launch.adoption ? receive_descriptor(our_socket.get()) : Fd();
     return Spawned{static_cast<pid_t>(pid), std::move(pidfd), std::move(notifications)};
   }
 
