@@ -1,20 +1,20 @@
 """graced-load beside what a test does. GRACED_LOAD names it."""
 import json, os, signal, subprocess
 
-PATIENCE = 120  # seconds; how long its report may take on a slow, crowded machine
+from waiting import PATIENCE
 
 
-class Load:
-    """Requests by the clock, each on a connection of its own, until it is told to report."""
+class LoadProcess:
+    """A load generator that runs until it is told to report."""
 
-    def __init__(self, *options):
-        self.process = subprocess.Popen([os.environ["GRACED_LOAD"], "--time", "600s", "--timeout", "60s", "--rate", "200", "--follow",
-                                         *options], stdout=subprocess.PIPE, text=True)
-        try:
-            self.next_pid()
-        except BaseException:
-            self.close()
-            raise
+    def __init__(self, program, *options):
+        self.process = subprocess.Popen([program, "--time", "600s", "--timeout", "60s", "--follow", *options],
+                                        stdout=subprocess.PIPE, text=True)
+
+    def began(self):
+        """Waits for the first answer."""
+        if not self.process.stdout.readline():
+            raise AssertionError("%s ended at once" % self.process.args)
 
     def next_pid(self):
         """Waits for an answer of a process that has not answered before."""
@@ -29,6 +29,18 @@ class Load:
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+
+
+class Load(LoadProcess):
+    """Requests by the clock, each on a connection of its own; the first is answered."""
+
+    def __init__(self, *options):
+        super().__init__(os.environ["GRACED_LOAD"], "--rate", "200", *options)
+        try:
+            self.began()
+        except BaseException:
+            self.close()
+            raise
 
 
 def assert_nothing_lost(case, report, more_than=10):

@@ -6,6 +6,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 import own_network
 from harness import Case, alive, for_everybody, main, wait_until  # noqa: F401, re-exported
+from load import LoadProcess
 
 SERVERS = os.path.join(HERE, "servers")
 BUILT = os.environ["GRACED_PROGRAMS"]
@@ -61,28 +62,10 @@ def parent(pid):
         return 0
 
 
-class Load:
-    """A load generator that runs until it is asked for its report."""
-
+class Load(LoadProcess):
     def __init__(self, case, where, *options, program=LOAD):
-        self.process = subprocess.Popen([program, "--time", "300s", "--timeout", "60s", "--follow", *options, where],
-                                        stdout=subprocess.PIPE, text=True)
+        super().__init__(program, *options, where)
         case.addCleanup(self.close)
-
-    def began(self):
-        if not self.process.stdout.readline():  # the first answer, or its report
-            raise AssertionError("%s ended at once" % self.process.args)
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def report(self):
-        self.process.send_signal(signal.SIGTERM)
-        out, _ = self.process.communicate(timeout=90)
-        return json.loads(out.strip().splitlines()[-1])
 
 
 class HttpQuestion:

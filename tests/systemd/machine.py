@@ -1,12 +1,12 @@
 """What tests do inside the sandbox: install graced on a machine that is theirs, and run it as a unit."""
-import json, os, shutil, socket, subprocess, sys, time, unittest
+import json, os, shutil, subprocess, sys, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 from load import Load, assert_nothing_lost
+from waiting import PATIENCE, ask, wait_until  # noqa: F401, re-exported
 
 BUILD = os.environ["GRACED_BUILD"]
-PATIENCE = 120  # seconds; how long anything may take on a slow, crowded machine
 
 if not os.path.exists("/run/sandbox/command"):
     sys.exit("this installs things and starts units: run it by tests/systemd/sandbox")
@@ -41,17 +41,6 @@ def read(path):
         return f.read()
 
 
-def wait_until(what, said="it never happened"):
-    end = time.monotonic() + PATIENCE
-    while True:
-        value = what()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(said() if callable(said) else said)
-        time.sleep(0.01)
-
-
 def systemd_version():
     return int(run("systemctl", "--version").stdout.split()[1])
 
@@ -63,18 +52,6 @@ def systemctl(*arguments, ok=True):
 def install():
     run("cmake", "--install", BUILD, "--prefix", "/usr")
     systemctl("daemon-reload")
-
-
-def ask(address):
-    """One request; the body of the answer."""
-    with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as s:
-        s.settimeout(PATIENCE)
-        s.connect(address)
-        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        answer = b""
-        while part := s.recv(65536):
-            answer += part
-    return answer.partition(b"\r\n\r\n")[2].decode()
 
 
 def refuses(address):
