@@ -1,12 +1,17 @@
-// File, environment and command line, read in this order, each over what is there.
+// Boost.Program_options finds the variables. Words and lines it has taken apart in option_words.cc and
+// config_file.cc.
 #include "options/option_layers.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/parsers.hpp>
 #include <cctype>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "core/suggest.h"
 #include "options/config_file.h"
@@ -19,6 +24,8 @@
 namespace graced {
 
 namespace {
+
+namespace po = boost::program_options;
 
 constexpr std::string_view prefix = "GRACED_";
 constexpr unsigned after_all_options = std::numeric_limits<unsigned>::max();
@@ -53,43 +60,59 @@ void note_unknown_variable(std::string_view name, std::vector<std::string>& note
                               did_you_mean(name.substr(prefix.size()), known, "", prefix)));
 }
 
-std::string unknown_in_file(const ConfigLine& line, const std::string& path) {
+std::string unknown_in_file(const ConfigLine& line, const std::string& who) {
   std::vector<std::string_view> known;
   for (const auto& row : run_options()) known.push_back(row.word.name);
-  return fmt::format("{}:{}: unknown option '{}'{}", path, line.line, one_line(line.option),
+  return fmt::format("{}: unknown option '{}'{}", who, one_line(line.option),
                      did_you_mean(line.option, known, "; see graced run --help"));
 }
 
+// Boost reads the environment of the process and no other. So it is another one meanwhile; graced has one
+// thread, and nobody else looks.
+class Surroundings {
+ public:
+  explicit Surroundings(const std::vector<std::string>& assignments) {
+    for (const auto& each : assignments) variables_.push_back(const_cast<char*>(each.c_str()));
+    variables_.push_back(nullptr);
+    own_ = std::exchange(environ, variables_.data());
+  }
+  ~Surroundings() { environ = own_; }
+  Surroundings(const Surroundings&) = delete;
+  Surroundings& operator=(const Surroundings&) = delete;
+
+ private:
+  std::vector<char*> variables_;
+  char** own_;
+};
+
+// Where a second one is wrong; null: this is the first, or there may be many.
+const Said* said_before(const Layer& layer, const OptionRow& row) {
+  const auto before = std::ranges::find(layer, row.word.name, &Said::option);
+  return row.repeatable || before == layer.end() ? nullptr : &*before;
+}
+
 }  // namespace
-
-Place place_of(const Layer& layer, std::string_view option) {
-  const auto values = layer.find(option);
-  return values == layer.end() || values->second.empty() ? Place{} : values->second.front().place;
-}
-
-std::string with_place(const GivenValue& value, const std::string& why) {
-  return value.place.layer == Place::Layer::command_line ? why : fmt::format("{}: {}", value.origin, why);
-}
 
 Layer command_line_layer(const ParsedWords& words, Complaints& complaints) {
   Layer layer;
   for (const auto& wrong : words.wrong) complaints.add({Place::Layer::command_line, wrong.at}, wrong.why);
   for (const auto& given : words.options) {
-    const auto row = find_run_option(given.name);
+    const auto* row = find_run_option(given.name);
     if (row == nullptr) continue;  // --help and --version are no values
-    auto& values = layer[row->word.name];
     const Place place{Place::Layer::command_line, given.at};
-    if (!values.empty() && !row->repeatable) {
+    if (said_before(layer, *row)) {
       complaints.add(place, fmt::format("--{} is given twice", given.name));
       continue;
     }
-    values.push_back(
-        {given.value, "command line", fmt::format("--{} {}", given.name, one_line(given.value)), place});
+    layer.push_back({given.name,
+                     given.value,
+                     {"command line", fmt::format("--{} {}", given.name, one_line(given.value)), place}});
   }
   if (!words.rest.empty()) {
     const auto line = join_shell_words(words.rest);
-    layer[command_option].push_back(
-        {line, "command line", one_line(line), {Place::Layer::command_line, after_all_options}});
+    layer.push_back({std::string{command_option},
+                     line,
+                     {"command line", one_line(line), {Place::Layer::command_line, after_all_options}}});
   }
   return layer;
 }
@@ -99,32 +122,43 @@ Layer environment_layer(const std::vector<std::string>& environment, std::vector
   // Set by a graced for its workers: we are inside of one, and what it tells them of itself is not meant for
   // us.
   const bool inside_worker = find_variable(environment, "GRACED_WORKER").has_value();
+  std::vector<std::string> assignments;
+  std::ranges::copy_if(environment, std::back_inserter(assignments),
+                       [](const std::string& each) { return each.find('=') != std::string::npos; });
 
-  Layer layer;
+  std::vector<Origin> origins;  // of each variable that is an option
   Place place{Place::Layer::environment};
-  for (const auto& assignment : environment) {
+  const auto option_of = [&](const std::string& name) -> std::string {
     ++place.number;
-    if (!assignment.starts_with(prefix)) continue;
-    const auto equals = assignment.find('=');
-    const auto name = assignment.substr(0, equals);
-    if (name == "GRACED_GENERATION" || name == "GRACED_WORKER" || equals == std::string::npos) continue;
-    if (inside_worker && told_to_worker(name)) continue;
-
+    if (!name.starts_with(prefix) || name == "GRACED_GENERATION" || name == "GRACED_WORKER") return {};
+    if (inside_worker && told_to_worker(name)) return {};
     const auto row = std::ranges::find_if(
         run_options(), [&](const OptionRow& each) { return variable_name(each.word.name) == name; });
     if (row == run_options().end()) {
       note_unknown_variable(name, notes);
-      continue;
+      return {};
     }
+    origins.push_back({name, "", place});
+    return std::string{row->word.name};
+  };
+  const po::options_description anything;
+  const auto variables = [&] {
+    const Surroundings surroundings{assignments};
+    return po::parse_environment(anything, option_of).options;
+  }();
+
+  Layer layer;
+  for (auto origin = origins.begin(); const auto& variable : variables) {
+    Origin& said_here = *origin++;
+    const auto& text = variable.value.front();
     // An empty variable is how many a launcher says "not set"; of a name that occurs twice the first
     // counts, as for getenv(3).
-    const auto text = assignment.substr(equals + 1);
-    if (text.empty() || layer.contains(row->word.name)) continue;
-    const auto where = fmt::format("{}={}", name, one_line(text));
+    if (text.empty() || std::ranges::find(layer, variable.string_key, &Said::option) != layer.end()) continue;
+    said_here.where = fmt::format("{}={}", said_here.who, one_line(text));
     try {
-      for (const auto& value : values_of(*row, text, where))
-        layer[row->word.name].push_back({value, name, where, place});
-    } catch (const UsageError& why) { complaints.add(place, why); }
+      for (const auto& value : values_of(*find_run_option(variable.string_key), text, said_here.where))
+        layer.push_back({variable.string_key, value, said_here});
+    } catch (const UsageError& why) { complaints.add(said_here.place, why); }
   }
   return layer;
 }
@@ -139,29 +173,22 @@ Layer config_layer(const GivenValue& config, const ReadText& read, Complaints& c
   }
 
   Layer layer;
-  std::map<std::string_view, unsigned> line_of;
   for (const auto& line : lines) {
     const Place place{Place::Layer::file, line.line};
-    if (line.option == config_option) {
-      complaints.add(place, fmt::format("{}:{}: config: one file cannot name another", path, line.line));
-      continue;
-    }
+    const auto who = fmt::format("{}:{}", path, line.line);
     const auto* row = find_run_option(line.option);
-    if (row == nullptr) {
-      complaints.add(place, unknown_in_file(line, path));
-      continue;
+    if (line.option == config_option) {
+      complaints.add(place, fmt::format("{}: config: one file cannot name another", who));
+    } else if (row == nullptr) {
+      complaints.add(place, unknown_in_file(line, who));
+    } else if (const auto* before = said_before(layer, *row)) {
+      complaints.add(place, fmt::format("{}: {} is set in line {} already", who, line.option,
+                                        before->origin.place.number));
+    } else {
+      const auto where = fmt::format("{}: {} = {}{}", who, line.option, one_line(line.value),
+                                     line.before_comment ? " (here a comment begins)" : "");
+      layer.push_back({line.option, line.value, {who, where, place}});
     }
-    auto& values = layer[row->word.name];
-    if (!values.empty() && !row->repeatable) {
-      complaints.add(place, fmt::format("{}:{}: {} is set in line {} already", path, line.line, line.option,
-                                        line_of[row->word.name]));
-      continue;
-    }
-    line_of[row->word.name] = line.line;
-    values.push_back({line.value, fmt::format("{}:{}", path, line.line),
-                      fmt::format("{}:{}: {} = {}{}", path, line.line, line.option, one_line(line.value),
-                                  line.before_comment ? " (here a comment begins)" : ""),
-                      place});
   }
   return layer;
 }

@@ -1,33 +1,25 @@
-// Who said what: the values of all options as text, from the command line, the environment and the
-// configuration file, each with the place it was said in.
+// What the command line, the environment and the configuration file say, each on its own.
 #pragma once
 
-#include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "options/complaints.h"
+#include "options/given_values.h"
 #include "options/option_words.h"
 #include "options/text_file.h"
 
 namespace graced {
 
-struct GivenValue {
+// One value of an option, with the name that the table has for it.
+struct Said {
+  std::string option;
   std::string text;
-  std::string origin;  // "command line", "GRACED_WORKERS", "app.conf:3"
-  std::string where;   // how a complaint about it begins: "--workers lots", "app.conf:3: workers = lots"
-  Place place{};
+  Origin origin;
 };
 
-// By option; an option nobody gave has no entry.
-using Layer = std::map<std::string_view, std::vector<GivenValue>>;
-
-// Where it was said first; nowhere, if it was not.
-Place place_of(const Layer& layer, std::string_view option);
-
-// A complaint about the value, with the place it was said in unless that is the command line.
-std::string with_place(const GivenValue& value, const std::string& why);
+// In the order in which it was said. No option is in it twice that is not repeatable.
+using Layer = std::vector<Said>;
 
 // What is wrong is left out and complained of. `notes` takes what is odd but no error.
 Layer command_line_layer(const ParsedWords& words, Complaints& complaints);

@@ -1,5 +1,5 @@
-// Every option of `graced run`, once. Parsing, help, `graced check` and "did you mean" all read this
-// table, so an option is added here and nowhere else.
+// Every option of `graced run`, once. Parsing, help, `graced check` and "did you mean" read this table. A new
+// option is a row of it and a field for the value; CONTRIBUTING.md has the rest of what to do.
 #pragma once
 
 #include <span>

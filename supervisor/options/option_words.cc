@@ -1,44 +1,44 @@
-// getopt_long(3) takes the words apart; what it complains of is told in our words.
+// Boost.Program_options takes the words apart; what it complains of is told in our words.
 #include "options/option_words.h"
 
 #include <fmt/format.h>
-#include <getopt.h>
 
 #include <algorithm>
+#include <boost/program_options/errors.hpp>
+#include <boost/program_options/parsers.hpp>
 
 #include "core/suggest.h"
 #include "options/complaints.h"
 #include "options/one_line.h"
+#include "options/option_description.h"
 
 namespace graced {
 
 namespace {
 
-constexpr int first_long_value = 256;  // above every letter; the options' values count up from here
+namespace po = boost::program_options;
 
-// As getopt_long wants to be told them.
-struct Known {
-  std::string letters{"-:"};  // '-': it reorders nothing; ':': it prints nothing
-  std::vector<option> names;
+using Words = std::vector<std::string>;
 
-  explicit Known(std::span<const WordOption> options) {
-    names.reserve(options.size() + 1);
-    int value = first_long_value;
-    for (const auto& o : options) {
-      const bool takes = !o.argument.empty();
-      names.push_back({o.name.data(), takes ? required_argument : no_argument, nullptr, value++});
-      if (o.letter == 0) continue;
-      letters += o.letter;
-      if (takes) letters += ':';
-    }
-    names.push_back({});
+// The beginning of a name is not taken for the name, which would change its meaning when an option is added.
+// Letters are not put together, as there is but one that takes no value.
+constexpr int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing &
+                      ~po::command_line_style::allow_sticky;
+
+// Boost gives up at the first word that is wrong, and all of them are to be told. So it gets at a time what it
+// needs of the words that are left: an option with its value, a word that is none, or all from "--" on.
+Words next_part(const Words& words, std::size_t at, const po::options_description& known, RestRule rule) {
+  const auto begin = words.begin() + static_cast<std::ptrdiff_t>(at);
+  if (*begin == "--") return {begin, words.end()};
+  if (begin->size() < 2 || begin->front() != '-') {
+    if (rule == RestRule::anywhere) return {*begin};
+    Words rest{"--"};
+    rest.insert(rest.end(), begin, words.end());
+    return rest;
   }
-};
-
-const WordOption* find(std::span<const WordOption> options, int value) {
-  const auto at = value >= first_long_value ? options.begin() + (value - first_long_value)
-                                            : std::ranges::find(options, value, &WordOption::letter);
-  return at == options.end() ? nullptr : &*at;
+  const auto* option = known.find_nothrow(begin->starts_with("--") ? begin->substr(2) : *begin, false);
+  const bool with_next = option != nullptr && option->semantic()->min_tokens() > 0 && begin + 1 != words.end();
+  return {begin, begin + (with_next ? 2 : 1)};
 }
 
 // What was typed of an option's name: "--listen" of "--listen=80".
@@ -55,7 +55,19 @@ std::string unknown(std::string_view word, std::span<const WordOption> options, 
                      did_you_mean(name, names, fmt::format("; see graced {} --help", command), "--"));
 }
 
-std::string needs_value(const WordOption& option) {
+// Null where Boost found fault with it before it looked whether there is such an option.
+const WordOption* misused_option(const po::invalid_command_line_syntax& why,
+                                 std::span<const WordOption> options) {
+  const auto typed_name = why.get_option_name();
+  const auto dashes = std::min(typed_name.find_first_not_of('-'), typed_name.size());
+  const auto option =
+      std::ranges::find(options, std::string_view{typed_name}.substr(dashes), &WordOption::name);
+  return option == options.end() ? nullptr : &*option;
+}
+
+// Boost's own sentences name neither the argument nor the way out.
+std::string misused(const WordOption& option) {
+  if (option.argument.empty()) return fmt::format("--{} takes no value", option.name);
   return fmt::format("--{} needs a value: --{} {}", option.name, option.name, option.argument);
 }
 
@@ -72,44 +84,36 @@ ParsedWords parse_words(const std::vector<std::string>& words, std::span<const W
 
 ParsedWords parse_words_or_tell(const std::vector<std::string>& words, std::span<const WordOption> options,
                                 RestRule rule, std::string_view command) {
-  const Known known{options};
-  std::vector<char*> argv{nullptr};  // the program's name, which is not looked at
-  for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  const int argc = static_cast<int>(argv.size()) - 1;
-
+  const auto known = description_of(options);
   ParsedWords result;
-  optind = 0;  // from the start, whatever was parsed before
-  while (true) {
-    const int at = std::max(optind, 1);
-    const std::string_view word = at < argc ? argv[static_cast<std::size_t>(at)] : "";
-    const int value = ::getopt_long(argc, argv.data(), known.letters.c_str(), known.names.data(), nullptr);
-    if (value == -1) break;
-    if (value == 1) {  // no option
-      result.rest.emplace_back(optarg);
-      if (rule == RestRule::ends_options) break;
-      continue;
-    }
-    const bool complains = value == '?' || value == ':';
-    const auto* option = find(options, complains ? optopt : value);
-    const bool by_name = word.starts_with("--");
-    // It takes the beginning of a name for the name, which would change its meaning when an option is added.
-    const auto number = static_cast<unsigned>(at);
-    if (option == nullptr || (by_name && typed(word).substr(2) != option->name)) {
-      result.wrong.push_back({unknown(word, options, command), number});
+  for (std::size_t at = 0; at < words.size();) {
+    const auto part = next_part(words, at, known, rule);
+    const auto number = static_cast<unsigned>(at + 1);
+    const auto cut_short = [&] {
+      result.wrong.push_back({unknown(words[at], options, command), number});
       result.cut_short = true;
       return result;
-    }
-    const bool empty = by_name && word.ends_with('=') && typed(word).size() == word.size() - 1;
-    if (value == '?') {
-      result.wrong.push_back({fmt::format("--{} takes no value", option->name), number});
-    } else if (value == ':' || empty) {
-      result.wrong.push_back({needs_value(*option), number});
-    } else {
-      result.options.push_back({std::string{option->name}, optarg ? optarg : "", number});
+    };
+    try {
+      for (const auto& parsed : po::command_line_parser{part}.options(known).style(style).run().options) {
+        if (!parsed.string_key.empty())
+          result.options.push_back(
+              {parsed.string_key, parsed.value.empty() ? "" : parsed.value.front(), number});
+        else if (parsed.value == parsed.original_tokens)
+          result.rest.push_back(parsed.value.front());
+        else
+          return cut_short();  // "--=value": to Boost an option without a name is none
+      }
+      at += part.size();
+    } catch (const po::unknown_option&) {
+      return cut_short();
+    } catch (const po::invalid_command_line_syntax& why) {
+      const auto* option = misused_option(why, options);
+      if (option == nullptr) return cut_short();
+      result.wrong.push_back({misused(*option), number});
+      ++at;  // what follows is no value of its
     }
   }
-  result.rest.insert(result.rest.end(), words.begin() + std::max(optind - 1, 0), words.end());
   return result;
 }
 

@@ -10,7 +10,7 @@ namespace graced {
 
 // One option as it is typed and as the help prints it.
 struct WordOption {
-  std::string_view name;        // "ready-timeout", typed --ready-timeout; a literal, as it ends with a NUL
+  std::string_view name;        // "ready-timeout", typed --ready-timeout
   char letter = 0;              // 'l', typed -l; 0: it has none
   std::string_view argument{};  // "TIME"; empty: it takes none
   std::string_view help{};

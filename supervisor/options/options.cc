@@ -10,8 +10,8 @@
 
 #include "core/start_limit.h"
 #include "options/env_file.h"
+#include "options/given_values.h"
 #include "options/one_line.h"
-#include "options/option_layers.h"
 #include "options/option_table.h"
 #include "options/option_values.h"
 #include "options/read_options.h"
@@ -19,29 +19,6 @@
 namespace graced {
 
 namespace {
-
-// Who writes a file may not know what the environment says: an image, for example, has variables of its own.
-void note_outweighed(const Layer& file, const Layer& merged, std::vector<std::string>& notes) {
-  for (const auto& [option, values] : file) {
-    const auto& counts = merged.at(option).front();
-    if (!counts.origin.starts_with("GRACED_") || counts.text == values.front().text) continue;
-    notes.push_back(fmt::format("{} does not count: {} in the environment counts more", values.front().where,
-                                counts.where));
-  }
-}
-
-// Of each option the values of the highest layer that has any.
-Layer merge(const ParsedWords& words, const std::vector<std::string>& environment,
-            std::vector<std::string>& notes, const ReadText& read, Complaints& complaints) {
-  Layer merged = command_line_layer(words, complaints);
-  merged.merge(environment_layer(environment, notes, complaints));
-  if (const auto config = merged.find(config_option); config != merged.end()) {
-    Layer file = config_layer(config->second.front(), read, complaints);
-    merged.merge(file);
-    note_outweighed(file, merged, notes);
-  }
-  return merged;
-}
 
 // Leaves those that are right.
 void read_values(RunOptions& options, const OptionRow& row, std::vector<GivenValue>& values,
@@ -78,7 +55,7 @@ void require_command(const RunOptions& options, const ParsedWords& words, Compla
                  "into a --config file");
 }
 
-void settle_name(RunOptions& options, const Layer& given, Complaints& complaints) {
+void settle_name(RunOptions& options, const GivenValues& given, Complaints& complaints) {
   if (!options.name.empty() || options.command.empty()) return;
   const auto& path = options.command.front();
   const auto last = path.substr(path.find_last_not_of('/') == std::string::npos ? 0 : path.rfind('/') + 1);
@@ -106,7 +83,7 @@ void check_listen(const RunOptions& options, const std::vector<GivenValue>& valu
   }
 }
 
-void check_ready(const RunOptions& options, const Layer& given, Complaints& complaints) {
+void check_ready(const RunOptions& options, const GivenValues& given, Complaints& complaints) {
   const auto& policy = options.policy;
   if (policy.ready != ReadyRule::after || policy.ready_after < policy.ready_timeout) return;
   complaints.add(
@@ -132,21 +109,21 @@ void note_drain_idle(RunOptions& options) {
 
 }  // namespace
 
-std::vector<Setting> settings_of(const RunOptions& options, const Layer& given) {
+std::vector<Setting> settings_of(const RunOptions& options, const GivenValues& given) {
   std::vector<Setting> settings;
   for (const auto& row : run_options()) {
     const std::string name{row.word.name};
     const auto values = given.find(row.word.name);
     const bool by_default = values == given.end();
     if (row.repeatable && !by_default) {
-      for (const auto& value : values->second) settings.push_back({name, value.text, value.origin});
+      for (const auto& value : values->second) settings.push_back({name, value.text, value.who});
       continue;
     }
     auto text = row.repeatable ? std::string{} : row.show(options);
     if (text.empty()) text = row.unset;
     // What auto came to is the news, that it was auto explains it.
     if (!by_default && values->second.front().text == "auto" && text != "auto") text += " (auto)";
-    settings.push_back({name, text, by_default ? "default" : values->second.front().origin});
+    settings.push_back({name, text, by_default ? "default" : values->second.front().who});
   }
   return settings;
 }
@@ -168,7 +145,7 @@ ReadOptions read_run_options(const ParsedWords& words, const std::vector<std::st
                              const ReadText& read) {
   ReadOptions found;
   auto& [options, given, complaints] = found;
-  given = merge(words, environment, options.notes, read, complaints);
+  given = given_values(words, environment, read, options.notes, complaints);
 
   for (const auto& row : run_options()) {
     const auto values = given.find(row.word.name);

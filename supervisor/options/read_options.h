@@ -3,14 +3,14 @@
 #pragma once
 
 #include "options/complaints.h"
-#include "options/option_layers.h"
+#include "options/given_values.h"
 #include "options/options.h"
 
 namespace graced {
 
 struct ReadOptions {
   RunOptions options;  // of what could be read; without a command, or a name, where there is a complaint
-  Layer given;         // what `options` was made of
+  GivenValues given;   // what `options` was made of
   Complaints complaints;
 };
 
@@ -18,6 +18,6 @@ ReadOptions read_run_options(const ParsedWords& words, const std::vector<std::st
                              const ReadText& read = read_text_file);
 
 // Every option in the order of the help, one for each value of a repeated one.
-std::vector<Setting> settings_of(const RunOptions& options, const Layer& given);
+std::vector<Setting> settings_of(const RunOptions& options, const GivenValues& given);
 
 }  // namespace graced

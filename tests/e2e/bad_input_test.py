@@ -167,7 +167,7 @@ class Help(Case):
         self.assertEqual(lines[0], "graced " + version)
         for feature in ("adoption", "BPF", "seccomp"):
             self.assertRegex(lines[1], r"^features: .*\b%s\b" % feature)
-        self.assertRegex(lines[2], r"^libraries: libseccomp \d+[\d.]*, libcap \d+[\d.]*, libsystemd \d+, fmt \d+[\d.]*$")
+        self.assertRegex(lines[2], r"^libraries: Boost.Program_options \d+[\d.]*, libseccomp \d+[\d.]*, libcap \d+[\d.]*, libsystemd \d+, fmt \d+[\d.]*$")
 
     def test_check_tells_values_and_where_they_come_from_and_opens_nothing(self):
         conf = self.write("a.conf", "listen = unix:%s\ndrain-timeout = 5s\n" % self.path("x"))

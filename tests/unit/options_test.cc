@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <random>
 
 #include "linux/self/cpus.h"
@@ -316,6 +318,9 @@ TEST_CASE("a line of the file that a variable outweighs is noted, for an image m
   CHECK(options.policy.stop_timeout == 8s);
   CHECK(options.notes == Words{config + ":2: stop-timeout = 40s does not count: GRACED_STOP_TIMEOUT=8s in the "
                                         "environment counts more"});
+  const auto lists = files.write("lists.conf", "command = app\nenv = A=1\nname = x\nenv = B=2\n");
+  CHECK(load({"--config", lists}, {"GRACED_ENV=C=3"}).notes ==
+        Words{lists + ":2: env = A=1 does not count: GRACED_ENV=C=3 in the environment counts more"});
 }
 
 TEST_CASE("without any command there is nothing to run") {
@@ -370,6 +375,35 @@ TEST_CASE("an option needs its value, a flag takes none, and only lists are give
   CHECK(complaint({"--name=", "app"}) == "--name needs a value: --name NAME");
   CHECK(complaint({"--help=1", "app"}) == "--help takes no value");
   CHECK(complaint({"-w", "1", "--workers=2", "app"}) == "--workers is given twice");
+}
+
+TEST_CASE("where a value should be, an option by its letter is none") {
+  CHECK(complaint({"--workers", "-l", "80", "app"}) == "--workers needs a value: --workers N|auto");
+  CHECK(load({"--env-file", "-/nonexistent", "app"}).env_files == Words{"-/nonexistent"});
+  try {
+    load({"--workers", "-l", "x", "--name=", "-hw", "--lisen=", "--workers"});
+    FAIL("it was taken");
+  } catch (const UsageError& why) {
+    CHECK(why.lines() == Words{"--workers needs a value: --workers N|auto", "--name needs a value: --name NAME",
+                               "--help takes no value", "unknown option '--lisen'; did you mean '--listen'?"});
+  }
+}
+
+TEST_CASE("what begins as an option does and has no name is an unknown one") {
+  CHECK(complaint({"--=80", "app"}) == "unknown option '--'; see graced run --help");
+  CHECK(complaint({"---=", "app"}) == "unknown option '---'; see graced run --help");
+  CHECK(complaint({"---", "app"}) == "unknown option '---'; see graced run --help");
+  CHECK(load({"-"}).command == Words{"-"});
+}
+
+TEST_CASE("variables are those of the environment that is asked, and the process keeps its own") {
+  ::setenv("GRACED_WORKERS", "7", 1);
+  char** const own = environ;
+  CHECK(load({"app"}).policy.workers == 1);
+  CHECK(load({"app"}, {"no variable", "GRACED_WORKERS=2", "GRACED_WORKERS=3"}).policy.workers == 2);
+  CHECK(environ == own);
+  CHECK(std::string{::getenv("GRACED_WORKERS")} == "7");
+  ::unsetenv("GRACED_WORKERS");
 }
 
 TEST_CASE("a bad value is named together with where it was said") {
