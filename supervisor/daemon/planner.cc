@@ -8,19 +8,18 @@
 #include <utility>
 
 #include "options/environment.h"
+#include "options/option_table.h"
 
 namespace graced {
 
 namespace {
 
-// What a reload cannot change, because others find this instance by it.
 void refuse_changes(const RunOptions& first, const RunOptions& now) {
-  const auto refuse = [](const char* option) {
-    throw UsageError(fmt::format("'{}' cannot change in a reload: stop graced and start it again", option));
-  };
-  if (now.name != first.name) refuse("name");
-  if (now.control != first.control) refuse("control");
-  if (now.pid_file != first.pid_file) refuse("pid-file");
+  for (const auto& row : run_options()) {
+    if (row.for_life && row.show(now) != row.show(first))
+      throw UsageError(
+          fmt::format("'{}' cannot change in a reload: stop graced and start it again", row.word.name));
+  }
 }
 
 bool is_relative(const std::string& path) {

@@ -46,12 +46,6 @@ std::vector<std::string> values_of(const OptionRow& row, const std::string& text
   } catch (const std::invalid_argument& why) { throw UsageError{fmt::format("{}: {}", where, why.what())}; }
 }
 
-// Of a graced's options, in the environment of its workers.
-bool told_to_worker(std::string_view name) {
-  return name == "GRACED_NAME" || name == "GRACED_CONTROL" || name == "GRACED_DRAIN_TIMEOUT" ||
-         name == "GRACED_STOP_TIMEOUT" || name == "GRACED_DRAIN_GRACE";
-}
-
 void note_unknown_variable(std::string_view name, std::vector<std::string>& notes) {
   std::vector<std::string> names;
   for (const auto& row : run_options()) names.push_back(variable_name(row.word.name).substr(prefix.size()));
@@ -131,13 +125,13 @@ Layer environment_layer(const std::vector<std::string>& environment, std::vector
   const auto option_of = [&](const std::string& name) -> std::string {
     ++place.number;
     if (!name.starts_with(prefix) || name == "GRACED_GENERATION" || name == "GRACED_WORKER") return {};
-    if (inside_worker && told_to_worker(name)) return {};
     const auto row = std::ranges::find_if(
         run_options(), [&](const OptionRow& each) { return variable_name(each.word.name) == name; });
     if (row == run_options().end()) {
       note_unknown_variable(name, notes);
       return {};
     }
+    if (inside_worker && row->told_to_workers) return {};
     origins.push_back({name, "", place});
     return std::string{row->word.name};
   };

@@ -16,6 +16,11 @@ struct OptionRow {
   std::string_view group;    // heading in the help
   std::string_view unset{};  // what stands for a value that nobody gave, where there is no default
   bool repeatable = false;   // each value is read on its own, and a higher layer replaces all of them
+  bool for_life = false;     // a reload cannot change it, as others find this instance by it
+
+  // Workers find it in the variable of its name. A graced that is started by one of them does not take it from
+  // there.
+  bool told_to_workers = false;
 
   // Puts one value where it belongs. Throws std::invalid_argument with a line about the value.
   void (*read)(RunOptions& options, const std::string& value) = nullptr;
