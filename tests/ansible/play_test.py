@@ -1,6 +1,6 @@
 """The recipe of packaging/ansible as an administrator plays it, with Debian's ansible-core and this machine as the one that it is
 for, in the sandbox of tests/systemd."""
-import glob, os, re, shutil, sys, unittest
+import glob, os, re, shutil, sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")

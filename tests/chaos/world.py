@@ -1,5 +1,5 @@
 """One graced under load, the service manager above it, and the promises that are checked after every step."""
-import json, os, resource, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import json, os, resource, shutil, signal, socket, subprocess, sys, tempfile, threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
