@@ -10,7 +10,7 @@
 
 namespace graced {
 
-Supervisor::Supervisor(Policy first) : policy_(first) {}
+Supervisor::Supervisor(Policy first) : policy_(std::move(first)) {}
 
 std::vector<Action> Supervisor::handle(const Event& event, Instant now) {
   actions_.clear();
