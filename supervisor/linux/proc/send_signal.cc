@@ -6,12 +6,13 @@
 
 #include <vector>
 
+#include "linux/base/pidfd.h"
 #include "linux/proc/process.h"
 
 namespace graced {
 
 Fd open_process(pid_t pid) {
-  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  return open_pidfd(pid);
 }
 
 bool send_signal(const Fd& process, int signo) {

@@ -10,6 +10,7 @@
 
 #include "linux/base/pidfd.h"
 #include "linux/base/sys_error.h"
+#include "linux/proc/send_signal.h"
 
 namespace graced {
 
@@ -43,7 +44,7 @@ SideProcess::SideProcess(int directory, const std::function<void(int output)>& w
 }
 
 SideProcess::~SideProcess() {
-  if (pidfd_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  if (pidfd_) send_signal(pidfd_, SIGKILL);
 }
 
 }  // namespace graced
