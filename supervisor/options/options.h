@@ -1,5 +1,5 @@
 // What the user asked for, from the command line, GRACED_* in the environment and --config FILE, as
-// plain values. The only place that knows a flag's name.
+// plain values. Which option each is read from says option_table.h.
 #pragma once
 
 #include <csignal>
@@ -17,7 +17,7 @@
 
 namespace graced {
 
-// What is asked for; what this machine gives is another matter, see handoff.h.
+// What is asked for; what this machine gives is another matter, see daemon/handoff_capabilities.h.
 enum class AdoptChoice { automatic, on, off };
 enum class DrainChoice { automatic, signal, idle };
 
