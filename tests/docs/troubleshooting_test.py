@@ -119,6 +119,22 @@ class Troubleshooting(Newcomer):
             self.assertRegex(f.read(), r"CapEff:\s+0+\n")
         self.sh("graced reload")
         self.end(process)
+        self.assert_free(80)
+
+        # What AmbientCapabilities= of a unit gives.
+        self.write("app.py", "import socket\nwhile True: socket.socket(fileno=3).accept()\n")
+        self.env["GRACED_CONTROL"] = self.path("control")
+        capability = "--inh-caps +net_bind_service --ambient-caps +net_bind_service "
+        process = self.serving(NOBODY + capability + "graced run -l 80 -- " + PYTHON)
+        self.sh("graced reload")
+        self.end(process)
+
+    def test_not_ready_because_a_wrapper_has_the_socket(self):
+        # As a server that looks at LISTEN_PID, and so finds nothing for it.
+        self.write("app", "#!/bin/sh\nsleep infinity\ntrue\n", 0o755)
+        with open(os.path.join(ROOT, "packaging/docs/troubleshooting.md")) as f:
+            told, = re.findall(r"is named, with\s+`([^`]+)`", f.read())
+        self.assertIn(told, self.sh("graced run --ready-timeout 10s --stop-timeout 1s -l 8080 -- ./app", code=1))
 
     def test_no_place_for_the_control_socket(self):
         os.chown(self.directory, 65534, 65534)
