@@ -1,6 +1,5 @@
 // The executable: signals first, then which command; a failure becomes one line and an exit status.
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -13,6 +12,7 @@
 #include "daemon/machine_view.h"
 #include "daemon/start_trial.h"
 #include "linux/self/daemonize.h"
+#include "linux/self/signal_mask.h"
 #include "linux/self/standard_descriptors.h"
 #include "linux/self/terminal.h"
 #include "options/check_view.h"
@@ -25,26 +25,10 @@
 namespace graced {
 namespace {
 
-// Before anything can run: sd-event needs its signals blocked, and one that comes early must wait.
-// Faults stay as they are, they cannot wait. Where SIGCHLD is ignored, as some starters leave it, the kernel
-// reaps children by itself, and nobody would learn how they ended.
-void block_signals() {
-  ::signal(SIGCHLD, SIG_DFL);
-  sigset_t all;
-  ::sigfillset(&all);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) ::sigdelset(&all, fault);
-  ::sigprocmask(SIG_SETMASK, &all, nullptr);
-}
-
 // Nothing has begun that would have to be ended in good order, and a file may keep graced waiting (a FIFO).
 RunOptions load_interruptibly(const ParsedWords& words, const std::vector<std::string>& environment) {
-  sigset_t ends;
-  ::sigemptyset(&ends);
-  for (const int signo : {SIGTERM, SIGINT, SIGQUIT}) ::sigaddset(&ends, signo);
-  ::sigprocmask(SIG_UNBLOCK, &ends, nullptr);
-  RunOptions options = load_run_options(words, environment);
-  ::sigprocmask(SIG_BLOCK, &ends, nullptr);
-  return options;
+  const EndingSignals end_it;
+  return load_run_options(words, environment);
 }
 
 std::vector<std::string> own_environment() {

@@ -17,6 +17,7 @@
 #include "core/printable.h"
 #include "core/story.h"
 #include "linux/control/control_client.h"
+#include "linux/self/terminal.h"
 
 namespace graced {
 namespace {
@@ -208,7 +209,7 @@ Terminal this_terminal() {
   const char* term = std::getenv("TERM");
   const bool wanted =
       (no_color == nullptr || *no_color == '\0') && (term == nullptr || std::strcmp(term, "dumb") != 0);
-  return {.places = control_places(), .colour = wanted && ::isatty(STDOUT_FILENO) == 1};
+  return {.places = control_places(), .colour = wanted && is_terminal(STDOUT_FILENO)};
 }
 
 int client_reload(const Target& target, std::optional<Duration> limit, const Terminal& terminal) {

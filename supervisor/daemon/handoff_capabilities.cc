@@ -2,14 +2,15 @@
 #include "daemon/handoff_capabilities.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
+
+#include "linux/base/own_process.h"
 
 namespace graced {
 
 const AdoptionCapability& HandoffCapabilities::adoption(const Launch::Identity* worker) {
-  const uid_t user = worker ? worker->uid : ::geteuid();
+  const uid_t user = worker ? worker->uid : own_user();
   if (!adoption_ || adoption_of_ != user) {
     adoption_ = probe_adoption(worker);
     adoption_of_ = user;

@@ -3,13 +3,13 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "core/printable.h"
 #include "linux/self/journal.h"
+#include "linux/self/standard_descriptors.h"
 
 namespace graced {
 namespace {
@@ -144,14 +144,8 @@ void Log::write(LogLevel level, const LogFields& about, fmt::string_view message
   sink_(text_line(clock_(), level, about, text));
 }
 
-// What cannot be written is lost: there is nowhere left to say so.
 void Log::write_to_stderr(std::string_view line) {
-  while (!line.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return;
-    line.remove_prefix(static_cast<std::size_t>(written));
-  }
+  write_to_standard_error(line);
 }
 
 LogFormat effective_log_format(LogFormat asked, std::string_view journal_stream) {

@@ -10,7 +10,8 @@
 
 #include "handoff/socket_sets.h"
 #include "handoff/stored_listeners.h"
-#include "linux/base/sys_error.h"
+#include "linux/base/duplicate.h"
+#include "linux/base/own_process.h"
 #include "linux/control/control_places.h"
 #include "linux/proc/proc_file.h"
 #include "linux/sockets/listen_socket.h"
@@ -170,7 +171,7 @@ ListenVariables listen_variables(const std::vector<std::string>& own_environment
 }
 
 std::vector<std::string> names_of_inherited(const std::vector<std::string>& own_environment) {
-  auto [count, names] = announced_sockets(listen_variables(own_environment), ::getpid());
+  auto [count, names] = announced_sockets(listen_variables(own_environment), own_pid());
   names.resize(static_cast<std::size_t>(count));
   ListenSpec spec;
   spec.kind = AddressKind::inherited;
@@ -188,7 +189,7 @@ std::string control_path(const RunOptions& options) {
 
 std::optional<Account> account_of(const RunOptions& options) {
   if (!options.user && !options.group) return std::nullopt;
-  return find_account(options.user.value_or(std::to_string(::geteuid())), options.group);
+  return find_account(options.user.value_or(std::to_string(own_user())), options.group);
 }
 
 Launch::Identity identity_of(const Account& account) {
@@ -267,8 +268,7 @@ void hold_artefact(Plan& plan, const Fd& place) {
   if (plan.options.chdir) {
     directory = open_directory_for(user, place ? place.get() : AT_FDCWD, *plan.options.chdir);
   } else if (place) {
-    directory.reset(::fcntl(place.get(), F_DUPFD_CLOEXEC, 0));
-    if (!directory) throw sys_error("hold the directory of the workers");
+    directory = duplicate(place.get());
   }
   plan.artefact = Artefact(std::move(directory), plan.command, plan.environment, user);
 }

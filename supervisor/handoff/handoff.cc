@@ -54,13 +54,13 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
   for (const auto& l : listeners_[generation]) predeclared.push_back({l->key(), l->fd()});
   for (const auto& [inode, fd] : restored_) predeclared.push_back({group_key(fd.get()), fd.get()});
   if (!queues_migrate_) {
-    for (const TrackedWorker& other : tracked_) {
-      if (!(other.orphan || (other.process_gone && other.adoption)) || other.generation != generation) continue;
-      for (const AdoptedSocket& s : other.adoption->sockets()) {
-        if (!s.listening || !s.steerable()) continue;
-        tracked.promised.push_back(duplicate(s.fd.get()));
-        predeclared.push_back({s.key, tracked.promised.back().get()});
-      }
+    const auto left = [&](const TrackedWorker& w) {
+      return (w.orphan || w.process_gone) && w.generation == generation;
+    };
+    for (const auto& [by, s] : listening_of(left)) {
+      if (!s.steerable()) continue;
+      tracked.promised.push_back(duplicate(s.fd.get()));
+      predeclared.push_back({s.key, tracked.promised.back().get()});
     }
   }
   note_kept_queues(tracked);
@@ -115,17 +115,17 @@ void Handoff::took_note_of(TrackedWorker& tracked) {
 // What has come to a worker whose process died, and nobody of those that it left behind has accepted.
 void Handoff::hand_over_queues(const TrackedWorker& to, const std::set<std::string>& keys) {
   if (!queues_migrate_ || keys.empty()) return;
-  for (TrackedWorker& c : tracked_) {
-    if (!c.process_gone || !c.adoption || c.orphan || c.generation != to.generation || &c == &to) continue;
-    std::vector<ino_t> handed_over;
-    for (const AdoptedSocket& s : c.adoption->sockets()) {
-      if (!s.listening || s.predeclared || !keys.contains(s.key)) continue;
-      stop_listening(s.fd.get());
-      handed_over.push_back(s.inode);
-    }
-    for (const ino_t inode : handed_over) c.adoption->let_go(inode);
-    if (!handed_over.empty()) take_leave_of_closed();
+  const auto died = [&](const TrackedWorker& w) {
+    return w.process_gone && !w.orphan && w.generation == to.generation && &w != &to;
+  };
+  std::vector<std::pair<Adoption*, ino_t>> handed_over;
+  for (const auto& [by, s] : listening_of(died)) {
+    if (s.predeclared || !keys.contains(s.key)) continue;
+    stop_listening(s.fd.get());
+    handed_over.emplace_back(by.adoption.get(), s.inode);
   }
+  for (const auto& [adoption, inode] : handed_over) adoption->let_go(inode);
+  if (!handed_over.empty()) take_leave_of_closed();
 }
 
 // Those in groups_ that nobody here holds any more were closed.
@@ -178,11 +178,8 @@ void Handoff::switch_to(GenerationId generation) {
 // To what the serving generation has of this address. Nothing of it: to whom it went before.
 void Handoff::direct(const std::string& key) {
   std::set<ino_t> chosen;
-  for (const TrackedWorker& c : tracked_) {
-    if (c.generation != serving_ || !c.adoption || c.orphan || c.leaves) continue;
-    for (const AdoptedSocket& s : c.adoption->sockets()) {
-      if (s.key == key && s.listening && s.steerable()) chosen.insert(s.inode);
-    }
+  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.serves_in(serving_); })) {
+    if (s.key == key && s.steerable()) chosen.insert(s.inode);
   }
   if (const auto passed = listeners_.find(serving_.value_or(GenerationId{})); passed != listeners_.end()) {
     for (const auto& l : passed->second) {
@@ -302,23 +299,16 @@ bool Handoff::is_served(const std::string& key) const {
   return std::ranges::any_of(restored_, [&](const auto& r) { return groups_.has(key, r.first); }) ||
          (passed != listeners_.end() &&
           std::ranges::any_of(passed->second, [&](const auto& l) { return l->key() == key; })) ||
-         std::ranges::any_of(tracked_, [&](const TrackedWorker& c) {
-           return c.generation == serving_ && c.adoption &&
-                  std::ranges::any_of(c.adoption->sockets(),
-                                      [&](const AdoptedSocket& s) { return s.listening && s.key == key; });
-         });
+         std::ranges::any_of(listening_of([&](const TrackedWorker& w) { return w.generation == serving_; }),
+                             [&](const Listening& l) { return l.socket.key == key; });
 }
 
 // What a worker that is gone listened on stays open until a living one of the serving generation listens
 // there: meanwhile connections wait, and then the kernel hands them over.
 void Handoff::drop_orphans() {
   std::map<std::string, const AdoptedSocket*> covered;
-  for (const TrackedWorker& c : tracked_) {
-    if (c.generation != serving_ || c.orphan || c.leaves || !c.adoption) continue;
-    for (const AdoptedSocket& s : c.adoption->sockets()) {
-      if (s.listening) covered.emplace(s.key, &s);
-    }
-  }
+  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.serves_in(serving_); }))
+    covered.emplace(s.key, &s);
   bool dropped = false;
   for (auto c = tracked_.begin(); c != tracked_.end();) {
     const auto at = c++;
@@ -336,11 +326,9 @@ void Handoff::drop_orphans() {
 }
 
 void Handoff::note_kept_queues(TrackedWorker& tracked) const {
-  for (const TrackedWorker& c : tracked_) {
-    if (!c.orphan || c.generation != tracked.generation) continue;
-    for (const AdoptedSocket& s : c.adoption->sockets()) {
-      if (s.listening && s.name) tracked.kept_queues[s.inode] = accept_queue(s.fd.get()).value_or(0);
-    }
+  const auto kept = [&](const TrackedWorker& w) { return w.orphan && w.generation == tracked.generation; };
+  for (const auto& [by, s] : listening_of(kept)) {
+    if (s.name) tracked.kept_queues[s.inode] = accept_queue(s.fd.get()).value_or(0);
   }
 }
 
@@ -349,35 +337,30 @@ void Handoff::note_kept_queues(TrackedWorker& tracked) const {
 // nobody accepts.
 void Handoff::let_go_of_what_keeps_out(const TrackedWorker& gone) {
   if (gone.ready || !gone.adoption || gone.generation != serving_) return;
-  for (TrackedWorker& c : tracked_) {
-    if (!c.orphan || c.generation != gone.generation) continue;
-    const std::vector<AdoptedSocket>& bound = gone.adoption->sockets();
-    std::vector<ino_t> in_the_way;
-    for (const AdoptedSocket& s : c.adoption->sockets()) {
-      const auto before = gone.kept_queues.find(s.inode);
-      if (before == gone.kept_queues.end() || s.shared()) continue;
-      if (std::ranges::find(bound, s.key, &AdoptedSocket::key) != bound.end()) continue;
-      if (accept_queue(s.fd.get()).value_or(0) <= before->second) continue;
-      callbacks_.note(
-          gone.worker,
-          fmt::format(
-              "{} was kept for the next worker, and one connected there and left without binding it: it is "
-              "let go, with what waits there, for those that look first whether somebody listens",
-              s.address));
-      in_the_way.push_back(s.inode);
-    }
-    for (const ino_t inode : in_the_way) c.adoption->let_go(inode);
+  const std::vector<AdoptedSocket>& bound = gone.adoption->sockets();
+  const auto kept = [&](const TrackedWorker& w) { return w.orphan && w.generation == gone.generation; };
+  std::vector<std::pair<Adoption*, ino_t>> in_the_way;
+  for (const auto& [by, s] : listening_of(kept)) {
+    const auto before = gone.kept_queues.find(s.inode);
+    if (before == gone.kept_queues.end() || s.shared()) continue;
+    if (std::ranges::find(bound, s.key, &AdoptedSocket::key) != bound.end()) continue;
+    if (accept_queue(s.fd.get()).value_or(0) <= before->second) continue;
+    callbacks_.note(
+        gone.worker,
+        fmt::format(
+            "{} was kept for the next worker, and one connected there and left without binding it: it is "
+            "let go, with what waits there, for those that look first whether somebody listens",
+            s.address));
+    in_the_way.emplace_back(by.adoption.get(), s.inode);
   }
+  for (const auto& [adoption, inode] : in_the_way) adoption->let_go(inode);
 }
 
 std::map<ino_t, int> Handoff::adopted_sockets() const {
   std::map<ino_t, int> found;
   for (const auto& [inode, fd] : restored_) found.emplace(inode, fd.get());
-  for (const TrackedWorker& c : tracked_) {
-    if (c.generation != serving_ || !c.adoption) continue;
-    for (const AdoptedSocket& s : c.adoption->sockets()) {
-      if (s.listening && s.steerable()) found.emplace(s.inode, s.fd.get());
-    }
+  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.generation == serving_; })) {
+    if (s.steerable()) found.emplace(s.inode, s.fd.get());
   }
   return found;
 }

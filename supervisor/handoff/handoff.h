@@ -135,7 +135,20 @@ class Handoff {
     bool leaves = false;  // retired, or told to leave
     bool process_gone = false;
     bool orphan = false;  // it is gone, what it listened on is kept for the next one
+
+    bool serves_in(std::optional<GenerationId> serving) const {
+      return generation == serving && !orphan && !leaves;
+    }
   };
+
+  // A socket that a worker has bound itself and listens on. Valid until what its worker has changes.
+  struct Listening {
+    const TrackedWorker& by;
+    const AdoptedSocket& socket;
+  };
+  // All of the workers that are wanted, the oldest worker's first.
+  template <class Wanted>
+  std::vector<Listening> listening_of(Wanted wanted) const;
 
   void on_notification(WorkerId worker);
   void stop_listening_to(WorkerId worker);
@@ -176,5 +189,17 @@ class Handoff {
   std::optional<GenerationId> serving_;
   Retirements retirements_;  // borrow what the tracked workers and listeners_ hold
 };
+
+template <class Wanted>
+std::vector<Handoff::Listening> Handoff::listening_of(Wanted wanted) const {
+  std::vector<Listening> found;
+  for (const TrackedWorker& worker : tracked_) {
+    if (!worker.adoption || !wanted(worker)) continue;
+    for (const AdoptedSocket& s : worker.adoption->sockets()) {
+      if (s.listening) found.push_back({worker, s});
+    }
+  }
+  return found;
+}
 
 }  // namespace graced

@@ -88,12 +88,8 @@ std::string Handoff::first_missing(GenerationId generation) const {
 
 std::map<std::string, const AdoptedSocket*> Handoff::listening_in(GenerationId generation) const {
   std::map<std::string, const AdoptedSocket*> found;
-  for (const TrackedWorker& c : tracked_) {
-    if (c.generation != generation || !c.adoption) continue;
-    for (const AdoptedSocket& s : c.adoption->sockets()) {
-      if (s.listening) found.emplace(s.key, &s);
-    }
-  }
+  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.generation == generation; }))
+    found.emplace(s.key, &s);
   return found;
 }
 

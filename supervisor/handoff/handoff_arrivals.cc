@@ -60,11 +60,8 @@ std::string Handoff::overlapped(int fd, const SocketAddress& where, GenerationId
 
 void Handoff::each_listening(
     const std::function<void(GenerationId of, const std::string& key, int fd)>& listening) const {
-  for (const TrackedWorker& c : tracked_) {
-    if (!c.adoption) continue;
-    for (const AdoptedSocket& s : c.adoption->sockets()) {
-      if (s.listening && s.steerable()) listening(c.generation, s.key, s.fd.get());
-    }
+  for (const auto& [by, s] : listening_of([](const TrackedWorker&) { return true; })) {
+    if (s.steerable()) listening(by.generation, s.key, s.fd.get());
   }
   for (const auto& [generation, listeners] : listeners_) {
     for (const auto& l : listeners) listening(generation, l->key(), l->fd());

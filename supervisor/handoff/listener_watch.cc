@@ -42,12 +42,12 @@ void ListenerWatch::watch(const std::vector<std::shared_ptr<Listener>>& listener
 }
 
 void ListenerWatch::begin(std::shared_ptr<Listener> listener, const std::string& spare_place) {
-  SocketAddress where;
-  if (::getsockname(listener->fd(), where.get(), &where.length) != 0) return;
+  const auto where = local_address(listener->fd());
+  if (!where) return;
   Watched& watched = watched_.emplace_back();
   watched.listener = std::move(listener);
   by_listener_.emplace(watched.listener.get(), &watched);
-  watched.where = where;
+  watched.where = *where;
   watched.retry = loop_.timer([this, &watched] { revive(watched); });
   if (takes_connections(watched.listener->kind())) {
     // Connections that come do not wake us: they are not among the events.

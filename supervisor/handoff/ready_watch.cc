@@ -10,9 +10,9 @@
 #include "handoff/ready_watch.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "core/printable.h"
 #include "linux/proc/look_rights.h"
@@ -169,7 +169,7 @@ bool ReadyWatch::lives_on(Watched& w, Instant now) {
   const Duration waited = now - said.when;
   Rest rest = rest_of(pid);
   for (int i = 0; i < looks_at_once && rest == Rest::busy && waited == 0ms; ++i) {
-    ::sched_yield();
+    std::this_thread::yield();
     rest = rest_of(pid);
   }
   if (rest == Rest::exiting) return false;  // whoever reaps it will tell

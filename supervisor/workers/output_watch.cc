@@ -1,7 +1,6 @@
 #include "workers/output_watch.h"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -23,9 +22,7 @@ OutputWatch::~OutputWatch() {
     drain(&s);
     pass_on(&s, s.lines.finish());
   }
-  constexpr int patience = 1000;  // milliseconds
-  pollfd p{output_.fd(), POLLOUT, 0};
-  while (output_.full() && ::poll(&p, 1, patience) == 1) output_.flush();
+  while (output_.full() && output_.wait(1s)) output_.flush();
 }
 
 WatchedOutput* OutputWatch::watch(Fd pipe) {

@@ -6,14 +6,15 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include "linux/base/own_process.h"
+#include "linux/base/pidfd.h"
 #include "linux/proc/process.h"
+#include "linux/proc/send_signal.h"
 
 namespace graced {
 
@@ -23,11 +24,6 @@ namespace {
 constexpr Duration first_pause = 100ms;
 constexpr Duration longest_pause = 1s;
 
-// As graced starts a worker: it leads a group, but no session.
-bool leads_as_worker(pid_t pid) {
-  return ::getpgid(pid) == pid && ::getsid(pid) != pid;
-}
-
 }  // namespace
 
 Survivors::Survivors(Loop& loop, Tell tell, Processes processes, std::function<void()> gone)
@@ -36,8 +32,8 @@ Survivors::Survivors(Loop& loop, Tell tell, Processes processes, std::function<v
 // An orphan has the parent that we have: the manager. The workers of another graced have that one.
 std::vector<pid_t> Survivors::orphans() const {
   std::vector<pid_t> found = processes_();
-  if (found.empty()) found = children_of(::getppid());  // no cgroup of its own, as in many a container
-  std::erase_if(found, [](pid_t pid) { return pid == ::getpid() || parent_of(pid) != ::getppid(); });
+  if (found.empty()) found = children_of(own_parent());  // no cgroup of its own, as in many a container
+  std::erase_if(found, [](pid_t pid) { return pid == own_pid() || parent_of(pid) != own_parent(); });
   return found;
 }
 
@@ -50,13 +46,13 @@ bool Survivors::find(const std::string& name) {
   for (const pid_t pid : orphans()) {
     const auto mark = mark_of(pid);
     if (!mark || mark->instance != name) continue;
-    if (!leads_as_worker(pid)) {
+    if (!leads_group_without_session(pid)) {  // as graced starts a worker
       left.push_back({pid, *mark});
       continue;
     }
-    Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    Fd process = open_pidfd(pid);
     // The number may have become another's since it was looked at; what is held now cannot.
-    if (!process || parent_of(pid) != ::getppid()) continue;
+    if (!process || parent_of(pid) != own_parent()) continue;
     trees_.push_back({{mark->generation, mark->slot, pid}, {pid, *mark}, std::move(process)});
   }
   // Of others only what they have left is there.
@@ -64,7 +60,7 @@ bool Survivors::find(const std::string& name) {
     const bool known = std::ranges::any_of(trees_, [&](const Tree& t) {
       return t.survivor.generation == m.mark.generation && t.survivor.slot == m.mark.slot;
     });
-    if (!known) trees_.push_back({{m.mark.generation, m.mark.slot, m.pid}, {::getpgid(m.pid), m.mark}});
+    if (!known) trees_.push_back({{m.mark.generation, m.mark.slot, m.pid}, {group_of(m.pid), m.mark}});
   }
   for (Tree& tree : trees_) {
     if (!look_at(tree)) continue;
@@ -101,7 +97,7 @@ void Survivors::drain(int signo, Duration limit, const std::vector<ServedSocket>
       tell_rest(tree);
     } else {
       for (const int s : {signo, SIGCONT})  // one that is stopped would not hear it
-        ::syscall(SYS_pidfd_send_signal, tree.worker.get(), s, nullptr, 0);
+        send_signal(tree.worker, s);
     }
   }
 }
@@ -112,7 +108,7 @@ bool Survivors::watch(Tree& tree) {
   std::erase_if(tree.watched, [&](const Watched& w) { return std::ranges::count(tops, w.pid) == 0; });
   for (const pid_t pid : tops) {
     if (std::ranges::find(tree.watched, pid, &Watched::pid) != tree.watched.end()) continue;
-    Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    Fd process = open_pidfd(pid);
     if (!process && errno == ESRCH)  // ended since it was looked at, and what it has left is to be found
       return look_at(tree) && watch(tree);
     if (!process) continue;  // the kernel, or a container's filter, has no pidfds: its end shows at the hammer

@@ -6,14 +6,9 @@
 
 #include <vector>
 
-#include "linux/base/pidfd.h"
 #include "linux/proc/process.h"
 
 namespace graced {
-
-Fd open_process(pid_t pid) {
-  return open_pidfd(pid);
-}
 
 bool send_signal(const Fd& process, int signo) {
   return ::syscall(SYS_pidfd_send_signal, process.get(), signo, nullptr, 0) == 0;

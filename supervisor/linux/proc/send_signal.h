@@ -7,9 +7,6 @@
 
 namespace graced {
 
-// None: there is no such process, or the kernel or a container's filter has no pidfds.
-Fd open_process(pid_t pid);
-
 // False: it is gone, or there are no pidfds.
 bool send_signal(const Fd& process, int signo);
 

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "linux/self/journal.h"
 
@@ -43,6 +44,12 @@ void Output::write(std::string_view bytes) {
 void Output::flush() {
   const std::string due = std::exchange(waiting_, {});
   write(due);
+}
+
+bool Output::wait(Duration limit) const {
+  pollfd p{fd(), POLLOUT, 0};
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
+  return ::poll(&p, 1, static_cast<int>(milliseconds)) == 1;
 }
 
 ssize_t Output::send(std::string_view bytes) {

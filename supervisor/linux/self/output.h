@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/time.h"
 #include "linux/base/fd.h"
 
 namespace graced {
@@ -26,6 +27,7 @@ class Output {
   bool full() const { return !waiting_.empty(); }
   std::size_t waiting() const { return waiting_.size(); }
   void flush();
+  bool wait(Duration limit) const;  // until flush() can go on. False: it cannot by then
   int fd() const { return own_ ? own_.get() : fd_; }
 
  private:

@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
+
 #include "linux/base/sys_error.h"
 
 namespace graced {
@@ -19,6 +22,15 @@ Fd open_dev_null() {
   Fd fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!fd) throw sys_error("open /dev/null");
   return fd;
+}
+
+void write_to_standard_error(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
 }
 
 }  // namespace graced

@@ -1,6 +1,8 @@
 // Descriptors 0, 1 and 2, for a program that may have been started without some of them.
 #pragma once
 
+#include <string_view>
+
 #include "linux/base/fd.h"
 
 namespace graced {
@@ -12,5 +14,8 @@ void open_standard_descriptors();
 
 // /dev/null, to read and to write. Throws std::system_error.
 Fd open_dev_null();
+
+// All of it, waiting for whoever reads. What cannot be written is lost: there is nowhere left to say so.
+void write_to_standard_error(std::string_view text);
 
 }  // namespace graced

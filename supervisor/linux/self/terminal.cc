@@ -19,6 +19,10 @@ bool outlives_terminal() {
   return ::sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+bool is_terminal(int fd) {
+  return ::isatty(fd) == 1;
+}
+
 std::size_t terminal_columns(int fd) {
   winsize size{};
   return ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;

@@ -15,6 +15,8 @@ bool outlives_terminal();
 // continue it.
 void stop_as_job();
 
+bool is_terminal(int fd);
+
 // Of the terminal that `fd` is; 0 where it is none, or does not say.
 std::size_t terminal_columns(int fd);
 

@@ -345,6 +345,12 @@ AddressKind socket_kind(int fd, const std::string& address) {
   return AddressKind::inherited;
 }
 
+std::optional<SocketAddress> local_address(int fd) {
+  SocketAddress where;
+  if (::getsockname(fd, where.get(), &where.length) != 0) return std::nullopt;
+  return where;
+}
+
 std::string address_text(const SocketAddress& address, AddressKind kind) {
   switch (kind) {
     case AddressKind::tcp:

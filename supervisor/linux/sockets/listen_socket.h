@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,9 @@ AddressKind socket_kind(int fd, const std::string& address);
 
 // "tcp [::]:8080", "udp 127.0.0.1:53", "unix /run/a.sock", "unix-dgram @abstract".
 std::string address_text(const SocketAddress& address, AddressKind kind);
+
+// Where a socket is bound; nullopt: it is none.
+std::optional<SocketAddress> local_address(int fd);
 
 // The same as really bound.
 std::string bound_address(int fd, AddressKind kind);
