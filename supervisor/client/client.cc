@@ -120,6 +120,12 @@ ControlClient reach(const Chosen& chosen) {
                     fmt::format("no graced is running at {}", printable(chosen.control))};
     if (e.code().value() == ECONNRESET)
       throw Ended{{exit_status::no_instance, fmt::format("'{}' has just ended", printable(chosen.name))}};
+    if (e.code().value() == EBUSY)
+      throw Refusal{
+          exit_status::gave_up_waiting,
+          fmt::format("{} has hung up: too many clients ask, or graced has as many descriptors as it may "
+                      "have (its soft limit: LimitNOFILE=, ulimit -n)",
+                      printable(chosen.name))};
     if (e.code().value() == ETIMEDOUT)
       throw Refusal{exit_status::gave_up_waiting, fmt::format("{} does not answer", printable(chosen.name))};
     throw Refusal{exit_status::failed, e.what()};

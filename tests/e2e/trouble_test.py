@@ -1,7 +1,7 @@
 """A service in trouble, as whoever is woken by it finds it: who serves, and what became of those who did."""
-import json, os, signal, socket, subprocess, unittest
+import json, os, resource, signal, socket, subprocess, unittest
 
-from harness import GRACED, PATIENCE, WORKER, Case, become_nobody, main, wait_until
+from harness import GRACED, PATIENCE, WORKER, Case, become_nobody, descriptors, main, wait_until
 
 # So that a restart is neither missed nor waited for, however slow the machine is.
 LONG = "100h"
@@ -158,6 +158,41 @@ class Trouble(Case):
         self.assertEqual({i["name"]: i["phase"] for i in listed if i["pid"] in pids}, phases)
         lines = [line.split() for line in self.run_graced("list", env=environment).stdout.splitlines()]
         self.assertEqual({line[0]: line[2] for line in lines if line[1] in map(str, pids)}, phases)
+
+    def test_a_graced_that_has_no_descriptors_left_still_says_how_it_is_and_why_it_cannot_reload(self):
+        g = self.serving()
+        limit = resource.prlimit(g.pid, resource.RLIMIT_NOFILE)
+        before = descriptors(g.pid)
+        for more in range(-3, 6):
+            resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (before + more, limit[1]))
+            self.assertEqual(g.status()["serving"], 1)
+            failed = g.reload()
+            self.assertEqual(failed.returncode, 1, failed.stderr)
+            self.assertIn("Too many open files", failed.stderr)
+        resource.prlimit(g.pid, resource.RLIMIT_NOFILE, limit)
+        self.assertEqual(g.reload().returncode, 0, g.said())
+        self.assertEqual(g.status()["serving"], int(g.workers("ready")[0]["generation"]))
+
+    def test_who_waits_for_a_reload_keeps_nobody_from_looking_where_descriptors_are_few(self):
+        g = self.serving("--check", "sleep 1000")
+        limit = resource.prlimit(g.pid, resource.RLIMIT_NOFILE)
+        reload = subprocess.Popen([GRACED, "reload", "--control", g.control], stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (reload.kill(), reload.wait()))
+        wait_until(lambda: g.status()["check"], g.said)
+        resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (descriptors(g.pid), limit[1]))
+        crowd = [socket.socket(socket.AF_UNIX) for _ in range(4)]
+        self.addCleanup(lambda: [s.close() for s in crowd])
+        for s in crowd:  # more than there is room for: the others are hung up on
+            s.connect(g.control)
+        turned_away = g.run("status")
+        if turned_away.returncode != 0:
+            self.assertEqual((turned_away.returncode, "as many descriptors as it may have" in turned_away.stderr), (4, True),
+                             turned_away.stderr)
+        for s in crowd:
+            s.close()
+        wait_until(lambda: g.run("status").returncode == 0, g.said)
+        self.assertEqual(g.run("abort").returncode, 0)
+        self.assertEqual(reload.wait(PATIENCE), 1)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "becoming somebody else takes root")

@@ -164,8 +164,10 @@ struct Ending {
     listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     REQUIRE(::bind(listener.get(), address.get(), address.length) == 0);
     REQUIRE(::listen(listener.get(), 1) == 0);
-    end = std::async(std::launch::async,
-                     [this] { Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)); });
+    end = std::async(std::launch::async, [this] {
+      const Fd client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      listener.reset();
+    });
   }
   Fd listener;
   std::future<void> end;

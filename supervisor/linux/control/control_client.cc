@@ -62,6 +62,18 @@ Fd process_behind(int socket) {
   return open_pidfd(peer.pid);
 }
 
+// One that ends hangs up a moment before its process is gone.
+constexpr int about_to_end_ms = 1000;
+
+bool stays(const std::string& path, const Fd& process) {
+  pollfd end{.fd = process.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&end, 1, about_to_end_ms) != 0) return false;
+  try {
+    connect_to(path, Duration{0});
+    return true;
+  } catch (const std::system_error&) { return false; }
+}
+
 bool hung_up(int result) {
   return result == -ECONNRESET || result == -ENOTCONN || result == -EPIPE || result == -ESHUTDOWN;
 }
@@ -114,8 +126,9 @@ ControlClient::ControlClient(const std::string& path, Duration patience) {
   process_ = process_behind(socket.get());
 
   const auto must = [&](int result) {
-    if (result < 0) throw sys_error_of(hung_up(result) ? ECONNRESET : result, "talk to {}", path);
-    return result;
+    if (result >= 0) return result;
+    if (!hung_up(result)) throw sys_error_of(result, "talk to {}", path);
+    throw sys_error_of(stays(path, process_) ? EBUSY : ECONNRESET, "talk to {}", path);
   };
   sd_bus* bus = nullptr;
   must(sd_bus_new(&bus));

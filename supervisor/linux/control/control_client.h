@@ -33,7 +33,8 @@ struct ControlReply {
 class ControlClient {
  public:
   // Throws std::system_error: ENOENT and ECONNREFUSED mean that nobody is there, ETIMEDOUT that
-  // somebody is but does not say hello within `patience`, ECONNRESET that somebody was, and ended instead.
+  // somebody is but does not say hello within `patience`, ECONNRESET that somebody was, and ended instead,
+  // EBUSY that it is there and has hung up: it has too many clients, or no descriptors for another one.
   explicit ControlClient(const std::string& path, Duration patience = 10s);
 
   // limit: how long to wait for the outcome, may be `infinity`; none: do not wait, only ask.

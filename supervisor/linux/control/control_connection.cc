@@ -35,26 +35,29 @@ ucred peer_of(int socket) {
 
 }  // namespace
 
-ControlConnection::ControlConnection(Loop& loop, Fd socket, std::uint64_t serial, Duration greeting_limit,
-                                     const sd_bus_vtable* vtable, Owner& owner)
+ControlConnection::Descriptors ControlConnection::open_descriptors(int socket) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw sys_error("control connection: make a pipe");
+  Fd input{ends[0]};
+  Fd feed{ends[1]};
+  return {duplicate(socket), std::move(input), std::move(feed)};
+}
+
+ControlConnection::ControlConnection(Loop& loop, Fd socket, Descriptors descriptors, std::uint64_t serial,
+                                     Duration greeting_limit, const sd_bus_vtable* vtable, Owner& owner)
     : owner_(owner),
       serial_(serial),
       greeted_by_(monotonic_now() + greeting_limit),
       uid_(peer_of(socket.get()).uid),
       pid_(peer_of(socket.get()).pid),
-      socket_(std::move(socket)) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw sys_error("control connection: make a pipe");
-  Fd input{ends[0]};
-  feed_ = Fd{ends[1]};
-
+      socket_(std::move(socket)),
+      feed_(std::move(descriptors.feed)) {
   sd_bus* bus = nullptr;
   must(sd_bus_new(&bus), "make a bus");
   bus_.reset(bus);
-  Fd output = duplicate(socket_.get());
-  must(sd_bus_set_fd(bus, input.get(), output.get()), "hand over the socket");
-  static_cast<void>(input.release());
-  static_cast<void>(output.release());
+  must(sd_bus_set_fd(bus, descriptors.input.get(), descriptors.output.get()), "hand over the socket");
+  static_cast<void>(descriptors.input.release());
+  static_cast<void>(descriptors.output.release());
   sd_id128_t server{};
   must(sd_id128_randomize(&server), "make an id");
   must(sd_bus_set_server(bus, 1, server), "be the server");

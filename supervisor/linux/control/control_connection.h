@@ -31,10 +31,22 @@ class ControlConnection {
     ~Owner() = default;
   };
 
+  // What one needs besides its socket.
+  struct Descriptors {
+    // We read from it, and sd-bus writes to a duplicate: it closes that by itself when writing fails, and what
+    // epoll is to forget must still be open then.
+    Fd output;
+    Fd input, feed;  // a pipe: what was read goes in at feed, sd-bus is at the other end
+
+    static constexpr int count = 3;
+  };
+  // Throws std::system_error.
+  static Descriptors open_descriptors(int socket);
+
   // greeting_limit: until the client has said who it is. vtable: of the one object there is, its userdata
   // this connection. Throws std::system_error.
-  ControlConnection(Loop& loop, Fd socket, std::uint64_t serial, Duration greeting_limit, const sd_bus_vtable*,
-                    Owner&);
+  ControlConnection(Loop& loop, Fd socket, Descriptors, std::uint64_t serial, Duration greeting_limit,
+                    const sd_bus_vtable*, Owner&);
   ControlConnection(const ControlConnection&) = delete;
   ControlConnection& operator=(const ControlConnection&) = delete;
   ~ControlConnection() = default;
@@ -64,10 +76,8 @@ class ControlConnection {
   Instant greeted_by_;
   uid_t uid_ = static_cast<uid_t>(-1);
   pid_t pid_ = 0;
-  // We read from it, and sd-bus writes to a duplicate: it closes that by itself when writing fails, and what
-  // epoll is to forget must still be open then.
   Fd socket_;
-  Fd feed_;  // what was read goes in here, sd-bus is at the other end
+  Fd feed_;
   bool given_up_ = false;
   std::size_t unfinished_ = 0;  // bytes of a message that has not ended
   Bus bus_;

@@ -2,6 +2,7 @@
 #include "linux/control/control_server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,6 +20,20 @@ namespace {
 constexpr std::ptrdiff_t most_of_ours = 64;
 constexpr std::ptrdiff_t most_strangers = 32;
 constexpr std::ptrdiff_t most_pending = 1024;  // of one client
+
+// Who looks what is wrong, while somebody waits for a reload: each has a socket and what else a connection
+// needs, and an answer may need one more.
+constexpr std::size_t a_client = 1 + ControlConnection::Descriptors::count;
+constexpr std::size_t reserve = 2 * a_client + 1;
+
+bool is_for_want_of_descriptors(int code) {
+  return code == EMFILE || code == ENFILE;
+}
+
+bool somebody_knocks(int socket) {
+  pollfd waiting{.fd = socket, .events = POLLIN, .revents = 0};
+  return ::poll(&waiting, 1, 0) == 1;
+}
 
 Fd make_spare() {
   return Fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
@@ -132,7 +147,9 @@ ControlServer::ControlServer(Fd listening_socket, ControlHandler& handler, Durat
     : listening_(std::move(listening_socket)),
       spare_(make_spare()),
       handler_(handler),
-      greeting_limit_(greeting_limit) {}
+      greeting_limit_(greeting_limit) {
+  keep_reserve();
+}
 
 void ControlServer::attend(Loop& loop) {
   loop_ = &loop;
@@ -149,20 +166,52 @@ void ControlServer::accept_all() {
       return;  // some may have hung up since: they are heard before the next one is counted
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
-    if (errno != EMFILE && errno != ENFILE) return;
-    // Out of descriptors: whoever knocks would be announced again and again. Turn one away.
-    if (!spare_) return;
-    spare_.reset();
-    Fd{::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)}.reset();
-    spare_ = make_spare();
+    // Which the kernel says whether somebody knocks or not; who does would be announced again and again.
+    if (!is_for_want_of_descriptors(errno) || !somebody_knocks(listening_.get())) return;
+    if (!use_reserve() && !turn_one_away()) return;
   }
+}
+
+// What the next client needs may be opened.
+bool ControlServer::use_reserve() {
+  if (reserve_.size() < a_client) return false;
+  reserve_.resize(reserve_.size() - a_client);
+  return true;
+}
+
+// As long as there are descriptors: who ends leaves those that it had.
+void ControlServer::keep_reserve() {
+  while (reserve_.size() < reserve) {
+    Fd one = make_spare();
+    if (!one) return;
+    reserve_.push_back(std::move(one));
+  }
+}
+
+bool ControlServer::turn_one_away() {
+  if (!spare_) return false;
+  spare_.reset();
+  Fd{::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)}.reset();
+  spare_ = make_spare();
+  return true;
+}
+
+ControlConnection::Descriptors ControlServer::open_descriptors(int socket) {
+  try {
+    return ControlConnection::open_descriptors(socket);
+  } catch (const std::system_error& e) {
+    if (!is_for_want_of_descriptors(e.code().value()) || !use_reserve()) throw;
+  }
+  return ControlConnection::open_descriptors(socket);
 }
 
 bool ControlServer::welcome(Fd socket) {
   try {
     ControlConnection::Owner& owner = *this;
-    ControlConnection& newest = connections_.emplace_back(*loop_, std::move(socket), ++last_connection_,
-                                                          greeting_limit_, Calls::vtable(), owner);
+    auto descriptors = open_descriptors(socket.get());
+    ControlConnection& newest =
+        connections_.emplace_back(*loop_, std::move(socket), std::move(descriptors), ++last_connection_,
+                                  greeting_limit_, Calls::vtable(), owner);
     const bool ours = newest.may_change_things();
     const auto alike = std::ranges::count(connections_, ours, &ControlConnection::may_change_things);
     if (alike <= (ours ? most_of_ours : most_strangers)) return true;
@@ -176,6 +225,9 @@ bool ControlServer::welcome(Fd socket) {
 void ControlServer::connection_ended(ControlConnection& ended) noexcept {
   std::erase_if(pending_, [&](const auto& entry) { return entry.second.from == &ended; });
   connections_.remove_if([&](const ControlConnection& c) { return &c == &ended; });
+  try {
+    keep_reserve();
+  } catch (const std::exception&) {}  // no memory: at the next end
 }
 
 int ControlServer::ask(ControlConnection& from, sd_bus_message* call, Wish wish, sd_bus_error* error) {

@@ -14,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/id.h"
 #include "core/time.h"
@@ -80,6 +81,10 @@ class ControlServer final : private ControlConnection::Owner {
 
   void accept_all();
   bool welcome(Fd socket);  // false: it was turned away
+  ControlConnection::Descriptors open_descriptors(int socket);
+  void keep_reserve();
+  bool use_reserve();  // false: there is none
+  bool turn_one_away();
   int ask(ControlConnection&, sd_bus_message*, Wish, sd_bus_error*);
   template <class... Values>
   void tell(ControlConnection& connection, const char* signal, const char* types, Values... values);
@@ -88,7 +93,10 @@ class ControlServer final : private ControlConnection::Owner {
 
   Loop* loop_ = nullptr;  // from attend() on
   Fd listening_;
-  Fd spare_;  // given up for a moment when there are no descriptors left, to turn a client away
+  // For when there are no descriptors left: whoever comes then is let in, and, where too many have come, turned
+  // away.
+  std::vector<Fd> reserve_;
+  Fd spare_;
   ControlHandler& handler_;
   Duration greeting_limit_;
   Source accepting_;
