@@ -25,7 +25,15 @@ bool Trees::look_at(WorkerProcess& worker) {
   if (is_on_trial(worker)) {
     for (const pid_t pid : unmarked_orphans_since(worker.pid)) others.push_back(pid);
   }
+  if (is_last_of_all(worker)) others = orphans;
   return worker.rest->look(orphans, others);
+}
+
+// Then all that is left with graced was started below some worker, whatever it shows: nobody else's orphans
+// come to a reaper that had no children when it began. Those of a container's PID 1 do.
+bool Trees::is_last_of_all(const WorkerProcess& worker) const {
+  const bool alone = std::ranges::all_of(workers_, [&](const WorkerProcess& w) { return w.id == worker.id; });
+  return pump_.status().phase == Phase::stopping && alone && began_alone_ && own_pid() != 1;
 }
 
 bool Trees::is_on_trial(const WorkerProcess& worker) const {

@@ -42,6 +42,7 @@ class Trees {
   bool is_on_trial(const WorkerProcess& worker) const;
 
  private:
+  bool is_last_of_all(const WorkerProcess& worker) const;
   void tell_again();
 
   Loop& loop_;
@@ -50,8 +51,9 @@ class Trees {
   const Preflight& preflight_;
   Handoff& handoff_;
   const Cgroups& cgroups_;
-  std::vector<ProcessId> askers_;  // of reloads, with those above them
-  Source timer_;                   // while somebody has not heard the drain signal yet
+  const bool began_alone_ = own_children().empty();  // else whoever started graced had children before
+  std::vector<ProcessId> askers_;                    // of reloads, with those above them
+  Source timer_;                                     // while somebody has not heard the drain signal yet
   Duration pause_{};
 };
 

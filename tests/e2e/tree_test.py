@@ -2,7 +2,7 @@
 process leaves behind finishes what it has, as the worker would have."""
 import os, signal, socket
 import own_network
-from harness import Case, GRACED, PATIENCE, alive, ask, main, wait_until
+from harness import WORKER, Case, GRACED, PATIENCE, alive, ask, main, wait_until
 
 # Answers "pid P generation G". A request for /held is answered when the file `go` is there; that it has come is said by a line
 # in the file `taken`. Habits: graceful (at SIGTERM it finishes and leaves; else it dies), fork (a child for each connection,
@@ -253,6 +253,63 @@ class Crash(Tree):
         wait_until(lambda: self.finishing(g), g.said)
         self.assertRegex(ask(("127.0.0.1", self.port)), "generation 1")
         self.finishes(g, held)
+
+
+class Background(Case):
+    """What a worker has started in a session of its own, with an environment that says nothing."""
+
+    DAEMON = """#!/bin/sh
+trap 'echo told >>"%(said)s"; exit' TERM
+echo $$ >>"%(pids)s"
+while :; do sleep 0.05; done
+"""
+
+    def started(self, *options, behaves=DAEMON):
+        names = {"said": self.path("said"), "pids": self.path("pids")}
+        daemon = self.write("daemon", behaves % names, 0o755)
+        app = self.write("app", '#!/bin/sh\n(setsid env -i "%s" </dev/null >/dev/null 2>&1 &)\nexec "%s" ready serve\n' % (daemon, WORKER), 0o755)
+        g = self.graced(*options, command=(app,))
+        self.addCleanup(self.end_daemons)
+        return g
+
+    def daemons(self, count):
+        def pids():
+            try:
+                with open(self.path("pids")) as f:
+                    return [int(line) for line in f if line.endswith("\n")]
+            except OSError:
+                return []
+        wait_until(lambda: len(pids()) >= count)
+        return pids()
+
+    def end_daemons(self):
+        for pid in self.daemons(0):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def replace(self, g):
+        os.kill(g.workers("ready")[0]["pid"], signal.SIGKILL)
+        wait_until(lambda: g.status()["restarts"] == 1 and g.workers("ready"), g.said)
+
+    def test_that_of_a_replaced_worker_is_told_to_leave_at_a_stop_and_not_left_behind(self):
+        g = self.started("--restart-delay", "1ms")
+        self.daemons(1)
+        self.replace(g)
+        first, second = self.daemons(2)
+        self.assertEqual(g.end(), 0)
+        for pid in first, second:
+            self.assertFalse(alive(pid), g.said())
+        with open(self.path("said")) as f:
+            self.assertEqual(f.read(), "told\ntold\n")
+
+    def test_one_that_does_not_leave_is_killed_when_the_time_of_a_stop_is_over(self):
+        g = self.started("--stop-timeout", "500ms", behaves=self.DAEMON.replace("; exit' TERM", "' TERM"))
+        pid, = self.daemons(1)
+        self.assertEqual(g.end(), 0)
+        self.assertFalse(alive(pid), g.said())
+        self.assertIn("is hammered", g.said())
 
 
 class Hook(Tree):
