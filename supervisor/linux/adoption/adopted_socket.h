@@ -42,6 +42,9 @@ struct AdoptedSocket {
   bool shared() const { return name.use_count() > 1; }
 };
 
+// Its key, address and pattern follow from its name.
+void called_by_its_name(AdoptedSocket& socket);
+
 // Whether two unix names are the same but for what their processes have put into them to make a name of their
 // own: their numbers, and random parts. No other generation can know such a name.
 bool made_anew(const AdoptedSocket& one, const AdoptedSocket& other);

@@ -1,7 +1,6 @@
 // What workers do to the files of their unix sockets: unlink, rename and link. Each is done, or believed to be
 // done, to the file that the worker means, while the path leads to whom it is to lead to.
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -11,16 +10,13 @@
 #include <cerrno>
 #include <utility>
 
-#include "core/made_anew.h"
-#include "core/printable.h"
-#include "linux/adoption/adoption.h"
 #include "linux/adoption/filesystem_identity.h"
+#include "linux/adoption/unix_binder.h"
 #include "linux/base/path_parts.h"
-#include "linux/proc/process.h"
 
 namespace graced {
 
-struct Adoption::Place {
+struct UnixBinder::Place {
   Fd directory;
   std::string file;
 };
@@ -40,8 +36,8 @@ int link_file(const Fd& from, const std::string& file, const Fd& to, const std::
 }  // namespace
 
 // As the worker sees it. None: it cannot be told.
-std::optional<Adoption::Place> Adoption::place_of(const AdoptionRequest& request, int base,
-                                                  const std::string& path) {
+std::optional<UnixBinder::Place> UnixBinder::place_of(const AdoptionRequest& request, int base,
+                                                      const std::string& path) {
   PathParts parts = parts_of(path);
   if (parts.file.empty()) return std::nullopt;
   const bool from_descriptor = base != AT_FDCWD && !path.starts_with('/');
@@ -56,14 +52,14 @@ std::optional<Adoption::Place> Adoption::place_of(const AdoptionRequest& request
   return place;
 }
 
-Adoption::Verdict Adoption::on_unlink(const AdoptionRequest& request) {
+UnixBinder::Verdict UnixBinder::on_unlink(const AdoptionRequest& request) {
   if ((request.number & AT_REMOVEDIR) != 0) return std::nullopt;
   if (names_.empty()) return std::nullopt;
   const auto path = path_at(request.thread, request.pointer);
   if (!path || !names_.may_know(parts_of(*path).file)) return std::nullopt;
   const auto place = place_of(request, request.fd, *path);
   if (!place) return std::nullopt;
-  if (!notifications_.still_asked(request.id)) return 0;
+  if (!worker_.still_asks(request)) return 0;
   const auto mine = names_.of_generation(generation_, place->directory, place->file);
   if (mine && drop_second_name(*mine)) return std::nullopt;
   if (!names_.file_of(place->directory, place->file)) return std::nullopt;
@@ -73,9 +69,9 @@ Adoption::Verdict Adoption::on_unlink(const AdoptionRequest& request) {
 
 // A name of a socket that has another one is the kernel's to remove, as the path is none that anybody is to
 // find.
-bool Adoption::drop_second_name(AdoptedName& name) {
+bool UnixBinder::drop_second_name(AdoptedName& name) {
   if (!name.beside.empty()) return false;
-  for (AdoptedSocket& s : sockets_) {
+  for (AdoptedSocket& s : worker_.sockets()) {
     const auto found = std::ranges::find(s.second_names, &name, &std::shared_ptr<AdoptedName>::get);
     if (found == s.second_names.end()) continue;
     name.directory.reset();
@@ -85,7 +81,7 @@ bool Adoption::drop_second_name(AdoptedName& name) {
   return false;
 }
 
-Adoption::Verdict Adoption::on_move(const AdoptionRequest& request) {
+UnixBinder::Verdict UnixBinder::on_move(const AdoptionRequest& request) {
   const bool links = request.call == AdoptionRequest::Call::link;
   const auto flags = static_cast<unsigned>(request.number);
   if (names_.empty()) return std::nullopt;
@@ -102,7 +98,7 @@ Adoption::Verdict Adoption::on_move(const AdoptionRequest& request) {
   auto from = place_of(request, request.fd, *from_path);
   auto to = place_of(request, request.to_fd, *to_path);
   if (!from || !to) return std::nullopt;
-  if (!notifications_.still_asked(request.id)) return 0;
+  if (!worker_.still_asks(request)) return 0;
   auto name = names_.of_generation(generation_, from->directory, from->file);
   if (!name && exchanges) {
     std::swap(from, to);
@@ -114,9 +110,9 @@ Adoption::Verdict Adoption::on_move(const AdoptionRequest& request) {
 }
 
 // Of this worker's generation. Where somebody is reached at the new path it waits beside it, as with bind.
-Adoption::Verdict Adoption::rename_name(const AdoptionRequest& request,
-                                        const std::shared_ptr<AdoptedName>& name, const Place& from,
-                                        const Place& to) {
+UnixBinder::Verdict UnixBinder::rename_name(const AdoptionRequest& request,
+                                            const std::shared_ptr<AdoptedName>& name, const Place& from,
+                                            const Place& to) {
   const auto flags = static_cast<unsigned>(request.number);
   const auto there = names_.in_place(to.directory, to.file);
   if (there == name) return 0;  // the same file
@@ -127,7 +123,7 @@ Adoption::Verdict Adoption::rename_name(const AdoptionRequest& request,
   const unsigned how = there ? 0 : flags;
   {
     const FilesystemIdentity identity(request.thread);
-    if (!identity || !notifications_.still_asked(request.id)) return std::nullopt;
+    if (!identity || !worker_.still_asks(request)) return std::nullopt;
     const int failed =
         rename_file(name->directory, names_.file_now(*name), to.directory, there ? beside : to.file, how);
     if (failed != 0) return failed;
@@ -136,21 +132,21 @@ Adoption::Verdict Adoption::rename_name(const AdoptionRequest& request,
     }
   }
   names_.move(*name, to.directory, to.file, beside);
-  for (AdoptedSocket& s : sockets_) {
+  for (AdoptedSocket& s : worker_.sockets()) {
     if (s.name == name) called_by_its_name(s);
   }
-  ++changes_;
+  worker_.changed();
   put_in_place_if_due(*name);
   return 0;
 }
 
-Adoption::Verdict Adoption::link_name(const AdoptionRequest& request, const AdoptedName& name,
-                                      const Place& to) {
+UnixBinder::Verdict UnixBinder::link_name(const AdoptionRequest& request, const AdoptedName& name,
+                                          const Place& to) {
   const auto there = names_.in_place(to.directory, to.file);
   const auto mine = names_.of_generation(generation_, to.directory, to.file);
   if (mine && !mine->unlinked) return EEXIST;
-  const auto socket = find(name.socket);
-  if (socket == sockets_.end()) return std::nullopt;  // another worker's
+  const auto socket = worker_.find(name.socket);
+  if (socket == worker_.sockets().end()) return std::nullopt;  // another worker's
 
   auto second = std::make_shared<AdoptedName>();
   second->generation = generation_;
@@ -162,7 +158,7 @@ Adoption::Verdict Adoption::link_name(const AdoptionRequest& request, const Adop
   const std::string beside = there ? free_name_beside(to.directory, to.file, generation_) : "";
   {
     const FilesystemIdentity identity(request.thread);
-    if (!identity || !notifications_.still_asked(request.id)) return std::nullopt;
+    if (!identity || !worker_.still_asks(request)) return std::nullopt;
     const int failed = link_file(name.directory, names_.file_now(name), to.directory, there ? beside : to.file);
     if (failed != 0) return failed;
   }
@@ -170,15 +166,16 @@ Adoption::Verdict Adoption::link_name(const AdoptionRequest& request, const Adop
   names_.add(second);
   socket->second_names.push_back(std::exchange(socket->name, second));
   called_by_its_name(*socket);
-  ++changes_;
+  worker_.changed();
   put_in_place_if_due(*second);
   return 0;
 }
 
 // Another generation is reached there, and is to be: the worker finds the file at both paths.
-Adoption::Verdict Adoption::leave_in_place(const AdoptionRequest& request, const Place& from, const Place& to) {
+UnixBinder::Verdict UnixBinder::leave_in_place(const AdoptionRequest& request, const Place& from,
+                                               const Place& to) {
   const FilesystemIdentity identity(request.thread);
-  if (!identity || !notifications_.still_asked(request.id)) return std::nullopt;
+  if (!identity || !worker_.still_asks(request)) return std::nullopt;
   int failed = link_file(from.directory, from.file, to.directory, to.file);
   if (failed == EEXIST && request.number == 0) {
     const std::string beside = free_name_beside(to.directory, to.file, generation_);
@@ -189,16 +186,18 @@ Adoption::Verdict Adoption::leave_in_place(const AdoptionRequest& request, const
   return failed == EPERM ? 0 : failed;
 }
 
-void Adoption::called_by_its_name(AdoptedSocket& socket) {
-  socket.key = "unix " + socket.name->text;
-  socket.address = "unix " + printable(socket.name->text);
-  const bool has_numbers = std::ranges::any_of(socket.key, [](char c) { return c >= '0' && c <= '9'; });
-  socket.pattern = has_numbers ? without_pids(socket.key, numbers_of(socket.holder.thread)) : socket.key;
+void UnixBinder::listens(const AdoptedSocket& adopted, const Fd& socket) {
+  auto names = adopted.second_names;
+  if (adopted.name) names.push_back(adopted.name);
+  for (const auto& name : names) {
+    if (!name->listening) name->listening = Fd(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
+    put_in_place_if_due(*name);
+  }
 }
 
-void Adoption::put_in_place_if_due(AdoptedName& name) {
+void UnixBinder::put_in_place_if_due(AdoptedName& name) {
   if (name.beside.empty() || !name.listening || name.generation != names_.promoted()) return;
-  if (const std::string why = names_.put_in_place(name); !why.empty()) note(why);
+  if (const std::string why = names_.put_in_place(name); !why.empty()) worker_.note(why);
 }
 
 }  // namespace graced
