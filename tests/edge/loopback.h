@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "linux/base/fd.h"
 #include "linux/base/inode.h"
@@ -58,6 +59,25 @@ class Loopback {
     const Name name = there();
     REQUIRE(::connect(fd.get(), name.get(), name.length) == 0);
     return fd;
+  }
+
+  // From this port; not connected if that is taken, or if it is refused.
+  Fd connect_from(in_port_t port) const {
+    Fd fd = client(0);
+    const int on = 1;
+    REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+    Name from;
+    from.length = family_ == Family::ipv6 ? sizeof from.v6 : sizeof from.v4;
+    if (family_ == Family::ipv6) {
+      from.v6.sin6_family = AF_INET6;
+      from.v6.sin6_port = htons(port);
+    } else {
+      from.v4.sin_family = AF_INET;
+      from.v4.sin_port = htons(port);
+    }
+    if (::bind(fd.get(), from.get(), from.length) != 0) return Fd();
+    const Name name = there();
+    return ::connect(fd.get(), name.get(), name.length) == 0 ? std::move(fd) : Fd();
   }
 
   // A handshake with this listener stays half open until the client has sent something.

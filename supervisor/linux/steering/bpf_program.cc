@@ -3,6 +3,8 @@
 
 #include <linux/bpf.h>
 #include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -78,6 +80,91 @@ void try_choice(Program& p, int array) {
   p.push_back(leave());
 }
 
+// One of these by the hash of the connection; a few others if that socket is gone. Goes on if there is none.
+void try_slots(Program& p, int array, std::span<const unsigned> slots) {
+  const auto count = static_cast<int>(slots.size());
+  p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_W, choice, context, offsetof(sk_reuseport_md, hash), 0));
+  p.push_back(instruction(BPF_ALU | BPF_MOD | BPF_K, choice, 0, 0, count));
+  // From a number to its slot: comparisons, each of which skips what belongs to the next one.
+  for (int i = 0; i < count; ++i) {
+    p.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, choice, 0, 2, i));
+    p.push_back(set(choice, static_cast<int>(slots[static_cast<std::size_t>(i)])));
+    p.push_back(instruction(BPF_JMP | BPF_JA, 0, 0, 3 * (count - i - 1), 0));
+  }
+  try_choice(p, array);
+  for (std::size_t i = 0; slots.size() > 1 && i < std::min(slots.size(), second_choices); ++i) {
+    p.push_back(set(choice, static_cast<int>(slots[i])));
+    try_choice(p, array);
+  }
+}
+
+constexpr std::uint32_t probe_port_mask = 0xffff & ~(probe_ports - 1);
+
+// Where the two addresses of a packet are, from its IP header on.
+constexpr int v4_addresses_at = 12;
+constexpr int v6_addresses_at = 8;
+constexpr int v6_header_length = 40;
+constexpr int loopback_network = 127;  // of which the kernel connects from another address than it connects to
+
+// A connection of the probe leaves the program with one of its slots, or refused; goes on for any other. What
+// migrates has no header at all.
+void try_probe(Program& p, int array, const ProbeChoice& probe) {
+  constexpr int on_stack = -32;
+  std::vector<std::size_t> to_others;
+  std::vector<std::size_t> to_probe;
+  const auto jump = [&](std::vector<std::size_t>& where, int code, int destination, int source, int immediate) {
+    where.push_back(p.size());
+    p.push_back(instruction(BPF_JMP | code, destination, source, 0, immediate));
+  };
+  const auto load_addresses = [&](int from, int length) {
+    p.push_back(copy(BPF_REG_1, context));
+    p.push_back(set(BPF_REG_2, from));
+    p.push_back(copy(BPF_REG_3, BPF_REG_10));
+    p.push_back(instruction(BPF_ALU64 | BPF_ADD /* | BPF_K */, BPF_REG_3, 0, 0, on_stack));
+    p.push_back(set(BPF_REG_4, length));
+    p.push_back(set(BPF_REG_5, BPF_HDR_START_NET));
+    p.push_back(instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_load_bytes_relative));
+    jump(to_others, BPF_JNE | BPF_K, BPF_REG_0, 0, 0);
+  };
+  const auto compare = [&](int size, int offset, int other) {
+    p.push_back(instruction(BPF_LDX | BPF_MEM | size, BPF_REG_1, BPF_REG_10, on_stack + offset, 0));
+    p.push_back(instruction(BPF_LDX | BPF_MEM | size, BPF_REG_2, BPF_REG_10, on_stack + other, 0));
+  };
+
+  p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_2, context, offsetof(sk_reuseport_md, data), 0));
+  p.push_back(
+      instruction(BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_3, context, offsetof(sk_reuseport_md, data_end), 0));
+  p.push_back(copy(BPF_REG_1, BPF_REG_2));
+  p.push_back(instruction(BPF_ALU64 | BPF_ADD /* | BPF_K */, BPF_REG_1, 0, 0, 2));
+  jump(to_others, BPF_JGT | BPF_X, BPF_REG_1, BPF_REG_3, 0);
+  p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_H, BPF_REG_1, BPF_REG_2, 0, 0));
+  p.push_back(instruction(BPF_ALU | BPF_END | BPF_TO_BE, BPF_REG_1, 0, 0, 16));
+  p.push_back(instruction(BPF_ALU64 | BPF_AND /* | BPF_K */, BPF_REG_1, 0, 0, probe_port_mask));
+  jump(to_others, BPF_JNE | BPF_K, BPF_REG_1, 0, probe.first_port);
+
+  p.push_back(
+      instruction(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_1, context, offsetof(sk_reuseport_md, eth_protocol), 0));
+  const std::size_t by_family = p.size();
+  p.push_back(instruction(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, 0, htons(ETH_P_IPV6)));
+  load_addresses(v4_addresses_at, 2 * sizeof(in_addr));
+  compare(BPF_W, 0, sizeof(in_addr));
+  jump(to_probe, BPF_JEQ | BPF_X, BPF_REG_1, BPF_REG_2, 0);
+  p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_B, BPF_REG_1, BPF_REG_10, on_stack, 0));
+  jump(to_probe, BPF_JEQ | BPF_K, BPF_REG_1, 0, loopback_network);
+  jump(to_others, BPF_JA, 0, 0, 0);
+  p[by_family].off = static_cast<std::int16_t>(p.size() - by_family - 1);
+  load_addresses(v6_addresses_at, 2 * sizeof(in6_addr));
+  for (const int half : {0, 8}) {
+    compare(BPF_DW, half, half + static_cast<int>(sizeof(in6_addr)));
+    jump(to_others, BPF_JNE | BPF_X, BPF_REG_1, BPF_REG_2, 0);
+  }
+  for (const std::size_t from : to_probe) p[from].off = static_cast<std::int16_t>(p.size() - from - 1);
+  if (!probe.choices.empty()) try_slots(p, array, probe.choices);
+  p.push_back(set(BPF_REG_0, SK_DROP));
+  p.push_back(leave());
+  for (const std::size_t from : to_others) p[from].off = static_cast<std::int16_t>(p.size() - from - 1);
+}
+
 void read_number(Program& p, int number) {
   p.push_back(instruction(BPF_LD | BPF_DW /* | BPF_IMM */, choice, BPF_PSEUDO_MAP_VALUE, 0, number));
   p.push_back({});  // at its beginning
@@ -150,24 +237,12 @@ void set_number(int number, unsigned value) {
   update(number, 0, &value);
 }
 
-Fd load_choice(int array, std::span<const unsigned> slots, Queued queued) {
+Fd load_choice(int array, std::span<const unsigned> slots, Queued queued, const ProbeChoice* probe) {
   assert(!slots.empty() && slots.size() <= most_choices);
-  const auto count = static_cast<int>(slots.size());
   Program p;
   p.push_back(copy(context, BPF_REG_1));
-  p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_W, choice, context, offsetof(sk_reuseport_md, hash), 0));
-  p.push_back(instruction(BPF_ALU | BPF_MOD | BPF_K, choice, 0, 0, count));
-  // From a number to its slot: comparisons, each of which skips what belongs to the next one.
-  for (int i = 0; i < count; ++i) {
-    p.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, choice, 0, 2, i));
-    p.push_back(set(choice, static_cast<int>(slots[static_cast<std::size_t>(i)])));
-    p.push_back(instruction(BPF_JMP | BPF_JA, 0, 0, 3 * (count - i - 1), 0));
-  }
-  try_choice(p, array);
-  for (std::size_t i = 0; slots.size() > 1 && i < std::min(slots.size(), second_choices); ++i) {
-    p.push_back(set(choice, static_cast<int>(slots[i])));
-    try_choice(p, array);
-  }
+  if (probe) try_probe(p, array, *probe);
+  try_slots(p, array, slots);
   p.push_back(set(BPF_REG_0, SK_PASS));
   p.push_back(leave());
   return load(p, queued);
@@ -188,9 +263,11 @@ void attach_program(int socket, int program) {
     throw sys_error("SO_ATTACH_REUSEPORT_EBPF");
 }
 
-void attach_places(int socket, std::span<const unsigned> places) {
-  assert(!places.empty() && places.size() <= most_choices);
-  std::vector<sock_filter> p;
+namespace {
+
+using ClassicProgram = std::vector<sock_filter>;
+
+void return_any_place(ClassicProgram& p, std::span<const unsigned> places) {
   if (places.size() > 1) {
     p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(SKF_AD_OFF + SKF_AD_RANDOM)));
     p.push_back(BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, static_cast<unsigned>(places.size())));
@@ -200,6 +277,63 @@ void attach_places(int socket, std::span<const unsigned> places) {
     }
   }
   p.push_back(BPF_STMT(BPF_RET | BPF_K, places.back()));
+}
+
+// As try_probe(). The packet begins behind its TCP header here, so all is counted from the IP header on.
+void return_place_for_probe(ClassicProgram& p, const ProbeChoice& probe) {
+  const auto at = [](int offset) { return static_cast<unsigned>(SKF_NET_OFF + offset); };
+  std::vector<std::size_t> to_others;  // further than a condition can jump
+  std::vector<std::size_t> to_probe;
+  const auto go = [&](std::vector<std::size_t>& where) {
+    where.push_back(p.size());
+    p.push_back(BPF_STMT(BPF_JMP | BPF_JA, 0));
+  };
+  const auto must_be = [&](unsigned compared, unsigned value) {
+    p.push_back(BPF_JUMP(static_cast<unsigned short>(BPF_JMP | BPF_JEQ | compared), value, 1, 0));
+    go(to_others);
+  };
+  const auto must_come_from_its_port = [&] {
+    p.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, probe_port_mask));
+    must_be(BPF_K, probe.first_port);
+  };
+
+  p.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at(0)));
+  p.push_back(BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4));
+  const std::size_t by_family = p.size();
+  p.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 0));
+
+  p.push_back(BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, at(0)));
+  p.push_back(BPF_STMT(BPF_LD | BPF_H | BPF_IND, at(0)));
+  must_come_from_its_port();
+  p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(v4_addresses_at + sizeof(in_addr))));
+  p.push_back(BPF_STMT(BPF_MISC | BPF_TAX, 0));
+  p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(v4_addresses_at)));
+  p.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 3, 0));
+  p.push_back(BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 24));
+  must_be(BPF_K, loopback_network);
+  go(to_probe);
+
+  p[by_family].jt = static_cast<std::uint8_t>(p.size() - by_family - 1);
+  p.push_back(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, at(v6_header_length)));
+  must_come_from_its_port();
+  for (int word = 0; word < 16; word += 4) {
+    p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(v6_addresses_at + word)));
+    p.push_back(BPF_STMT(BPF_MISC | BPF_TAX, 0));
+    p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(v6_addresses_at + 16 + word)));
+    must_be(BPF_X, 0);
+  }
+  for (const std::size_t from : to_probe) p[from].k = static_cast<unsigned>(p.size() - from - 1);
+  return_any_place(p, probe.choices);
+  for (const std::size_t from : to_others) p[from].k = static_cast<unsigned>(p.size() - from - 1);
+}
+
+}  // namespace
+
+void attach_places(int socket, std::span<const unsigned> places, const ProbeChoice* probe) {
+  assert(!places.empty() && places.size() <= most_choices);
+  ClassicProgram p;
+  if (probe && !probe->choices.empty()) return_place_for_probe(p, *probe);
+  return_any_place(p, places);
   attach_classic(socket, SO_ATTACH_REUSEPORT_CBPF, p, "SO_ATTACH_REUSEPORT_CBPF");
 }
 

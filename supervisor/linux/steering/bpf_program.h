@@ -3,6 +3,7 @@
 // std::system_error naming the step.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "linux/base/fd.h"
@@ -26,9 +27,20 @@ void put_into(int array, unsigned slot, int socket);
 Fd make_number();
 void set_number(int number, unsigned value);
 
+// A probe connects from one of these many ports of this machine, of which the first one can be divided by their
+// number. Somebody else's connection that comes from such a port comes from another machine, or to another
+// address than it comes from.
+inline constexpr unsigned probe_ports = 8;
+
+// Where connections of a probe go, whatever becomes of the others.
+struct ProbeChoice {
+  std::uint16_t first_port;
+  std::span<const unsigned> choices;  // slots or places; none: the probe is refused, which classic BPF cannot
+};
+
 // eBPF: one of these slots by the hash of the connection; if that socket is gone, another one of them;
 // if all of them are gone, the kernel's own choice. 1 to most_choices.
-Fd load_choice(int array, std::span<const unsigned> slots, Queued queued);
+Fd load_choice(int array, std::span<const unsigned> slots, Queued queued, const ProbeChoice* probe = nullptr);
 
 // eBPF: the slot that this number says, see make_number(); nobody if no socket is in there. Queues migrate.
 Fd load_choice_by_number(int array, int number);
@@ -39,7 +51,7 @@ void attach_program(int socket, int program);
 
 // Classic BPF, which needs no privilege: one of these sockets at random, by where they stand in the
 // kernel's list of the group. A place that does not exist means the kernel's own choice. 1 to most_choices.
-void attach_places(int socket, std::span<const unsigned> places);
+void attach_places(int socket, std::span<const unsigned> places, const ProbeChoice* probe = nullptr);
 
 // Whatever program of a group was attached before, by whomever: the kernel spreads until the next one is.
 void detach_choice(int socket);

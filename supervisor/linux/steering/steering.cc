@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "linux/base/inode.h"
 #include "linux/base/sys_error.h"
@@ -30,7 +31,9 @@ void ReuseportGroup::left(const std::vector<ino_t>& inodes) {
       members_.pop_back();
     }
     std::ranges::replace(slots_, inode, ino_t{0});
-    was_chosen = std::erase_if(chosen_, [&](const Member& m) { return m.inode == inode; }) > 0 || was_chosen;
+    const auto is_gone = [&](const Member& m) { return m.inode == inode; };
+    was_chosen = std::erase_if(chosen_, is_gone) > 0 || was_chosen;
+    was_chosen = (probed_ && std::erase_if(probed_->members, is_gone) > 0) || was_chosen;
   }
   if (chosen_.empty()) return;
   if (method_ == SteeringMethod::cbpf) direct_by_places(chosen_);
@@ -44,6 +47,23 @@ void ReuseportGroup::direct_to(std::span<const int> fds) {
 
   if (chosen.size() > array_size)
     throw sys_error_of(E2BIG, "direct new connections to {} sockets", chosen.size());
+  direct(chosen);
+  chosen_ = std::move(chosen);
+}
+
+void ReuseportGroup::probe(std::uint16_t first_port, std::span<const int> fds) {
+  assert(!chosen_.empty());
+  probed_ = Probed{first_port, {}};
+  for (const int fd : fds) probed_->members.push_back({fd, inode_of(fd)});
+  direct(chosen_);
+}
+
+void ReuseportGroup::probe_no_more() {
+  if (!std::exchange(probed_, std::nullopt) || chosen_.empty()) return;
+  direct(chosen_);
+}
+
+void ReuseportGroup::direct(std::span<const Member> chosen) {
   switch (method_) {
     case SteeringMethod::ebpf:
       direct_by_slots(chosen);
@@ -54,7 +74,6 @@ void ReuseportGroup::direct_to(std::span<const int> fds) {
     case SteeringMethod::none:
       throw sys_error_of(EOPNOTSUPP, "direct new connections");
   }
-  chosen_ = std::move(chosen);
 }
 
 void ReuseportGroup::direct_by_slots(std::span<const Member> chosen) {
@@ -64,14 +83,21 @@ void ReuseportGroup::direct_by_slots(std::span<const Member> chosen) {
   }
   std::vector<unsigned> slots;
   for (const Member& m : chosen) slots.push_back(slot_for(m));
+  std::vector<unsigned> slots_of_probe;
+  std::optional<ProbeChoice> probe;
+  if (probed_) {
+    for (const Member& m : probed_->members) slots_of_probe.push_back(slot_for(m));
+    probe = ProbeChoice{probed_->first_port, slots_of_probe};
+  }
+  const ProbeChoice* const probing = probe ? &*probe : nullptr;
 
   Fd program;
   try {
-    program = load_choice(array_.get(), slots, queued_);
+    program = load_choice(array_.get(), slots, queued_, probing);
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::invalid_argument || queued_ == Queued::reset) throw;
     queued_ = Queued::reset;  // Linux before 5.14
-    program = load_choice(array_.get(), slots, queued_);
+    program = load_choice(array_.get(), slots, queued_, probing);
   }
   attach_program(chosen.front().fd, program.get());
 }
@@ -95,14 +121,22 @@ unsigned ReuseportGroup::slot_for(const Member& member) {
 }
 
 void ReuseportGroup::direct_by_places(std::span<const Member> chosen) {
+  const std::vector<unsigned> places = places_of(chosen);
+  if (!probed_) return attach_places(chosen.front().fd, places);
+  const std::vector<unsigned> places_of_probe = places_of(probed_->members);
+  const ProbeChoice probe{probed_->first_port, places_of_probe};
+  attach_places(chosen.front().fd, places, &probe);
+}
+
+std::vector<unsigned> ReuseportGroup::places_of(std::span<const Member> members) const {
   std::vector<unsigned> places;
-  for (const Member& m : chosen) {
+  for (const Member& m : members) {
     const auto found = std::ranges::find(members_, m.inode, &Member::inode);
     if (found == members_.end())
       throw sys_error_of(ENOENT, "the place of listening socket {} in its group", m.fd);
     places.push_back(static_cast<unsigned>(found - members_.begin()));
   }
-  attach_places(chosen.front().fd, places);
+  return places;
 }
 
 }  // namespace graced

@@ -10,6 +10,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -58,19 +60,33 @@ class ReuseportGroup {
   // MPTCP socket (Go: GODEBUG=multipathtcp=0), or SteeringMethod::none.
   void direct_to(std::span<const int> fds);
 
+  // What a probe connects from these ports, see bpf_program.h, goes to these sockets only, until the next call.
+  // None: it is refused; without eBPF it goes where all others go. Nothing changes for those. direct_to() has
+  // been called. Throws as that does.
+  void probe(std::uint16_t first_port, std::span<const int> fds);
+  void probe_no_more();
+  bool is_directed() const { return !chosen_.empty(); }
+
  private:
   struct Member {
     int fd;
     ino_t inode;
   };
 
+  void direct(std::span<const Member> chosen);
   void direct_by_slots(std::span<const Member> chosen);
   void direct_by_places(std::span<const Member> chosen);
   unsigned slot_for(const Member& member);
+  std::vector<unsigned> places_of(std::span<const Member> members) const;
 
   SteeringMethod method_;
   std::vector<Member> members_;  // as the kernel lists them
   std::vector<Member> chosen_;
+  struct Probed {
+    std::uint16_t first_port;
+    std::vector<Member> members;
+  };
+  std::optional<Probed> probed_;
   Fd array_;                  // kept: a socket cannot move to another one
   std::vector<ino_t> slots_;  // of array_; 0 is free
   Queued queued_ = Queued::migrate;

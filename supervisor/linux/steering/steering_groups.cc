@@ -40,6 +40,17 @@ void SteeringGroups::direct(const std::string& key, const std::set<ino_t>& chose
   groups_.at(key).direct_to(fds);
 }
 
+void SteeringGroups::probe(const std::string& key, std::uint16_t first_port, const std::set<ino_t>& probed) {
+  std::vector<int> fds;
+  for (const ino_t inode : probed) fds.push_back(sockets_.at(inode).fd.get());
+  ReuseportGroup& group = groups_.at(key);
+  if (group.is_directed()) group.probe(first_port, fds);
+}
+
+void SteeringGroups::probe_no_more() {
+  for (auto& [key, group] : groups_) group.probe_no_more();
+}
+
 void SteeringGroups::hide(const std::string& key) {
   for (const auto& [inode, socket] : sockets_) {
     if (socket.key == key && !is_unseen(socket.fd.get())) graced::hide(socket.fd.get(), Hidden::Way::unseen);

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -29,6 +30,11 @@ class SteeringGroups {
   // New connections go to these sockets of the address, which have joined. Throws as
   // ReuseportGroup::direct_to() does.
   void direct(const std::string& key, const std::set<ino_t>& chosen);
+
+  // What a probe connects goes to these of the address, which have joined; see ReuseportGroup. Nothing where
+  // new connections were never directed: nobody else is there.
+  void probe(const std::string& key, std::uint16_t first_port, const std::set<ino_t>& probed);
+  void probe_no_more();
 
   // None of them gets any more, for good: see Hidden::unseen. Throws std::system_error.
   void hide(const std::string& key);
