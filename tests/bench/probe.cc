@@ -37,11 +37,11 @@ constexpr auto patience = 20s;
 constexpr auto between_questions = 50us;
 
 constexpr std::string_view usage =
-    "usage: graced-probe start TARGET COMMAND [ARG…]          from exec to the first answer\n"
-    "       graced-probe reload PID TARGET TIMES              SIGHUP to the first new process that answers, "
+    "usage: bench-probe start TARGET COMMAND [ARG…]          from exec to the first answer\n"
+    "       bench-probe reload PID TARGET TIMES              SIGHUP to the first new process that answers, "
     "and\n"
     "                                                         until all the old ones are gone\n"
-    "       graced-probe back-to-back PID TARGET SECONDS answer|gone\n"
+    "       bench-probe back-to-back PID TARGET SECONDS answer|gone\n"
     "                                                         how many reloads, each begun when the one "
     "before\n"
     "                                                         it has answered, or when its old ones are gone\n";
@@ -208,10 +208,10 @@ int main(int argc, char** argv) {
   try {
     return run({argv + 1, argv + argc});
   } catch (const load::UsageError& e) {
-    fmt::print(stderr, "graced-probe: {}\n", e.what());
+    fmt::print(stderr, "bench-probe: {}\n", e.what());
     return 2;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "graced-probe: {}\n", e.what());
+    fmt::print(stderr, "bench-probe: {}\n", e.what());
     return 1;
   }
 }

@@ -41,7 +41,7 @@ class Programs:
 
     @property
     def probe(self) -> Path:
-        return self.build / "tests/bench/graced-probe"
+        return self.build / "tests/bench/bench-probe"
 
     @property
     def floor(self) -> Path:
@@ -204,7 +204,7 @@ class Running:
         self._wait_until(lambda: len(children_of(self.pid)) == self.setup.workers)
 
     def probe(self, *words: object) -> dict:
-        """graced-probe about this supervisor: probe("reload", TIMES), probe("back-to-back", SECONDS, UNTIL)."""
+        """bench-probe about this supervisor: probe("reload", TIMES), probe("back-to-back", SECONDS, UNTIL)."""
         return run_probe(self.programs, words[0], self.pid, self.target, *words[1:])
 
 
@@ -218,7 +218,7 @@ def new_setup(programs: Programs, worker: str, sockets: int, workers: int) -> Se
 def run_probe(programs: Programs, *words: object) -> dict:
     done = subprocess.run([str(programs.probe), *map(str, words)], capture_output=True, text=True)
     if done.returncode != 0:
-        raise Failed(done.stderr.strip() or f"graced-probe {words[0]}: exit status {done.returncode}")
+        raise Failed(done.stderr.strip() or f"bench-probe {words[0]}: exit status {done.returncode}")
     # A supervisor that was started by the probe shares its stdout: the result is the last line.
     return json.loads(done.stdout.splitlines()[-1])
 
