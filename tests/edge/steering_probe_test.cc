@@ -35,6 +35,8 @@ std::size_t arrived_at(const std::vector<Fd>& listeners) {
 }
 
 constexpr in_port_t first = 61448;  // no port that clients get by themselves
+constexpr in_port_t second = first + probe_ports;
+constexpr in_port_t third = second + probe_ports;
 static_assert(first % probe_ports == 0);
 
 // Any of a probe's that is free.
@@ -67,7 +69,7 @@ TEST_CASE("a probe reaches the candidate, and nobody else does, in every family"
       CAPTURE(static_cast<int>(method));
       CAPTURE(static_cast<int>(family));
       Group g(family, method, 3);
-      g.group.probe(first, std::array{g.listeners[1].get(), g.listeners[2].get()});
+      g.group.probe(std::array{first}, std::array{g.listeners[1].get(), g.listeners[2].get()});
       for (int i = 0; i < 20; ++i) {
         const Fd client = g.where.connect();
         CHECK(arrived_at(g.listeners) == 0);
@@ -77,9 +79,16 @@ TEST_CASE("a probe reaches the candidate, and nobody else does, in every family"
         REQUIRE(client);
         CHECK(arrived_at(g.listeners) != 0);
       }
-      const Fd neighbour = probe(g.where, first + probe_ports);
+      const Fd neighbour = probe(g.where, second);
       REQUIRE(neighbour);
       CHECK(arrived_at(g.listeners) == 0);
+
+      g.group.probe(std::array{second, third, first}, std::array{g.listeners[1].get()});
+      for (const in_port_t from : {first, second, third}) {
+        const Fd client = probe(g.where, from);
+        REQUIRE(client);
+        CHECK(arrived_at(g.listeners) == 1);
+      }
 
       g.group.probe_no_more();
       const Fd late = probe(g.where, first);
@@ -92,7 +101,7 @@ TEST_CASE("a probe reaches the candidate, and nobody else does, in every family"
 TEST_CASE("a candidate that is gone before its probe is not stood in for") {
   if (!as_root("to steer by eBPF")) return;
   Group g(Family::ipv4, SteeringMethod::ebpf, 2);
-  g.group.probe(first, std::array{g.listeners[1].get()});
+  g.group.probe(std::array{first}, std::array{g.listeners[1].get()});
   const ino_t gone = inode_of(g.listeners[1]);
   g.listeners[1].reset();
   CHECK_FALSE(probe(g.where, first));
@@ -105,7 +114,7 @@ TEST_CASE("a candidate that is gone before its probe is not stood in for") {
 TEST_CASE("a switch while it is probed goes to the candidate, from every port") {
   for (const SteeringMethod method : all_methods()) {
     Group g(Family::ipv4, method, 2);
-    g.group.probe(first, std::array{g.listeners[1].get()});
+    g.group.probe(std::array{first}, std::array{g.listeners[1].get()});
     g.group.direct_to(std::array{g.listeners[1].get()});
     g.group.probe_no_more();
     const Fd client = g.where.connect();

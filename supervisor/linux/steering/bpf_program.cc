@@ -1,8 +1,8 @@
-// The instruction set is in the kernel's Documentation/bpf/standardization.
+// eBPF, and what is done with programs of either kind. The instruction set is in the kernel's
+// Documentation/bpf/standardization.
 #include "linux/steering/bpf_program.h"
 
 #include <linux/bpf.h>
-#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "linux/base/sys_error.h"
+#include "linux/steering/packet_layout.h"
 
 namespace graced {
 namespace {
@@ -98,14 +98,6 @@ void try_slots(Program& p, int array, std::span<const unsigned> slots) {
   }
 }
 
-constexpr std::uint32_t probe_port_mask = 0xffff & ~(probe_ports - 1);
-
-// Where the two addresses of a packet are, from its IP header on.
-constexpr int v4_addresses_at = 12;
-constexpr int v6_addresses_at = 8;
-constexpr int v6_header_length = 40;
-constexpr int loopback_network = 127;  // of which the kernel connects from another address than it connects to
-
 // A connection of the probe leaves the program with one of its slots, or refused; goes on for any other. What
 // migrates has no header at all.
 void try_probe(Program& p, int array, const ProbeChoice& probe) {
@@ -115,6 +107,9 @@ void try_probe(Program& p, int array, const ProbeChoice& probe) {
   const auto jump = [&](std::vector<std::size_t>& where, int code, int destination, int source, int immediate) {
     where.push_back(p.size());
     p.push_back(instruction(BPF_JMP | code, destination, source, 0, immediate));
+  };
+  const auto arrive = [&](const std::vector<std::size_t>& jumps) {
+    for (const std::size_t from : jumps) p[from].off = static_cast<std::int16_t>(p.size() - from - 1);
   };
   const auto load_addresses = [&](int from, int length) {
     p.push_back(copy(BPF_REG_1, context));
@@ -140,7 +135,10 @@ void try_probe(Program& p, int array, const ProbeChoice& probe) {
   p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_H, BPF_REG_1, BPF_REG_2, 0, 0));
   p.push_back(instruction(BPF_ALU | BPF_END | BPF_TO_BE, BPF_REG_1, 0, 0, 16));
   p.push_back(instruction(BPF_ALU64 | BPF_AND /* | BPF_K */, BPF_REG_1, 0, 0, probe_port_mask));
-  jump(to_others, BPF_JNE | BPF_K, BPF_REG_1, 0, probe.first_port);
+  std::vector<std::size_t> to_addresses;
+  for (const std::uint16_t port : probe.first_ports) jump(to_addresses, BPF_JEQ | BPF_K, BPF_REG_1, 0, port);
+  jump(to_others, BPF_JA, 0, 0, 0);
+  arrive(to_addresses);
 
   p.push_back(
       instruction(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_1, context, offsetof(sk_reuseport_md, eth_protocol), 0));
@@ -158,11 +156,11 @@ void try_probe(Program& p, int array, const ProbeChoice& probe) {
     compare(BPF_DW, half, half + static_cast<int>(sizeof(in6_addr)));
     jump(to_others, BPF_JNE | BPF_X, BPF_REG_1, BPF_REG_2, 0);
   }
-  for (const std::size_t from : to_probe) p[from].off = static_cast<std::int16_t>(p.size() - from - 1);
+  arrive(to_probe);
   if (!probe.choices.empty()) try_slots(p, array, probe.choices);
   p.push_back(set(BPF_REG_0, SK_DROP));
   p.push_back(leave());
-  for (const std::size_t from : to_others) p[from].off = static_cast<std::int16_t>(p.size() - from - 1);
+  arrive(to_others);
 }
 
 void read_number(Program& p, int number) {
@@ -213,11 +211,6 @@ Fd load(const Program& program, Queued queued) {
               queued == Queued::migrate ? BPF_SK_REUSEPORT_SELECT_OR_MIGRATE : BPF_SK_REUSEPORT_SELECT);
 }
 
-void attach_classic(int socket, int option, std::span<sock_filter> instructions, const char* step) {
-  const sock_fprog program{static_cast<unsigned short>(instructions.size()), instructions.data()};
-  if (::setsockopt(socket, SOL_SOCKET, option, &program, sizeof program) < 0) throw sys_error("{}", step);
-}
-
 }  // namespace
 
 Fd make_socket_array(unsigned slots) {
@@ -261,99 +254,6 @@ Fd load_choice_by_number(int array, int number) {
 void attach_program(int socket, int program) {
   if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &program, sizeof program) < 0)
     throw sys_error("SO_ATTACH_REUSEPORT_EBPF");
-}
-
-namespace {
-
-using ClassicProgram = std::vector<sock_filter>;
-
-void return_any_place(ClassicProgram& p, std::span<const unsigned> places) {
-  if (places.size() > 1) {
-    p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(SKF_AD_OFF + SKF_AD_RANDOM)));
-    p.push_back(BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, static_cast<unsigned>(places.size())));
-    for (unsigned i = 0; i + 1 < places.size(); ++i) {
-      p.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i, 0, 1));
-      p.push_back(BPF_STMT(BPF_RET | BPF_K, places[i]));
-    }
-  }
-  p.push_back(BPF_STMT(BPF_RET | BPF_K, places.back()));
-}
-
-// As try_probe(). The packet begins behind its TCP header here, so all is counted from the IP header on.
-void return_place_for_probe(ClassicProgram& p, const ProbeChoice& probe) {
-  const auto at = [](int offset) { return static_cast<unsigned>(SKF_NET_OFF + offset); };
-  std::vector<std::size_t> to_others;  // further than a condition can jump
-  std::vector<std::size_t> to_probe;
-  const auto go = [&](std::vector<std::size_t>& where) {
-    where.push_back(p.size());
-    p.push_back(BPF_STMT(BPF_JMP | BPF_JA, 0));
-  };
-  const auto must_be = [&](unsigned compared, unsigned value) {
-    p.push_back(BPF_JUMP(static_cast<unsigned short>(BPF_JMP | BPF_JEQ | compared), value, 1, 0));
-    go(to_others);
-  };
-  const auto must_come_from_its_port = [&] {
-    p.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, probe_port_mask));
-    must_be(BPF_K, probe.first_port);
-  };
-
-  p.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at(0)));
-  p.push_back(BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4));
-  const std::size_t by_family = p.size();
-  p.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 0));
-
-  p.push_back(BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, at(0)));
-  p.push_back(BPF_STMT(BPF_LD | BPF_H | BPF_IND, at(0)));
-  must_come_from_its_port();
-  p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(v4_addresses_at + sizeof(in_addr))));
-  p.push_back(BPF_STMT(BPF_MISC | BPF_TAX, 0));
-  p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(v4_addresses_at)));
-  p.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 3, 0));
-  p.push_back(BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 24));
-  must_be(BPF_K, loopback_network);
-  go(to_probe);
-
-  p[by_family].jt = static_cast<std::uint8_t>(p.size() - by_family - 1);
-  p.push_back(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, at(v6_header_length)));
-  must_come_from_its_port();
-  for (int word = 0; word < 16; word += 4) {
-    p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(v6_addresses_at + word)));
-    p.push_back(BPF_STMT(BPF_MISC | BPF_TAX, 0));
-    p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(v6_addresses_at + 16 + word)));
-    must_be(BPF_X, 0);
-  }
-  for (const std::size_t from : to_probe) p[from].k = static_cast<unsigned>(p.size() - from - 1);
-  return_any_place(p, probe.choices);
-  for (const std::size_t from : to_others) p[from].k = static_cast<unsigned>(p.size() - from - 1);
-}
-
-}  // namespace
-
-void attach_places(int socket, std::span<const unsigned> places, const ProbeChoice* probe) {
-  assert(!places.empty() && places.size() <= most_choices);
-  ClassicProgram p;
-  if (probe && !probe->choices.empty()) return_place_for_probe(p, *probe);
-  return_any_place(p, places);
-  attach_classic(socket, SO_ATTACH_REUSEPORT_CBPF, p, "SO_ATTACH_REUSEPORT_CBPF");
-}
-
-// The packet is as long as its TCP header, whose length in words of four bytes is the upper half of byte 12.
-constexpr int header_length_at = 12;
-constexpr int upper_half = 0xf0;
-
-void attach_data_dropper(int socket) {
-  constexpr unsigned all = 0xffffffff;
-  std::array<sock_filter, 8> p{{
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, header_length_at),
-      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, upper_half),
-      BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 2),
-      BPF_STMT(BPF_MISC | BPF_TAX, 0),
-      BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, all),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-  }};
-  attach_classic(socket, SO_ATTACH_FILTER, p, "SO_ATTACH_FILTER");
 }
 
 void detach_choice(int socket) {

@@ -34,7 +34,7 @@ inline constexpr unsigned probe_ports = 8;
 
 // Where connections of a probe go, whatever becomes of the others.
 struct ProbeChoice {
-  std::uint16_t first_port;
+  std::span<const std::uint16_t> first_ports;  // of each look that is under way, a few
   std::span<const unsigned> choices;  // slots or places; none: the probe is refused, which classic BPF cannot
 };
 

@@ -51,9 +51,9 @@ void ReuseportGroup::direct_to(std::span<const int> fds) {
   chosen_ = std::move(chosen);
 }
 
-void ReuseportGroup::probe(std::uint16_t first_port, std::span<const int> fds) {
+void ReuseportGroup::probe(std::span<const std::uint16_t> first_ports, std::span<const int> fds) {
   assert(!chosen_.empty());
-  probed_ = Probed{first_port, {}};
+  probed_ = Probed{{first_ports.begin(), first_ports.end()}, {}};
   for (const int fd : fds) probed_->members.push_back({fd, inode_of(fd)});
   direct(chosen_);
 }
@@ -87,7 +87,7 @@ void ReuseportGroup::direct_by_slots(std::span<const Member> chosen) {
   std::optional<ProbeChoice> probe;
   if (probed_) {
     for (const Member& m : probed_->members) slots_of_probe.push_back(slot_for(m));
-    probe = ProbeChoice{probed_->first_port, slots_of_probe};
+    probe = ProbeChoice{probed_->first_ports, slots_of_probe};
   }
   const ProbeChoice* const probing = probe ? &*probe : nullptr;
 
@@ -124,7 +124,7 @@ void ReuseportGroup::direct_by_places(std::span<const Member> chosen) {
   const std::vector<unsigned> places = places_of(chosen);
   if (!probed_) return attach_places(chosen.front().fd, places);
   const std::vector<unsigned> places_of_probe = places_of(probed_->members);
-  const ProbeChoice probe{probed_->first_port, places_of_probe};
+  const ProbeChoice probe{probed_->first_ports, places_of_probe};
   attach_places(chosen.front().fd, places, &probe);
 }
 

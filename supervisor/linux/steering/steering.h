@@ -60,10 +60,10 @@ class ReuseportGroup {
   // MPTCP socket (Go: GODEBUG=multipathtcp=0), or SteeringMethod::none.
   void direct_to(std::span<const int> fds);
 
-  // What a probe connects from these ports, see bpf_program.h, goes to these sockets only, until the next call.
+  // What a probe connects from these ports, see ProbeChoice, goes to these sockets only, until the next call.
   // None: it is refused; without eBPF it goes where all others go. Nothing changes for those. direct_to() has
   // been called. Throws as that does.
-  void probe(std::uint16_t first_port, std::span<const int> fds);
+  void probe(std::span<const std::uint16_t> first_ports, std::span<const int> fds);
   void probe_no_more();
   bool is_directed() const { return !chosen_.empty(); }
 
@@ -83,7 +83,7 @@ class ReuseportGroup {
   std::vector<Member> members_;  // as the kernel lists them
   std::vector<Member> chosen_;
   struct Probed {
-    std::uint16_t first_port;
+    std::vector<std::uint16_t> first_ports;
     std::vector<Member> members;
   };
   std::optional<Probed> probed_;

@@ -40,11 +40,12 @@ void SteeringGroups::direct(const std::string& key, const std::set<ino_t>& chose
   groups_.at(key).direct_to(fds);
 }
 
-void SteeringGroups::probe(const std::string& key, std::uint16_t first_port, const std::set<ino_t>& probed) {
+void SteeringGroups::probe(const std::string& key, std::span<const std::uint16_t> first_ports,
+                           const std::set<ino_t>& probed) {
   std::vector<int> fds;
   for (const ino_t inode : probed) fds.push_back(sockets_.at(inode).fd.get());
   ReuseportGroup& group = groups_.at(key);
-  if (group.is_directed()) group.probe(first_port, fds);
+  if (group.is_directed()) group.probe(first_ports, fds);
 }
 
 void SteeringGroups::probe_no_more() {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 
 #include "linux/base/fd.h"
@@ -33,7 +34,7 @@ class SteeringGroups {
 
   // What a probe connects goes to these of the address, which have joined; see ReuseportGroup. Nothing where
   // new connections were never directed: nobody else is there.
-  void probe(const std::string& key, std::uint16_t first_port, const std::set<ino_t>& probed);
+  void probe(const std::string& key, std::span<const std::uint16_t> first_ports, const std::set<ino_t>& probed);
   void probe_no_more();
 
   // None of them gets any more, for good: see Hidden::unseen. Throws std::system_error.
