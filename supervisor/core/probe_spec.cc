@@ -123,8 +123,9 @@ constexpr auto schemes = std::to_array<Scheme>({
 });
 
 Duration finite_time(Text value) {
-  if (const auto time = parse_duration(value); time && *time != infinity) return *time;
-  throw bad("'{}' is no time, as in 500ms or 5s", value);
+  constexpr Duration most = 24h;
+  if (const auto time = parse_duration(value); time && *time <= most) return *time;
+  throw bad("'{}' is no time of a day at most, as in 500ms or 5s", value);
 }
 
 Duration time_above_zero(Text value) {
@@ -207,6 +208,7 @@ void read_option(ProbeSpec& spec, Text part) {
 ProbeSpec parse_probe_spec(Text text) {
   const std::vector<std::string> parts = split(text);
   ProbeSpec spec;
+  spec.text = text;
   spec.target = parts.front();
   const Text what = spec.target;
   const auto colon = what.find(':');

@@ -13,6 +13,7 @@ namespace graced {
 struct ProbeSpec {
   enum class Kind { http, tcp, command };
 
+  std::string text;    // as it was given
   std::string target;  // WHAT, without options
   Kind kind = Kind::http;
   bool tls = false;              // https

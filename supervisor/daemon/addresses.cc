@@ -140,6 +140,7 @@ void Addresses::settle(GenerationId generation) {
     workers.emplace_back(w.id, w.pid);
     for (const int fd : handoff_.listening_sockets(w.id)) adopted.push_back(duplicate(fd));
   }
+  for (const int fd : handoff_.opened_sockets(generation)) adopted.push_back(duplicate(fd));
   const Plan& plan = *serving_plan();
   ArrivalPlaces places(sets_.sockets_of(generation), std::move(adopted), static_cast<int>(plan.sockets.size()));
   if (settlements_.begin(generation, workers, std::move(places), plan.options.policy.settle))

@@ -72,8 +72,12 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
               .note = [this](WorkerId w, const std::string& note) { warn(w, note); },
               .serving_waits = [this] { return serving_waits(); }}),
       preflight_(launcher_, outputs_),
-      reaper_({loop_, log_, pump_, workers_, preflight_, ready_, addresses_.handoff(), launcher_.cgroups(),
-               failure_},
+      looks_({loop_, launcher_, addresses_.handoff(), workers_},
+             [this](GenerationId g, unsigned probe, const std::optional<std::string>& saw) {
+               probe_saw(g, probe, saw);
+             }),
+      reaper_({loop_, log_, pump_, workers_, preflight_, looks_, ready_, addresses_.handoff(),
+               launcher_.cgroups(), failure_},
               {.read_notifications = [this] { words_.read(); },
                .forgotten = [this](const WorkerProcess& w) { forgotten(w); },
                .checked = [this](const Preflight::Ended& check) { checked(check); },
@@ -101,6 +105,7 @@ int Daemon::run() {
   } catch (...) {
     for (WorkerProcess& w : workers_)
       w.rest ? w.rest->kill() : kill_all_below(w.pid);  // nobody would look after them
+    looks_.give_up_all();
     throw;
   }
   return announcer_.ending().exit_status;
@@ -204,6 +209,15 @@ void Daemon::checked(const Preflight::Ended& check) {
     failure_.note_last_words(check.generation, check.last_words);
     happens(PreparationFailed{check.generation, "check: " + check.exit.how});
   }
+}
+
+void Daemon::probe_saw(GenerationId candidate, unsigned probe, const std::optional<std::string>& saw) {
+  const OutputWatch::Later later(outputs_.own());
+  if (const Plan* plan = addresses_.find_plan(candidate))
+    log_.info({.generation = candidate.value}, "{}: {}", plan->options.probes.at(probe).rule.what,
+              saw ? *saw : "passed");
+  if (saw) return happens(ProbeFailed{candidate, probe, *saw});
+  happens(ProbePassed{candidate, probe});
 }
 
 // What the last one of a generation has left behind ends with it.

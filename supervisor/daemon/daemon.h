@@ -21,6 +21,7 @@
 #include "daemon/planner.h"
 #include "daemon/preflight.h"
 #include "daemon/presence.h"
+#include "daemon/probe_looks.h"
 #include "daemon/process_outputs.h"
 #include "daemon/reaper.h"
 #include "daemon/signal_inbox.h"
@@ -65,6 +66,7 @@ class Daemon : private ControlHandler {
   void stop_with_workers();
   void happens(Event event) { pump_.happens(std::move(event)); }
   void checked(const Preflight::Ended& check);
+  void probe_saw(GenerationId candidate, unsigned probe, const std::optional<std::string>& saw);
   void forgotten(const WorkerProcess& worker);
   bool serving_waits();
 
@@ -109,6 +111,7 @@ class Daemon : private ControlHandler {
   Addresses addresses_;
   ReadyWatch ready_;
   Preflight preflight_;
+  ProbeLooks looks_;
   CandidateFailure failure_;
   Reaper reaper_;
   Advisor advisor_;

@@ -147,9 +147,12 @@ void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, con
   }
 }
 
-// No option asks for it yet.
 void Daemon::perform(const Probe& a) {
-  pump_.post(ProbeFailed{a.generation, a.probe, "it cannot look yet"});
+  const Plan& plan = addresses_.plan_of(a.generation);
+  const auto why_not = looks_.begin(a.generation, a.probe, plan);
+  if (!why_not) return;
+  log_.info({.generation = a.generation.value}, "{}: {}", plan.options.probes.at(a.probe).rule.what, *why_not);
+  pump_.post(ProbeFailed{a.generation, a.probe, *why_not});
 }
 
 void Daemon::perform(const Switch& a) {
@@ -169,6 +172,7 @@ void Daemon::perform(const Switch& a) {
 
 void Daemon::perform(const Abandon& a) {
   preflight_.give_up(a.generation);
+  looks_.give_up(a.generation);
   const std::string unread = planner_.waits_for();
   planner_.give_up();
   std::string missing;  // what it was waited for
@@ -320,6 +324,7 @@ void Daemon::perform(const Answer& a) {
 }
 
 void Daemon::perform(const Finished& a) {
+  looks_.give_up_all();
   words_.tell_of_ignored();
   announcer_.ends({a.exit_status, a.exit_status == 0 ? "" : a.why});
   if (a.exit_status == 0) {

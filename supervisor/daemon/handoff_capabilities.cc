@@ -43,7 +43,8 @@ HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inheri
   }
 
   const bool idle = options.drain == DrainChoice::idle;
-  plan.switched = plan.adopt || idle;
+  const bool probed = !options.probes.empty();
+  plan.switched = plan.adopt || idle || probed;
   plan.sets = !plan.switched;
   if (!plan.switched) return plan;
 
@@ -53,12 +54,14 @@ HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inheri
     case SteeringMethod::cbpf:
       break;
     case SteeringMethod::none:
+      if (probed) throw UsageError(fmt::format("probe cannot be had here: {}", probe.why));
       if (idle) throw UsageError(fmt::format("drain=idle cannot be had here: {}", probe.why));
       plan.notes.push_back(fmt::format("old workers are signalled at once: {}", probe.why));
       return plan;
   }
   if (!probe.why.empty()) plan.notes.push_back(probe.why);
-  plan.settles = options.drain == DrainChoice::signal;
+  plan.settles =
+      options.drain == DrainChoice::signal || (options.drain == DrainChoice::automatic && !plan.adopt);
   if (!plan.settles) plan.drain = DrainRule::idle;
   return plan;
 }

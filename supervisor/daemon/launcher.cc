@@ -7,6 +7,7 @@
 
 #include "linux/seccomp/adoption_filter.h"
 #include "linux/self/standard_descriptors.h"
+#include "options/environment.h"
 
 namespace graced {
 
@@ -43,6 +44,31 @@ Launch Launcher::launch(const Plan& plan, GenerationId generation, const std::ve
 
 Launch Launcher::for_check(const Plan& plan, GenerationId generation, const OutputPipes& pipes) {
   return launch(plan, generation, plan.check, pipes);
+}
+
+Launch Launcher::for_look(const Plan& plan, GenerationId generation, const std::vector<std::string>& command,
+                          int says) {
+  Launch launch = launch_of(plan, command);
+  launch.pass_fds.clear();
+  launch.pass_names.clear();
+  launch.environment.push_back("GRACED_NAME=" + names_.instance);
+  launch.environment.push_back("GRACED_CONTROL=" + names_.control);
+  launch.environment.push_back(fmt::format("GRACED_GENERATION={}", generation.value));
+  launch.stdin_fd = launch.stdout_fd = dev_null_.get();
+  launch.stderr_fd = says;
+  return launch;
+}
+
+Launch Launcher::for_own_look(const Plan& plan, const std::vector<std::string>& command, int says) {
+  Launch launch;
+  launch.command = command;
+  // Whom it trusts, as curl does.
+  if (const auto authorities = find_variable(plan.environment, "SSL_CERT_FILE"))
+    launch.environment.push_back("SSL_CERT_FILE=" + *authorities);
+  launch.identity = plan.identity;
+  launch.stdin_fd = dev_null_.get();
+  launch.stdout_fd = launch.stderr_fd = says;
+  return launch;
 }
 
 Launch Launcher::for_worker(const Plan& plan, GenerationId generation, unsigned slot,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/id.h"
 #include "daemon/plan.h"
@@ -29,6 +30,11 @@ class Launcher {
   // Both borrow the plan and the pipes.
   Launch for_worker(const Plan& plan, GenerationId generation, unsigned slot, const OutputPipes& pipes);
   Launch for_check(const Plan& plan, GenerationId generation, const OutputPipes& pipes);
+  // A command that looks at workers: as a worker is started, but without its sockets, its voice and its cgroup.
+  // `says`: for its stderr, borrowed.
+  Launch for_look(const Plan& plan, GenerationId generation, const std::vector<std::string>& command, int says);
+  // A program of graced's own that looks at workers, as their user: it finds nothing of theirs.
+  Launch for_own_look(const Plan& plan, const std::vector<std::string>& command, int says);
 
  private:
   Launch launch(const Plan& plan, GenerationId generation, const std::vector<std::string>& command,

@@ -80,6 +80,13 @@ Planner::Place Planner::place_again() const {
 Plan Planner::plan_again(RunOptions options, const Place& place, const Plan& serving,
                          const std::string& spare_place, const Sets& sets) {
   if (place.lost && begins_where_started(options)) std::rethrow_exception(place.lost);
+  // A socket that is shared, or in a set, cannot be told apart by where a connection comes from.
+  if (!options.probes.empty() && !serving.handoff.switched) {
+    throw UsageError(
+        "probe: the generation that serves shares the sockets of --listen with whoever follows it, so a "
+        "candidate cannot "
+        "be reached alone; stop graced and start it again with the option");
+  }
   Plan plan = make_plan(std::move(options), inherited_.sockets, &serving, inheritable_, capabilities_, sets(),
                         nullptr, spare_place);
   hold_artefact(plan, place.directory);

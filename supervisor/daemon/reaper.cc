@@ -25,6 +25,8 @@ void Reaper::look() {
       process_ended(*worker, *child);
     } else if (o_.preflight.is(child->pid)) {
       callbacks_.checked(o_.preflight.ended(*child));
+    } else if (o_.looks.is(child->pid)) {
+      o_.looks.ended(*child);
     } else {
       reap(child->pid);  // an orphan that came to us
       any_orphan = true;

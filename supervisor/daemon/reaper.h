@@ -1,5 +1,5 @@
-// The ends of processes: of workers, of what they have left behind, of --check, and of orphans that came to
-// graced. What ended a worker by itself is told, and remembered for the report.
+// The ends of processes: of workers, of what they have left behind, of --check, of looks, and of orphans that
+// came to graced. What ended a worker by itself is told, and remembered for the report.
 #pragma once
 
 #include <sys/types.h>
@@ -14,6 +14,7 @@
 #include "daemon/event_pump.h"
 #include "daemon/log.h"
 #include "daemon/preflight.h"
+#include "daemon/probe_looks.h"
 #include "daemon/trees.h"
 #include "handoff/handoff.h"
 #include "handoff/ready_watch.h"
@@ -32,6 +33,7 @@ class Reaper {
     EventPump& pump;
     Workers& workers;
     Preflight& preflight;
+    ProbeLooks& looks;
     ReadyWatch& ready;
     Handoff& handoff;
     Cgroups& cgroups;
@@ -47,7 +49,7 @@ class Reaper {
   Reaper(Others others, Callbacks callbacks)
       : o_(others),
         callbacks_(std::move(callbacks)),
-        trees_(o_.loop, o_.pump, o_.workers, o_.preflight, o_.handoff, o_.cgroups) {}
+        trees_(o_.loop, o_.pump, o_.workers, o_.preflight, o_.looks, o_.handoff, o_.cgroups) {}
 
   Trees& trees() { return trees_; }
 

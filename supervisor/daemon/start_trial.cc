@@ -10,6 +10,7 @@
 #include <set>
 
 #include "daemon/plan.h"
+#include "daemon/probe_places.h"
 #include "linux/base/account.h"
 #include "linux/base/systemd.h"
 #include "linux/control/control_places.h"
@@ -36,9 +37,15 @@ class Trial {
     try_accounts();
     try_addresses();
     StartTrial found;
-    attempt(options_.adopt == AdoptChoice::on ? "adopt" : "drain", [&] {
-      found.handoff = capabilities_.plan_for(options_, false, plan_.identity ? &*plan_.identity : nullptr);
-    });
+    const bool probed = !options_.probes.empty() && options_.drain != DrainChoice::idle;
+    attempt(options_.adopt == AdoptChoice::on ? "adopt"
+            : probed                          ? "probe"
+                                              : "drain",
+            [&] {
+              found.handoff =
+                  capabilities_.plan_for(options_, false, plan_.identity ? &*plan_.identity : nullptr);
+              try_probes(*found.handoff);
+            });
     try_names();
     try_commands();
     found.worker = plan_.identity;
@@ -106,6 +113,12 @@ class Trial {
         }
       });
     }
+  }
+
+  void try_probes(const HandoffPlan& handoff) {
+    const auto& values = given("probe");
+    for (std::size_t i = 0; i < options_.probes.size() && i < values.size(); ++i)
+      attempt_for(&values[i], [&] { require_reachable(options_.probes[i], options_, handoff, false); });
   }
 
   void try_names() {

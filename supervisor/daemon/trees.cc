@@ -19,7 +19,8 @@ bool Trees::look_at(WorkerProcess& worker) {
   // Of several workers it could not be told whose they are.
   const bool alone = workers_.count(worker.generation) == 1;
   std::vector<pid_t> orphans = own_children();
-  std::erase_if(orphans, [this](pid_t pid) { return workers_.find_pid(pid) || preflight_.is(pid); });
+  std::erase_if(orphans,
+                [this](pid_t pid) { return workers_.find_pid(pid) || preflight_.is(pid) || looks_.is(pid); });
   std::vector<pid_t> others = alone ? cgroups_.processes_of(worker.generation.value) : std::vector<pid_t>();
   // A candidate's, with hardly a doubt: those who serve are done with their start.
   if (is_on_trial(worker)) {

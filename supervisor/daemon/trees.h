@@ -9,6 +9,7 @@
 #include "core/time.h"
 #include "daemon/event_pump.h"
 #include "daemon/preflight.h"
+#include "daemon/probe_looks.h"
 #include "handoff/handoff.h"
 #include "linux/event/loop.h"
 #include "linux/proc/process.h"
@@ -20,12 +21,13 @@ namespace graced {
 class Trees {
  public:
   // Borrows all of them.
-  Trees(Loop& loop, const EventPump& pump, Workers& workers, const Preflight& preflight, Handoff& handoff,
-        const Cgroups& cgroups)
+  Trees(Loop& loop, const EventPump& pump, Workers& workers, const Preflight& preflight,
+        const ProbeLooks& looks, Handoff& handoff, const Cgroups& cgroups)
       : loop_(loop),
         pump_(pump),
         workers_(workers),
         preflight_(preflight),
+        looks_(looks),
         handoff_(handoff),
         cgroups_(cgroups) {}
 
@@ -49,6 +51,7 @@ class Trees {
   const EventPump& pump_;
   Workers& workers_;
   const Preflight& preflight_;
+  const ProbeLooks& looks_;
   Handoff& handoff_;
   const Cgroups& cgroups_;
   const bool began_alone_ = own_children().empty();  // else whoever started graced had children before

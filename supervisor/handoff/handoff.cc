@@ -158,6 +158,7 @@ void Handoff::forget_closed(WorkerId worker) {
 }
 
 void Handoff::switch_to(GenerationId generation) {
+  probe(generation, {});
   serving_ = generation;
   for (const std::string& complaint : names_.promote(generation.value)) callbacks_.note({}, complaint);
   for (const std::string& key : groups_.keys()) direct(key);
@@ -177,19 +178,24 @@ void Handoff::switch_to(GenerationId generation) {
 
 // To what the serving generation has of this address. Nothing of it: to whom it went before.
 void Handoff::direct(const std::string& key) {
-  std::set<ino_t> chosen;
-  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.serves_in(serving_); })) {
-    if (s.key == key && s.steerable()) chosen.insert(s.inode);
-  }
-  if (const auto passed = listeners_.find(serving_.value_or(GenerationId{})); passed != listeners_.end()) {
-    for (const auto& l : passed->second) {
-      if (l->key() == key) chosen.insert(inode_of(l->fd()));
-    }
-  }
+  const std::set<ino_t> chosen = listening_on(key, serving_.value_or(GenerationId{}));
   if (chosen.empty()) return;
   try {
     groups_.direct(key, chosen);
   } catch (const std::exception& e) { callbacks_.note({}, fmt::format("{}: {}", key, e.what())); }
+}
+
+std::set<ino_t> Handoff::listening_on(const std::string& key, GenerationId generation) const {
+  std::set<ino_t> found;
+  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.serves_in(generation); })) {
+    if (s.key == key && s.steerable()) found.insert(s.inode);
+  }
+  if (const auto passed = listeners_.find(generation); passed != listeners_.end()) {
+    for (const auto& l : passed->second) {
+      if (l->key() == key) found.insert(inode_of(l->fd()));
+    }
+  }
+  return found;
 }
 
 void Handoff::retire(WorkerId worker, const std::optional<std::string>& cgroup, bool queue_for_next_graced) {

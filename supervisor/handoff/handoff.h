@@ -3,12 +3,14 @@
 // finished. Decides nothing: what it notices it tells to its Callbacks.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,6 +55,16 @@ class Handoff {
 
   // New connections go to this generation from now on.
   void switch_to(GenerationId generation);
+
+  // What is connected from these ports, see ProbeChoice, reaches this candidate's sockets, whatever the serving
+  // generation gets; until the next call, or the switch. None: nobody looks. Before the first generation serves
+  // everybody reaches its sockets.
+  void probe(GenerationId candidate, std::span<const std::uint16_t> first_ports);
+  // Why the candidate cannot be reached at this TCP port although somebody listens there; empty: nothing is
+  // known.
+  std::string keeps_out_probe(GenerationId candidate, std::uint16_t port) const;
+  // Where the unix sockets that a generation has bound are now, by the paths it has bound them to.
+  std::map<std::string, std::string> unix_paths(GenerationId generation) const;
 
   // It gets no new connections; Callbacks::idle tells, perhaps at once, when it has none left. cgroup: see
   // ConnectionWatch.
@@ -99,6 +111,8 @@ class Handoff {
 
   // Of an adopted one; borrowed.
   std::vector<int> listening_sockets(WorkerId worker) const;
+  // Of opened(); borrowed.
+  std::vector<int> opened_sockets(GenerationId generation) const;
 
   // Before the addresses of two generations are compared: a worker may have closed some.
   void forget_closed();
@@ -156,6 +170,7 @@ class Handoff {
   void take_leave_of_closed();
   void forget_closed(TrackedWorker& tracked);
   void direct(const std::string& key);
+  std::set<ino_t> listening_on(const std::string& key, GenerationId generation) const;
   Adoption::Arrival arrival(WorkerId worker, const std::string& key, int fd, const SocketAddress& where) const;
   bool is_directed(const std::string& key, GenerationId arrives_in) const;
   std::string overlapped(int fd, const SocketAddress& where, GenerationId arrives_in) const;

@@ -63,6 +63,14 @@ std::vector<int> Handoff::listening_sockets(WorkerId worker) const {
   return found;
 }
 
+std::vector<int> Handoff::opened_sockets(GenerationId generation) const {
+  std::vector<int> found;
+  if (const auto own = listeners_.find(generation); own != listeners_.end()) {
+    for (const auto& l : own->second) found.push_back(l->fd());
+  }
+  return found;
+}
+
 bool Handoff::bound_anything(WorkerId worker) const {
   const TrackedWorker* tracked = find(worker);
   return tracked && tracked->adoption &&

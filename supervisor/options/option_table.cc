@@ -121,6 +121,15 @@ constexpr auto rows = std::to_array<OptionRow>({
      .unset = "none",
      .read = [](Options& o, const Text& v) { o.check = read_command(v); },
      .show = [](const Options& o) { return join_shell_words(o.check); }},
+    {.word =
+         {"probe", 0, "WHAT[,opt=value…]",
+          "look at a candidate that is ready, which nobody else reaches yet, before it serves: "
+          "http://HOST:PORT/PATH, https://…, http+unix:/path.sock:/PATH, tcp://HOST:PORT, tcp+unix:/path.sock, "
+          "exec:COMMAND"},
+     .group = readiness,
+     .unset = "none",
+     .repeatable = true,
+     .read = [](Options& o, const Text& v) { read_probe(v, o); }},
 
     {.word = {"drain", 0, "auto|signal|idle",
               "signal tells an old worker to finish at once; idle lets its connections end first, and then "

@@ -106,6 +106,16 @@ unsigned read_workers(std::string_view text) {
   throw bad("not a number between 1 and {}, nor auto", most);
 }
 
+void read_probe(std::string_view text, RunOptions& options) {
+  constexpr std::size_t most_probes = 16;
+  if (options.probes.size() == most_probes)
+    throw bad("there are {} probes already, which is the most", most_probes);
+  ProbeSpec spec = parse_probe_spec(text);
+  if (spec.kind == ProbeSpec::Kind::command) read_command(spec.command);
+  options.policy.probes.push_back(spec.rule);
+  options.probes.push_back(std::move(spec));
+}
+
 void read_start_limit(std::string_view text, Policy& policy) {
   constexpr unsigned most = 1'000'000;
   const auto slash = text.find('/');

@@ -27,6 +27,7 @@ int read_signal(std::string_view text);
 std::string signal_name(int number);
 
 unsigned read_workers(std::string_view text);
+void read_probe(std::string_view text, RunOptions& options);
 void read_start_limit(std::string_view text, Policy& policy);
 
 }  // namespace graced

@@ -92,6 +92,20 @@ void check_ready(const RunOptions& options, const GivenValues& given, Complaints
                   to_text(policy.ready_after), to_text(policy.ready_timeout)));
 }
 
+void check_probes(const RunOptions& options, const std::vector<GivenValue>& values, Complaints& complaints) {
+  const Duration limit = options.policy.ready_timeout;
+  for (std::size_t i = 0; i < options.probes.size(); ++i) {
+    const ProbeRule& rule = options.probes[i].rule;
+    const Duration least = rule.start_delay + (rule.passes - 1) * rule.interval;
+    if (least < limit) continue;
+    complaints.add(
+        values[i].place,
+        fmt::format("{}: it passes after {} at the earliest, which is not before --ready-timeout {}, so no "
+                    "candidate would ever serve",
+                    values[i].where, to_text(least), to_text(limit)));
+  }
+}
+
 void note_start_limit(RunOptions& options) {
   const auto& policy = options.policy;
   if (policy.restart == RestartRule::never || start_limit_can_be_reached(policy)) return;
@@ -160,6 +174,8 @@ ReadOptions read_run_options(const ParsedWords& words, const std::vector<std::st
   if (const auto listen = given.find("listen"); listen != given.end())
     check_listen(options, listen->second, complaints);
   check_ready(options, given, complaints);
+  if (const auto probes = given.find("probe"); probes != given.end())
+    check_probes(options, probes->second, complaints);
   note_start_limit(options);
   note_drain_idle(options);
   return found;

@@ -10,6 +10,7 @@
 
 #include "core/listen_spec.h"
 #include "core/policy.h"
+#include "core/probe_spec.h"
 #include "core/time.h"
 #include "options/option_words.h"
 #include "options/text_file.h"
@@ -59,6 +60,7 @@ struct RunOptions {
   std::uint64_t kept_capabilities = 0;  // a bit for each number
 
   std::vector<std::string> check;  // empty: none
+  std::vector<ProbeSpec> probes;   // in the order of policy.probes, which has their rules
   std::optional<std::string> control;
   std::optional<std::string> pid_file;
   std::optional<std::uint64_t> draining_memory_high;  // bytes

@@ -25,6 +25,7 @@ def for_everybody(program):
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GRACED = for_everybody(os.environ["GRACED_BINARY"])
+for_everybody(os.path.join(os.path.dirname(os.environ["GRACED_BINARY"]), "graced-probe"))  # beside it, as graced looks for it
 WORKER = for_everybody(os.path.join(HERE, "worker.py"))
 NOBODY = 65534
 

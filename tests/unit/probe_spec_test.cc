@@ -103,7 +103,7 @@ TEST_CASE("an option that is none is refused in one line") {
   CHECK(complaint("tcp://a:1,timeout") == "option 'timeout' needs a value, as in timeout=…");
   CHECK(complaint("tcp://a:1,timeout=0") == "option 'timeout': it must be longer than 0");
   CHECK(complaint("tcp://a:1,interval=infinity") ==
-        "option 'interval': 'infinity' is no time, as in 500ms or 5s");
+        "option 'interval': 'infinity' is no time of a day at most, as in 500ms or 5s");
   CHECK(complaint("tcp://a:1,fails=0") == "option 'fails': '0' is not a number between 1 and 1000");
   CHECK(complaint("http://a/,status=399-200") ==
         "option 'status': '399-200' is no status, as in 200 or 200-399");

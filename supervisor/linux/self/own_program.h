@@ -1,0 +1,12 @@
+// Programs that belong to graced and are none that a person starts, found as git finds its own.
+#pragma once
+
+#include <string>
+
+namespace graced {
+
+// Beside graced's own file, or below the prefix that this lies in, or where `installed` says. Throws
+// std::runtime_error that says where it was looked for.
+std::string own_program(const std::string& name, const std::string& installed);
+
+}  // namespace graced
