@@ -64,7 +64,7 @@ Launch Launcher::for_own_look(const Plan& plan, const std::vector<std::string>& 
   launch.command = command;
   // Whom it trusts, as curl does.
   if (const auto authorities = find_variable(plan.environment, "SSL_CERT_FILE"))
-    launch.environment.push_back("SSL_CERT_FILE=" + *authorities);
+    launch.environment = {"SSL_CERT_FILE=" + *authorities};
   launch.identity = plan.identity;
   launch.stdin_fd = dev_null_.get();
   launch.stdout_fd = launch.stderr_fd = says;

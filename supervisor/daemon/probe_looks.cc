@@ -100,7 +100,7 @@ Launch ProbeLooks::launch_of(const Look& look, const Plan& plan, const std::stri
   Launch launch = o_.launcher.for_look(plan, look.candidate, split_shell_words(spec.command), says);
   launch.environment.push_back(fmt::format("GRACED_WORKER_PIDS={}", fmt::join(pids, " ")));
   launch.environment.push_back(fmt::format("GRACED_PROBE_LOCAL_PORT={}", look.ports.first()));
-  launch.environment.push_back("GRACED_PROBE_LOCAL_PORTS=" + ports);
+  launch.environment.push_back(fmt::format("GRACED_PROBE_LOCAL_PORTS={}", ports));
   if (!sockets.empty())
     launch.environment.push_back(fmt::format("GRACED_PROBE_SOCKETS={}", fmt::join(sockets, ":")));
   return launch;

@@ -60,7 +60,7 @@ class Instance:
         return b" 200 OK" in answer
 
 
-NAMES = "graced", "libgraced-child-dev", "libgraced-child0"
+NAMES = "graced", "graced-probe", "libgraced-child-dev", "libgraced-child0"
 
 
 class Life(unittest.TestCase):
@@ -87,6 +87,12 @@ class Life(unittest.TestCase):
         self.assertIn("libc6 (>= ", depends)
         self.assertIn("libsystemd0 (>= ", depends)
         self.assertEqual(run("dpkg", "--verify", "graced"), "")
+
+    def test_the_program_that_looks_at_servers_is_a_package_of_its_own(self):
+        run("dpkg", "--install", package("graced", "PACKAGES"))
+        run("dpkg", "--unpack", package("graced-probe", "PACKAGES"))  # whether libcurl is here or not
+        self.assertIn("/usr/libexec/graced/graced-probe", files_of("graced-probe"))
+        self.assertIn("libcurl4 (>= ", run("dpkg-query", "--show", "--showformat=${Depends}", "graced-probe"))
 
     def test_a_worker_is_built_with_the_library_as_installed(self):
         run("dpkg", "--install", package("libgraced-child-dev", "PACKAGES"), package("libgraced-child0", "PACKAGES"))
