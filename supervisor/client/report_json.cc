@@ -75,6 +75,13 @@ Json to_json(const InstanceReport& r) {
                                {"memory", g.memory ? Json(*g.memory) : Json(nullptr)},
                                {"cpu_s", seconds(g.cpu)}});
   }
+  Json probes = Json::array();
+  for (const auto& p : r.probes)
+    probes.push_back(Json{{"probe", p.what},
+                          {"passed", p.passed},
+                          {"passes", p.passes},
+                          {"fails", p.fails},
+                          {"saw", unless_empty(p.saw)}});
   Json addresses = Json::array();
   for (const auto& a : r.addresses)
     addresses.push_back(Json{{"name", a.name}, {"address", a.address}, {"handoff", a.handoff}});
@@ -93,6 +100,7 @@ Json to_json(const InstanceReport& r) {
           {"workers_asked", unless_zero(r.workers_asked)},
           {"check",
            r.check ? Json{{"command", r.check->command}, {"age_s", seconds(r.check->age)}} : Json(nullptr)},
+          {"probes", probes},
           {"workers", workers},
           {"addresses", addresses},
           {"generations", generations},

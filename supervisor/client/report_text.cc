@@ -266,6 +266,14 @@ std::string report_text(const InstanceReport& r, bool colour) {
   show_artefact(page, r);
   if (r.check)
     page.entry("checks", fmt::format("for {}: {}", to_rough_text(r.check->age), one_cell(r.check->command)));
+  for (const ProbeReport& p : r.probes) {
+    page.entry("probes",
+               fmt::format("{}: {}", one_cell(p.what),
+                           p.passed        ? "passed"
+                           : p.saw.empty() ? fmt::format("has not passed yet, {} looks in a row have", p.passes)
+                                           : fmt::format("{}, failed {} in a row", one_cell(p.saw),
+                                                         counted(p.fails, "look", "looks"))));
+  }
   if (!r.config.empty()) page.entry("config", one_cell(r.config));
   show_addresses(page, r.addresses);
   show_generations(page, r.generations);

@@ -157,6 +157,7 @@ InstanceReport report_of(const ReportSources& from) {
   r.workers_asked = status.workers_asked;
   r.last_exit = last_exit(from, now);
   r.check = from.preflight.report(now);
+  for (const ProbeStatus& p : status.probes) r.probes.push_back({p.what, p.passed, p.passes, p.fails, p.saw});
   r.reloads = status.reloads;
   r.failed_reloads = status.failed_reloads;
   r.restarts = status.restarts;

@@ -140,6 +140,7 @@ class Probe(Case):
         g.wait("STATUS=.*generation 2 is probed")
         wait_until(lambda: self.asked(2) == ["/healthz"], g.said)
         self.assertEqual(g.ask(), "generation 1")
+        self.assertEqual(g.status()["probes"], [{"probe": "GET " + self.url(), "passed": False, "passes": 0, "fails": 0, "saw": None}])
         looks = [p for p in children(g.pid) if p not in [w["pid"] for w in g.workers()]]
         self.assertEqual(len(looks), 1)
         self.assertEqual(g.run("abort").returncode, 0)

@@ -32,6 +32,7 @@ InstanceReport full_report() {
   r.serving = 6;
   r.candidate = 7;
   r.check = CheckReport{"/bin/check it", 3s};
+  r.probes = {{"GET http://a/", false, 1, 2, "500 Internal Server Error"}};
   r.workers_asked = 2;
   r.workers = {{6, 0, 100, "draining", 2h, infinity, "2 requests left", {"one", "two"}, "", 3, 0},
                {7, 0, 0, "starting", 15ms, 29s, "", {}, "", {}, {}, {}, "given up"},
@@ -202,6 +203,12 @@ TEST_CASE("the status arrives as it was, to the microsecond") {
   CHECK(got.config == sent.config);
   CHECK(got.serving == 6);
   CHECK(got.candidate == 7);
+  REQUIRE(got.probes.size() == 1);
+  CHECK(got.probes[0].what == "GET http://a/");
+  CHECK_FALSE(got.probes[0].passed);
+  CHECK(got.probes[0].passes == 1);
+  CHECK(got.probes[0].fails == 2);
+  CHECK(got.probes[0].saw == "500 Internal Server Error");
   REQUIRE(got.check.has_value());
   CHECK(got.check->command == "/bin/check it");
   CHECK(got.check->age == 3s);

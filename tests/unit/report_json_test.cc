@@ -42,6 +42,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "candidate": null,
   "workers_asked": 2,
   "check": null,
+  "probes": [],
   "workers": [
     {
       "generation": 6,

@@ -188,6 +188,11 @@ TEST_CASE("a check that runs is shown, with its time and its command") {
   CHECK(report_text(r, false).find("checks") == std::string::npos);
   r.phase = "reloading";
   r.candidate = 8;
+  r.probes = {{"GET http://a/", false, 0, 2, "500 Internal Server Error"}, {"tcp://a:1", true, 1, 0, ""}};
+  CHECK(report_text(r, false).find(
+            "  probes       GET http://a/: 500 Internal Server Error, failed 2 looks in a row\n") !=
+        std::string::npos);
+  CHECK(report_text(r, false).find("tcp://a:1: passed\n") != std::string::npos);
   r.check = CheckReport{"/srv/shop/bin/shop --check-config", 3200ms};
   CHECK(report_text(r, false).find("  checks       for 3.2s: /srv/shop/bin/shop --check-config\n") !=
         std::string::npos);

@@ -63,6 +63,15 @@ struct CheckReport {
   Duration age{};
 };
 
+// What one --probe has seen of the candidate, which is ready.
+struct ProbeReport {
+  std::string what;  // "GET http://127.0.0.1:8080/healthz"
+  bool passed = false;
+  std::uint32_t passes = 0;  // looks in a row
+  std::uint32_t fails = 0;   // likewise
+  std::string saw;           // at the last look, if it failed
+};
+
 // What the cgroup of a generation has used; none where graced was given none to divide.
 struct GenerationReport {
   std::uint64_t generation = 0;
@@ -86,6 +95,7 @@ struct InstanceReport {
   std::uint32_t workers_asked = 0;     // of the serving generation; 0: none serves
   std::vector<WorkerReport> workers;   // oldest first
   std::optional<CheckReport> check{};
+  std::vector<ProbeReport> probes{};  // empty: no candidate is probed
   std::vector<AddressReport> addresses;
   std::vector<GenerationReport> generations{};  // by number
   std::optional<ReloadReport> last_reload;

@@ -63,6 +63,10 @@ constexpr const char* signature_of<std::optional<ReloadReport>> = "(tbstt)";
 template <>
 constexpr const char* signature_of<std::optional<CheckReport>> = "(st)";
 template <>
+constexpr const char* signature_of<ProbeReport> = "(sbuus)";
+template <>
+constexpr const char* signature_of<std::vector<ProbeReport>> = "a(sbuus)";
+template <>
 constexpr const char* signature_of<std::vector<std::string>> = "as";
 template <>
 constexpr const char* signature_of<std::vector<WorkerReport>> = "a(tuisttsassuuts)";
@@ -116,6 +120,9 @@ struct Appending {
   void operator()(const std::optional<CheckReport>& check) const {
     const CheckReport c = check.value_or(CheckReport{});
     structure(signature_of<std::optional<CheckReport>>, c.command, c.age);
+  }
+  void operator()(const ProbeReport& p) const {
+    structure(signature_of<ProbeReport>, p.what, p.passed, p.passes, p.fails, p.saw);
   }
   void operator()(const GenerationReport& g) const {
     structure(signature_of<GenerationReport>, g.generation, g.memory.value_or(no_memory), g.cpu);
@@ -187,6 +194,9 @@ struct Reading {
   void operator()(AddressReport& a) const {
     structure(signature_of<AddressReport>, a.name, a.address, a.handoff);
   }
+  void operator()(ProbeReport& p) const {
+    structure(signature_of<ProbeReport>, p.what, p.passed, p.passes, p.fails, p.saw);
+  }
   void operator()(GenerationReport& g) const {
     std::uint64_t memory = no_memory;
     structure(signature_of<GenerationReport>, g.generation, memory, g.cpu);
@@ -246,6 +256,7 @@ constexpr std::array table{
     property<&R::candidate>("Candidate"),
     property<&R::workers_asked>("WorkersAsked"),
     property<&R::check>("Check"),
+    property<&R::probes>("Probes"),
     property<&R::workers>("Workers"),
     property<&R::addresses>("Addresses"),
     property<&R::generations>("Generations"),

@@ -45,7 +45,8 @@ std::vector<std::uint16_t> candidates(unsigned count) {
   std::mt19937 random(std::random_device{}());
   std::ranges::shuffle(best, random);
   std::ranges::shuffle(others, random);
-  std::ranges::stable_partition(others, [&](unsigned first) { return first + count - 1 < clients.low; });
+  std::stable_partition(others.begin(), others.end(),
+                        [&](unsigned first) { return first + count - 1 < clients.low; });
   best.insert(best.end(), others.begin(), others.end());
   return best;
 }
