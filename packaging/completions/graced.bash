@@ -39,7 +39,7 @@ _graced_value() {
     "run --rlimit" | "check --rlimit") _graced_words "as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack=" ;;
     "run --log-format" | "check --log-format") _graced_words "auto text json journal" ;;
     "run --log-level" | "check --log-level") _graced_words "error warning info debug" ;;
-    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --wait" | "stop --wait") ;;
+    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --on" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --on" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --wait" | "stop --wait") ;;
     *) return 1 ;;
   esac
   return 0
@@ -54,7 +54,7 @@ _graced_command_at() {
         echo $((at + 1))
         return
         ;;
-      -l | --listen | --adopt | --adopt-changes | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --ready | --ready-timeout | --check | --probe | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
+      -l | --listen | --adopt | --adopt-changes | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --ready | --ready-timeout | --check | --probe | --on | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
         [[ ${COMP_WORDS[at + 1]-} != = ]] || at=$((at + 1))
         at=$((at + 2))
         ;;
@@ -102,8 +102,8 @@ _graced() {
   if _graced_value; then return; fi
 
   case $command in
-    run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
-    check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --on --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --on --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
     reload) options="--control --wait --no-wait -h --help" ;;
     abort) options="--control -h --help" ;;
     stop) options="--control --wait --no-wait -h --help" ;;

@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
+            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --on --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -73,6 +73,7 @@ complete -c graced -n '__graced_at run' -l ready -x -a 'auto notify listen after
 complete -c graced -n '__graced_at run' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
 complete -c graced -n '__graced_at run' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
 complete -c graced -n '__graced_at run' -l probe -x -d 'look at a candidate that is ready, which nobody else reaches yet, before it serves'
+complete -c graced -n '__graced_at run' -l on -x -d 'run this when that happens'
 complete -c graced -n '__graced_at run' -l drain -x -a 'auto signal idle' -d 'signal tells an old worker to finish at once'
 complete -c graced -n '__graced_at run' -l drain-idle -x -d 'with idle drain'
 complete -c graced -n '__graced_at run' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'
@@ -115,6 +116,7 @@ complete -c graced -n '__graced_at check' -l ready -x -a 'auto notify listen aft
 complete -c graced -n '__graced_at check' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
 complete -c graced -n '__graced_at check' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
 complete -c graced -n '__graced_at check' -l probe -x -d 'look at a candidate that is ready, which nobody else reaches yet, before it serves'
+complete -c graced -n '__graced_at check' -l on -x -d 'run this when that happens'
 complete -c graced -n '__graced_at check' -l drain -x -a 'auto signal idle' -d 'signal tells an old worker to finish at once'
 complete -c graced -n '__graced_at check' -l drain-idle -x -d 'with idle drain'
 complete -c graced -n '__graced_at check' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'

@@ -107,6 +107,7 @@ struct Status {
   std::vector<RestartStatus> waiting;   // in the order in which they were decided on
   std::optional<Instant> next_restart;  // the first of those, unless all of them are never
   int exit_status = 0;                  // of graced, as far as it is known: while it stops
+  std::string stops_because;            // while it does
 };
 
 // The same without `down` and `degraded`: what graced is doing, whoever serves.

@@ -253,7 +253,10 @@ Status Supervisor::status() const {
   s.failed_reloads = failed_reloads_;
   s.restarts = restarts_;
   s.reload_queued = queued_.has_value();
-  if (stopping_) s.exit_status = stopping_->exit_status;
+  if (stopping_) {
+    s.exit_status = stopping_->exit_status;
+    s.stops_because = stopping_->why;
+  }
   for (const Respawn& r : respawns_) {
     s.waiting.push_back({r.of, *serving_, r.slot, r.at});
     if (r.at != no_deadline) s.next_restart = std::min(s.next_restart.value_or(no_deadline), r.at);

@@ -76,7 +76,8 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
              [this](GenerationId g, unsigned probe, const std::optional<std::string>& saw) {
                probe_saw(g, probe, saw);
              }),
-      reaper_({loop_, log_, pump_, workers_, preflight_, looks_, ready_, addresses_.handoff(),
+      hooks_({loop_, log_, planner_, addresses_, launcher_, outputs_}),
+      reaper_({loop_, log_, pump_, workers_, preflight_, looks_, hooks_.runner(), ready_, addresses_.handoff(),
                launcher_.cgroups(), failure_},
               {.read_notifications = [this] { words_.read(); },
                .forgotten = [this](const WorkerProcess& w) { forgotten(w); },
@@ -98,7 +99,7 @@ int Daemon::run() {
   try {
     if (survivors) happens(SurvivorsFound{});
     happens(ReloadAsked{nobody});
-    if (pump_.status().phase == Phase::finished) return announcer_.ending().exit_status;
+    if (is_finished() && !hooks_.runner().busy()) return announcer_.ending().exit_status;
     if (!loop_.made() && words_.wait(quick_word)) std::this_thread::sleep_for(first_answers);
     attend();
     loop_.run();
@@ -136,9 +137,9 @@ void Daemon::attend() {
 
 SignalInbox::Callbacks Daemon::signal_callbacks() {
   return {.reload = [this] { happens(ReloadAsked{nobody}); },
-          .stop = [this] { happens(StopAsked{nobody}); },
+          .stop = [this] { stop_asked(nobody); },
           .hammer = [this] { happens(HammerAsked{}); },
-          .stops = [this] { return pump_.status().phase == Phase::stopping; },
+          .stops = [this] { return pump_.status().phase == Phase::stopping || is_finished(); },
           .pass_on = [this](int signo) { pass_on(signo); },
           .terminal_stops = [this] { stop_with_workers(); },
           .children_changed = [this] { reaper_.look(); }};
@@ -163,6 +164,7 @@ void Daemon::stop_with_workers() {
 void Daemon::reload(RequestId by) {
   const OutputWatch::Later later(outputs_.own());
   log_.info("reload asked at the control socket");
+  if (is_finished()) return announcer_.control().answer(by, false, 0, "graced is stopping");
   happens(ReloadAsked{by});
 }
 
@@ -181,7 +183,14 @@ Aborted Daemon::abort(pid_t who, uid_t user) {
 void Daemon::stop(RequestId by) {
   const OutputWatch::Later later(outputs_.own());
   log_.info("stop asked at the control socket");
-  happens(StopAsked{by});
+  stop_asked(by);
+}
+
+// At the end only hooks are waited for, and not by who asks again.
+void Daemon::stop_asked(RequestId by) {
+  if (!is_finished()) return happens(StopAsked{by});
+  if (by != nobody) announcer_.control().answer(by, true, 0, "stopped as asked");
+  hooks_.runner().give_up();
 }
 
 unsigned Daemon::hammer() {

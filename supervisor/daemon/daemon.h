@@ -15,6 +15,7 @@
 #include "daemon/advisor.h"
 #include "daemon/announcer.h"
 #include "daemon/candidate_failure.h"
+#include "daemon/event_hooks.h"
 #include "daemon/event_pump.h"
 #include "daemon/launcher.h"
 #include "daemon/log.h"
@@ -64,6 +65,8 @@ class Daemon : private ControlHandler {
   SignalInbox::Callbacks signal_callbacks();
   void pass_on(int signo);
   void stop_with_workers();
+  void stop_asked(RequestId by);
+  bool is_finished() const { return pump_.status().phase == Phase::finished; }
   void happens(Event event) { pump_.happens(std::move(event)); }
   void checked(const Preflight::Ended& check);
   void probe_saw(GenerationId candidate, unsigned probe, const std::optional<std::string>& saw);
@@ -112,6 +115,7 @@ class Daemon : private ControlHandler {
   ReadyWatch ready_;
   Preflight preflight_;
   ProbeLooks looks_;
+  EventHooks hooks_;
   CandidateFailure failure_;
   Reaper reaper_;
   Advisor advisor_;

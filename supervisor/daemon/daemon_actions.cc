@@ -30,6 +30,10 @@ void Daemon::decided() {
 
 void Daemon::done() {
   addresses_.keep_time_of_retired();
+  hooks_.look_at(pump_.status(), [this](WorkerId worker) {
+    const Reaper::Departed* departed = reaper_.departed(worker);
+    return departed ? EventHooks::Departed{departed->pid, departed->last_lines} : EventHooks::Departed{};
+  });
   announcer_.tell_of_phase(pump_.status(), pump_.next_deadline(), failure_.error());
 }
 
@@ -159,11 +163,13 @@ void Daemon::perform(const Switch& a) {
   addresses_.switch_to(a.to);
   const Plan& plan = addresses_.plan_of(a.to);
   limit_draining(plan.options);
+  hooks_.use(plan.options);
   const auto& reload = pump_.status().last_reload;
   if (!reload) give_back_memory();  // the start is over
   if (reload && reload->generation == a.to) {
     announcer_.control().reload_finished(a.to.value, true, "");
     log_.info({.generation = a.to.value}, "serves, the reload took {}", to_rough_text(reload->took));
+    hooks_.reloaded(a.to);
   } else {
     log_.info({.generation = a.to.value}, "serves");
   }
@@ -195,7 +201,9 @@ void Daemon::perform(const Abandon& a) {
     log_.error(about, "could not start: {}", failure_.line());
     return;
   }
-  announcer_.control().reload_finished(a.generation.value, false, failure_.in_full(a.generation, a.why));
+  const std::string why = failure_.in_full(a.generation, a.why);
+  announcer_.control().reload_finished(a.generation.value, false, why);
+  hooks_.reload_failed(a.generation, why);
   // At a stop they serve until they have left, each at its time.
   log_.error(about, "failed: {}{}", failure_.line(),
              status.phase == Phase::stopping ? ""
@@ -333,7 +341,8 @@ void Daemon::perform(const Finished& a) {
     log_.error("{}", a.why);
   }
   addresses_.leave();
-  loop_.leave();
+  if (a.exit_status != 0) hooks_.gave_up(a.failed, failure_.in_full(a.failed, a.why));
+  hooks_.runner().finish([this] { loop_.leave(); });
 }
 
 void Daemon::limit_draining(const RunOptions& options) {

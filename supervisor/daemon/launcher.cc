@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "linux/seccomp/adoption_filter.h"
@@ -18,26 +20,38 @@ std::string in_seconds(Duration d) {
   return d >= infinity ? "infinity" : fmt::format("{}", std::chrono::duration<double>(d).count());
 }
 
+Launch without_sockets(Launch launch) {
+  launch.pass_fds.clear();
+  launch.pass_names.clear();
+  return launch;
+}
+
 }  // namespace
 
 Launcher::Launcher(Names names) : names_(std::move(names)), dev_null_(open_dev_null()) {}
 
-Launch Launcher::launch(const Plan& plan, GenerationId generation, const std::vector<std::string>& command,
-                        const OutputPipes& pipes) {
+Launch Launcher::named(const Plan& plan, const std::vector<std::string>& command,
+                       const OutputPipes& pipes) const {
   Launch launch = launch_of(plan, command);
-  launch.environment.push_back("NOTIFY_SOCKET=" + names_.notify);
   launch.environment.push_back("GRACED_NAME=" + names_.instance);
   launch.environment.push_back("GRACED_CONTROL=" + names_.control);
+  launch.stdin_fd = dev_null_.get();
+  launch.stdout_fd = pipes.out ? pipes.out->worker_end.get() : -1;
+  launch.stderr_fd = pipes.err ? pipes.err->worker_end.get() : -1;
+  launch.kept_capabilities = plan.options.kept_capabilities;
+  return launch;
+}
+
+Launch Launcher::launch(const Plan& plan, GenerationId generation, const std::vector<std::string>& command,
+                        const OutputPipes& pipes) {
+  Launch launch = named(plan, command, pipes);
+  launch.environment.push_back("NOTIFY_SOCKET=" + names_.notify);
   launch.environment.push_back(fmt::format("GRACED_GENERATION={}", generation.value));
   const Policy& policy = plan.options.policy;
   launch.environment.push_back("GRACED_DRAIN_TIMEOUT=" + in_seconds(policy.drain_timeout));
   launch.environment.push_back("GRACED_STOP_TIMEOUT=" + in_seconds(policy.stop_timeout));
   if (policy.drain == DrainRule::idle)
     launch.environment.push_back("GRACED_DRAIN_GRACE=" + in_seconds(policy.drain_grace));
-  launch.stdin_fd = dev_null_.get();
-  launch.stdout_fd = pipes.out ? pipes.out->worker_end.get() : -1;
-  launch.stderr_fd = pipes.err ? pipes.err->worker_end.get() : -1;
-  launch.kept_capabilities = plan.options.kept_capabilities;
   launch.cgroup_fd = cgroups_.enter(generation.value);
   return launch;
 }
@@ -48,15 +62,11 @@ Launch Launcher::for_check(const Plan& plan, GenerationId generation, const Outp
 
 Launch Launcher::for_look(const Plan& plan, GenerationId generation, const std::vector<std::string>& command,
                           int says) {
-  Launch launch = launch_of(plan, command);
-  launch.pass_fds.clear();
-  launch.pass_names.clear();
-  launch.environment.push_back("GRACED_NAME=" + names_.instance);
-  launch.environment.push_back("GRACED_CONTROL=" + names_.control);
-  launch.environment.push_back(fmt::format("GRACED_GENERATION={}", generation.value));
-  launch.stdin_fd = launch.stdout_fd = dev_null_.get();
-  launch.stderr_fd = says;
-  return launch;
+  Launch look = without_sockets(named(plan, command, {}));
+  look.environment.push_back(fmt::format("GRACED_GENERATION={}", generation.value));
+  look.stdout_fd = dev_null_.get();
+  look.stderr_fd = says;
+  return look;
 }
 
 Launch Launcher::for_own_look(const Plan& plan, const std::vector<std::string>& command, int says) {
@@ -69,6 +79,14 @@ Launch Launcher::for_own_look(const Plan& plan, const std::vector<std::string>& 
   launch.stdin_fd = dev_null_.get();
   launch.stdout_fd = launch.stderr_fd = says;
   return launch;
+}
+
+Launch Launcher::for_hook(const Plan& plan, const std::vector<std::string>& command,
+                          std::vector<std::string> variables, int standard_input, const OutputPipes& pipes) {
+  Launch hook = without_sockets(named(plan, command, pipes));
+  std::ranges::move(variables, std::back_inserter(hook.environment));
+  hook.stdin_fd = standard_input;
+  return hook;
 }
 
 Launch Launcher::for_worker(const Plan& plan, GenerationId generation, unsigned slot,

@@ -36,9 +36,15 @@ class Launcher {
   // A program of graced's own that looks at workers, as their user: it finds nothing of theirs.
   Launch for_own_look(const Plan& plan, const std::vector<std::string>& command, int says);
 
+  // Without sockets, and outside of the generations' cgroups. variables: NAME=VALUE, besides those that name
+  // this instance. standard_input is borrowed.
+  Launch for_hook(const Plan& plan, const std::vector<std::string>& command, std::vector<std::string> variables,
+                  int standard_input, const OutputPipes& pipes);
+
  private:
   Launch launch(const Plan& plan, GenerationId generation, const std::vector<std::string>& command,
                 const OutputPipes& pipes);
+  Launch named(const Plan& plan, const std::vector<std::string>& command, const OutputPipes& pipes) const;
 
   Names names_;
   Fd dev_null_;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/printable.h"
+#include "core/timestamp.h"
 #include "linux/self/journal.h"
 #include "linux/self/standard_descriptors.h"
 
@@ -45,18 +46,6 @@ int priority(LogLevel level) {
   return 6;
 }
 
-// RFC 3339 in UTC, to the millisecond.
-std::string timestamp(WallTime time) {
-  const auto now = std::chrono::floor<std::chrono::milliseconds>(time);
-  const auto midnight = std::chrono::floor<std::chrono::days>(now);
-  const std::chrono::year_month_day date{midnight};  // gmtime_r would read the zone that it has no use for
-  const std::chrono::hh_mm_ss clock{now - midnight};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
-}
-
 // "generation 7, worker 2, PID 123: ", or nothing.
 std::string subject(const LogFields& about) {
   std::string text;
@@ -86,13 +75,13 @@ std::string show(std::string_view message, std::string_view continuation) {
 }
 
 std::string text_line(WallTime now, LogLevel level, const LogFields& about, std::string_view message) {
-  return fmt::format("{} {:<5} {}{}\n", timestamp(now), word(level), subject(about), show(message, "  "));
+  return fmt::format("{} {:<5} {}{}\n", to_timestamp(now), word(level), subject(about), show(message, "  "));
 }
 
 std::string json_line(WallTime now, LogLevel level, const std::string& name, const LogFields& about,
                       const std::string& message) {
   nlohmann::ordered_json line;
-  line["time"] = timestamp(now);
+  line["time"] = to_timestamp(now);
   line["level"] = word(level);
   line["name"] = name;
   if (about.generation) line["generation"] = *about.generation;

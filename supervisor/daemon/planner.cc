@@ -44,6 +44,13 @@ Planner::Planner(Loop& loop, Invocation invocation, RunOptions first)
       inherited_(inherited_sockets(listen_variables(invocation_.environment))),
       files_(loop) {}
 
+Plan Planner::plan_without_sockets() const {
+  Plan plan = graced::plan_without_sockets(first_, inheritable_);
+  plan.environment.insert(plan.environment.end(), first_.environment.begin(), first_.environment.end());
+  plan.options = first_;
+  return plan;
+}
+
 Plan Planner::first_plan(RestoredListeners& restored, const std::string& spare_place) {
   Plan plan = make_plan(first_, inherited_.sockets, nullptr, inheritable_, capabilities_, nullptr, &restored,
                         spare_place);

@@ -36,6 +36,10 @@ class Planner {
   const std::string& ignored() const { return inherited_.ignored; }  // of those sockets; empty: none
   HandoffCapabilities& capabilities() { return capabilities_; }
 
+  // Who the workers of the first generation are, and what they find in their environment. Throws as
+  // make_plan() does.
+  Plan plan_without_sockets() const;
+
   // spare_place: see make_plan(). Throws as that does.
   Plan first_plan(RestoredListeners& restored, const std::string& spare_place);
 

@@ -27,6 +27,8 @@ void Reaper::look() {
       callbacks_.checked(o_.preflight.ended(*child));
     } else if (o_.looks.is(child->pid)) {
       o_.looks.ended(*child);
+    } else if (o_.hooks.is_hook(child->pid)) {
+      o_.hooks.ended(exit_of(*child), [&] { reap(child->pid); });
     } else {
       reap(child->pid);  // an orphan that came to us
       any_orphan = true;
@@ -96,10 +98,9 @@ std::string Reaper::why_not_ready(const WorkerProcess& worker, bool said_all_is_
     };
     if (const std::string rest = worker.rest->text(); !rest.empty())
       return of_it(rest, worker.rest->tops().front());
-    for (const pid_t pid : unmarked_orphans_since(worker.pid)) {
-      const bool is_known =
-          std::ranges::any_of(o_.workers, [&](const WorkerProcess& w) { return w.pid == pid; });
-      if (!is_known) return of_it(fmt::format("perhaps PID {} ({})", pid, name_of(pid)), pid);
+    if (const auto strangers = trees_.strangers_since(worker); !strangers.empty()) {
+      const pid_t pid = strangers.front();
+      return of_it(fmt::format("perhaps PID {} ({})", pid, name_of(pid)), pid);
     }
     why = ", and left no process behind (see graced-recipes(7))";
   }

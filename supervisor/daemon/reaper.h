@@ -1,5 +1,5 @@
-// The ends of processes: of workers, of what they have left behind, of --check, of looks, and of orphans that
-// came to graced. What ended a worker by itself is told, and remembered for the report.
+// The ends of processes: of workers, of what they have left behind, of --check, looks and hooks, and of orphans
+// that came to graced. What ended a worker by itself is told, and remembered for the report.
 #pragma once
 
 #include <sys/types.h>
@@ -18,6 +18,7 @@
 #include "daemon/trees.h"
 #include "handoff/handoff.h"
 #include "handoff/ready_watch.h"
+#include "hooks/hook_runner.h"
 #include "linux/proc/child_exits.h"
 #include "linux/worker/cgroup.h"
 #include "workers/workers.h"
@@ -34,6 +35,7 @@ class Reaper {
     Workers& workers;
     Preflight& preflight;
     ProbeLooks& looks;
+    HookRunner& hooks;
     ReadyWatch& ready;
     Handoff& handoff;
     Cgroups& cgroups;
@@ -49,7 +51,7 @@ class Reaper {
   Reaper(Others others, Callbacks callbacks)
       : o_(others),
         callbacks_(std::move(callbacks)),
-        trees_(o_.loop, o_.pump, o_.workers, o_.preflight, o_.looks, o_.handoff, o_.cgroups) {}
+        trees_(o_.loop, o_.pump, o_.workers, o_.preflight, o_.looks, o_.hooks, o_.handoff, o_.cgroups) {}
 
   Trees& trees() { return trees_; }
 

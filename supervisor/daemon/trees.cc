@@ -19,12 +19,11 @@ bool Trees::look_at(WorkerProcess& worker) {
   // Of several workers it could not be told whose they are.
   const bool alone = workers_.count(worker.generation) == 1;
   std::vector<pid_t> orphans = own_children();
-  std::erase_if(orphans,
-                [this](pid_t pid) { return workers_.find_pid(pid) || preflight_.is(pid) || looks_.is(pid); });
+  std::erase_if(orphans, [this](pid_t pid) { return is_known(pid); });
   std::vector<pid_t> others = alone ? cgroups_.processes_of(worker.generation.value) : std::vector<pid_t>();
   // A candidate's, with hardly a doubt: those who serve are done with their start.
   if (is_on_trial(worker)) {
-    for (const pid_t pid : unmarked_orphans_since(worker.pid)) others.push_back(pid);
+    for (const pid_t pid : strangers_since(worker)) others.push_back(pid);
   }
   if (is_last_of_all(worker)) others = orphans;
   return worker.rest->look(orphans, others);
@@ -35,6 +34,16 @@ bool Trees::look_at(WorkerProcess& worker) {
 bool Trees::is_last_of_all(const WorkerProcess& worker) const {
   const bool alone = std::ranges::all_of(workers_, [&](const WorkerProcess& w) { return w.id == worker.id; });
   return pump_.status().phase == Phase::stopping && alone && began_alone_ && own_pid() != 1;
+}
+
+bool Trees::is_known(pid_t child) const {
+  return workers_.find_pid(child) || preflight_.is(child) || looks_.is(child) || hooks_.is_hook(child);
+}
+
+std::vector<pid_t> Trees::strangers_since(const WorkerProcess& worker) const {
+  std::vector<pid_t> found = unmarked_orphans_since(worker.pid);
+  std::erase_if(found, [this](pid_t pid) { return is_known(pid); });
+  return found;
 }
 
 bool Trees::is_on_trial(const WorkerProcess& worker) const {

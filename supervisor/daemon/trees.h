@@ -11,6 +11,7 @@
 #include "daemon/preflight.h"
 #include "daemon/probe_looks.h"
 #include "handoff/handoff.h"
+#include "hooks/hook_runner.h"
 #include "linux/event/loop.h"
 #include "linux/proc/process.h"
 #include "linux/worker/cgroup.h"
@@ -22,12 +23,13 @@ class Trees {
  public:
   // Borrows all of them.
   Trees(Loop& loop, const EventPump& pump, Workers& workers, const Preflight& preflight,
-        const ProbeLooks& looks, Handoff& handoff, const Cgroups& cgroups)
+        const ProbeLooks& looks, const HookRunner& hooks, Handoff& handoff, const Cgroups& cgroups)
       : loop_(loop),
         pump_(pump),
         workers_(workers),
         preflight_(preflight),
         looks_(looks),
+        hooks_(hooks),
         handoff_(handoff),
         cgroups_(cgroups) {}
 
@@ -43,15 +45,21 @@ class Trees {
 
   bool is_on_trial(const WorkerProcess& worker) const;
 
+  // Children of graced that were started since this worker, that nobody here knows, and whose environment does
+  // not say whose they are.
+  std::vector<pid_t> strangers_since(const WorkerProcess& worker) const;
+
  private:
   bool is_last_of_all(const WorkerProcess& worker) const;
   void tell_again();
+  bool is_known(pid_t child) const;
 
   Loop& loop_;
   const EventPump& pump_;
   Workers& workers_;
   const Preflight& preflight_;
   const ProbeLooks& looks_;
+  const HookRunner& hooks_;
   Handoff& handoff_;
   const Cgroups& cgroups_;
   const bool began_alone_ = own_children().empty();  // else whoever started graced had children before

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/parsers.hpp>
 #include <cctype>
@@ -36,6 +37,14 @@ std::string variable_name(std::string_view option) {
     name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   return name;
+}
+
+// What a graced tells its workers and its hooks, and is no option.
+bool is_told_only(std::string_view name) {
+  static constexpr auto told =
+      std::to_array<std::string_view>({"GRACED_GENERATION", "GRACED_WORKER", "GRACED_EVENT",
+                                       "GRACED_EVENT_TIME", "GRACED_SERVING", "GRACED_REASON"});
+  return std::ranges::find(told, name) != told.end();
 }
 
 // A repeated option takes all its values from one variable, as words of a shell.
@@ -113,9 +122,10 @@ Layer command_line_layer(const ParsedWords& words, Complaints& complaints) {
 
 Layer environment_layer(const std::vector<std::string>& environment, std::vector<std::string>& notes,
                         Complaints& complaints) {
-  // Set by a graced for its workers: we are inside of one, and what it tells them of itself is not meant for
-  // us.
-  const bool inside_worker = find_variable(environment, "GRACED_WORKER").has_value();
+  // Set by a graced for its workers, or for a hook: we are inside of one, and what it tells them of itself is
+  // not meant for us.
+  const bool inside_worker = find_variable(environment, "GRACED_WORKER").has_value() ||
+                             find_variable(environment, "GRACED_EVENT").has_value();
   std::vector<std::string> assignments;
   std::ranges::copy_if(environment, std::back_inserter(assignments),
                        [](const std::string& each) { return each.find('=') != std::string::npos; });
@@ -124,7 +134,7 @@ Layer environment_layer(const std::vector<std::string>& environment, std::vector
   Place place{Place::Layer::environment};
   const auto option_of = [&](const std::string& name) -> std::string {
     ++place.number;
-    if (!name.starts_with(prefix) || name == "GRACED_GENERATION" || name == "GRACED_WORKER") return {};
+    if (!name.starts_with(prefix) || is_told_only(name)) return {};
     const auto row = std::ranges::find_if(
         run_options(), [&](const OptionRow& each) { return variable_name(each.word.name) == name; });
     if (row == run_options().end()) {

@@ -11,6 +11,7 @@
 #include "options/capability_list.h"
 #include "options/choice_values.h"
 #include "options/env_file.h"
+#include "options/hook_option.h"
 #include "options/option_values.h"
 #include "options/resource_limit.h"
 #include "options/shell_words.h"
@@ -130,6 +131,12 @@ constexpr auto rows = std::to_array<OptionRow>({
      .unset = "none",
      .repeatable = true,
      .read = [](Options& o, const Text& v) { read_probe(v, o); }},
+    {.word = {"on", 0, "EVENT[,EVENT…]=COMMAND",
+              "run this when that happens: serving, reloaded, reload-failed, crashed, gave-up, stopping"},
+     .group = readiness,
+     .unset = "none",
+     .repeatable = true,
+     .read = [](Options& o, const Text& v) { o.hooks.push_back(read_hook(v)); }},
 
     {.word = {"drain", 0, "auto|signal|idle",
               "signal tells an old worker to finish at once; idle lets its connections end first, and then "

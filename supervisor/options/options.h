@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/instance_event.h"
 #include "core/listen_spec.h"
 #include "core/policy.h"
 #include "core/probe_spec.h"
@@ -31,6 +32,12 @@ struct ResourceLimit {
   std::string name;
   std::uint64_t soft;  // RLIM_INFINITY for "infinity"
   std::uint64_t hard;
+};
+
+// A command that is run when one of these happens.
+struct Hook {
+  std::vector<InstanceEvent::Kind> on;  // at least one, each once
+  std::vector<std::string> command;     // at least one word
 };
 
 // One effective value and where it came from, for `graced check`.
@@ -61,6 +68,7 @@ struct RunOptions {
 
   std::vector<std::string> check;  // empty: none
   std::vector<ProbeSpec> probes;   // in the order of policy.probes, which has their rules
+  std::vector<Hook> hooks;
   std::optional<std::string> control;
   std::optional<std::string> pid_file;
   std::optional<std::uint64_t> draining_memory_high;  // bytes

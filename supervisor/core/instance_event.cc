@@ -1,0 +1,67 @@
+#include "core/instance_event.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/printable.h"
+#include "core/timestamp.h"
+
+namespace graced {
+
+namespace {
+
+constexpr std::size_t longest_reason = 4096;
+
+// By InstanceEvent::Kind.
+constexpr auto kinds =
+    std::to_array<std::string_view>({"serving", "reloaded", "reload-failed", "crashed", "gave-up", "stopping"});
+
+std::string shown(std::string_view text) {
+  std::string safe;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    safe += printable(text.substr(0, end));
+    if (end < text.size()) safe += '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  if (safe.size() <= longest_reason) return safe;
+  safe.resize(longest_reason);
+  // Not within a character.
+  while ((static_cast<unsigned char>(safe.back()) & 0xC0) == 0x80) safe.pop_back();
+  if (static_cast<unsigned char>(safe.back()) >= 0xC0) safe.pop_back();
+  return safe + "…";
+}
+
+std::string number(std::optional<std::uint64_t> value) {
+  return value ? fmt::format("{}", *value) : "";
+}
+
+}  // namespace
+
+std::string_view to_text(InstanceEvent::Kind kind) {
+  return kinds.at(static_cast<std::size_t>(kind));
+}
+
+std::span<const std::string_view> instance_event_kinds() {
+  return kinds;
+}
+
+std::optional<InstanceEvent::Kind> instance_event_kind(std::string_view text) {
+  const auto at = std::ranges::find(kinds, text);
+  if (at == kinds.end()) return std::nullopt;
+  return static_cast<InstanceEvent::Kind>(at - kinds.begin());
+}
+
+std::vector<std::string> variables_of(const InstanceEvent& event) {
+  return {
+      fmt::format("GRACED_EVENT={}", to_text(event.kind)),
+      fmt::format("GRACED_EVENT_TIME={}", to_timestamp(event.at)),
+      fmt::format("GRACED_GENERATION={}", number(event.generation)),
+      fmt::format("GRACED_SERVING={}", number(event.serving)),
+      fmt::format("GRACED_REASON={}", shown(event.reason)),
+  };
+}
+
+}  // namespace graced

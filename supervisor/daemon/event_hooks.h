@@ -1,0 +1,62 @@
+// Notices what happened to this instance that somebody outside may want to know, and has the hooks run for it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "core/instance_event.h"
+#include "core/status.h"
+#include "daemon/addresses.h"
+#include "daemon/launcher.h"
+#include "daemon/log.h"
+#include "daemon/planner.h"
+#include "daemon/process_outputs.h"
+#include "hooks/hook_runner.h"
+#include "linux/event/loop.h"
+
+namespace graced {
+
+class EventHooks {
+ public:
+  // Borrowed.
+  struct Others {
+    Loop& loop;
+    Log& log;
+    const Planner& planner;
+    Addresses& addresses;
+    Launcher& launcher;
+    ProcessOutputs& outputs;
+  };
+  explicit EventHooks(Others others);
+
+  HookRunner& runner() { return runner_; }
+
+  // The options of the generation that serves.
+  void use(const RunOptions& options) { runner_.use(options.hooks); }
+
+  void reloaded(GenerationId generation);
+  void reload_failed(GenerationId candidate, const std::string& why);
+  void gave_up(GenerationId failed, const std::string& why);  // failed: the candidate that `why` tells of
+
+  // What else follows from how things are now: somebody serves (again), a worker has ended, graced stops.
+  // ended: the PID and the last words of the worker that the status names as the last one.
+  struct Departed {
+    std::optional<int> pid;
+    std::vector<std::string> last_words;
+  };
+  void look_at(const Status& status, const std::function<Departed(WorkerId)>& ended);
+
+ private:
+  void happened(InstanceEvent event);
+  HookRunner::Process start(const std::vector<std::string>& command, std::vector<std::string> variables,
+                            int standard_input);
+
+  Others o_;
+  HookRunner runner_;
+  Phase phase_ = Phase::starting;
+  std::optional<GenerationId> serving_;
+  std::optional<WorkerId> exited_;  // the last one that was told of
+};
+
+}  // namespace graced
