@@ -171,6 +171,7 @@ class Handoff {
   void forget_closed(TrackedWorker& tracked);
   void direct(const std::string& key);
   std::set<ino_t> listening_on(const std::string& key, GenerationId generation) const;
+  void let_in(GenerationId candidate, std::span<const std::uint16_t> first_ports);
   Adoption::Arrival arrival(WorkerId worker, const std::string& key, int fd, const SocketAddress& where) const;
   bool is_directed(const std::string& key, GenerationId arrives_in) const;
   std::string overlapped(int fd, const SocketAddress& where, GenerationId arrives_in) const;

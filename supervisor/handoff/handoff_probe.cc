@@ -8,17 +8,40 @@
 #include "handoff/handoff.h"
 #include "linux/base/path_parts.h"
 #include "linux/base/socket_name.h"
+#include "linux/sockets/hiding.h"
 #include "linux/sockets/listen_socket.h"
+#include "linux/steering/bpf_program.h"
 
 namespace graced {
 
 void Handoff::probe(GenerationId candidate, std::span<const std::uint16_t> first_ports) {
   if (!serving_ || candidate == *serving_) return;
   try {
+    let_in(candidate, first_ports);
     if (first_ports.empty()) return groups_.probe_no_more();
     for (const std::string& key : groups_.keys()) groups_.probe(key, first_ports, listening_on(key, candidate));
   } catch (const std::exception& e) {
     callbacks_.note({}, fmt::format("a probe cannot be directed: {}", e.what()));
+  }
+}
+
+// To addresses that are new with the candidate, and hidden. None: they are hidden again.
+void Handoff::let_in(GenerationId candidate, std::span<const std::uint16_t> first_ports) {
+  const auto let_in = [&](int fd, const std::string& key, const std::optional<Hidden>& hidden) {
+    if (!hidden || is_served(key)) return;
+    if (first_ports.empty()) {
+      graced::hide(fd, hidden->way);
+      detach_filter(fd);
+    } else {
+      attach_probe_filter(fd, first_ports);
+      graced::show(fd, *hidden);
+    }
+  };
+  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.serves_in(candidate); })) {
+    if (s.steerable()) let_in(s.fd.get(), s.key, s.hidden);
+  }
+  if (const auto passed = listeners_.find(candidate); passed != listeners_.end()) {
+    for (const auto& l : passed->second) let_in(l->fd(), l->key(), l->hidden());
   }
 }
 
@@ -33,7 +56,8 @@ std::string Handoff::keeps_out_probe(GenerationId candidate, std::uint16_t port)
       return fmt::format("{} is listened on by generation {}, and not by it",
                          bound_address(fd, AddressKind::tcp), serving_->value);
     }
-    if (!is_served(key) && own)
+    // Whoever may not show it again may not filter what comes either.
+    if (!is_served(key) && own && way_to_hide_for_a_while() == Hidden::Way::drop_new_connections)
       why = fmt::format("{} is new, and hidden from everybody until its generation serves",
                         bound_address(fd, AddressKind::tcp));
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string_view>
 
@@ -49,7 +50,8 @@ int main(int argc, char** argv) {
   try {
     const graced::Look seen = graced::look(argc, argv);
     std::puts(seen.saw.c_str());
-    return seen.passed ? 0 : 1;
+    std::fflush(stdout);
+    std::_Exit(seen.passed ? 0 : 1);  // the kernel takes back what libraries would tidy up one by one
   } catch (const std::exception& e) {
     fmt::print(stderr, "graced-probe: {}\n", e.what());
     return 2;

@@ -212,6 +212,34 @@ if "of generation " + os.environ["GRACED_GENERATION"] not in said: sys.exit("ano
         self.assertEqual(g.end(None), 1)
         self.assertIn(": %d, 1 of 1 failed" % NOBODY, g.said())
 
+    def moves(self, g, configured):
+        """To another port, which nobody else reaches before it serves."""
+        self.assertEqual(g.ask(), "generation 1")
+        self.port = free_port()
+        self.become(SICK)
+        self.write("t.conf", configured % self.port + "probe = %s,interval=50ms,timeout=30s\n" % self.url())
+        r = g.reload()
+        self.assertEqual(r.returncode, 1, r.stdout + r.stderr)
+        self.assertIn("500 Internal Server Error, 3 of 3 failed", r.stderr)
+        self.assertEqual(self.asked(2), ["/healthz"] * 3)
+        with self.assertRaises(OSError):
+            ask(("127.0.0.1", self.port))
+        self.become(HEALTHY)
+        r = g.reload()
+        self.assertEqual(r.returncode, 0, r.stderr + g.said())
+        self.assertEqual(ask(("127.0.0.1", self.port)), "generation 3")
+        self.assertEqual(g.end(), 0)
+
+    def test_a_new_address_is_reached_by_its_probe_alone(self):
+        self.become(HEALTHY)
+        config = self.write("t.conf", "listen = 127.0.0.1:%d\nprobe = exec:true\n" % free_port())
+        self.moves(self.graced("--config", config, options=(), command=(PROBED, self.directory, "passed")), "listen = 127.0.0.1:%d\n")
+
+    def test_a_new_address_is_reached_by_its_probe_alone_where_it_is_adopted(self):
+        self.become(HEALTHY)
+        command = "command = %s %s %%d\nadopt-changes = allow\n" % (PROBED, self.directory)
+        self.moves(self.graced("--config", self.write("t.conf", command % free_port()), options=()), command)
+
     def test_a_start_that_is_not_passed_fails(self):
         self.port = free_port()
         g = self.probed("--probe", self.url() + ",interval=10ms,fails=2,timeout=30s", port=self.port, health=SICK,

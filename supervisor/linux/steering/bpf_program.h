@@ -59,6 +59,8 @@ void detach_choice(int socket);
 // Filters on a single socket, each in the place of the one before. The client sends again what they drop.
 // On a TCP connection: packets with data are dropped; acknowledgements and the client's end get through. The
 // kernel needs some 50 µs for a classic one, and 1 µs for an eBPF program that is loaded once for many.
+// On a listening TCP socket: only what comes from these ports of a probe gets through, see ProbeChoice.
+void attach_probe_filter(int socket, std::span<const std::uint16_t> first_ports);
 void attach_data_dropper(int socket);
 Fd load_data_dropper();
 void attach_filter(int socket, int program);

@@ -35,8 +35,10 @@ void return_any_place(ClassicProgram& p, std::span<const unsigned> places) {
   p.push_back(BPF_STMT(BPF_RET | BPF_K, places.back()));
 }
 
-// As try_probe(). The packet begins behind its TCP header here, so all is counted from the IP header on.
-void return_place_for_probe(ClassicProgram& p, const ProbeChoice& probe) {
+// As try_probe(): what `then` adds is done for a connection of the probe only. The packet may begin behind its
+// TCP header here, so all is counted from the IP header on.
+template <class Then>
+void if_of_probe(ClassicProgram& p, std::span<const std::uint16_t> first_ports, Then then) {
   const auto at = [](int offset) { return static_cast<unsigned>(SKF_NET_OFF + offset); };
   std::vector<std::size_t> to_others;  // further than a condition can jump
   std::vector<std::size_t> to_probe;
@@ -50,8 +52,8 @@ void return_place_for_probe(ClassicProgram& p, const ProbeChoice& probe) {
   };
   const auto must_come_from_its_port = [&] {
     p.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, probe_port_mask));
-    auto to_match = static_cast<std::uint8_t>(probe.first_ports.size());
-    for (const std::uint16_t port : probe.first_ports)
+    auto to_match = static_cast<std::uint8_t>(first_ports.size());
+    for (const std::uint16_t port : first_ports)
       p.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, to_match--, 0));
     go(to_others);
   };
@@ -82,7 +84,7 @@ void return_place_for_probe(ClassicProgram& p, const ProbeChoice& probe) {
     must_be(BPF_X, 0);
   }
   for (const std::size_t from : to_probe) p[from].k = static_cast<unsigned>(p.size() - from - 1);
-  return_any_place(p, probe.choices);
+  then();
   for (const std::size_t from : to_others) p[from].k = static_cast<unsigned>(p.size() - from - 1);
 }
 
@@ -91,13 +93,22 @@ void return_place_for_probe(ClassicProgram& p, const ProbeChoice& probe) {
 void attach_places(int socket, std::span<const unsigned> places, const ProbeChoice* probe) {
   assert(!places.empty() && places.size() <= most_choices);
   ClassicProgram p;
-  if (probe && !probe->choices.empty()) return_place_for_probe(p, *probe);
+  if (probe && !probe->choices.empty())
+    if_of_probe(p, probe->first_ports, [&] { return_any_place(p, probe->choices); });
   return_any_place(p, places);
   attach_classic(socket, SO_ATTACH_REUSEPORT_CBPF, p, "SO_ATTACH_REUSEPORT_CBPF");
 }
 
+constexpr unsigned all = 0xffffffff;
+
+void attach_probe_filter(int socket, std::span<const std::uint16_t> first_ports) {
+  ClassicProgram p;
+  if_of_probe(p, first_ports, [&] { p.push_back(BPF_STMT(BPF_RET | BPF_K, all)); });
+  p.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
+  attach_classic(socket, SO_ATTACH_FILTER, p, "SO_ATTACH_FILTER");
+}
+
 void attach_data_dropper(int socket) {
-  constexpr unsigned all = 0xffffffff;
   std::array<sock_filter, 8> p{{
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, header_length_at),
       BPF_STMT(BPF_ALU | BPF_AND | BPF_K, upper_half),
