@@ -127,13 +127,13 @@ void Supervisor::on(const TimePassed&, Instant now) {
     abandon(fmt::format("not prepared within {}", to_text(policy_.ready_timeout)), now);
   }
 
-  probes_wait(now);
-
   std::vector<WorkerId> due;
   for (const Worker& w : workers_) {
     if (w.deadline <= now) due.push_back(w.id);
   }
   for (const WorkerId id : due) deadline_passed(id, now);
+  // After those whose time is over, who make room for a candidate that is given up now.
+  probes_wait(now);
   if (survivors_ && survivors_->deadline <= now) kill_survivors(now);
 
   std::vector<Respawn> respawns_due;

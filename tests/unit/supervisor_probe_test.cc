@@ -95,6 +95,24 @@ TEST_CASE("one that has seen nothing by then says so") {
   CHECK(the<Abandon>(s.last).why == "tcp://:25: not passed within 1s");
 }
 
+TEST_CASE("a generation whose time is over with that of the probes makes room: an older one goes on draining") {
+  Story s = serving(Policy{.drain_timeout = infinity});
+  const WorkerId first = s.newest();
+  s.reloads(Policy{.drain_timeout = 5s});
+  const WorkerId out_of_time = s.newest();
+  s.reloads(Policy{.max_draining = 2});
+  Policy candidate = probed();
+  candidate.ready_timeout = 5s;
+  s.happens(ReloadAsked{nobody});
+  s.prepared(candidate);
+  s.candidate_becomes_ready();
+
+  s.passes(5s);
+  CHECK(the<Abandon>(s.last).generation == GenerationId{4});
+  CHECK(the<Kill>(s.last).worker == out_of_time);
+  CHECK(s.state(first) == "draining");
+}
+
 TEST_CASE("the first look waits for the start delay, the next for the interval") {
   Story s = on_trial(probed({.what = "tcp://:25", .start_delay = 4s, .interval = 2s}));
   CHECK(none<Probe>(s.last));
