@@ -1,5 +1,6 @@
 // Many random walks, each with its own policies and faults; supervisor_witness.h has the promises.
-// GRACED_WALK_STEPS=10000000 walks further, GRACED_WALK_SEED=N repeats one walk.
+// GRACED_WALK_STEPS=10000000 walks further, GRACED_WALK_FROM=N begins with another seed than 1, and
+// GRACED_WALK_SEED=N repeats one walk.
 #include <cstdlib>
 #include <string>
 
@@ -36,7 +37,8 @@ TEST_CASE("whatever happens, in whatever order, the promises are kept") {
   }
 
   const std::uint64_t steps = from_environment("GRACED_WALK_STEPS", 120'000);
-  for (std::uint64_t seed = 1; tally.events < steps; ++seed) walk(seed, tally);
+  for (std::uint64_t seed = from_environment("GRACED_WALK_FROM", 1); tally.events < steps; ++seed)
+    walk(seed, tally);
 
   INFO(tally.events << " events, " << tally.finished << " walks");
   // A walk that never comes by the difficult places proves nothing.

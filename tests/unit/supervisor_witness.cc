@@ -77,7 +77,7 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   to_answer_now_.clear();
   told_now_.clear();
   to_settle_.reset();
-  hammered_ = lost_now_ = false;
+  hammered_ = one_too_many_ = false;
   gone_now_.reset();
   rest_to_tell_.reset();
   to_take_back_.clear();
@@ -214,10 +214,10 @@ void Witness::lost(WorkerId id, const Process& process, int status) {
   const Policy& policy = policy_of(process.generation);
   if (policy.restart == RestartRule::never || (policy.restart == RestartRule::on_failure && status == 0))
     return;
-  lost_now_ = true;
   if (policy.restart_delay != infinity) to_be_filled_.insert(process.slot);
   unexpected_exits_.push_back(now_);
   std::erase_if(unexpected_exits_, [&](Instant t) { return after(t, policy.start_limit_window) <= now_; });
+  if (unexpected_exits_.size() > policy.start_limit && !candidate_ && !queued_) one_too_many_ = true;
 }
 
 void Witness::done(const Action& action) {
@@ -397,7 +397,7 @@ void Witness::on(const Drain& a) {
   promise(late || abandoned_ == p.generation || policy_of(p.generation).drain == DrainRule::signal,
           "worker {} is told to leave and has connections", a.worker.value);
   // The one before was one too many: this one leaves with all others.
-  const bool given_up = stopping_ && lost_now_ && unexpected_exits_.size() > serving_policy().start_limit;
+  const bool given_up = stopping_ && one_too_many_;
   if (late && switched_from_ != p.generation && !given_up) {
     lost(a.worker, p, 1);
     ++tally_.late_replacements;
@@ -537,8 +537,7 @@ void Witness::look_at_end(bool was_stopping) {
     promise(!serving_ || too_many || none_left, "graced gives up for nothing");
     ++tally_.gave_up;
   }
-  if (lost_now_ && too_many && !before_->candidate && !before_->reload_queued)
-    promise(stopping_, "graced does not give up beyond the start limit");
+  promise(!one_too_many_ || stopping_, "graced does not give up beyond the start limit");
 }
 
 void Witness::look_at(const Status& status) {

@@ -202,7 +202,7 @@ class Witness {
   std::set<WorkerId> told_now_;  // to leave
   std::optional<GenerationId> to_settle_;
   bool hammered_ = false;
-  bool lost_now_ = false;
+  bool one_too_many_ = false;  // lost beyond the start limit, and no candidate that might help
   std::optional<Process> gone_now_;
   std::optional<WorkerId> rest_to_tell_;
   std::set<WorkerId> to_take_back_;
