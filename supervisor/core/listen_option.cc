@@ -38,11 +38,6 @@ bool fits(Text where, const ListenSpec& spec) {
   return true;
 }
 
-bool yes_or_no(Text value) {
-  if (const auto yes = parse_bool(value)) return *yes;
-  throw bad("'{}' is neither yes nor no", value);
-}
-
 unsigned count(Text value) {
   // listen(2) and TCP_FASTOPEN take an int.
   constexpr unsigned most = std::numeric_limits<int>::max();

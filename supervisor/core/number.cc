@@ -3,6 +3,8 @@
 
 #include <limits>
 
+#include "core/bad_value.h"
+
 namespace graced {
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
@@ -21,10 +23,10 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return *number << shift;
 }
 
-std::optional<bool> parse_bool(std::string_view text) {
+bool yes_or_no(std::string_view text) {
   if (text == "yes" || text == "true" || text == "on" || text == "1") return true;
   if (text == "no" || text == "false" || text == "off" || text == "0") return false;
-  return std::nullopt;
+  throw bad("'{}' is neither yes nor no", text);
 }
 
 }  // namespace graced

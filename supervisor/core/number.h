@@ -41,7 +41,8 @@ std::optional<T> leading_number(std::string_view text, int base = 10) {
 // "4096", "64K", "8M", "1G", "2T": bytes, by powers of 1024.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 
-// "yes", "no", "true", "false", "on", "off", "1", "0".
-std::optional<bool> parse_bool(std::string_view text);
+// "yes", "no", "true", "false", "on", "off", "1", "0". Throws std::invalid_argument with one line about the
+// text.
+bool yes_or_no(std::string_view text);
 
 }  // namespace graced

@@ -159,11 +159,6 @@ std::string header_value(Text value) {
   return something(value);
 }
 
-bool yes_or_no(Text value) {
-  if (const auto yes = parse_bool(value)) return *yes;
-  throw bad("'{}' is neither yes nor no", value);
-}
-
 enum class Of { all, http, https };
 
 struct Row {

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/number.h"
 #include "options/capability_list.h"
 #include "options/choice_values.h"
 #include "options/env_file.h"
@@ -271,7 +272,7 @@ constexpr auto rows = std::to_array<OptionRow>({
      .show = [](const Options& o) { return o.notify_fd ? std::to_string(*o.notify_fd) : Text{}; }},
     {.word = {"daemonize", 0, "", "go into the background, and return when graced serves"},
      .group = instance,
-     .read = [](Options& o, const Text& v) { o.daemonize = v.empty() || read_switch(v); },
+     .read = [](Options& o, const Text& v) { o.daemonize = v.empty() || yes_or_no(v); },
      .show = [](const Options& o) { return Text{o.daemonize ? "yes" : "no"}; }},
     {.word = {"log-format", 0, "auto|text|json|journal",
               "auto is journal where stderr is the journal, else text"},

@@ -20,11 +20,6 @@ std::uint64_t read_size(std::string_view text) {
   return *size;
 }
 
-bool read_switch(std::string_view text) {
-  if (const auto on = parse_bool(text)) return *on;
-  throw bad("'{}' is neither yes nor no", text);
-}
-
 unsigned read_count(std::string_view text, unsigned min, unsigned max) {
   if (const auto n = parse_number<unsigned>(text, min, max)) return *n;
   throw bad("not a number between {} and {}", min, max);

@@ -13,7 +13,6 @@ namespace graced {
 
 unsigned read_count(std::string_view text, unsigned min, unsigned max);
 std::uint64_t read_size(std::string_view text);  // "64M": bytes, above 0
-bool read_switch(std::string_view text);         // yes or no
 Duration read_time(std::string_view text);
 Duration read_finite_time(std::string_view text);
 std::string read_name(std::string_view text);  // of an instance

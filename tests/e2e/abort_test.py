@@ -9,17 +9,6 @@ class Abort(Case):
         self.addCleanup(lambda: (reload.kill(), reload.communicate()))
         return reload
 
-    def written(self, name):
-        """The PID in a file that somebody writes."""
-        def pid():
-            try:
-                with open(self.path(name)) as f:
-                    return int(f.readline())
-            except (OSError, ValueError):
-                return None
-
-        return wait_until(pid)
-
     def aborts(self, g, reload, serving=1):
         said = g.run("abort")
         self.assertEqual((said.returncode, said.stderr), (0, ""))
@@ -35,7 +24,7 @@ class Abort(Case):
         before = g.workers("ready")[0]["pid"]
         self.become("write=%s:{pid}" % self.path("started"), "serve")
         reload = self.reload(g)
-        candidate = self.written("started")
+        candidate = self.pid_in("started")
         self.aborts(g, reload)
         wait_until(lambda: not alive(candidate), g.said)
         self.assertEqual(g.workers("ready")[0]["pid"], before)
@@ -52,7 +41,7 @@ class Abort(Case):
         check = self.write("check", '#!/bin/sh\necho $$ >"%s"\nexec sleep 1000\n' % self.path("started"), 0o755)
         g = self.switchable("--check", check, "--ready-timeout", "infinity")
         reload = self.reload(g)
-        checking = self.written("started")
+        checking = self.pid_in("started")
         status = g.status()
         self.assertEqual((status["check"]["command"], status["candidate"]), (check, 2))
         self.assertRegex(g.run("status").stdout, r"\n  checks       for [\d.]+\w+: %s\n" % check)
@@ -75,7 +64,7 @@ class Abort(Case):
         g = self.switchable("--ready-timeout", "infinity")
         self.become("write=%s:{pid}" % self.path("started"), "serve")
         first = self.reload(g)
-        self.written("started")
+        self.pid_in("started")
         self.become("ready", "serve")  # put right
         second = self.reload(g)
         wait_until(lambda: g.status()["reload_queued"])

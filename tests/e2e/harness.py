@@ -206,6 +206,17 @@ class Case(unittest.TestCase):
         os.replace(path + ".new", path)
         return path
 
+    def pid_in(self, name):
+        """The PID in a file that somebody writes, once it is there."""
+        def pid():
+            try:
+                with open(self.path(name)) as f:
+                    return int(f.readline())
+            except (OSError, ValueError):
+                return None
+
+        return wait_until(pid)
+
     def as_nobody(self):
         """As preexec: from then on an ordinary user, whose this test's directory is."""
         for path in [self.directory, *map(self.path, os.listdir(self.directory))]:

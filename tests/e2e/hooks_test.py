@@ -42,16 +42,6 @@ class Hooks(Case):
             self.assertEqual(environment[name], "" if said[member] is None else str(said[member]))
         return said, environment
 
-    def written(self, name):
-        def pid():
-            try:
-                with open(self.path(name)) as f:
-                    return int(f.readline())
-            except (OSError, ValueError):
-                return None
-
-        return wait_until(pid)
-
     def hanging(self, name="hangs"):
         return self.write(name, '#!/bin/sh\necho $$ >"%s"\nexec sleep 1000\n' % self.path(name + ".pid"), 0o755)
 
@@ -128,7 +118,7 @@ class Hooks(Case):
 
     def test_a_command_that_hangs_does_not_keep_graced_from_anything(self):
         g = self.switchable(*self.options("serving", self.hanging()), *self.options("reloaded"))
-        hangs = self.written("hangs.pid")
+        hangs = self.pid_in("hangs.pid")
         self.become("ready", "serve")
         self.assertEqual(g.reload().returncode, 0)
         self.assertIn("generation 2 ", g.ask())
@@ -142,7 +132,7 @@ class Hooks(Case):
         g = self.serving(*self.options("stopping", self.hanging()))
         worker = g.workers("ready")[0]["pid"]
         g.signal(signal.SIGTERM)
-        hangs = self.written("hangs.pid")
+        hangs = self.pid_in("hangs.pid")
         wait_until(lambda: not alive(worker), g.said)
         self.assertTrue(alive(g.pid))
         wait_until(lambda: "stopped as asked" in g.said(), g.said)
@@ -169,21 +159,21 @@ class Hooks(Case):
         self.write("app.conf", "on = reload-failed=%s\n" % self.path("new"))
         self.become("exit=1")
         self.assertEqual(g.reload().returncode, 1)
-        self.written("old.pid")
+        self.pid_in("old.pid")
         self.assertFalse(os.path.exists(self.path("new.pid")))
         self.become("ready", "serve")
         self.assertEqual(g.reload().returncode, 0)
         self.become("exit=1")
         os.unlink(self.path("old.pid"))
         self.assertEqual(g.reload().returncode, 1)
-        self.written("new.pid")
+        self.pid_in("new.pid")
         self.assertFalse(os.path.exists(self.path("old.pid")))
         g.end()
 
     def test_what_a_command_leaves_behind_is_no_workers(self):
         """A hook is a child of graced's as a worker is; nobody takes it for what a candidate has started."""
         g = self.switchable(*self.options("serving", self.hanging()))
-        hangs = self.written("hangs.pid")
+        hangs = self.pid_in("hangs.pid")
         self.become("ready", "exit=0")
         self.assertEqual(g.reload().returncode, 1)
         self.assertTrue(alive(hangs))
@@ -193,7 +183,7 @@ class Hooks(Case):
 
     def test_when_too_many_wait_the_oldest_is_left_out(self):
         g = self.switchable(*self.options("serving", self.hanging()), *self.options("reload-failed", "true"))
-        hangs = self.written("hangs.pid")
+        hangs = self.pid_in("hangs.pid")
         self.become("exit=1")
         for _ in range(34):
             self.assertEqual(g.reload().returncode, 1)

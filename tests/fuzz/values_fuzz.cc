@@ -44,6 +44,12 @@ void rows(std::string_view text) {
   if (row.show != nullptr && !row.repeatable) static_cast<void>(row.show(options));
 }
 
+void yes_or_no(std::string_view text) {
+  try {
+    static_cast<void>(graced::yes_or_no(text));
+  } catch (const std::invalid_argument&) {}
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -52,7 +58,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   durations(text);
   signals(text);
   static_cast<void>(graced::parse_size(text));
-  static_cast<void>(graced::parse_bool(text));
+  yes_or_no(text);
   rows(text);
   return 0;
 }
