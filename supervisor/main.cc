@@ -67,7 +67,7 @@ int check(const ParsedWords& words, const std::vector<std::string>& environment)
     if (trial.handoff) {
       const auto advice = drain_advice(options.command.front(), trial.handoff->drain,
                                        signal_name(options.drain_signal), options.command);
-      fmt::print("\n{}", handoff_text(*trial.handoff, means.steering(), advice));
+      fmt::print("\n{}", handoff_text(*trial.handoff, means.steering(), advice, options.policy.probes));
     }
     std::fflush(stdout);
   }

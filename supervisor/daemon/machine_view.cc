@@ -33,7 +33,7 @@ std::string machine_text(const AdoptionCapability& adoption, const SteeringProbe
 }
 
 std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
-                         const std::optional<std::string>& advice) {
+                         const std::optional<std::string>& advice, const std::vector<ProbeRule>& rules) {
   const bool settles = steering.method == SteeringMethod::ebpf && steering.migrates;
   std::string draining = plan.settles || (plan.sets && settles)
                              ? "by signal, once those who have just connected are heard"
@@ -43,10 +43,12 @@ std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
                    ? "idle, of one generation at a time"
                    : fmt::format("idle, of {} generations at most at a time", plan.max_draining);
   }
+  std::string probes;
+  for (const ProbeRule& p : rules) probes += line("probe", p.what + ", before a generation serves", "");
   return "with these options\n" +
          line("addresses", plan.adopt ? "those that the command binds are adopted" : "those of --listen only",
               "") +
-         line("drain", draining, "") + (advice ? line("advice", *advice, "") : "");
+         line("drain", draining, "") + probes + (advice ? line("advice", *advice, "") : "");
 }
 
 }  // namespace graced

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/handoff_capabilities.h"
 
@@ -12,9 +13,10 @@ namespace graced {
 // with a newline at the end.
 std::string machine_text(const AdoptionCapability& adoption, const SteeringProbe& steering);
 
-// How these options' addresses get from one generation to the next, and `advice`, if there is any; with a
-// newline at the end.
+// How these options' addresses get from one generation to the next, the probes, and `advice`, if there is any;
+// with a newline at the end.
 std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
-                         const std::optional<std::string>& advice = {});
+                         const std::optional<std::string>& advice = {},
+                         const std::vector<ProbeRule>& rules = {});
 
 }  // namespace graced

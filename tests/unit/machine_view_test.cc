@@ -39,6 +39,9 @@ TEST_CASE("what the options come to is said") {
         "  addresses  those that the command binds are adopted\n"
         "  drain      idle, of 8 generations at most at a time\n");
   CHECK(handoff_text(plan, steering, "use a spoon").ends_with("at a time\n  advice     use a spoon\n"));
+  CHECK(handoff_text(plan, steering, {}, {{.what = "GET http://a/"}, {.what = "tcp://a:1"}})
+            .ends_with("  probe      GET http://a/, before a generation serves\n"
+                       "  probe      tcp://a:1, before a generation serves\n"));
   plan.max_draining = 1;
   CHECK(handoff_text(plan, steering).ends_with("  drain      idle, of one generation at a time\n"));
 }
