@@ -17,7 +17,8 @@ void Supervisor::on(const WorkerIdle& e, Instant now) {
   w->deadline = limit;
 }
 
-// limit: until it is killed, the grace and the last call within.
+// limit: until it is killed. Within it are the grace, and the time after what is left of its connections is
+// closed.
 void Supervisor::retire(Worker& worker, const Policy& policy, Duration limit, Instant now) {
   worker.state = WorkerState::retiring;
   worker.since = now;
@@ -29,7 +30,7 @@ void Supervisor::retire(Worker& worker, const Policy& policy, Duration limit, In
   actions_.push_back(Retire{worker.id});
 }
 
-// Its connections have not ended: it may still finish them in its own way until the last call.
+// Its connections have not ended: it may still finish them in its own way until they are closed (last_call).
 void Supervisor::told_with_connections(Worker& worker, Instant now) {
   leave(worker, worker.grace, now);
 }

@@ -33,11 +33,10 @@ struct Worker {
   bool process_gone = false;       // only what it started is left
   bool thrown_away = false;        // its generation was abandoned
 
-  // Of a retiring one, whose deadline is the drain signal: how long it may take from there on, until it is
-  // killed; and at the end of that time, how long once what is left of its connections is closed. It keeps
-  // the latter if it is told to leave with connections.
-  Duration grace = 0s;
-  Duration last_call = 0s;
+  // Of a retiring one, whose deadline is the drain signal.
+  Duration grace = 0s;             // from there on until it is killed
+  Duration last_call = 0s;         // what is left of its connections is closed so long before it is killed; it
+                                   // keeps that if it is told to leave with connections
   Duration drain_idle = infinity;  // its connections are closed when they are idle for so long…
   bool closes_first = false;       // …and what is left is closed before the drain signal, not after it
 

@@ -9,7 +9,8 @@
 
 namespace graced {
 
-// New addresses are opened hidden. Those that graced can only keep deaf (see Hidden::Way), or not at all.
+// New addresses are opened hidden. A line for each that graced can hide only by dropping new connections (see
+// Hidden::Way), or not at all.
 std::vector<std::string> kept_waiting(const Plan& candidate);
 
 // It serves: its new addresses get connections.

@@ -23,7 +23,7 @@ void Advisor::advise(const WorkerProcess& worker, DrainRule rule) {
 }
 
 // Who asked for the signal by name relies on it.
-void Advisor::warn_of_deaf(const WorkerProcess& worker) {
+void Advisor::warn_if_signal_ends_it(const WorkerProcess& worker) {
   if (!worker.signal_asked || cares_for(worker.pid, worker.drain_signal) != false) return;
   const std::string warning = fmt::format(
       "SIG{} is neither caught, blocked nor ignored: it ends with what it has in flight; --drain-signal names "

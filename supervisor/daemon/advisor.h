@@ -21,7 +21,7 @@ class Advisor {
   void advise(const WorkerProcess& worker, DrainRule rule);
 
   // If the drain signal that was asked for by name ends it at once.
-  void warn_of_deaf(const WorkerProcess& worker);
+  void warn_if_signal_ends_it(const WorkerProcess& worker);
 
  private:
   Log& log_;

@@ -251,7 +251,7 @@ void Daemon::perform(const Drain& a) {
   // Not of a candidate that failed: it has nothing in flight.
   if (status.serving && w->generation <= *status.serving && !w->retired) {
     advisor_.advise(*w, DrainRule::signal);
-    advisor_.warn_of_deaf(*w);
+    advisor_.warn_if_signal_ends_it(*w);
   }
   addresses_.told_to_leave(*w);
   if (w->rest) {

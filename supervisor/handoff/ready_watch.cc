@@ -1,5 +1,3 @@
-// See ready_watch.h.
-//
 // A worker that says READY=1 and dies at once must not cost the one that serves. So it is believed
 // when it has come to rest (having said what it had to say, it waits for work), be it between two of our
 // looks, or when it has survived for a while: the time it ran counts, for on a crowded machine it may not
@@ -180,12 +178,12 @@ bool ReadyWatch::lives_on(Watched& w, Instant now) {
   if (!itself) return false;
   if (!said.run) {
     said.run = time_run(pid);
-    said.rested = voluntary_switches(pid);
+    said.switches = voluntary_switches(pid);
     return false;
   }
   // Since the first look.
-  const auto rested = voluntary_switches(pid);
-  if (rested && said.rested && *rested > *said.rested && rest_of(pid) != Rest::exiting) return true;
+  const auto switches = voluntary_switches(pid);
+  if (switches && said.switches && *switches > *said.switches && rest_of(pid) != Rest::exiting) return true;
   return time_run(pid) - *said.run >= believe_after_running;
 }
 

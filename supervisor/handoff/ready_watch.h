@@ -66,8 +66,8 @@ class ReadyWatch {
   struct Said {
     Instant when;
     pid_t sender;
-    std::optional<Duration> run{};          // how long it had run on a processor at the first look
-    std::optional<std::uint64_t> rested{};  // and how often it had rested
+    std::optional<Duration> run{};            // how long it had run on a processor at the first look
+    std::optional<std::uint64_t> switches{};  // and its voluntary switches until then
     bool lives_on = false;
     bool told = false;
     bool any_address = false;    // was known since

@@ -178,7 +178,7 @@ class Stop(Case):
         wait_until(lambda: os.path.exists(out))
 
 
-class Upstream(Case):
+class ServiceManager(Case):
     def test_a_manager_that_does_not_listen_makes_nobody_wait(self):
         g = self.serving()
         for _ in range(300):  # far more than its queue holds

@@ -1,4 +1,3 @@
-// See adoption_story.h.
 #include "adoption_story.h"
 
 #include <fcntl.h>

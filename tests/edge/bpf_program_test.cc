@@ -23,7 +23,7 @@ bool readable(const Fd& fd) {
 
 }  // namespace
 
-TEST_CASE("a connection deaf to data hears acknowledgements and the end, and what it has missed afterwards") {
+TEST_CASE("a connection whose data is dropped gets acknowledgements and the end, and the data afterwards") {
   if (!as_root("to attach a filter, on some machines,")) return;
   const auto classic = [](int socket) { attach_data_dropper(socket); };
   const auto loaded_once = [](int socket) { attach_filter(socket, load_data_dropper().get()); };

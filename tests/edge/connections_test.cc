@@ -363,7 +363,7 @@ TEST_CASE("connections that have a filter of the worker's own come to an orderly
   CHECK(hear(client).empty());
 }
 
-TEST_CASE("at the last call every connection ends in good order, busy or not") {
+TEST_CASE("when all that is left is closed every connection ends in good order, busy or not") {
   Watched w;
   const Fd busy = w.asked();
   const Fd idle = w.asked();
@@ -376,7 +376,7 @@ TEST_CASE("at the last call every connection ends in good order, busy or not") {
   CHECK(w.comes_to([](const Connections& c) { return c.done(); }));
 }
 
-TEST_CASE("at the last call connections of a unix socket end as well") {
+TEST_CASE("when all that is left is closed connections of a unix socket end as well") {
   const TempDirectory scratch;
   const UnixListener listener(scratch / "server.sock");
   const LineServer worker({listener.fd.get()});

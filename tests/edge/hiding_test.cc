@@ -239,11 +239,11 @@ TEST_CASE("a new owner of a less specific address gets who comes when the specif
   for (int i = 0; i < 20; ++i) CHECK(reached(v4(port), old, next) == "second");
 }
 
-TEST_CASE("without CAP_NET_RAW a new address is deaf until it is shown") {
+TEST_CASE("without CAP_NET_RAW new connections to a new address are dropped until it is shown") {
   CHECK(in_child([] {
           const OwnNetwork network;
           if (!become_nobody()) return std::string("cannot become nobody");
-          if (way_to_hide_for_a_while() != Hidden::Way::drop_new_connections) return std::string("not deaf");
+          if (way_to_hide_for_a_while() != Hidden::Way::drop_new_connections) return std::string("not dropped");
           const in_port_t port = free_port();
           for (const auto& [where, client] :
                {std::pair{v4(port), v4(port)}, std::pair{v6(port), v6(port)},

@@ -9,7 +9,7 @@
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(fuzz::text_of(data, size));
   static_cast<void>(graced::parse_stat(text));
-  static_cast<void>(graced::parse_times_rested(text));
+  static_cast<void>(graced::parse_voluntary_switches(text));
   static_cast<void>(graced::parse_signal_set(text, "SigCgt"));
   static_cast<void>(graced::parse_children(text));
   static_cast<void>(graced::parse_mark(text));

@@ -90,7 +90,9 @@ TEST_CASE("connections that end after the signal change nothing: the worker has 
   CHECK(s.killed_at(old) == s.now + 3s);
 }
 
-TEST_CASE("the grace is a quarter of the drain timeout at most, and the last call half of that") {
+TEST_CASE(
+    "the grace is a quarter of the drain timeout at most, and connections are closed half of that before its "
+    "end") {
   Story s = serving(idle({.drain_timeout = 2s}));
   const WorkerId old = s.newest();
   s.reloads();
@@ -131,7 +133,8 @@ TEST_CASE("with it short timeouts leave as much time to close as before the sign
   CHECK(s.killed_at(old) == s.now + 400ms);
 }
 
-TEST_CASE("whoever must make room has its signal, its grace and a last call too") {
+TEST_CASE(
+    "whoever must make room has its signal and its grace, and its connections are closed before it is killed") {
   Story s = serving(idle({.drain_grace = 4s, .last_call = 900ms, .max_draining = 1, .max_draining_grace = 2s}));
   const WorkerId first = s.newest();
   s.reloads();
@@ -157,7 +160,7 @@ TEST_CASE(
   CHECK(s.killed_at(first) == s.now + 500ms);
 }
 
-TEST_CASE("a stop has its grace and its last call within its timeout") {
+TEST_CASE("a stop has its grace, and the closing of connections, within its timeout") {
   Story s = serving(idle({.drain_grace = 5s, .last_call = 900ms, .stop_timeout = 30s}));
   const WorkerId w = s.newest();
   s.happens(StopAsked{nobody});

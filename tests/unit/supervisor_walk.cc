@@ -240,7 +240,7 @@ void Walk::reloads_once_more() {
     throw BrokenPromise("a new generation is not complete");
 }
 
-// Now the workers are deaf, some of them, and those who asked lose their patience.
+// Some of the workers do not leave when they are told, and those who asked for a stop ask again.
 void Walk::comes_to_its_end() {
   const auto anybody = [](const Witness::Process&) { return true; };
   if (!witness_.stopping()) tell(StopAsked{any_asker()});

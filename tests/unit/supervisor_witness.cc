@@ -682,7 +682,7 @@ void Witness::look_at_connections(const WorkerStatus& w) {
   const Policy& policy = policy_of(p.generation);
   if (w.state != WorkerState::retiring) {
     promise(w.last_call == no_deadline || (p.retired && w.state == WorkerState::draining),
-            "a last call for worker {}, whose connections are not watched", w.worker.value);
+            "connections of worker {} are to be closed, which are not watched", w.worker.value);
     const Instant killed_at = w.state == WorkerState::settling   ? after(w.deadline, policy.drain_timeout)
                               : w.state == WorkerState::draining ? w.deadline
                                                                  : no_deadline;
@@ -694,7 +694,7 @@ void Witness::look_at_connections(const WorkerStatus& w) {
   const bool asked = policy.drain_idle != infinity;
   promise(asked ? w.any_pause <= w.last_call && w.last_call <= w.deadline
                 : w.any_pause == no_deadline && w.deadline <= w.last_call && w.last_call <= w.killed_at,
-          "worker {} has its last call out of turn", w.worker.value);
+          "connections of worker {} are closed too early or too late", w.worker.value);
   promise(stopping_ ? w.drain_idle <= serving_policy().stop_idle : w.drain_idle == policy.drain_idle,
           "connections of worker {} are idle too early or too late", w.worker.value);
 }

@@ -25,15 +25,14 @@
 //   Lost        once for each worker that is gone, replaced exactly if one of the serving generation has its
 //               slot or will have it; taken back when graced stops before that one was started
 //   deadlines   those promised by the generation's policy; after TimePassed none is in the past, and
-//               none is ever slept through; of a retired worker the signal, the last call and the kill come in
-//               this order, and none of its connections counts as idle before its policy says so
+//               none is ever slept through; of a retired worker the signal, the closing of connections and the
+//               kill come in this order, and none of its connections counts as idle before its policy says so
 //   reload      until the Switch nothing changes for the serving workers; at most one is queued
 //   abort       ends the candidate at once, and nothing else; who waits in the queue still waits, or is next
 //   draining    at most max-draining generations, not counting the serving one
 //   answers     every asker has exactly one, when what it asked for ends
-//   survivors   drained once, at the first Switch or at a stop that waits for them; killed at most once, after
-//   that,
-//               and only because their deadline passed or the hammer came
+//   survivors   drained once, at the first Switch or at a stop that waits for them; killed at most once,
+//               after that, and only because their deadline passed or the hammer came
 //   the end     by itself only for a reason; Finished once and last, when no process is left;
 //               nothing follows
 //   status      agrees with all of that

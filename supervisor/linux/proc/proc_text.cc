@@ -35,7 +35,7 @@ std::optional<ProcessStat> parse_stat(const std::string& text) {
   return s;
 }
 
-std::optional<std::uint64_t> parse_times_rested(std::string_view status) {
+std::optional<std::uint64_t> parse_voluntary_switches(std::string_view status) {
   const auto value_of = [&](std::string_view key) -> std::optional<std::uint64_t> {
     const std::size_t at = status.find(key);
     if (at == std::string_view::npos) return std::nullopt;

@@ -26,7 +26,7 @@ struct ProcessStat {
 std::optional<ProcessStat> parse_stat(const std::string& text);
 
 // The voluntary switches in /proc/PID/status, of a process with one thread.
-std::optional<std::uint64_t> parse_times_rested(std::string_view status);
+std::optional<std::uint64_t> parse_voluntary_switches(std::string_view status);
 
 // Of the signals in a line of /proc/PID/status, "SigCgt": bit 0 is signal 1.
 std::optional<std::uint64_t> parse_signal_set(std::string_view status, std::string_view line);

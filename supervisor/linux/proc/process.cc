@@ -123,7 +123,7 @@ Rest rest_of(pid_t pid) {
 }
 
 std::optional<std::uint64_t> voluntary_switches(pid_t pid) {
-  return parse_times_rested(contents_of(fmt::format("/proc/{}/status", pid)).value_or(""));
+  return parse_voluntary_switches(contents_of(fmt::format("/proc/{}/status", pid)).value_or(""));
 }
 
 Duration time_run(pid_t pid) {
