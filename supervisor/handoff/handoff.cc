@@ -157,10 +157,11 @@ void Handoff::forget_closed(WorkerId worker) {
   if (TrackedWorker* tracked = find(worker)) forget_closed(*tracked);
 }
 
-void Handoff::switch_to(GenerationId generation) {
+void Handoff::switch_to(GenerationId generation, std::optional<GenerationId> standby) {
   probe(generation, {});
   serving_ = generation;
-  for (const std::string& complaint : names_.promote(generation.value)) callbacks_.note({}, complaint);
+  standby_ = standby;
+  promote_names();
   for (const std::string& key : groups_.keys()) direct(key);
   show_what_serves();
   hide_what_nobody_serves();
@@ -301,12 +302,8 @@ void Handoff::let_go(std::list<TrackedWorker>::iterator tracked) {
 
 // By the serving generation, or by what waits for the next graced.
 bool Handoff::is_served(const std::string& key) const {
-  const auto passed = listeners_.find(serving_.value_or(GenerationId{}));
   return std::ranges::any_of(restored_, [&](const auto& r) { return groups_.has(key, r.first); }) ||
-         (passed != listeners_.end() &&
-          std::ranges::any_of(passed->second, [&](const auto& l) { return l->key() == key; })) ||
-         std::ranges::any_of(listening_of([&](const TrackedWorker& w) { return w.generation == serving_; }),
-                             [&](const Listening& l) { return l.socket.key == key; });
+         listens_in(serving_, key);
 }
 
 // What a worker that is gone listened on stays open until a living one of the serving generation listens

@@ -53,8 +53,12 @@ class Handoff {
   // `notifications` from its spawn; none: it is not adopted. `wait_killable`: see AdoptionCapability.
   void started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications, bool wait_killable);
 
-  // New connections go to this generation from now on.
-  void switch_to(GenerationId generation);
+  // New connections go to this generation from now on. standby: this one gets none meanwhile, and may be
+  // switched to again.
+  void switch_to(GenerationId generation, std::optional<GenerationId> standby = {});
+
+  // Nobody stands by any more: where only that generation listens nobody is let in.
+  void nobody_stands_by();
 
   // What is connected from these ports, see ProbeChoice, reaches this candidate's sockets, whatever the serving
   // generation gets; until the next call, or the switch. None: nobody looks. Before the first generation serves
@@ -177,6 +181,7 @@ class Handoff {
   std::string overlapped(int fd, const SocketAddress& where, GenerationId arrives_in) const;
   void each_listening(
       const std::function<void(GenerationId of, const std::string& key, int fd)>& listening) const;
+  void promote_names();
   void show_what_serves();
   void hide_what_nobody_serves();
   void hide(const std::string& key);
@@ -187,6 +192,7 @@ class Handoff {
   void let_go(std::list<TrackedWorker>::iterator tracked);
   bool park(const std::string& key);
   bool is_served(const std::string& key) const;
+  bool listens_in(std::optional<GenerationId> generation, const std::string& key) const;
   void tell_what_is_held();
   std::string first_missing(GenerationId generation) const;
   std::map<std::string, const AdoptedSocket*> listening_in(GenerationId generation) const;  // by key
@@ -203,6 +209,7 @@ class Handoff {
   std::map<ino_t, Fd> restored_;
   std::set<ino_t> told_held_;
   std::optional<GenerationId> serving_;
+  std::optional<GenerationId> standby_;
   Retirements retirements_;  // borrow what the tracked workers and listeners_ hold
 };
 

@@ -22,7 +22,7 @@ Adoption::Arrival Handoff::arrival(WorkerId worker, const std::string& key, int 
   const TrackedWorker* tracked = find(worker);
   if (!tracked || !serving_) return {Way::open};
   const GenerationId generation = tracked->generation;
-  if (generation < *serving_ || (generation == *serving_ && tracked->leaves)) return {Way::unseen};
+  if (generation < *serving_ || tracked->leaves) return {Way::unseen};
   if (generation == *serving_ || is_directed(key, generation)) return {Way::open};
 
   if (way_to_hide_for_a_while() == Hidden::Way::unseen) return {Way::unseen};
@@ -77,9 +77,10 @@ void Handoff::show_what_serves() {
   }
 }
 
+// What only the generation that stands by has is let be: it may serve there again.
 void Handoff::hide_what_nobody_serves() {
   for (const std::string& key : groups_.keys()) {
-    if (!is_served(key)) hide(key);
+    if (!is_served(key) && !listens_in(standby_, key)) hide(key);
   }
 }
 

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/fs.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +13,7 @@
 #include <cstdio>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "core/printable.h"
 #include "linux/base/file_id.h"
@@ -34,6 +37,23 @@ AdoptedName::Access access_of(const struct stat& file) {
   return {file.st_mode, file.st_uid, file.st_gid};
 }
 
+// The other is beside it then, under a name of its own generation. Empty, or why not.
+std::string change_places(AdoptedName& name, AdoptedName& other) {
+  const int directory = name.directory.get();
+  const long changed =
+      ::syscall(SYS_renameat2, directory, name.beside.c_str(), directory, name.file.c_str(), RENAME_EXCHANGE);
+  if (changed != 0) {
+    return fmt::format("{}: change places with {}: {}", printable(name.text), printable(name.beside),
+                       std::generic_category().message(errno));
+  }
+  other.beside = std::exchange(name.beside, "");
+  name.unlinked = false;
+  const std::string own = free_name_beside(name.directory, name.file, other.generation);
+  if (::renameat(directory, other.beside.c_str(), directory, own.c_str()) == 0) other.beside = own;
+  if (const auto there = stat_at(name.directory, name.file)) other.moved_beside = access_of(*there);
+  return "";
+}
+
 bool is_file_of(const AdoptedName& name, const struct stat& found) {
   return file_id(found) == name.file_found;
 }
@@ -49,8 +69,9 @@ AdoptedName::~AdoptedName() {
   if (directory && still_there(*this)) ::unlinkat(directory.get(), file_of_now(*this).c_str(), 0);
 }
 
-std::vector<std::string> AdoptedNames::promote(std::uint64_t generation) {
+std::vector<std::string> AdoptedNames::promote(std::uint64_t generation, std::uint64_t standby) {
   promoted_ = generation;
+  standby_ = standby;
   std::vector<std::string> failed;
   for (const auto& name : all()) {
     if (name->generation != generation || name->beside.empty() || !name->listening) continue;
@@ -128,7 +149,8 @@ void AdoptedNames::move(AdoptedName& name, const Fd& directory, const std::strin
 std::string AdoptedNames::put_in_place(AdoptedName& name) const {
   const auto before = stat_at(name.directory, name.file);
   const auto ours = stat_at(name.directory, name.beside);
-  if (before && !in_place(name.directory, name.file)) {
+  const auto other = in_place(name.directory, name.file);
+  if (before && !other) {
     return fmt::format("{}: another file has taken its place; generation {} is reached as {} only",
                        printable(name.text), name.generation, printable(name.beside));
   }
@@ -140,6 +162,7 @@ std::string AdoptedNames::put_in_place(AdoptedName& name) const {
   if (set_since && ours && before->st_mode != ours->st_mode) {
     ::fchmodat(name.directory.get(), name.beside.c_str(), before->st_mode & 07777, 0);
   }
+  if (other && other->generation == standby_) return change_places(name, *other);
   if (::renameat(name.directory.get(), name.beside.c_str(), name.directory.get(), name.file.c_str()) != 0) {
     return fmt::format("{}: rename {} to it: {}", printable(name.text), printable(name.beside),
                        std::generic_category().message(errno));

@@ -56,9 +56,10 @@ struct AdoptedName {
 class AdoptedNames {
  public:
   // From now on this generation is found at its paths: what it listens on is put there now, what it will
-  // listen on then. To be called at every promotion, the first one too. Returns a line for each path
-  // that could not be had.
-  std::vector<std::string> promote(std::uint64_t generation);
+  // listen on then. What the generation that stands by (0: none does) had at these paths goes beside them, to
+  // be promoted again; of any other it is gone. To be called at every promotion, the first one too. Returns a
+  // line for each path that could not be had.
+  std::vector<std::string> promote(std::uint64_t generation, std::uint64_t standby = 0);
 
   // The rest is for Adoption. Directories are compared by what they are, not by how they are called.
   std::uint64_t new_worker() { return ++workers_; }
@@ -85,6 +86,7 @@ class AdoptedNames {
 
   std::vector<std::weak_ptr<AdoptedName>> names_;
   std::uint64_t promoted_ = 0;
+  std::uint64_t standby_ = 0;
   std::uint64_t workers_ = 0;
 };
 
