@@ -92,8 +92,9 @@ struct Execute {
   }
   int operator()(const CheckCommand& c) const { return check(c.words, environment); }
   int operator()(const ReloadCommand& c) const {
-    return client_reload(c.target, limit_of(c.patience), this_terminal());
+    return client_reload(c.target, limit_of(c.patience), c.settled, this_terminal());
   }
+  int operator()(const RollbackCommand& c) const { return client_rollback(c.target, this_terminal()); }
   int operator()(const AbortCommand& c) const { return client_abort(c.target, this_terminal()); }
   int operator()(const StopCommand& c) const {
     return client_stop(c.target, limit_of(c.patience), this_terminal());

@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --on --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
+            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -51,6 +51,7 @@ complete -c graced -f
 complete -c graced -n __graced_at -a run -d 'run COMMAND under a PID that never changes'
 complete -c graced -n __graced_at -a check -d 'say what run would do with these options'
 complete -c graced -n __graced_at -a reload -d 'start the next generation, let the old one finish'
+complete -c graced -n __graced_at -a rollback -d 'back to the generation that stands by'
 complete -c graced -n __graced_at -a abort -d 'end a reload that runs, the old generation stays'
 complete -c graced -n __graced_at -a stop -d 'let everything finish, then end'
 complete -c graced -n __graced_at -a hammer -d 'kill what is still draining'
@@ -74,6 +75,7 @@ complete -c graced -n '__graced_at run' -l ready-timeout -x -d 'give a candidate
 complete -c graced -n '__graced_at run' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
 complete -c graced -n '__graced_at run' -l probe -x -d 'look at a candidate that is ready, which nobody else reaches yet, before it serves'
 complete -c graced -n '__graced_at run' -l on -x -d 'run this when that happens'
+complete -c graced -n '__graced_at run' -l probation -x -d 'after a reload the generation before stands by for so long'
 complete -c graced -n '__graced_at run' -l drain -x -a 'auto signal idle' -d 'signal tells an old worker to finish at once'
 complete -c graced -n '__graced_at run' -l drain-idle -x -d 'with idle drain'
 complete -c graced -n '__graced_at run' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'
@@ -117,6 +119,7 @@ complete -c graced -n '__graced_at check' -l ready-timeout -x -d 'give a candida
 complete -c graced -n '__graced_at check' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
 complete -c graced -n '__graced_at check' -l probe -x -d 'look at a candidate that is ready, which nobody else reaches yet, before it serves'
 complete -c graced -n '__graced_at check' -l on -x -d 'run this when that happens'
+complete -c graced -n '__graced_at check' -l probation -x -d 'after a reload the generation before stands by for so long'
 complete -c graced -n '__graced_at check' -l drain -x -a 'auto signal idle' -d 'signal tells an old worker to finish at once'
 complete -c graced -n '__graced_at check' -l drain-idle -x -d 'with idle drain'
 complete -c graced -n '__graced_at check' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'
@@ -147,10 +150,15 @@ complete -c graced -n '__graced_at check' -xa '(__fish_complete_command)'
 complete -c graced -n '__graced_in_command check' -xa '(__graced_command)'
 
 complete -c graced -n '__graced_at reload' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at reload' -l settled -d 'wait until its probation is over as well'
 complete -c graced -n '__graced_at reload' -l wait -x -d 'wait no longer than this'
 complete -c graced -n '__graced_at reload' -l no-wait -d 'ask and do not wait for the outcome'
 complete -c graced -n '__graced_at reload' -l help -s h -d 'this help'
 complete -c graced -n '__graced_at reload' -xa '(__graced_instances)'
+
+complete -c graced -n '__graced_at rollback' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at rollback' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at rollback' -xa '(__graced_instances)'
 
 complete -c graced -n '__graced_at abort' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
 complete -c graced -n '__graced_at abort' -l help -s h -d 'this help'
@@ -176,4 +184,4 @@ complete -c graced -n '__graced_at status' -xa '(__graced_instances)'
 complete -c graced -n '__graced_at list' -l json -d 'for programs'
 complete -c graced -n '__graced_at list' -l help -s h -d 'this help'
 
-complete -c graced -n '__graced_at help' -xa 'run check reload abort stop hammer status list help'
+complete -c graced -n '__graced_at help' -xa 'run check reload rollback abort stop hammer status list help'

@@ -162,6 +162,14 @@ std::string who_serves(ControlClient& client) {
   return fmt::format("generation {} still serves\n", report.serving);
 }
 
+// ", on probation for 10min"; empty: it is not.
+std::string on_probation(ControlClient& client, std::uint64_t generation) {
+  InstanceReport report;
+  if (client.report(report).outcome != ControlOutcome::ok || report.serving != generation) return "";
+  if (!report.probation_left) return "";
+  return fmt::format(", on probation for {}", to_rough_text(*report.probation_left));
+}
+
 // What all of them say when it did not go well.
 int not_done(const char* verb, const std::string& name, const ControlReply& reply, const Terminal& terminal) {
   const std::string who = printable(name);
@@ -218,11 +226,12 @@ Terminal this_terminal() {
   return {.places = control_places(), .colour = wanted && is_terminal(STDOUT_FILENO)};
 }
 
-int client_reload(const Target& target, std::optional<Duration> limit, const Terminal& terminal) {
+int client_reload(const Target& target, std::optional<Duration> limit, bool settled, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);
     ControlClient client = reach(chosen);
-    const ControlReply reply = client.reload(limit);
+    const ControlReply reply =
+        settled ? client.reload_until_settled(limit.value_or(infinity)) : client.reload(limit);
     const std::string name = own_name(client, chosen.name);
     if (reply.outcome != ControlOutcome::ok) {
       const int status = not_done("reload", name, reply, terminal);
@@ -230,9 +239,23 @@ int client_reload(const Target& target, std::optional<Duration> limit, const Ter
       return status;
     }
     if (limit)
-      fmt::print(terminal.out, "{}: generation {} serves\n", printable(name), reply.generation);
+      fmt::print(terminal.out, "{}: generation {} serves{}\n", printable(name), reply.generation,
+                 settled ? "" : on_probation(client, reply.generation));
     else
       fmt::print(terminal.out, "{}: reload asked for\n", printable(name));
+    return exit_status::done;
+  });
+}
+
+int client_rollback(const Target& target, const Terminal& terminal) {
+  return answered(terminal, [&] {
+    const Chosen chosen = choose(target, terminal.places);
+    ControlClient client = reach(chosen);
+    const ControlReply reply = client.rollback();
+    const std::string name = own_name(client, chosen.name);
+    if (reply.outcome != ControlOutcome::ok) return not_done("rollback", name, reply, terminal);
+    fmt::print(terminal.out, "{}: generation {} rolled back, generation {} serves again\n", printable(name),
+               reply.from, reply.generation);
     return exit_status::done;
   });
 }

@@ -1,5 +1,5 @@
-// What `graced reload`, `abort`, `stop`, `hammer`, `status` and `list` do: find the instance, ask it, say what
-// came of it. Each returns the exit status.
+// What `graced reload`, `rollback`, `abort`, `stop`, `hammer`, `status` and `list` do: find the instance, ask
+// it, say what came of it. Each returns the exit status.
 #pragma once
 
 #include <cstdio>
@@ -32,7 +32,9 @@ struct Terminal {
 Terminal this_terminal();
 
 // limit: how long to wait for the outcome, may be `infinity`; none: only ask.
-int client_reload(const Target&, std::optional<Duration> limit, const Terminal&);
+// settled: until the probation is over as well, where there is one.
+int client_reload(const Target&, std::optional<Duration> limit, bool settled, const Terminal&);
+int client_rollback(const Target&, const Terminal&);
 int client_abort(const Target&, const Terminal&);
 int client_stop(const Target&, std::optional<Duration> limit, const Terminal&);
 int client_hammer(const Target&, const Terminal&);

@@ -97,6 +97,8 @@ Json to_json(const InstanceReport& r) {
           {"config", unless_empty(r.config)},
           {"serving", unless_zero(r.serving)},
           {"candidate", unless_zero(r.candidate)},
+          {"standby", unless_zero(r.standby)},
+          {"probation_s", seconds(r.probation_left)},
           {"workers_asked", unless_zero(r.workers_asked)},
           {"check",
            r.check ? Json{{"command", r.check->command}, {"age_s", seconds(r.check->age)}} : Json(nullptr)},
@@ -108,6 +110,7 @@ Json to_json(const InstanceReport& r) {
           {"last_exit", r.last_exit ? to_json(*r.last_exit) : Json(nullptr)},
           {"reloads", r.reloads},
           {"failed_reloads", r.failed_reloads},
+          {"rollbacks", r.rollbacks},
           {"restarts", r.restarts},
           {"reload_queued", r.reload_queued},
           {"next_restart_s", seconds(r.next_restart)}};

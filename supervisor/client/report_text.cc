@@ -277,8 +277,13 @@ std::string report_text(const InstanceReport& r, bool colour) {
   if (!r.config.empty()) page.entry("config", one_cell(r.config));
   show_addresses(page, r.addresses);
   show_generations(page, r.generations);
-  page.entry("reloads", fmt::format("{} done, {} failed; {} after an exit", r.reloads, r.failed_reloads,
-                                    counted(r.restarts, "worker replaced", "workers replaced")));
+  if (r.probation_left) {
+    page.entry("probation", fmt::format("generation {} on probation for {}, generation {} stands by", r.serving,
+                                        to_rough_text(*r.probation_left), r.standby));
+  }
+  const std::string rolled_back = r.rollbacks > 0 ? fmt::format(", {} rolled back", r.rollbacks) : "";
+  page.entry("reloads", fmt::format("{} done, {} failed{}; {} after an exit", r.reloads, r.failed_reloads,
+                                    rolled_back, counted(r.restarts, "worker replaced", "workers replaced")));
   if (r.last_reload) show_last_reload(page, *r.last_reload);
   if (r.last_exit) {
     const bool mended = r.phase == "serving" || r.phase == "reloading";

@@ -42,6 +42,9 @@ struct Policy {
   // replaces, if they drain by signal, are waited for to hear the first words of who has just connected. Zero:
   // they go on getting new connections until they are told.
   Duration settle = 0s;
+  // How long the generation before stands by once this one serves, to serve again should this one fail. Zero:
+  // it leaves at once.
+  Duration probation = 0s;
   Duration stop_timeout = 30s;       // until SIGKILL when graced itself stops; else as drain_timeout…
   Duration stop_idle = 5s;           // …but then this is drain_idle, unless that is shorter
   unsigned max_draining = 8;         // generations; the oldest is hammered beyond it, at least 1…

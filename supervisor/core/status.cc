@@ -29,6 +29,8 @@ std::string_view to_text(WorkerState state) {
       return "starting";
     case WorkerState::ready:
       return "ready";
+    case WorkerState::standby:
+      return "standby";
     case WorkerState::settling:
       return "settling";
     case WorkerState::retiring:

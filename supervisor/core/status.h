@@ -28,6 +28,7 @@ enum class Phase {
 enum class WorkerState {
   starting,  // spawned, not ready yet
   ready,
+  standby,   // gets no new connections, finishing those it has; serves again if its successor fails
   settling,  // gets no new connections, hearing the first words of those who came; not told to leave yet
   retiring,  // gets no new connections, finishing those it has; not told to leave yet
   draining,  // told to leave (or leaving by itself), finishing what it has
@@ -88,10 +89,18 @@ struct SurvivorsStatus {
   Instant deadline = no_deadline;          // when they are killed
 };
 
+// While the serving generation is on probation.
+struct ProbationStatus {
+  GenerationId standby;
+  Instant until{};
+};
+
 struct Status {
   Phase phase = Phase::starting;
   std::optional<GenerationId> serving;
   std::optional<GenerationId> candidate;
+  std::optional<GenerationId> previous;      // that served before, and stands by, leaves or is gone
+  std::optional<ProbationStatus> probation;  // of the serving generation
   std::vector<ProbeStatus> probes;           // of the candidate, once it is ready; empty: it is not probed
   Instant probed_until = no_deadline;        // when patience with them ends
   std::vector<WorkerStatus> workers;         // oldest first
@@ -102,6 +111,7 @@ struct Status {
   std::optional<ReloadStatus> last_reload;   // the first start is not a reload
   std::uint64_t reloads = 0;                 // done
   std::uint64_t failed_reloads = 0;
+  std::uint64_t rollbacks = 0;
   std::uint64_t restarts = 0;  // workers replaced after they exited by themselves
   bool reload_queued = false;
   std::vector<RestartStatus> waiting;   // in the order in which they were decided on

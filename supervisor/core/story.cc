@@ -23,6 +23,10 @@ std::string serving_part(const Status& s) {
                      counted(s.workers_ready, "worker", "workers"));
 }
 
+std::string probation_part(const ProbationStatus& p) {
+  return fmt::format(", on probation, generation {} stands by", p.standby.value);
+}
+
 // Of the candidate.
 std::string trial_part(const Status& s) {
   if (s.probes.empty()) return fmt::format("generation {} is starting", s.candidate->value);
@@ -69,6 +73,7 @@ std::string story_of(const Status& s) {
     case Phase::finished:
       return "stopped";
   }
+  if (s.probation) story += probation_part(*s.probation);
   if (const auto n = leaving(s, false); n > 0) story += fmt::format(", {} draining", n);
   if (const auto n = leaving(s, true); n > 0) story += fmt::format(", {} of a failed generation leaving", n);
   if (s.next_restart) story += ", waiting to start another one";

@@ -1,5 +1,5 @@
 // The reload state machine; supervisor.h tells its course. What its workers do by themselves is in
-// supervisor_workers.cc, how they leave in supervisor_leaving.cc.
+// supervisor_workers.cc, how they leave in supervisor_leaving.cc, who stands by in supervisor_probation.cc.
 #include "core/supervisor.h"
 
 #include <fmt/format.h>
@@ -22,6 +22,7 @@ std::vector<Action> Supervisor::handle(const Event& event, Instant now) {
 }
 
 void Supervisor::on(const ReloadAsked& e, Instant now) {
+  if (e.settled && e.by != nobody) wait_until_settled_.push_back(e.by);
   if (stopping_) {
     answer({e.by}, false, "graced is stopping");
   } else if (rollout_ || queued_) {
@@ -64,40 +65,58 @@ void Supervisor::on(const AbortAsked& e, Instant now) {
 }
 
 void Supervisor::promote(Instant now) {
-  const std::optional<GenerationId> old = std::exchange(serving_, rollout_->generation);
+  previous_ = serving_;
   const Policy old_policy = policy_;
-  policy_ = *rollout_->policy;
+  serve(rollout_->generation, *rollout_->policy);
+  if (previous_) {
+    begin_probation(*previous_, old_policy, now);
+  } else {
+    actions_.push_back(Switch{*serving_});
+  }
+  enforce_max_draining(now);
+  drain_survivors(policy_.drain_timeout, now);
+  if (previous_) record(*rollout_, true, "", now);
+  answer_promoted();
+  ask_to_settle();
+  rollout_.reset();
+}
+
+// From now on, whatever the one before had: it is another's business.
+void Supervisor::serve(GenerationId generation, Policy policy) {
+  serving_ = generation;
+  policy_ = std::move(policy);
   serving_says_ready_ =
       std::ranges::any_of(workers_, [&](const Worker& w) { return serves(w) && w.said_ready; });
   respawns_.clear();
   last_exit_.reset();
   restart_delays_.clear();
   unexpected_exits_.clear();
+}
 
-  actions_.push_back(Switch{*serving_});
+// Its workers get no new connections any more: now they are to leave.
+void Supervisor::retire_generation(GenerationId generation, const Policy& policy, Instant now) {
   for (Worker& w : workers_) {
-    if (w.generation != old || !w.works()) continue;
-    switch (old_policy.drain) {
-      case DrainRule::signal:
-        if (policy_.settle > 0s) {
-          settle(w, policy_.settle, old_policy.drain_timeout, now);
-        } else {
-          leave(w, old_policy.drain_timeout, now);
-        }
-        break;
-      case DrainRule::idle:
-        retire(w, old_policy, old_policy.drain_timeout, now);
-        break;
-    }
+    if (w.generation == generation && (w.works() || w.stands_by())) tell_to_go(w, policy, now);
   }
-  enforce_max_draining(now);
-  drain_survivors(policy_.drain_timeout, now);
-  if (old) record(*rollout_, true, "", now);
-  answer(std::exchange(rollout_->askers, {}), true, "");
-  const bool settles = std::ranges::any_of(
-      workers_, [&](const Worker& w) { return w.generation == old && w.state == WorkerState::settling; });
-  if (settles) actions_.push_back(Settle{*old});
-  rollout_.reset();
+}
+
+void Supervisor::tell_to_go(Worker& worker, const Policy& policy, Instant now) {
+  switch (policy.drain) {
+    case DrainRule::signal:
+      if (policy_.settle > 0s) {
+        settle(worker, policy_.settle, policy.drain_timeout, now);
+      } else {
+        leave(worker, policy.drain_timeout, now);
+      }
+      break;
+    case DrainRule::idle:
+      retire(worker, policy, policy.drain_timeout, now);
+      break;
+  }
+}
+
+void Supervisor::ask_to_settle() {
+  for (const GenerationId generation : std::exchange(to_settle_, {})) actions_.push_back(Settle{generation});
 }
 
 // The serving generation does not hear of it.
@@ -126,6 +145,8 @@ void Supervisor::on(const TimePassed&, Instant now) {
   if (rollout_ && !rollout_->policy && rollout_->preparation_deadline <= now) {
     abandon(fmt::format("not prepared within {}", to_text(policy_.ready_timeout)), now);
   }
+
+  if (probation_ && probation_->until <= now) prove_itself(now);
 
   std::vector<WorkerId> due;
   for (const Worker& w : workers_) {
@@ -156,11 +177,13 @@ Instant Supervisor::next_deadline() const {
   if (rollout_ && !rollout_->policy) next = std::min(next, rollout_->preparation_deadline);
   if (rollout_ && rollout_->probing) next = std::min(next, rollout_->probing->next());
   if (queued_ && !rollout_) next = std::min(next, queued_->not_before);
+  if (probation_) next = std::min(next, probation_->until);
   return next;
 }
 
 // What no single event decides: the next reload, the last worker, the end.
 void Supervisor::follow_up(Instant now) {
+  if (probation_ && !anybody_stands_by()) prove_itself(now);
   if (queued_ && !rollout_ && !stopping_ && queued_->not_before <= now) {
     begin_rollout(std::exchange(queued_, std::nullopt)->askers, now);
   }
@@ -183,6 +206,7 @@ Worker* Supervisor::find(WorkerId id) {
 }
 
 const Policy& Supervisor::policy_of(GenerationId generation) const {
+  if (probation_ && probation_->standby == generation) return probation_->policy;
   return rollout_ && rollout_->generation == generation && rollout_->policy ? *rollout_->policy : policy_;
 }
 
@@ -203,7 +227,9 @@ bool Supervisor::must_say_ready(const Policy& policy) const {
 void Supervisor::answer(const std::vector<RequestId>& askers, bool ok, const std::string& why,
                         GenerationId failed) {
   for (const RequestId by : askers) {
-    if (by != nobody) actions_.push_back(Answer{by, ok, serving_.value_or(GenerationId{}), why, failed});
+    if (by == nobody) continue;
+    actions_.push_back(Answer{by, ok, serving_.value_or(GenerationId{}), why, failed});
+    std::erase(wait_until_settled_, by);
   }
 }
 
@@ -226,6 +252,8 @@ Status Supervisor::status() const {
   Status s;
   s.phase = phase();
   s.serving = serving_;
+  s.previous = previous_;
+  if (probation_) s.probation = ProbationStatus{probation_->standby, probation_->until};
   if (rollout_) s.candidate = rollout_->generation;
   if (rollout_ && rollout_->probing) {
     s.probes = rollout_->probing->status();
@@ -251,6 +279,7 @@ Status Supervisor::status() const {
   s.last_reload = last_reload_;
   s.reloads = reloads_;
   s.failed_reloads = failed_reloads_;
+  s.rollbacks = rollbacks_;
   s.restarts = restarts_;
   s.reload_queued = queued_.has_value();
   if (stopping_) {

@@ -16,6 +16,9 @@
 // With DrainRule::signal they settle first, for a moment, where new connections go elsewhere: so that nobody
 // who has just connected, and has not asked yet, is among those whom the signal makes them close.
 //
+// Where the policy has a probation, the old ones stand by first: they get no new connections, and are told
+// nothing. If the new generation fails within that time they serve again (roll_back); else they leave then.
+//
 // Until the Switch the serving generation is not touched in any way, so there is nothing to roll
 // back. One rollout at a time; a reload asked meanwhile waits in a queue of one, together with all
 // who ask for it. Who aborts a reload means the one that runs: what waits in the queue was asked for later, and
@@ -58,6 +61,12 @@ class Supervisor {
     std::optional<Policy> policy{};    // once prepared
     std::optional<Probing> probing{};  // once ready, until it serves
   };
+  struct Probation {
+    GenerationId standby;  // the last one that was proven
+    Policy policy;         // of that
+    Instant until;
+    std::vector<RequestId> askers{};  // who wait until it is over
+  };
   struct QueuedReload {
     std::vector<RequestId> askers;
     Instant first_asked;
@@ -93,6 +102,7 @@ class Supervisor {
   void on(const Settled&, Instant now);
   void on(const ReloadAsked&, Instant now);
   void on(const AbortAsked&, Instant now);
+  void on(const RollbackAsked&, Instant now);
   void on(const StopAsked&, Instant now);
   void on(const HammerAsked&, Instant now);
   void on(const TimePassed&, Instant now);
@@ -102,6 +112,16 @@ class Supervisor {
   void look(Instant now);
   void probes_wait(Instant now);
   void promote(Instant now);
+  void serve(GenerationId generation, Policy policy);
+  void begin_probation(GenerationId old, const Policy& policy, Instant now);
+  void answer_promoted();
+  void roll_back(const std::string& why, Instant now);
+  void fill_slots(Instant now);
+  void prove_itself(Instant now);
+  bool anybody_stands_by() const;
+  void tell_to_go(Worker& worker, const Policy& policy, Instant now);
+  void retire_generation(GenerationId generation, const Policy& policy, Instant now);
+  void ask_to_settle();
   void abandon(const std::string& why, Instant now, int exit_status = 1, bool too_late = false);
   void record(const Rollout&, bool ok, const std::string& why, Instant now);
   void queue_reload(RequestId by, Instant now);
@@ -141,11 +161,14 @@ class Supervisor {
   std::vector<Worker> workers_;  // oldest first
   std::optional<GenerationId> serving_;
   bool serving_says_ready_ = false;  // some worker of the serving generation said READY=1
+  std::optional<GenerationId> previous_;
+  std::optional<Probation> probation_;  // of the serving generation, with somebody who stands by
   std::optional<Rollout> rollout_;
   std::optional<QueuedReload> queued_;
   std::optional<Stopping> stopping_;
   std::optional<SurvivorsStatus> survivors_;
   bool finished_ = false;
+  std::vector<RequestId> wait_until_settled_;  // of those who ask for reloads
 
   std::vector<Respawn> respawns_;                // of the serving generation
   std::map<unsigned, Duration> restart_delays_;  // by slot: what the next respawn there waits
@@ -156,10 +179,12 @@ class Supervisor {
   std::uint64_t last_worker_ = 0;
   std::uint64_t reloads_ = 0;
   std::uint64_t failed_reloads_ = 0;
+  std::uint64_t rollbacks_ = 0;
   std::uint64_t restarts_ = 0;
   std::optional<ReloadStatus> last_reload_;
 
-  std::vector<Action> actions_;  // of the event being handled
+  std::vector<Action> actions_;          // of the event being handled
+  std::vector<GenerationId> to_settle_;  // whose workers begin to, likewise
 };
 
 }  // namespace graced

@@ -41,6 +41,8 @@ void Supervisor::settle(Worker& worker, Duration limit, Duration grace, Instant 
   worker.since = now;
   worker.deadline = after(now, limit);
   worker.grace = grace;
+  if (std::ranges::find(to_settle_, worker.generation) == to_settle_.end())
+    to_settle_.push_back(worker.generation);
 }
 
 void Supervisor::on(const Settled& e, Instant now) {
@@ -64,6 +66,7 @@ void Supervisor::leave_behind(Worker& worker, Instant now) {
   switch (worker.state) {
     case WorkerState::starting:
     case WorkerState::ready:
+    case WorkerState::standby:
       worker.deadline = after(now, policy_of(worker.generation).drain_timeout);
       worker.state = WorkerState::draining;
       worker.since = now;
@@ -91,11 +94,13 @@ void Supervisor::kill(Worker& worker, Instant now) {
   actions_.push_back(Kill{worker.id});
 }
 
-// A worker that leaves the serving generation alone is not a draining generation.
+// A worker that leaves the serving generation alone is not a draining generation, nor is one that leaves those
+// who stand by.
 void Supervisor::enforce_max_draining(Instant now) {
   std::vector<GenerationId> draining;
   for (const Worker& w : workers_) {
-    if (w.leaves() && !serves(w)) draining.push_back(w.generation);
+    const bool stays = serves(w) || (probation_ && probation_->standby == w.generation);
+    if (w.leaves() && !stays) draining.push_back(w.generation);
   }
   std::ranges::sort(draining);
   draining.erase(std::unique(draining.begin(), draining.end()), draining.end());
@@ -146,21 +151,24 @@ void Supervisor::begin_stop(int exit_status, std::string why, Instant now, Gener
   }
   if (rollout_) abandon("graced is stopping", now);
   if (queued_) answer(std::exchange(queued_, std::nullopt)->askers, false, "graced is stopping");
+  if (probation_) answer(std::exchange(probation_->askers, {}), false, "graced is stopping");
 
   const Duration limit = policy_.stop_timeout;
   for (Worker& w : workers_) {
-    if (w.works()) {
-      switch (policy_.drain) {
+    if (w.works() || w.stands_by()) {
+      const Policy& policy = policy_of(w.generation);
+      switch (policy.drain) {
         case DrainRule::signal:
           leave(w, limit, now);
           break;
         case DrainRule::idle:
-          retire(w, policy_, limit, now);
+          retire(w, policy, limit, now);
           break;
       }
     }
     hurry(w, limit, now);
   }
+  probation_.reset();
   if (waits_for_survivors()) drain_survivors(limit, now);
 }
 

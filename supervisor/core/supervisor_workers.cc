@@ -163,6 +163,9 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
                           .exit = exit,
                           .gone = find(worker.id) == nullptr || find(worker.id)->process_gone,
                           .at = now};
+  // Who would not be replaced has failed all the same, unless that is how its work ends.
+  if (probation_ && (policy_.restart == RestartRule::always || exit.status != 0))
+    return roll_back(fmt::format("worker {} {}", worker.slot, exit.how), now);
   switch (policy_.restart) {
     case RestartRule::always:
       break;
@@ -225,6 +228,7 @@ void Supervisor::deadline_passed(WorkerId id, Instant now) {
       kill(*w, now);
       break;
     case WorkerState::ready:
+    case WorkerState::standby:
     case WorkerState::killed:
       assert(!"has no deadline");
       break;

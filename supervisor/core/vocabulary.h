@@ -35,15 +35,17 @@ struct SurvivorsGone {};   // and all that they started
 
 struct Settled { GenerationId generation; };  // its workers have heard from all who had connected
 
-struct ReloadAsked { RequestId by; };  // the first start, SIGHUP (nobody), `graced reload`
+struct ReloadAsked { RequestId by; bool settled = false; };  // the first start, SIGHUP (nobody), `graced reload`; settled: answer when it is proven
 struct AbortAsked { std::string by; };  // the reload that runs is to end as if it had failed; by: "root (PID 812)"
+struct RollbackAsked { std::string by; };  // the generation that stands by is to serve again; by: as above
 struct StopAsked { RequestId by; };    // the second one does not wait
 struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerUnfit, WorkerStopping,
                            WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, ProbePassed, ProbeFailed, SurvivorsFound,
-                           SurvivorsGone, Settled, ReloadAsked, AbortAsked, StopAsked, HammerAsked, TimePassed>;
+                           SurvivorsGone, Settled, ReloadAsked, AbortAsked, RollbackAsked, StopAsked, HammerAsked,
+                           TimePassed>;
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
 struct Prepare { GenerationId generation; };
@@ -57,7 +59,11 @@ struct Spawn { WorkerId worker; GenerationId generation; unsigned slot; bool wat
 // abandoned before.
 struct Probe { GenerationId generation; unsigned probe; };
 
-struct Switch { GenerationId to; };                            // new connections go there from now on
+// New connections go there from now on. standby: this one gets none meanwhile, and may get them again; 0: none does.
+struct Switch { GenerationId to; GenerationId standby{}; };
+// After the Switch: `from` has not stood its probation, `to` stood by.
+struct RolledBack { GenerationId from; GenerationId to; std::string why; };
+struct Proven { GenerationId generation; GenerationId standby; bool alone; };  // its probation is over; alone: since all that stood by have ended
 
 // The candidate failed; forget what was prepared. too_late: it was not ready in time, so say what it was waited for.
 struct Abandon { GenerationId generation; std::string why; bool too_late = false; };
@@ -71,13 +77,13 @@ struct DrainSurvivors {};                                      // they finish wh
 struct KillSurvivors {};
 struct Lost { WorkerId worker; bool replaced; };  // it is gone; what it listened on is kept if it is replaced; may be taken back
 
-// generation: that serves. failed: the candidate that `why` tells of, if it tells of one.
+// generation: that serves; if ok, `why` says that it is on probation, if it is. failed: the candidate that `why` tells of, if it tells of one.
 struct Answer { RequestId to; bool ok; GenerationId generation; std::string why; GenerationId failed; };
 struct Finished { int exit_status; std::string why; GenerationId failed; };  // the last action there is
 
 // clang-format on
 
-using Action = std::variant<Prepare, Spawn, Probe, Switch, Abandon, Retire, Settle, Drain, DrainRest, Kill,
-                            DrainSurvivors, KillSurvivors, Lost, Answer, Finished>;
+using Action = std::variant<Prepare, Spawn, Probe, Switch, RolledBack, Proven, Abandon, Retire, Settle, Drain,
+                            DrainRest, Kill, DrainSurvivors, KillSurvivors, Lost, Answer, Finished>;
 
 }  // namespace graced

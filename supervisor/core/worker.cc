@@ -20,6 +20,7 @@ Instant Worker::killed_at() const {
       return deadline;
     case WorkerState::starting:
     case WorkerState::ready:
+    case WorkerState::standby:
     case WorkerState::killed:
       return no_deadline;
   }

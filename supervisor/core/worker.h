@@ -7,6 +7,7 @@
 //            |                      | after a delay      | and respawn         |
 //   ready    | nothing              | as above           | has none            | draining, or first
 //            |                      |                    |                     | settling or retiring
+//   standby  | nothing              | nothing more       | has none            | as a ready one
 //   settling | nothing              | nothing more       | draining            | draining, once it has settled
 //   retiring | nothing              | nothing more       | draining            | draining, once it is idle
 //   draining | nothing              | nothing more       | killed              | nothing
@@ -41,6 +42,7 @@ struct Worker {
   bool closes_first = false;       // …and what is left is closed before the drain signal, not after it
 
   bool works() const { return state == WorkerState::starting || state == WorkerState::ready; }
+  bool stands_by() const { return state == WorkerState::standby; }
   bool leaves() const {
     return state == WorkerState::settling || state == WorkerState::retiring || state == WorkerState::draining;
   }

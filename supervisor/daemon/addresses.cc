@@ -88,15 +88,15 @@ void Addresses::open(GenerationId generation, HandoffCapabilities& capabilities)
   handoff_.opened(generation, std::move(own));
 }
 
-void Addresses::switch_to(GenerationId generation) {
+void Addresses::switch_to(GenerationId generation, std::optional<GenerationId> standby) {
   const Plan& plan = plans_.at(generation);
   sets_.switch_to(generation);
   // With many workers graced is busy starting the others when the first ones are ready.
   starts_at_once_ = quickest_start(generation) < at_once + plan.options.policy.workers * 250us;
-  handoff_.switch_to(generation);
+  handoff_.switch_to(generation, standby);
   for (const std::string& complaint : show_addresses(plan)) o_.log.warning("{}", complaint);
   for (const auto& [other, before] : plans_) {
-    if (other == generation) continue;
+    if (other == generation || other == standby) continue;
     for (const std::string& complaint : refuse_gone_addresses(before, plan)) o_.log.warning("{}", complaint);
   }
   o_.log.set_level(plan.options.log_level);
@@ -106,14 +106,26 @@ void Addresses::switch_to(GenerationId generation) {
     } catch (const std::exception& e) { o_.log.warning("{}", e.what()); }
   }
   // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
-  const auto is_other = [&](const auto& p) { return p.first != generation; };
-  const auto replaced = std::ranges::find_if(plans_, is_other);
-  if (replaced != plans_.end()) give_up_if_empty(replaced->first);
+  const auto is_other = [&](const auto& p) { return p.first != generation && p.first != standby; };
+  for (const auto& p : plans_) {
+    if (is_other(p)) give_up_if_empty(p.first);
+  }
   std::erase_if(plans_, is_other);
   watch_listeners();
   listener_watch_.look_again();
   keeper_.store(plan.sockets);
   keeper_.restored().forget_taken();
+}
+
+void Addresses::proven(GenerationId standby) {
+  const auto plan = plans_.find(standby);
+  if (plan == plans_.end()) return;
+  for (const std::string& complaint : refuse_gone_addresses(plan->second, *serving_plan()))
+    o_.log.warning("{}", complaint);
+  handoff_.nobody_stands_by();
+  plans_.erase(plan);
+  give_up_if_empty(standby);
+  watch_listeners();
 }
 
 Duration Addresses::quickest_start(GenerationId generation) const {

@@ -61,7 +61,7 @@ class Addresses {
   void look_again() { listener_watch_.look_again(); }
   void look_at_paths() { listener_watch_.look_at_paths(); }
 
-  // Of the serving generation and of the candidate.
+  // Of the serving generation, of the one that stands by and of the candidate.
   const Plan& plan_of(GenerationId generation) const { return plans_.at(generation); }
   const Plan* find_plan(GenerationId generation) const;  // null: there is none
   const Plan* serving_plan() const;                      // null: nothing serves yet
@@ -72,7 +72,8 @@ class Addresses {
   const Plan& add(GenerationId generation, Plan plan);
   void open(GenerationId generation, HandoffCapabilities& capabilities);
 
-  void switch_to(GenerationId generation);
+  void switch_to(GenerationId generation, std::optional<GenerationId> standby);
+  void proven(GenerationId standby);  // it stands by no more
   void drop(GenerationId candidate);  // it failed
 
   // Settled follows when its workers have heard from all who have connected.

@@ -32,6 +32,7 @@ std::string shown_state(const WorkerStatus& w) {
       return w.thrown_away ? "leaving" : std::string(to_text(WorkerState::draining));
     case WorkerState::starting:
     case WorkerState::ready:
+    case WorkerState::standby:
     case WorkerState::killed:
       break;
   }
@@ -72,7 +73,8 @@ std::vector<WorkerId> Announcer::tell_of_workers(const Status& status, const Wor
     if (!process) continue;  // not started yet
     control_->worker_changed(w.generation.value, w.slot, process->pid,
                              w.thrown_away ? shown_state(w) : std::string(to_text(w.state)));
-    if (w.state == WorkerState::ready) {
+    const bool again = told && told->state == WorkerState::standby;
+    if (w.state == WorkerState::ready && !again) {
       log_.info(about(*process), "is ready after {}", to_rough_text(monotonic_now() - process->started));
       ready.push_back(w.worker);
     }

@@ -30,6 +30,24 @@ std::string variable(const std::vector<std::string>& environment, std::string_vi
 constexpr Duration quick_word = 5ms;
 constexpr Duration first_answers = 1ms;
 
+// Who asks. One from another PID namespace has no number here.
+std::string named(pid_t who, uid_t user) {
+  std::string by = user == 0 ? "root" : fmt::format("uid {}", user);
+  if (who > 0) by += fmt::format(" (PID {})", who);
+  return by;
+}
+
+std::string why_no_rollback(const Status& status) {
+  if (status.phase == Phase::stopping || status.phase == Phase::finished) return "graced is stopping";
+  if (!status.serving) return "no generation serves yet";
+  if (!status.previous) return fmt::format("no generation served before generation {}", status.serving->value);
+  const bool leaves = std::ranges::any_of(
+      status.workers, [&](const WorkerStatus& w) { return w.generation == *status.previous; });
+  return fmt::format(
+      "generation {} {}: deploy its build again and reload (--probation TIME keeps it for so long)",
+      status.previous->value, leaves ? "leaves already" : "is gone");
+}
+
 }  // namespace
 
 Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> serves)
@@ -168,16 +186,31 @@ void Daemon::reload(RequestId by) {
   happens(ReloadAsked{by});
 }
 
-// One from another PID namespace has no number here.
+void Daemon::reload_until_settled(RequestId by) {
+  const OutputWatch::Later later(outputs_.own());
+  log_.info("reload asked at the control socket, until it is settled");
+  happens(ReloadAsked{by, true});
+}
+
 Aborted Daemon::abort(pid_t who, uid_t user) {
   const OutputWatch::Later later(outputs_.own());
-  std::string by = user == 0 ? "root" : fmt::format("uid {}", user);
-  if (who > 0) by += fmt::format(" (PID {})", who);
+  const std::string by = named(who, user);
   log_.info("abort asked at the control socket by {}", by);
   const Status& status = pump_.status();
   const auto candidate = status.serving ? status.candidate : std::nullopt;
   happens(AbortAsked{by});
   return {candidate.value_or(GenerationId{}).value, status.reload_queued || status.candidate};
+}
+
+RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
+  const OutputWatch::Later later(outputs_.own());
+  const std::string by = named(who, user);
+  log_.info("rollback asked at the control socket by {}", by);
+  const Status& status = pump_.status();
+  if (!status.probation) return {.why_not = why_no_rollback(status)};
+  RollbackOutcome outcome{status.serving->value, status.probation->standby.value, ""};
+  happens(RollbackAsked{by});
+  return outcome;
 }
 
 void Daemon::stop(RequestId by) {

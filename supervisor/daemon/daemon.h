@@ -53,7 +53,9 @@ class Daemon : private ControlHandler {
   // ControlHandler
   void asked_by(pid_t who) override { reaper_.trees().asked_by(who); }
   void reload(RequestId by) override;
+  void reload_until_settled(RequestId by) override;
   Aborted abort(pid_t who, uid_t user) override;
+  RollbackOutcome rollback(pid_t who, uid_t user) override;
   void stop(RequestId by) override;
   unsigned hammer() override;
   InstanceReport report() override;
@@ -80,6 +82,8 @@ class Daemon : private ControlHandler {
   void perform(const Spawn&);
   void perform(const Probe&);
   void perform(const Switch&);
+  void perform(const RolledBack&);
+  void perform(const Proven&);
   void perform(const Abandon&);
   void perform(const Retire&);
   void perform(const Settle&);
@@ -96,6 +100,7 @@ class Daemon : private ControlHandler {
   WorkerProcess& started(const Spawn& spawn, Spawned process, const Plan& plan);
   void not_started(const Spawn& spawn, Exit why);
   void tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch);
+  void tell_of_standby(const Switch&);
   void limit_draining(const RunOptions& options);
   AttendedWorker attended(const WorkerProcess& worker, const Plan& plan) const;
   void warn(WorkerId worker, const std::string& note);

@@ -160,10 +160,15 @@ void Daemon::perform(const Probe& a) {
 }
 
 void Daemon::perform(const Switch& a) {
-  addresses_.switch_to(a.to);
+  addresses_.switch_to(a.to, a.standby == GenerationId{} ? std::nullopt : std::optional(a.standby));
   const Plan& plan = addresses_.plan_of(a.to);
   limit_draining(plan.options);
   hooks_.use(plan.options);
+  const auto& previous = pump_.status().previous;
+  if (previous && *previous > a.to) {  // a rollback, which is told as such
+    if (plan.options.draining_memory_high) launcher_.cgroups().set_no_memory_high(a.to.value);
+    return;
+  }
   const auto& reload = pump_.status().last_reload;
   if (!reload) give_back_memory();  // the start is over
   if (reload && reload->generation == a.to) {
@@ -173,7 +178,37 @@ void Daemon::perform(const Switch& a) {
   } else {
     log_.info({.generation = a.to.value}, "serves");
   }
+  if (const auto& probation = pump_.status().probation; probation && probation->standby == a.standby)
+    tell_of_standby(a);
   presence_.serves(outputs_.own());
+}
+
+void Daemon::tell_of_standby(const Switch& a) {
+  log_.info({.generation = a.standby.value}, "stands by for {}, while generation {} is on probation",
+            to_text(addresses_.plan_of(a.to).options.policy.probation), a.to.value);
+  for (const Handoff::Address& address : addresses_.handoff().adopted_addresses(a.standby)) {
+    if (address.how == Handoff::How::switched) continue;
+    log_.warning({.generation = a.standby.value},
+                 "{} is shared with generation {}: new connections there go to both while it stands by",
+                 address.address, a.to.value);
+  }
+}
+
+void Daemon::perform(const RolledBack& a) {
+  const std::string why = "rolled back: " + a.why;
+  announcer_.control().reload_finished(a.from.value, false, why);
+  hooks_.reload_failed(a.from, why);
+  log_.error({.generation = a.from.value}, "rolled back: {}; generation {} serves again", a.why, a.to.value);
+}
+
+void Daemon::perform(const Proven& a) {
+  addresses_.proven(a.standby);
+  const LogFields about{.generation = a.generation.value};
+  if (a.alone)
+    log_.warning(about, "is on probation no more: all workers of generation {}, which stood by, have ended",
+                 a.standby.value);
+  else
+    log_.info(about, "has stood its probation, and generation {} leaves", a.standby.value);
 }
 
 void Daemon::perform(const Abandon& a) {

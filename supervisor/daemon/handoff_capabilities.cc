@@ -27,6 +27,7 @@ HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inheri
                                           const Launch::Identity* worker) {
   HandoffPlan plan;
   plan.max_draining = options.policy.max_draining;
+  plan.probation = options.policy.probation;
 
   const bool by_itself = options.adopt == AdoptChoice::automatic && options.listen.empty() && !inherited;
   if (options.adopt == AdoptChoice::on || by_itself) {
@@ -44,7 +45,8 @@ HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inheri
 
   const bool idle = options.drain == DrainChoice::idle;
   const bool probed = !options.probes.empty();
-  plan.switched = plan.adopt || idle || probed;
+  const bool kept = options.policy.probation > 0s;
+  plan.switched = plan.adopt || idle || probed || kept;
   plan.sets = !plan.switched;
   if (!plan.switched) return plan;
 
@@ -55,6 +57,7 @@ HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inheri
       break;
     case SteeringMethod::none:
       if (probed) throw UsageError(fmt::format("probe cannot be had here: {}", probe.why));
+      if (kept) throw UsageError(fmt::format("probation cannot be had here: {}", probe.why));
       if (idle) throw UsageError(fmt::format("drain=idle cannot be had here: {}", probe.why));
       plan.notes.push_back(fmt::format("old workers are signalled at once: {}", probe.why));
       return plan;

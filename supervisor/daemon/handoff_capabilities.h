@@ -24,6 +24,7 @@ struct HandoffPlan {
   bool settles = false;   // with `switched`: old workers settle before they are told to leave
   bool switched = false;  // new connections are directed: each generation has sockets of its own
   DrainRule drain = DrainRule::signal;
+  Duration probation = 0s;         // how long the generation before stands by
   unsigned max_draining = 0;       // no more generations may drain than that
   std::vector<std::string> notes;  // one line each: what cannot be had, and what is done instead
 };

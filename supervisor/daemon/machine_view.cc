@@ -45,10 +45,15 @@ std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
   }
   std::string probes;
   for (const ProbeRule& p : rules) probes += line("probe", p.what + ", before a generation serves", "");
+  const std::string probation =
+      plan.probation == 0s
+          ? ""
+          : line("probation",
+                 fmt::format("the generation before stands by for {}", graced::to_text(plan.probation)), "");
   return "with these options\n" +
          line("addresses", plan.adopt ? "those that the command binds are adopted" : "those of --listen only",
               "") +
-         line("drain", draining, "") + probes + (advice ? line("advice", *advice, "") : "");
+         line("drain", draining, "") + probes + probation + (advice ? line("advice", *advice, "") : "");
 }
 
 }  // namespace graced

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "daemon/probe_places.h"
+#include "daemon/standby_places.h"
 #include "handoff/socket_sets.h"
 #include "handoff/stored_listeners.h"
 #include "linux/base/duplicate.h"
@@ -252,6 +253,7 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
   plan.handoff = capabilities.plan_for(options, !inherited.empty(), plan.identity ? &*plan.identity : nullptr);
   for (const ProbeSpec& probe : options.probes)
     require_reachable(probe, options, plan.handoff, !inherited.empty());
+  require_standby(options, plan.handoff, !inherited.empty());
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;
   open_sockets(plan, options, inherited, serving, sets, restored, spare_place);

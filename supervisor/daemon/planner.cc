@@ -94,6 +94,11 @@ Plan Planner::plan_again(RunOptions options, const Place& place, const Plan& ser
         "candidate cannot "
         "be reached alone; stop graced and start it again with the option");
   }
+  if (options.policy.probation > 0s && !serving.handoff.switched) {
+    throw UsageError(
+        "probation: the generation that serves shares the sockets of --listen with whoever follows it, so it "
+        "cannot stand by; stop graced and start it again with the option");
+  }
   Plan plan = make_plan(std::move(options), inherited_.sockets, &serving, inheritable_, capabilities_, sets(),
                         nullptr, spare_place);
   hold_artefact(plan, place.directory);

@@ -60,6 +60,7 @@ Step next_step(const WorkerStatus& w, const WorkerProcess& process, const Addres
         return {w.last_call, "closed"};
       return {w.killed_at, "killed"};
     case WorkerState::ready:
+    case WorkerState::standby:
     case WorkerState::killed:
       break;
   }
@@ -154,6 +155,11 @@ InstanceReport report_of(const ReportSources& from) {
   r.config = from.options.config.value_or("");
   r.serving = status.serving.value_or(GenerationId{}).value;
   r.candidate = status.candidate.value_or(GenerationId{}).value;
+  if (status.probation) {
+    r.standby = status.probation->standby.value;
+    r.probation_left = std::max(Duration{}, status.probation->until - now);
+  }
+  r.rollbacks = status.rollbacks;
   r.workers_asked = status.workers_asked;
   r.last_exit = last_exit(from, now);
   r.check = from.preflight.report(now);

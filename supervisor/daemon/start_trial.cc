@@ -11,6 +11,7 @@
 
 #include "daemon/plan.h"
 #include "daemon/probe_places.h"
+#include "daemon/standby_places.h"
 #include "linux/base/account.h"
 #include "linux/base/systemd.h"
 #include "linux/control/control_places.h"
@@ -40,11 +41,13 @@ class Trial {
     const bool probed = !options_.probes.empty() && options_.drain != DrainChoice::idle;
     attempt(options_.adopt == AdoptChoice::on ? "adopt"
             : probed                          ? "probe"
+            : options_.policy.probation > 0s  ? "probation"
                                               : "drain",
             [&] {
               found.handoff =
                   capabilities_.plan_for(options_, false, plan_.identity ? &*plan_.identity : nullptr);
               try_probes(*found.handoff);
+              attempt("probation", [&] { require_standby(options_, *found.handoff, false); });
             });
     try_names();
     try_commands();

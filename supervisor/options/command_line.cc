@@ -76,6 +76,13 @@ Patience patience_of(const ParsedWords& parsed) {
   return patience;
 }
 
+ReloadCommand reload_of(Target target, const ParsedWords& parsed) {
+  ReloadCommand reload{std::move(target), patience_of(parsed), given(parsed, "settled")};
+  if (reload.settled && reload.patience.no_wait)
+    throw UsageError{"--settled and --no-wait contradict each other"};
+  return reload;
+}
+
 StatusView view_of(const ParsedWords& parsed) {
   StatusView view = StatusView::text;
   std::string_view chosen;
@@ -105,6 +112,8 @@ constexpr auto words_elsewhere = std::to_array<std::pair<std::string_view, std::
      "the "
      "last words of those in trouble"},
     {"cancel", "graced abort ends a reload that runs"},
+    {"undo", "graced rollback goes back to the generation that stands by"},
+    {"revert", "graced rollback goes back to the generation that stands by"},
     {"kill", "graced stop ends an instance, graced hammer what still drains"},
 });
 
@@ -160,7 +169,9 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment, st
     case CommandKind::check:
       return CheckCommand{std::move(parsed)};
     case CommandKind::reload:
-      return ReloadCommand{target_of(*command, parsed, environment), patience_of(parsed)};
+      return reload_of(target_of(*command, parsed, environment), parsed);
+    case CommandKind::rollback:
+      return RollbackCommand{target_of(*command, parsed, environment)};
     case CommandKind::abort:
       return AbortCommand{target_of(*command, parsed, environment)};
     case CommandKind::stop:

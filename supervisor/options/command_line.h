@@ -37,6 +37,10 @@ struct CheckCommand {
 struct ReloadCommand {
   Target target;
   Patience patience;
+  bool settled = false;  // --settled
+};
+struct RollbackCommand {
+  Target target;
 };
 struct AbortCommand {
   Target target;
@@ -63,8 +67,9 @@ struct HelpCommand {
 };
 struct VersionCommand {};
 
-using ParsedCommand = std::variant<RunCommand, CheckCommand, ReloadCommand, AbortCommand, StopCommand,
-                                   HammerCommand, StatusCommand, ListCommand, HelpCommand, VersionCommand>;
+using ParsedCommand =
+    std::variant<RunCommand, CheckCommand, ReloadCommand, RollbackCommand, AbortCommand, StopCommand,
+                 HammerCommand, StatusCommand, ListCommand, HelpCommand, VersionCommand>;
 
 // args: without the program's name. environment: "NAME=VALUE" each; GRACED_CONTROL and GRACED_NAME
 // say which instance where the words do not, COLUMNS how wide help may be. terminal: its columns, 0 where there

@@ -16,6 +16,7 @@ constexpr WordOption ready{"ready", 0, "", "exit status 0 if workers serve, 1 if
 constexpr WordOption alive{"alive", 0, "",
                            "exit status 0 if graced answers, whatever its workers do: for probes"};
 constexpr WordOption wait{"wait", 0, "TIME", "wait no longer than this: exit status 4"};
+constexpr WordOption settled{"settled", 0, "", "wait until its probation is over as well"};
 constexpr WordOption no_wait{"no-wait", 0, "", "ask and do not wait for the outcome"};
 
 }  // namespace
@@ -59,15 +60,27 @@ std::span<const CommandRow> command_table() {
        {}},
       {CommandKind::reload,
        "reload",
-       "[NAME] [--wait TIME | --no-wait]",
+       "[NAME] [--settled] [--wait TIME | --no-wait]",
        "start the next generation, let the old one finish",
-       "Waits until the next generation serves. NAME may be left out where one instance runs.\n"
-       "Exit status: 0 it serves, 1 it failed and the old one still serves, 2 wrong usage, 3 no such instance, "
-       "4 "
-       "gave up waiting.",
+       "Waits until the next generation serves; with --settled until the probation is over that it has with "
+       "--probation. NAME may be left out where one instance runs.\n"
+       "Exit status: 0 it serves, 1 it failed or was rolled back and the old one still serves, 2 wrong usage, "
+       "3 "
+       "no such instance, 4 gave up waiting.",
        {{"graced reload", "the only instance there is"},
         {"graced reload app --wait 1min", "the one called app"}},
-       {control, wait, no_wait, help}},
+       {control, settled, wait, no_wait, help}},
+      {CommandKind::rollback,
+       "rollback",
+       "[NAME]",
+       "back to the generation that stands by",
+       "While a generation is on probation (--probation TIME of graced run) the one before stands by. New "
+       "connections go back to it at once, no process is started, and the one that served finishes those it "
+       "has. "
+       "A reload that runs is ended. NAME may be left out where one instance runs.\n"
+       "Exit status: 0 rolled back, 1 none stands by, 2 wrong usage, 3 no such instance.",
+       {{"graced rollback app", "the generation before serves again"}},
+       {control, help}},
       {CommandKind::abort,
        "abort",
        "[NAME]",

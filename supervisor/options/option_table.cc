@@ -139,6 +139,15 @@ constexpr auto rows = std::to_array<OptionRow>({
      .repeatable = true,
      .read = [](Options& o, const Text& v) { o.hooks.push_back(read_hook(v)); }},
 
+    {.word =
+         {"probation", 0, "TIME",
+          "after a reload the generation before stands by for so long: it gets no new connections, and serves "
+          "again at once should a worker of the new one end by itself, or graced rollback ask for it"},
+     .group = readiness,
+     .unset = "none",
+     .read = [](Options& o, const Text& v) { o.policy.probation = read_finite_time(v); },
+     .show = [](const Options& o) { return o.policy.probation == 0s ? Text{} : to_text(o.policy.probation); }},
+
     {.word = {"drain", 0, "auto|signal|idle",
               "signal tells an old worker to finish at once; idle lets its connections end first, and then "
               "tells it; auto is idle where workers are adopted, else signal"},

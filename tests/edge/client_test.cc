@@ -65,7 +65,7 @@ struct Machine {
   }
 
   Said reload(const Target& which, std::optional<Duration> limit = infinity) const {
-    return says([&](const Terminal& t) { return client_reload(which, limit, t); });
+    return says([&](const Terminal& t) { return client_reload(which, limit, false, t); });
   }
   Said stop(const Target& which, std::optional<Duration> limit = infinity) const {
     return says([&](const Terminal& t) { return client_stop(which, limit, t); });
@@ -190,7 +190,7 @@ TEST_CASE("graced reload of one that ends meanwhile says so") {
   const std::string control = temp / "control";
   const Ending instance(control);
   const Said said = Machine{}.says([&](const Terminal& t) {
-    return client_reload({"shop", control}, infinity, t);
+    return client_reload({"shop", control}, infinity, false, t);
   });
   CHECK(said.status == 3);
   CHECK(said.err == "graced: 'shop' has just ended\n");

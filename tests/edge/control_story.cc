@@ -46,6 +46,14 @@ class Storyteller : public ControlHandler {
 
   void reload(RequestId by) override { say(words_, fmt::format("reload {}", by.value)); }
   void stop(RequestId by) override { say(words_, fmt::format("stop {}", by.value)); }
+  void reload_until_settled(RequestId by) override {
+    say(words_, fmt::format("reload until settled {}", by.value));
+  }
+  RollbackOutcome rollback(pid_t who, uid_t user) override {
+    say(words_, fmt::format("rollback {} {}", who, user));
+    if (report_.standby == 0) return {.why_not = "generation 1 is gone"};
+    return {report_.serving, report_.standby, ""};
+  }
   Aborted abort(pid_t who, uid_t user) override {
     say(words_, fmt::format("abort {} {}", who, user));
     return report_.candidate == 0 ? Aborted{0, report_.reload_queued}

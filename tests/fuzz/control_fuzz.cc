@@ -23,6 +23,8 @@ class Asked : public ControlHandler {
 
   void reload(RequestId by) override { server->answer(by, false, 0, "no"); }
   void stop(RequestId by) override { server->answer(by, true, 0, ""); }
+  void reload_until_settled(RequestId by) override { server->answer(by, false, 0, "no"); }
+  RollbackOutcome rollback(pid_t, uid_t) override { return {3, 2, ""}; }
   Aborted abort(pid_t, uid_t) override { return {2, true}; }
   unsigned hammer() override { return 1; }
   InstanceReport report() override {

@@ -40,6 +40,8 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "config": null,
   "serving": 6,
   "candidate": null,
+  "standby": null,
+  "probation_s": null,
   "workers_asked": 2,
   "check": null,
   "probes": [],
@@ -121,6 +123,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   },
   "reloads": 5,
   "failed_reloads": 0,
+  "rollbacks": 0,
   "restarts": 0,
   "reload_queued": false,
   "next_restart_s": 0.4

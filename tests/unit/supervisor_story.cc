@@ -20,11 +20,12 @@ struct Words {
     return fmt::format(
         "Prepared generation {}: workers {}, ready {} after {}, ready timeout {}, drain {} timeout {} grace {} "
         "last call {}, idle {}, stop timeout {} idle {}, "
-        "max draining {}, restart {}, delay {} to {} reset {}, start limit {}/{}",
+        "max draining {}, restart {}, delay {} to {} reset {}, start limit {}/{}, settle {}, probation {}",
         e.generation.value, p.workers, static_cast<int>(p.ready), ms(p.ready_after), ms(p.ready_timeout),
         static_cast<int>(p.drain), ms(p.drain_timeout), ms(p.drain_grace), ms(p.last_call), ms(p.drain_idle),
         ms(p.stop_timeout), ms(p.stop_idle), p.max_draining, static_cast<int>(p.restart), ms(p.restart_delay),
-        ms(p.restart_delay_limit), ms(p.restart_delay_reset), p.start_limit, ms(p.start_limit_window));
+        ms(p.restart_delay_limit), ms(p.restart_delay_reset), p.start_limit, ms(p.start_limit_window),
+        ms(p.settle), ms(p.probation));
   }
   std::string operator()(const PreparationFailed& e) const {
     return fmt::format("PreparationFailed generation {}", e.generation.value);
@@ -59,7 +60,10 @@ struct Words {
   std::string operator()(const Settled& e) const {
     return fmt::format("Settled generation {}", e.generation.value);
   }
-  std::string operator()(const ReloadAsked& e) const { return fmt::format("ReloadAsked by {}", e.by.value); }
+  std::string operator()(const ReloadAsked& e) const {
+    return fmt::format("ReloadAsked by {}{}", e.by.value, e.settled ? ", until it is settled" : "");
+  }
+  std::string operator()(const RollbackAsked& e) const { return fmt::format("RollbackAsked by {}", e.by); }
   std::string operator()(const StopAsked& e) const { return fmt::format("StopAsked by {}", e.by.value); }
   std::string operator()(const AbortAsked& e) const { return fmt::format("AbortAsked by {}", e.by); }
   std::string operator()(const HammerAsked&) const { return "HammerAsked"; }
@@ -75,7 +79,16 @@ struct Words {
   std::string operator()(const Probe& a) const {
     return fmt::format("Probe {} of generation {}", a.probe, a.generation.value);
   }
-  std::string operator()(const Switch& a) const { return fmt::format("Switch to generation {}", a.to.value); }
+  std::string operator()(const Switch& a) const {
+    return fmt::format("Switch to generation {}, {} stands by", a.to.value, a.standby.value);
+  }
+  std::string operator()(const RolledBack& a) const {
+    return fmt::format("RolledBack from generation {} to {}: {}", a.from.value, a.to.value, a.why);
+  }
+  std::string operator()(const Proven& a) const {
+    return fmt::format("Proven generation {}, {} stood by{}", a.generation.value, a.standby.value,
+                       a.alone ? " and is gone" : "");
+  }
   std::string operator()(const Abandon& a) const {
     return fmt::format("Abandon generation {}: {}", a.generation.value, a.why);
   }

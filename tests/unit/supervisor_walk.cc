@@ -35,6 +35,7 @@ Policy Walk::any_policy() {
   }
   p.drain = any({DrainRule::signal, DrainRule::idle});
   p.settle = any<Duration>({0s, 0s, 5ms, 200ms});
+  p.probation = any<Duration>({0s, 0s, 5ms, 1s, 60s, 60s});
   p.last_call = any<Duration>({0s, 1ms, 1s});
   p.drain_grace = any<Duration>({0s, 5ms, 5s});
   p.drain_idle = any<Duration>({infinity, infinity, 0s, 1s});
@@ -96,7 +97,11 @@ void Walk::run(int steps) {
 void Walk::step() {
   const auto anybody = [](const Witness::Process&) { return true; };
   const auto starting = [](const Witness::Process& p) { return p.works() && !p.is_ready; };
-  const auto leaving = [](const Witness::Process& p) { return !p.works(); };
+  const auto leaving = [](const Witness::Process& p) { return !p.works() && !p.stands_by(); };
+  const auto serving = [&](const Witness::Process& p) {
+    return p.works() && p.generation == witness_.serving();
+  };
+  const auto standby = [](const Witness::Process& p) { return p.stands_by(); };
   const auto outlived = [](const Witness::Process& p) { return p.outlived; };
   const auto retiring = [](const Witness::Process& p) { return p.retired && !p.drained; };
   const auto generation = [&] { return GenerationId{random_() % (witness_.newest_generation().value + 2)}; };
@@ -132,18 +137,27 @@ void Walk::step() {
   } else if (dice < 660) {
     tell(WorkerAsksTime{any_worker(anybody), any<Duration>({0s, 1ms, 1s, 1min, infinity})});
   } else if (dice < 760) {
-    tell(ReloadAsked{any_asker()});
+    tell(ReloadAsked{any_asker(), one_in(2)});
   } else if (dice < 766) {
     tell(HammerAsked{});
   } else if (dice < 774) {
     tell(AbortAsked{"somebody"});
-  } else if (dice < 775) {
+  } else if (dice < 780) {
+    tell(RollbackAsked{"somebody"});
+  } else if (dice < 781) {
     tell(StopAsked{any_asker()});
   } else if (dice < 880 && (witness_.looking() || one_in(12))) {
     if (one_in(2))
       tell(ProbePassed{candidate(), probe()});
     else
       tell(ProbeFailed{candidate(), probe(), "nothing good"});
+  } else if (dice < 900 && witness_.standby()) {
+    if (one_in(3))
+      tell(RollbackAsked{"somebody"});
+    else if (one_in(2))
+      tell(WorkerGone{any_worker(standby), any_exit(), one_in(3)});
+    else
+      tell(WorkerGone{any_worker(serving), any_exit(), one_in(3)});
   } else {
     time_passes();
   }
@@ -184,6 +198,7 @@ bool Walk::helps_on() {
       tell(TreeGone{id});
       return true;
     }
+    if (p.stands_by()) continue;
     if (!p.works()) {
       tell(WorkerGone{id, any_exit(), one_in(3)});
       return true;

@@ -73,10 +73,11 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   switched_from_.reset();
   abandoned_.reset();
   to_abort_.reset();
-  has_failed_ = false;
+  has_failed_ = to_roll_back_ = rolled_back_ = told_of_rollback_ = proven_ = false;
+  to_leave_now_.clear();
   to_answer_now_.clear();
   told_now_.clear();
-  to_settle_.reset();
+  to_settle_.clear();
   hammered_ = one_too_many_ = false;
   gone_now_.reset();
   rest_to_tell_.reset();
@@ -89,10 +90,20 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   if (stopping_ && !was_stopping) {
     for (const auto& [id, slot] : std::exchange(waiting_, {})) to_take_back_.insert(id);
     to_be_filled_.clear();
+    const bool proven_first =
+        std::ranges::any_of(actions, [](const Action& a) { return std::holds_alternative<Proven>(a); });
+    if (!proven_first) {
+      standby_.reset();
+      for (auto& [id, p] : processes_) p.standby = false;
+      to_answer(probation_askers_, false);
+    }
+    to_answer(queued_askers_, false);
   }
   for (const Action& action : actions) done(action);
   promise(!has_failed_ || abandoned_, "a probe has failed, and its candidate goes on");
   promise(!candidate_ || probed_.empty() || !has_passed(*candidate_), "all probes have passed, and no switch");
+  promise(to_roll_back_ == rolled_back_ || stopping_, "a generation fails on probation, and serves on");
+  promise(rolled_back_ == told_of_rollback_, "a rollback is silent");
   promise(!to_abort_ || abandoned_ == to_abort_, "a reload goes on that was aborted");
   promise(!rest_to_tell_, "nobody tells what a worker has left behind");
   promise(!gone_now_, "a worker is gone, and nobody says whether it is lost");
@@ -175,13 +186,14 @@ void Witness::happened(const Event& event) {
                  [&](const SurvivorsGone&) { survivors_ = false; },
                  [&](const Settled&) {},
                  [&](const ReloadAsked& e) {
+                   if (e.settled) wait_until_settled_.insert(e.by);
                    if (!stopping_ && (candidate_ || queued_)) {
                      queued_ = true;
                      ++tally_.queued;
                    }
                    if (e.by == nobody) return;
                    if (stopping_)
-                     to_answer_now_.insert(e.by);
+                     to_answer_now_.emplace(e.by, false);
                    else
                      (queued_ ? queued_askers_ : candidate_askers_).insert(e.by);
                  },
@@ -189,6 +201,7 @@ void Witness::happened(const Event& event) {
                    if (serving_) to_abort_ = candidate_;
                    if (to_abort_) ++tally_.aborts;
                  },
+                 [&](const RollbackAsked&) { to_roll_back_ = standby_.has_value(); },
                  [&](const StopAsked& e) {
                    hammered_ = stopping_;
                    if (!stopping_) stop_asked_ = true;
@@ -212,11 +225,13 @@ void Witness::happened(const Event& event) {
 void Witness::lost(WorkerId id, const Process& process, int status) {
   last_lost_ = id;
   const Policy& policy = policy_of(process.generation);
+  if (standby_ && (policy.restart == RestartRule::always || status != 0)) to_roll_back_ = true;
   if (policy.restart == RestartRule::never || (policy.restart == RestartRule::on_failure && status == 0))
     return;
   if (policy.restart_delay != infinity) to_be_filled_.insert(process.slot);
   unexpected_exits_.push_back(now_);
   std::erase_if(unexpected_exits_, [&](Instant t) { return after(t, policy.start_limit_window) <= now_; });
+  if (to_roll_back_) return;
   if (unexpected_exits_.size() > policy.start_limit && !candidate_ && !queued_) one_too_many_ = true;
 }
 
@@ -273,32 +288,130 @@ void Witness::on(const Probe& a) {
 }
 
 void Witness::on(const Switch& a) {
-  promise(candidate_ == a.to, "a switch to generation {}, which is not the candidate", a.to.value);
+  ++tally_.switches;
+  if (candidate_ == a.to)
+    promoted(a);
+  else
+    rolled_back(a);
+}
+
+void Witness::promoted(const Switch& a) {
   promise(has_passed(a.to), "a switch to generation {}, whose probes have not passed", a.to.value);
   if (!std::exchange(probed_, {}).empty()) ++tally_.probed;
   std::set<unsigned> ready;
-  serving_said_ready_ = false;
   for (const auto& [id, p] : processes_) {
     if (p.generation != a.to) continue;
     promise(p.works() && p.is_ready, "a switch although worker {} is not ready", id.value);
     ready.insert(p.slot);
-    serving_said_ready_ = serving_said_ready_ || p.said_ready;
   }
   promise(ready.size() == policy_of(a.to).workers, "a switch to {} of {} workers", ready.size(),
           policy_of(a.to).workers);
-  switched_from_ = serving_.value_or(GenerationId{});
-  serving_ = std::exchange(candidate_, std::nullopt);
-  for (auto& [id, p] : processes_) {
-    if (p.generation != switched_from_ || !p.works()) continue;
-    p.settles = policy_of(p.generation).drain == DrainRule::signal && serving_policy().settle > 0s;
-    if (p.settles) to_settle_ = p.generation;
+  const GenerationId standby = who_stands_by(a.to);
+  promise(a.standby == standby, "generation {} stands by, not {}", a.standby.value, standby.value);
+
+  second_ = standby_.has_value();
+  to_answer(probation_askers_, false);
+  const auto before = std::exchange(standby_, std::nullopt);
+  candidate_.reset();
+  serves_now(a.to);
+  if (standby != GenerationId{}) {
+    standby_ = standby;
+    probation_until_ = after(now_, serving_policy().probation);
+    for (auto& [id, p] : processes_) {
+      if (p.generation == standby && can_stand_by(id, p)) p.standby = true;
+    }
+    std::set<RequestId> told_now;
+    for (const RequestId by : candidate_askers_)
+      (wait_until_settled_.contains(by) ? probation_askers_ : told_now).insert(by);
+    candidate_askers_ = std::move(told_now);
   }
+  to_answer(candidate_askers_, true);
+  if (before && before != standby_) is_to_leave(*before);
+  is_to_leave(*switched_from_);
+}
+
+GenerationId Witness::who_stands_by(GenerationId serving) const {
+  if (policy_of(serving).probation == 0s || !serving_) return {};
+  if (standby_) return *standby_;
+  const bool any = std::ranges::any_of(
+      processes_, [&](const auto& p) { return is_serving(p.second) && can_stand_by(p.first, p.second); });
+  return any ? *serving_ : GenerationId{};
+}
+
+// The oldest worker whose time has come is ready first, and the last one of the candidate is the newest one.
+bool Witness::can_stand_by(WorkerId id, const Process& p) const {
+  if (!p.works() || !p.is_ready) return false;
+  const auto was = std::ranges::find(before_->workers, id, &WorkerStatus::worker);
+  if (was->state == WorkerState::ready) return true;
+  const auto last = std::find_if(processes_.rbegin(), processes_.rend(),
+                                 [&](const auto& other) { return other.second.generation == newest_; });
+  return id < last->first;
+}
+
+void Witness::rolled_back(const Switch& a) {
+  promise(standby_ == a.to, "a switch to generation {}, which is no candidate and does not stand by",
+          a.to.value);
+  promise(to_roll_back_, "a rollback for nothing");
+  promise(a.standby == GenerationId{}, "generation {} stands by after a rollback", a.standby.value);
+  standby_.reset();
+  rolled_back_ = true;
+  to_abort_ = candidate_;
+  ++tally_.rollbacks;
+  if (second_) ++tally_.rollbacks_of_second;
+  for (auto& [id, p] : processes_) {
+    if (p.generation == a.to) p.standby = false;
+  }
+  serves_now(a.to);
+  is_to_leave(*switched_from_);
+  to_answer(probation_askers_, false);
+}
+
+void Witness::serves_now(GenerationId generation) {
+  switched_from_ = serving_.value_or(GenerationId{});
+  serving_ = generation;
+  serving_said_ready_ = std::ranges::any_of(
+      processes_, [&](const auto& p) { return is_serving(p.second) && p.second.said_ready; });
   unexpected_exits_.clear();
   last_lost_.reset();
   to_be_filled_.clear();
   waiting_.clear();
-  to_answer_now_.merge(candidate_askers_);
-  ++tally_.switches;
+}
+
+void Witness::is_to_leave(GenerationId generation) {
+  to_leave_now_.insert(generation);
+  for (auto& [id, p] : processes_) {
+    if (p.generation != generation) continue;
+    if (p.standby && standby_ == generation) continue;
+    p.standby = false;
+    if (!p.works()) continue;
+    p.settles = policy_of(generation).drain == DrainRule::signal && serving_policy().settle > 0s;
+    p.settle_time = serving_policy().settle;
+    if (p.settles) to_settle_.insert(generation);
+  }
+}
+
+void Witness::on(const RolledBack& a) {
+  promise(rolled_back_ && switched_from_ == a.from && serving_ == a.to, "a rollback is told that was none");
+  promise(!std::exchange(told_of_rollback_, true), "a rollback is told twice");
+  promise(!a.why.empty(), "a rollback without a reason");
+}
+
+void Witness::on(const Proven& a) {
+  promise(standby_ == a.standby && serving_ == a.generation,
+          "generation {} is proven, and was not on probation", a.generation.value);
+  const bool alone = std::ranges::none_of(processes_, [](const auto& p) { return p.second.stands_by(); });
+  promise(a.alone == alone, "generation {} has one that stands by or not", a.generation.value);
+  promise(alone || (std::holds_alternative<TimePassed>(*event_) && probation_until_ <= now_),
+          "generation {} is proven too early", a.generation.value);
+  proven_ = true;
+  ++(alone ? tally_.left_alone : tally_.proven);
+  standby_.reset();
+  is_to_leave(a.standby);
+  to_answer(probation_askers_, true);
+}
+
+void Witness::to_answer(std::set<RequestId>& askers, bool ok) {
+  for (const RequestId by : std::exchange(askers, {})) to_answer_now_.emplace(by, ok);
 }
 
 void Witness::on(const Abandon& a) {
@@ -317,7 +430,7 @@ void Witness::on(const Abandon& a) {
   abandoned_ = std::exchange(candidate_, std::nullopt);
   probed_.clear();
   thrown_away_.insert(a.generation);
-  to_answer_now_.merge(candidate_askers_);
+  to_answer(candidate_askers_, false);
   ++tally_.abandons;
 }
 
@@ -327,7 +440,8 @@ void Witness::on(const Retire& a) {
   Process& p = it->second;
   promise(p.works(), "worker {} is retired though it leaves already", a.worker.value);
   promise(policy_of(p.generation).drain == DrainRule::idle, "worker {} is to be told at once", a.worker.value);
-  promise(stopping_ || switched_from_ == p.generation, "worker {} is retired for nothing", a.worker.value);
+  promise(stopping_ || to_leave_now_.contains(p.generation), "worker {} is retired for nothing",
+          a.worker.value);
   p.retired = true;
   told_now_.insert(a.worker);
 }
@@ -342,7 +456,7 @@ void Witness::told_retired(WorkerId id, Process& p) {
     return;
   }
   const bool too_many = draining_generations().size() > serving_policy().max_draining;
-  if ((switched_from_ || abandoned_) && too_many) {
+  if (may_need_room() && too_many) {
     p.told_for_room = true;
     ++tally_.told_for_room;
     return;
@@ -356,12 +470,11 @@ void Witness::told_retired(WorkerId id, Process& p) {
 }
 
 void Witness::on(const Settle& a) {
-  promise(switched_from_ == a.generation, "generation {} settles for nothing", a.generation.value);
+  promise(to_leave_now_.contains(a.generation), "generation {} settles for nothing", a.generation.value);
   promise(policy_of(a.generation).drain == DrainRule::signal, "generation {} is to be idle first",
           a.generation.value);
-  promise(serving_policy().settle > 0s, "generation {} has no time to settle", a.generation.value);
-  promise(std::exchange(to_settle_, std::nullopt) == a.generation, "generation {} has nobody to settle",
-          a.generation.value);
+  promise(proven_ || serving_policy().settle > 0s, "generation {} has no time to settle", a.generation.value);
+  promise(to_settle_.erase(a.generation) == 1, "generation {} has nobody to settle", a.generation.value);
 }
 
 // It has settled, its time is over, it must make room, or graced stops.
@@ -374,7 +487,7 @@ void Witness::told_settling(WorkerId id, Process& p) {
     return;
   }
   if (stopping_) return;
-  if ((switched_from_ || abandoned_) && draining_generations().size() > serving_policy().max_draining) return;
+  if (may_need_room() && draining_generations().size() > serving_policy().max_draining) return;
   const auto was = std::ranges::find(before_->workers, id, &WorkerStatus::worker);
   promise(std::holds_alternative<TimePassed>(*event_) && was->deadline <= now_,
           "worker {} is told to leave before it has settled", id.value);
@@ -392,7 +505,7 @@ void Witness::on(const Drain& a) {
                     std::ranges::any_of(before_->workers, [&](const WorkerStatus& w) {
                       return w.worker == a.worker && w.state == WorkerState::starting && w.deadline <= now_;
                     });
-  promise(stopping_ || switched_from_ == p.generation || abandoned_ == p.generation || late,
+  promise(stopping_ || to_leave_now_.contains(p.generation) || abandoned_ == p.generation || late,
           "worker {} is told to leave for nothing", a.worker.value);
   promise(late || abandoned_ == p.generation || policy_of(p.generation).drain == DrainRule::signal,
           "worker {} is told to leave and has connections", a.worker.value);
@@ -425,20 +538,20 @@ void Witness::on(const Kill& a) {
       std::holds_alternative<TimePassed>(*event_) &&
       (was->state == WorkerState::draining
            ? was->deadline <= now_
-           : policy_of(p.generation).drain_timeout == 0s || serving_policy().stop_timeout == 0s);
+           : policy_of(p.generation).drain_timeout == 0s || serving_policy().stop_timeout == 0s ||
+                 (proven_ && policy_of(p.generation).drain_grace == 0s));
   if (hammered_) {
     ++tally_.kills_by_request;
   } else if (patience_over) {
     ++tally_.kills_by_deadline;
   } else {
-    promise(switched_from_.has_value() || abandoned_.has_value(), "worker {} is killed for nothing",
-            a.worker.value);
+    promise(may_need_room(), "worker {} is killed for nothing", a.worker.value);
     const std::set<GenerationId> draining = draining_generations();
     promise(draining.size() > serving_policy().max_draining, "worker {} is killed though there is room",
             a.worker.value);
     const auto elder = [&](const auto& other) {
-      return other.second.generation < p.generation && other.second.leaves() && !is_serving(other.second) &&
-             !other.second.told_for_room;
+      return other.second.generation < p.generation && draining.contains(other.second.generation) &&
+             other.second.leaves() && !other.second.told_for_room;
     };
     promise(std::ranges::none_of(processes_, elder), "worker {} is killed before its elders", a.worker.value);
     ++tally_.kills_by_max_draining;
@@ -483,11 +596,12 @@ void Witness::on(const Lost& a) {
 }
 
 void Witness::on(const Answer& a) {
-  const bool of_a_reload = to_answer_now_.erase(a.to) == 1 || (stopping_ && queued_askers_.erase(a.to) == 1);
+  const auto expected = to_answer_now_.find(a.to);
+  const bool of_a_reload = expected != to_answer_now_.end();
   promise(of_a_reload || stop_askers_.erase(a.to) == 1, "an answer to {}, who does not wait for one",
           a.to.value);
-  promise(a.ok == (of_a_reload ? switched_from_.has_value() : true), "{} is told the wrong outcome",
-          a.to.value);
+  promise(a.ok == (of_a_reload ? expected->second : true), "{} is told the wrong outcome", a.to.value);
+  if (of_a_reload) to_answer_now_.erase(expected);
   promise(a.ok || !a.why.empty(), "{} is not told why", a.to.value);
   promise(a.failed == GenerationId{} || (!a.ok && abandoned_ == a.failed), "{} is told of the wrong failure",
           a.to.value);
@@ -519,7 +633,8 @@ void Witness::look_at_end(bool was_stopping) {
   }
   promise(to_answer_now_.empty(), "somebody is not answered when it is time");
   const bool settles = std::ranges::any_of(processes_, [&](const auto& p) {
-    return p.second.settles && p.second.leaves() && !p.second.drained && p.second.generation == to_settle_;
+    return p.second.settles && p.second.leaves() && !p.second.drained &&
+           to_settle_.contains(p.second.generation);
   });
   promise(!settles, "a generation settles, and nobody is to look");
   if (hammered_) {
@@ -558,6 +673,15 @@ void Witness::look_at(const Status& status) {
   promise(status.phase == phase, "status: phase is {}, not {}", to_text(status.phase), to_text(phase));
   promise(status.serving == serving_, "status: wrong serving generation");
   promise(status.candidate == candidate_, "status: wrong candidate");
+  promise(status.probation.has_value() == standby_.has_value(), "status: wrong about a probation");
+  if (standby_)
+    promise(status.probation->standby == *standby_ && status.probation->until == probation_until_,
+            "status: wrong probation");
+  if (rolled_back_)
+    promise(status.workers_asked ==
+                std::ranges::count_if(processes_,
+                                      [&](const auto& p) { return is_serving(p.second) && p.second.works(); }),
+            "a rollback to some of the workers");
   promise(status.reload_queued == queued_, "status: wrong about a queued reload");
   std::set<GenerationId> untold = draining_generations();
   std::erase_if(untold, [&](GenerationId g) {
@@ -565,8 +689,9 @@ void Witness::look_at(const Status& status) {
       return p.second.generation != g || !p.second.leaves() || p.second.told_for_room;
     });
   });
-  promise(untold.size() <= serving_policy().max_draining, "more than {} generations drain",
-          serving_policy().max_draining);
+  // At a stop the one that stands by leaves with all others.
+  promise(untold.size() <= serving_policy().max_draining + (stopping_ ? 1 : 0),
+          "more than {} generations drain", serving_policy().max_draining);
   if (const auto* settled = std::get_if<Settled>(event_)) {
     promise(std::ranges::none_of(processes_,
                                  [&](const auto& p) {
@@ -605,6 +730,7 @@ void Witness::look_at_workers(const Status& status) {
                               : p.settles && !p.drained && !p.outlived ? WorkerState::settling
                               : p.retired && !p.drained                ? WorkerState::retiring
                               : p.leaves()                             ? WorkerState::draining
+                              : p.stands_by()                          ? WorkerState::standby
                               : p.is_ready                             ? WorkerState::ready
                                                                        : WorkerState::starting;
     promise(w.thrown_away == thrown_away_.contains(w.generation), "status: worker {} is thrown away or not",
@@ -626,7 +752,7 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
     const Policy& policy = policy_of(p.generation);
     promise(next <= w.deadline, "the deadline of worker {} is slept through", w.worker.value);
     look_at_connections(w);
-    if (w.state == WorkerState::ready || w.state == WorkerState::killed) {
+    if (w.state == WorkerState::ready || w.state == WorkerState::standby || w.state == WorkerState::killed) {
       promise(w.deadline == no_deadline, "worker {} has a deadline", w.worker.value);
     }
     const auto was = std::ranges::find(before_->workers, w.worker, &WorkerStatus::worker);
@@ -639,16 +765,16 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
       promise(stopping_ ? w.deadline <= right : w.deadline == right, "worker {} has the wrong time to retire",
               w.worker.value);
     } else if (w.state == WorkerState::settling) {
-      const bool right = was->state == WorkerState::settling
-                             ? w.deadline == was->deadline
-                             : w.deadline == after(now_, serving_policy().settle);
+      const bool right = was->state == WorkerState::settling ? w.deadline == was->deadline
+                                                             : w.deadline == after(now_, p.settle_time);
       promise(right, "worker {} has the wrong time to settle", w.worker.value);
     } else if (w.state == WorkerState::draining && was->state != WorkerState::draining) {
       const Instant by_drain = after(now_, policy.drain_timeout);
       const Instant by_stop = after(now_, serving_policy().stop_timeout);
       const bool right = !stopping_ ? w.deadline == by_drain
                                     : w.deadline == std::min(by_drain, by_stop) ||
-                                          (w.deadline == by_stop && p.drained && is_serving(p));
+                                          (w.deadline == by_stop && p.drained &&
+                                           (is_serving(p) || was->state == WorkerState::standby));
       promise(right, "worker {} has the wrong time to leave", w.worker.value);
     }
     if (stopping_ && before_->phase != Phase::stopping && p.leaves()) {
@@ -656,6 +782,7 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
               w.worker.value);
     }
   }
+  if (standby_) promise(next <= probation_until_, "the end of a probation is slept through");
   if (status.next_restart) promise(next <= *status.next_restart, "a restart is slept through");
   if (queued_ && !candidate_) promise(next <= now_ + 10 * burst_quiet, "a queued reload is slept through");
   if (!probed_.empty()) {
@@ -726,7 +853,8 @@ promise(std::ranges::equal(of_serving(*before_), of_serving(status), same),
 std::set<GenerationId> Witness::draining_generations() const {
   std::set<GenerationId> found;
   for (const auto& [id, p] : processes_) {
-    if (p.leaves() && !is_serving(p)) found.insert(p.generation);
+    const bool stood_by = stopping_ && before_->probation && before_->probation->standby == p.generation;
+    if (p.leaves() && !is_serving(p) && standby_ != p.generation && !stood_by) found.insert(p.generation);
   }
   return found;
 }

@@ -8,7 +8,10 @@
 //   that
 //               has passed
 //   Switch      only to a generation all of whose N workers are ready, by their own rule, and whose probes have
-//               passed, and then at once
+//               passed, and then at once; or back to the one that stands by, if one of the serving generation
+//               fails or somebody asks for it, and then at once
+//   standby     is the last generation that was proven, while the serving one is on probation; its workers are
+//               told nothing until that is over, and those that end are replaced only after a rollback
 //   Retire      at most one a worker, and only where its generation drains idle ones, after a Switch or
 //               when graced stops; its Drain follows when it is idle, late, or too many drain
 //   Settle      right after a Switch, of the generation that served if it drains by signal and the new policy
@@ -78,6 +81,10 @@ struct Tally {
   std::uint64_t kills_by_request = 0;
   std::uint64_t survivors_killed = 0;
   std::uint64_t survivors_waited_for = 0;
+  std::uint64_t rollbacks = 0;
+  std::uint64_t rollbacks_of_second = 0;  // bad one in a row
+  std::uint64_t proven = 0;
+  std::uint64_t left_alone = 0;
   std::uint64_t gave_up = 0;
   std::uint64_t finished = 0;
 };
@@ -92,7 +99,9 @@ class Witness {
     Instant started{};
     bool said_ready = false;
     bool is_ready = false;  // by its generation's rule
+    bool standby = false;
     bool settles = false;
+    Duration settle_time = 0s;
     bool retired = false;
     bool drained = false;
     bool told_for_room = false;  // because too many generations drained
@@ -100,8 +109,10 @@ class Witness {
     bool outlived = false;  // its process is gone, what that started is not
     bool killed = false;
 
-    bool works() const { return !settles && !retired && !drained && !left_by_itself && !outlived && !killed; }
-    bool leaves() const { return (settles || retired || drained || left_by_itself || outlived) && !killed; }
+    bool told() const { return settles || retired || drained || left_by_itself || outlived; }
+    bool works() const { return !told() && !killed && !standby; }
+    bool stands_by() const { return !told() && !killed && standby; }
+    bool leaves() const { return told() && !killed; }
   };
 
   // Throws BrokenPromise.
@@ -112,6 +123,7 @@ class Witness {
   const Policy& policy_of(GenerationId generation) const;
   const Policy& serving_policy() const;
   std::optional<GenerationId> serving() const { return serving_; }
+  std::optional<GenerationId> standby() const { return standby_; }
   std::optional<GenerationId> unprepared() const;  // asked to be prepared, and not answered yet
   std::optional<GenerationId> candidate() const { return candidate_; }
   std::optional<unsigned> looking() const;  // a probe that is waited for
@@ -121,7 +133,8 @@ class Witness {
   bool survivors() const { return survivors_; }
   bool survivors_drained() const { return survivors_drained_; }
   bool all_answered() const {
-    return candidate_askers_.empty() && queued_askers_.empty() && stop_askers_.empty();
+    return candidate_askers_.empty() && queued_askers_.empty() && probation_askers_.empty() &&
+           stop_askers_.empty();
   }
 
  private:
@@ -131,6 +144,14 @@ class Witness {
   void on(const Spawn&);
   void on(const Probe&);
   void on(const Switch&);
+  void promoted(const Switch&);
+  void rolled_back(const Switch&);
+  void serves_now(GenerationId generation);
+  void is_to_leave(GenerationId generation);
+  GenerationId who_stands_by(GenerationId serving) const;
+  bool can_stand_by(WorkerId id, const Process& process) const;
+  void on(const RolledBack&);
+  void on(const Proven&);
   void on(const Abandon&);
   void on(const Retire&);
   void on(const Settle&);
@@ -145,6 +166,8 @@ class Witness {
   void on(const Answer&);
   void on(const Finished&);
   void lost(WorkerId id, const Process& process, int status);
+  void to_answer(std::set<RequestId>& askers, bool ok);
+  bool may_need_room() const { return switched_from_ || abandoned_ || proven_; }
   bool has_passed(GenerationId candidate) const;
   void look_at_end(bool was_stopping);
   void look_at(const Status& status);
@@ -186,6 +209,11 @@ class Witness {
   std::set<RequestId> candidate_askers_;
   std::set<RequestId> queued_askers_;
   std::set<RequestId> stop_askers_;
+  std::set<RequestId> wait_until_settled_;  // of those who ask for reloads
+  std::set<RequestId> probation_askers_;
+  std::optional<GenerationId> standby_;
+  Instant probation_until_{};
+  bool second_ = false;  // who serves has replaced one that was on probation
   GenerationId newest_;
   WorkerId newest_worker_;
 
@@ -197,9 +225,14 @@ class Witness {
   std::optional<GenerationId> abandoned_;
   std::optional<GenerationId> to_abort_;
   bool has_failed_ = false;  // the candidate, by a probe
-  std::set<RequestId> to_answer_now_;
-  std::set<WorkerId> told_now_;  // to leave
-  std::optional<GenerationId> to_settle_;
+  bool to_roll_back_ = false;
+  bool rolled_back_ = false;
+  bool told_of_rollback_ = false;
+  bool proven_ = false;
+  std::set<GenerationId> to_leave_now_;
+  std::map<RequestId, bool> to_answer_now_;  // whether it went well
+  std::set<WorkerId> told_now_;              // to leave
+  std::set<GenerationId> to_settle_;
   bool hammered_ = false;
   bool one_too_many_ = false;  // lost beyond the start limit, and no candidate that might help
   std::optional<Process> gone_now_;

@@ -172,6 +172,23 @@ ControlReply ControlClient::reload(std::optional<Duration> limit) {
   return reply;
 }
 
+ControlReply ControlClient::reload_until_settled(Duration limit) {
+  BusMessage answer;
+  ControlReply reply = call(control::interface, "ReloadUntilSettled", limit, answer, "");
+  if (reply.outcome == ControlOutcome::ok) sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
+  return reply;
+}
+
+ControlReply ControlClient::rollback() {
+  BusMessage answer;
+  ControlReply reply = call(control::interface, "Rollback", prompt, answer, "");
+  if (reply.outcome == ControlOutcome::ok) {
+    sd_bus_message_read_basic(answer.get(), 't', &reply.from);
+    sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
+  }
+  return reply;
+}
+
 ControlReply ControlClient::abort() {
   BusMessage answer;
   ControlReply reply = call(control::interface, "Abort", prompt, answer, "");

@@ -24,10 +24,12 @@ enum class ControlOutcome {
 
 struct ControlReply {
   ControlOutcome outcome = ControlOutcome::ok;
-  std::string why;               // empty if ok; may have several lines
-  std::uint64_t generation = 0;  // of Reload and of Abort, there 0: nothing was aborted
-  bool next = false;             // of Abort: another reload follows
-  std::uint32_t killed = 0;      // of Hammer
+  std::string why;         // empty if ok; may have several lines
+  std::uint64_t from = 0;  // of Rollback: generation that served
+  std::uint64_t generation =
+      0;              // of Rollback, which serves again; of Reload and of Abort, there 0: nothing was aborted
+  bool next = false;  // of Abort: another reload follows
+  std::uint32_t killed = 0;  // of Hammer
 };
 
 class ControlClient {
@@ -39,6 +41,8 @@ class ControlClient {
 
   // limit: how long to wait for the outcome, may be `infinity`; none: do not wait, only ask.
   ControlReply reload(std::optional<Duration> limit);
+  ControlReply reload_until_settled(Duration limit);
+  ControlReply rollback();
   ControlReply abort();
   ControlReply stop(std::optional<Duration> limit);  // until the process is gone
   ControlReply hammer();

@@ -13,10 +13,10 @@ namespace graced {
 
 struct WorkerReport {
   std::uint64_t generation = 0;
-  std::uint32_t slot = 0;               // 0…N-1
-  std::int32_t pid = 0;                 // 0: gone, or never started
-  std::string state;                    // "starting", "ready", "draining", "killed"; "leaving": never served
-  Duration age{};                       // of the process
+  std::uint32_t slot = 0;  // 0…N-1
+  std::int32_t pid = 0;    // 0: gone, or never started
+  std::string state;       // "starting", "ready", "standby", "draining", "killed"; "leaving": never served
+  Duration age{};          // of the process
   std::optional<Duration> left;         // until what `then` says; none: it has no deadline
   std::string status;                   // its own STATUS=, may be empty
   std::vector<std::string> last_lines;  // see Outputs::last_words()
@@ -92,8 +92,10 @@ struct InstanceReport {
   std::string config;                  // path, may be empty
   std::uint64_t serving = 0;           // generation; 0: none
   std::uint64_t candidate = 0;         // generation; 0: none
-  std::uint32_t workers_asked = 0;     // of the serving generation; 0: none serves
-  std::vector<WorkerReport> workers;   // oldest first
+  std::uint64_t standby = 0;           // generation that stands by; 0: the serving one is not on probation
+  std::optional<Duration> probation_left{};  // none likewise
+  std::uint32_t workers_asked = 0;           // of the serving generation; 0: none serves
+  std::vector<WorkerReport> workers;         // oldest first
   std::optional<CheckReport> check{};
   std::vector<ProbeReport> probes{};  // empty: no candidate is probed
   std::vector<AddressReport> addresses;
@@ -102,6 +104,7 @@ struct InstanceReport {
   std::optional<ExitReport> last_exit{};  // since then, if it went well
   std::uint64_t reloads = 0;
   std::uint64_t failed_reloads = 0;
+  std::uint64_t rollbacks = 0;
   std::uint64_t restarts = 0;
   bool reload_queued = false;
   std::optional<Duration> next_restart;  // of a worker that exited

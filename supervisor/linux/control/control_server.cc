@@ -87,6 +87,17 @@ struct ControlServer::Calls {
     });
   }
 
+  static int on_rollback(sd_bus_message* call, void* connection_, sd_bus_error* error) noexcept {
+    const auto& connection = *static_cast<ControlConnection*>(connection_);
+    auto& server = server_of(connection);
+    return guarded(server, [&] {
+      if (!connection.may_change_things()) return deny(connection, error);
+      const RollbackOutcome done = server.handler_.rollback(connection.pid(), connection.uid());
+      if (!done.why_not.empty()) return reply_error(call, control::rollback_failed, done.why_not);
+      return sd_bus_reply_method_return(call, "tt", done.from, done.to);
+    });
+  }
+
   static int on_hammer(sd_bus_message* call, void* connection_, sd_bus_error* error) noexcept {
     const auto& connection = *static_cast<ControlConnection*>(connection_);
     auto& server = server_of(connection);
@@ -120,6 +131,10 @@ struct ControlServer::Calls {
           SD_BUS_VTABLE_START(0),
           SD_BUS_METHOD_WITH_NAMES("Reload", "b", SD_BUS_PARAM(wait), "t", SD_BUS_PARAM(generation),
                                    on_wish<Wish::reload>, SD_BUS_VTABLE_UNPRIVILEGED),
+          SD_BUS_METHOD_WITH_NAMES("ReloadUntilSettled", "", "", "t", SD_BUS_PARAM(generation),
+                                   on_wish<Wish::reload_until_settled>, SD_BUS_VTABLE_UNPRIVILEGED),
+          SD_BUS_METHOD_WITH_NAMES("Rollback", "", "", "tt", SD_BUS_PARAM(from) SD_BUS_PARAM(to), on_rollback,
+                                   SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_METHOD_WITH_NAMES("Abort", "", "", "tb", SD_BUS_PARAM(generation) SD_BUS_PARAM(next), on_abort,
                                    SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_METHOD_WITH_NAMES("Stop", "b", SD_BUS_PARAM(wait), "", "", on_wish<Wish::stop>,
@@ -231,8 +246,8 @@ void ControlServer::connection_ended(ControlConnection& ended) noexcept {
 }
 
 int ControlServer::ask(ControlConnection& from, sd_bus_message* call, Wish wish, sd_bus_error* error) {
-  int wait = 0;
-  const int read = sd_bus_message_read_basic(call, 'b', &wait);
+  int wait = 1;
+  const int read = wish == Wish::reload_until_settled ? 1 : sd_bus_message_read_basic(call, 'b', &wait);
   if (read < 0) return read;
   if (!from.may_change_things()) return deny(from, error);
 
@@ -250,6 +265,10 @@ int ControlServer::ask(ControlConnection& from, sd_bus_message* call, Wish wish,
       handler_.asked_by(from.pid());
       handler_.reload(by);
       return wait != 0 ? 1 : sd_bus_reply_method_return(call, "t", std::uint64_t{0});
+    case Wish::reload_until_settled:
+      handler_.asked_by(from.pid());
+      handler_.reload_until_settled(by);
+      return 1;
     case Wish::stop:
       handler_.stop(by);
       return wait != 0 ? 1 : sd_bus_reply_method_return(call, "");
@@ -265,6 +284,7 @@ void ControlServer::answer(RequestId to, bool ok, std::uint64_t generation, cons
   int sent = 0;
   switch (pending.wish) {
     case Wish::reload:
+    case Wish::reload_until_settled:
       sent = ok ? sd_bus_reply_method_return(call, "t", generation)
                 : reply_error(call, control::reload_failed, why);
       break;

@@ -2,6 +2,8 @@
 // Everybody who can reach the socket may read; only root and graced's own uid may change things.
 //
 //   Reload(b wait) → (t generation)     answered when the reload has ended; generation 0 if wait is false
+//   ReloadUntilSettled() → (t generation)  answered when its probation is over as well
+//   Rollback() → (t from, t to)         to the generation that stands by
 //   Abort() → (t generation, b next)    of the reload that ran, 0: none did; next: another one follows
 //   Stop(b wait)                        answered when graced has stopped
 //   Hammer() → (u killed)
@@ -33,12 +35,21 @@ struct Aborted {
   bool next = false;             // a reload that was asked for meanwhile begins, or is about to
 };
 
+// What came of a rollback.
+struct RollbackOutcome {
+  std::uint64_t from = 0;  // generation that served
+  std::uint64_t to = 0;    // that serves again
+  std::string why_not{};   // empty: it was done
+};
+
 // What clients ask for. Any of these may answer before it returns.
 class ControlHandler {
  public:
-  virtual void asked_by(pid_t) {}                    // comes before a reload
-  virtual void reload(RequestId by) = 0;             // `nobody`: no answer is wanted
-  virtual Aborted abort(pid_t who, uid_t user) = 0;  // who: 0 if it is of another PID namespace
+  virtual void asked_by(pid_t) {}         // comes before a reload
+  virtual void reload(RequestId by) = 0;  // `nobody`: no answer is wanted
+  virtual void reload_until_settled(RequestId by) = 0;
+  virtual RollbackOutcome rollback(pid_t who, uid_t user) = 0;  // who: as below
+  virtual Aborted abort(pid_t who, uid_t user) = 0;             // who: 0 if it is of another PID namespace
   virtual void stop(RequestId by) = 0;
   virtual unsigned hammer() = 0;  // how many were killed
   virtual InstanceReport report() = 0;
@@ -68,7 +79,7 @@ class ControlServer final : private ControlConnection::Owner {
   void reload_finished(std::uint64_t generation, bool ok, const std::string& why);
 
  private:
-  enum class Wish { reload, stop };
+  enum class Wish { reload, reload_until_settled, stop };
   struct Pending {
     ControlConnection* from;
     Wish wish;

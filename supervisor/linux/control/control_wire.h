@@ -14,6 +14,7 @@ namespace graced::control {
 inline constexpr const char* path = "/org/graced/Supervisor1";
 inline constexpr const char* interface = "org.graced.Supervisor1";
 inline constexpr const char* reload_failed = "org.graced.Error.ReloadFailed";
+inline constexpr const char* rollback_failed = "org.graced.Error.RollbackFailed";
 inline constexpr const char* stop_failed = "org.graced.Error.StopFailed";
 
 // One property. Times are microseconds, the greatest number standing for "never" and "none"; a last

@@ -140,6 +140,11 @@ void Cgroups::set_memory_high(std::uint64_t generation, std::uint64_t bytes) {
   if (g != generations_.end()) write_file(g->second.get(), "memory.high", std::to_string(bytes));
 }
 
+void Cgroups::set_no_memory_high(std::uint64_t generation) {
+  const auto g = generations_.find(generation);
+  if (g != generations_.end()) write_file(g->second.get(), "memory.high", "max");
+}
+
 std::vector<Cgroups::Usage> Cgroups::usage() const {
   std::vector<Usage> all;
   for (const auto& [generation, directory] : generations_) {

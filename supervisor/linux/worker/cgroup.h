@@ -41,6 +41,7 @@ class Cgroups {
 
   // The kernel reclaims memory beyond that, and slows down who goes on taking it.
   void set_memory_high(std::uint64_t generation, std::uint64_t bytes);
+  void set_no_memory_high(std::uint64_t generation);
 
   struct Usage {
     std::uint64_t generation = 0;
