@@ -110,6 +110,7 @@ _graced() {
     stop) options="--control --wait --no-wait -h --help" ;;
     hammer) options="--control -h --help" ;;
     status) options="--control --json --ready --alive -h --help" ;;
+    history) options="--control --json -n --last -h --help" ;;
     list) options="--json -h --help" ;;
     help) options="" ;;
   esac

@@ -56,6 +56,7 @@ complete -c graced -n __graced_at -a abort -d 'end a reload that runs, the old g
 complete -c graced -n __graced_at -a stop -d 'let everything finish, then end'
 complete -c graced -n __graced_at -a hammer -d 'kill what is still draining'
 complete -c graced -n __graced_at -a status -d 'who serves, who drains, what happened last'
+complete -c graced -n __graced_at -a history -d 'what has happened, when, and who asked for it'
 complete -c graced -n __graced_at -a list -d 'instances that run here'
 complete -c graced -n __graced_at -a help -d 'all about one of them'
 complete -c graced -n __graced_at -s h -l help -d 'all commands'
@@ -180,6 +181,12 @@ complete -c graced -n '__graced_at status' -l ready -d 'exit status 0 if workers
 complete -c graced -n '__graced_at status' -l alive -d 'exit status 0 if graced answers, whatever its workers do'
 complete -c graced -n '__graced_at status' -l help -s h -d 'this help'
 complete -c graced -n '__graced_at status' -xa '(__graced_instances)'
+
+complete -c graced -n '__graced_at history' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at history' -l json -d 'for programs'
+complete -c graced -n '__graced_at history' -l last -s n -x -d 'only the last N'
+complete -c graced -n '__graced_at history' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at history' -xa '(__graced_instances)'
 
 complete -c graced -n '__graced_at list' -l json -d 'for programs'
 complete -c graced -n '__graced_at list' -l help -s h -d 'this help'

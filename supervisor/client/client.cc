@@ -10,6 +10,8 @@
 #include <system_error>
 #include <vector>
 
+#include "client/history_json.h"
+#include "client/history_text.h"
 #include "client/readiness.h"
 #include "client/report_json.h"
 #include "client/report_text.h"
@@ -347,6 +349,20 @@ int client_list(bool json, const Terminal& terminal) {
       fmt::print(terminal.err, "graced: no graced is running (looked in {})\n", looked_in(terminal.places));
     else
       fmt::print(terminal.out, "{}", list_text(reports, terminal.colour));
+    return exit_status::done;
+  });
+}
+
+int client_history(const HistoryCommand& command, const Terminal& terminal) {
+  return answered(terminal, [&] {
+    const Chosen chosen = choose(command.target, terminal.places);
+    ControlClient client = reach(chosen);
+    std::vector<HistoryEntry> entries;
+    const ControlReply reply = client.history(command.last.value_or(UINT32_MAX), entries);
+    const std::string name = own_name(client, chosen.name);
+    if (reply.outcome != ControlOutcome::ok) return not_done("history", name, reply, terminal);
+    fmt::print(terminal.out, "{}",
+               command.json ? history_json(name, entries) : history_text(entries, terminal.colour));
     return exit_status::done;
   });
 }

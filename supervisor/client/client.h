@@ -1,4 +1,4 @@
-// What `graced reload`, `rollback`, `abort`, `stop`, `hammer`, `status` and `list` do: find the instance, ask
+// What `graced reload`, `rollback`, `abort`, `stop`, `hammer`, `status`, `list` and `history` do: find the instance, ask
 // it, say what came of it. Each returns the exit status.
 #pragma once
 
@@ -40,5 +40,6 @@ int client_stop(const Target&, std::optional<Duration> limit, const Terminal&);
 int client_hammer(const Target&, const Terminal&);
 int client_status(const Target&, StatusView, const Terminal&);
 int client_list(bool json, const Terminal&);
+int client_history(const HistoryCommand&, const Terminal&);
 
 }  // namespace graced

@@ -7,6 +7,7 @@
 
 #include "core/printable.h"
 #include "core/timestamp.h"
+#include "core/utf8.h"
 
 namespace graced {
 
@@ -27,11 +28,7 @@ std::string shown(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   if (safe.size() <= longest_reason) return safe;
-  safe.resize(longest_reason);
-  // Not within a character.
-  while ((static_cast<unsigned char>(safe.back()) & 0xC0) == 0x80) safe.pop_back();
-  if (static_cast<unsigned char>(safe.back()) >= 0xC0) safe.pop_back();
-  return safe + "…";
+  return std::string(beginning_of(safe, longest_reason)) + "…";
 }
 
 std::string number(std::optional<std::uint64_t> value) {

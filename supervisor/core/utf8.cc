@@ -20,4 +20,14 @@ Decoded decode_utf8(std::string_view text) {
   return {character, length};
 }
 
+bool within_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
+
+std::string_view beginning_of(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && within_character(text[most])) --most;
+  return text.substr(0, most);
+}
+
 }  // namespace graced

@@ -15,4 +15,10 @@ struct Decoded {
 // U+10FFFF.
 Decoded decode_utf8(std::string_view text);
 
+// Whether this byte goes on with a character that another one has begun.
+bool within_character(char byte);
+
+// As much of its beginning as fits into `most` bytes, with no character cut in two.
+std::string_view beginning_of(std::string_view text, std::size_t most);
+
 }  // namespace graced

@@ -154,9 +154,21 @@ void Daemon::attend() {
 }
 
 SignalInbox::Callbacks Daemon::signal_callbacks() {
-  return {.reload = [this] { happens(ReloadAsked{nobody}); },
-          .stop = [this] { stop_asked(nobody); },
-          .hammer = [this] { happens(HammerAsked{}); },
+  return {.reload =
+              [this](const Asker& by) {
+                history_.reload_asked(by);
+                happens(ReloadAsked{nobody});
+              },
+          .stop =
+              [this](const Asker& by) {
+                history_.asked(by);
+                stop_asked(nobody);
+              },
+          .hammer =
+              [this](const Asker& by) {
+                history_.asked(by);
+                happens(HammerAsked{});
+              },
           .stops = [this] { return pump_.status().phase == Phase::stopping || is_finished(); },
           .pass_on = [this](int signo) { pass_on(signo); },
           .terminal_stops = [this] { stop_with_workers(); },
@@ -183,6 +195,8 @@ void Daemon::reload(RequestId by) {
   const OutputWatch::Later later(outputs_.own());
   log_.info("reload asked at the control socket");
   if (is_finished()) return announcer_.control().answer(by, false, 0, "graced is stopping");
+  reaper_.trees().asked_by(asker_.pid);
+  history_.reload_asked(asker_);
   happens(ReloadAsked{by});
 }
 
@@ -216,6 +230,7 @@ RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
 void Daemon::stop(RequestId by) {
   const OutputWatch::Later later(outputs_.own());
   log_.info("stop asked at the control socket");
+  history_.asked(asker_);
   stop_asked(by);
 }
 
@@ -234,6 +249,7 @@ unsigned Daemon::hammer() {
         std::ranges::count(pump_.status().workers, WorkerState::killed, &WorkerStatus::state));
   };
   const unsigned before = killed();
+  history_.asked(asker_);
   happens(HammerAsked{});
   return killed() - before;
 }

@@ -9,14 +9,17 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/vocabulary.h"
 #include "daemon/addresses.h"
 #include "daemon/advisor.h"
 #include "daemon/announcer.h"
+#include "daemon/asker_of.h"
 #include "daemon/candidate_failure.h"
 #include "daemon/event_hooks.h"
 #include "daemon/event_pump.h"
+#include "daemon/history_keeper.h"
 #include "daemon/launcher.h"
 #include "daemon/log.h"
 #include "daemon/planner.h"
@@ -51,7 +54,7 @@ class Daemon : private ControlHandler {
 
  private:
   // ControlHandler
-  void asked_by(pid_t who) override { reaper_.trees().asked_by(who); }
+  void asked_by(pid_t who, uid_t user) override { asker_ = asker_at_control_socket(who, user); }
   void reload(RequestId by) override;
   void reload_until_settled(RequestId by) override;
   Aborted abort(pid_t who, uid_t user) override;
@@ -59,6 +62,7 @@ class Daemon : private ControlHandler {
   void stop(RequestId by) override;
   unsigned hammer() override;
   InstanceReport report() override;
+  std::vector<HistoryEntry> history(std::size_t most) override { return history_.last(most); }
   void control_failed(std::exception_ptr what) noexcept override { loop_.fail(std::move(what)); }
 
   // events in
@@ -76,6 +80,7 @@ class Daemon : private ControlHandler {
   bool serving_waits();
 
   // actions out
+  HistoryKeeper::End end_of(WorkerId worker) const;
   void decided();
   void done();
   void perform(const Prepare&);
@@ -124,6 +129,8 @@ class Daemon : private ControlHandler {
   CandidateFailure failure_;
   Reaper reaper_;
   Advisor advisor_;
+  HistoryKeeper history_;
+  Asker asker_;  // of what the control socket asks for next
   std::optional<SignalInbox> signals_;
 };
 

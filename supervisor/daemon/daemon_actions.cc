@@ -16,6 +16,12 @@
 
 namespace graced {
 
+HistoryKeeper::End Daemon::end_of(WorkerId worker) const {
+  const Reaper::Departed* departed = reaper_.departed(worker);
+  return departed ? HistoryKeeper::End{departed->pid, departed->lived, departed->last_lines}
+                  : HistoryKeeper::End{};
+}
+
 // What is told before the actions are done: who is ready answers clients already.
 void Daemon::decided() {
   const Status& status = pump_.status();
@@ -25,6 +31,7 @@ void Daemon::decided() {
     if (pump_.status_of(ready)->generation == status.serving) addresses_.look_again();
   }
   reaper_.forget_departed(status);
+  history_.decided(status, [this](WorkerId worker) { return end_of(worker); });
   announcer_.tell_of_restarts(status);
 }
 
@@ -34,11 +41,13 @@ void Daemon::done() {
     const Reaper::Departed* departed = reaper_.departed(worker);
     return departed ? EventHooks::Departed{departed->pid, departed->last_lines} : EventHooks::Departed{};
   });
+  history_.handled(pump_.status());
   announcer_.tell_of_phase(pump_.status(), pump_.next_deadline(), failure_.error());
 }
 
 void Daemon::perform(const Prepare& a) {
   failure_.begin(a.generation);
+  history_.began(a.generation, pump_.status());
   if (!pump_.status().serving) {
     prepare(a.generation, [&] { return planner_.first_plan(addresses_.restored(), addresses_.spare_place()); });
     return;
@@ -86,11 +95,13 @@ void Daemon::start_check(GenerationId generation, const Plan& plan) {
     pump_.post(PreparationFailed{generation, "check: " + check.why_not});
     return;
   }
+  history_.check_began(generation);
   log_.info({.generation = generation.value, .worker_pid = check.pid}, "check started: {}",
             fmt::join(plan.check, " "));
 }
 
 void Daemon::perform(const Spawn& a) {
+  history_.spawns(a.generation);
   const Plan& plan = addresses_.plan_of(a.generation);
   try {
     OutputPipes pipes = ProcessOutputs::make_pipes(plan, plan.options.watch_stderr);
@@ -152,6 +163,7 @@ void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, con
 }
 
 void Daemon::perform(const Probe& a) {
+  history_.probed(a.generation);
   const Plan& plan = addresses_.plan_of(a.generation);
   const auto why_not = looks_.begin(a.generation, a.probe, plan);
   if (!why_not) return;
@@ -160,6 +172,7 @@ void Daemon::perform(const Probe& a) {
 }
 
 void Daemon::perform(const Switch& a) {
+  history_.serves(a.to, pump_.status());
   addresses_.switch_to(a.to, a.standby == GenerationId{} ? std::nullopt : std::optional(a.standby));
   const Plan& plan = addresses_.plan_of(a.to);
   limit_draining(plan.options);
@@ -232,6 +245,7 @@ void Daemon::perform(const Abandon& a) {
   failure_.failed(a.why, missing);
   const Status& status = pump_.status();
   const LogFields about{.generation = a.generation.value};
+  history_.failed(a.generation, failure_.in_full(a.generation, a.why), status);
   if (!status.serving) {
     log_.error(about, "could not start: {}", failure_.line());
     return;
@@ -323,6 +337,7 @@ void Daemon::perform(const DrainRest& a) {
 void Daemon::perform(const Kill& a) {
   WorkerProcess* w = workers_.find(a.worker);
   if (!w) return;
+  history_.killed(w->generation, 1, pump_.status());
   log_.warning(about(*w), "is hammered (SIGKILL), with all that it started");
   addresses_.killed(*w);
   if (w->rest) {
@@ -349,6 +364,7 @@ void Daemon::perform(const DrainSurvivors&) {
 }
 
 void Daemon::perform(const KillSurvivors&) {
+  history_.killed(GenerationId{}, survivors_.left().size(), pump_.status());
   survivors_.hammer();
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/asker_of.h"
 #include "linux/self/terminal.h"
 #include "options/option_values.h"
 
@@ -22,32 +23,33 @@ const int halt_signal = SIGRTMIN + 3;
 SignalInbox::SignalInbox(Loop& loop, Log& log, OutputWatch& own_output, Callbacks callbacks)
     : log_(log), callbacks_(std::move(callbacks)), had_terminal_(has_terminal()) {
   std::vector<int> heard{SIGTSTP};  // SIGCHLD is none of the rare ones
-  const auto on = [&](int signo, std::function<void(bool by_kernel)> handler) {
+  const auto on = [&](int signo, std::function<void(const SignalSender&)> handler) {
     heard.push_back(signo);
-    sources_.push_back(
-        loop.on_signal(signo, Priority::signal, [&own_output, handler = std::move(handler)](bool by_kernel) {
-          const OutputWatch::Later later(own_output);
-          handler(by_kernel);
-        }));
+    sources_.push_back(loop.on_signal(signo, Priority::signal,
+                                      [&own_output, handler = std::move(handler)](const SignalSender& sender) {
+                                        const OutputWatch::Later later(own_output);
+                                        handler(sender);
+                                      }));
   };
-  on(SIGHUP, [this](bool by_kernel) { hang_up(by_kernel); });
+  on(SIGHUP, [this](const SignalSender& sender) { hang_up(sender); });
   for (const int signo : {SIGTERM, SIGINT, SIGQUIT, SIGPWR, halt_signal}) {
-    on(signo, [this, signo](bool) {
+    on(signo, [this, signo](const SignalSender& sender) {
       log_.info("SIG{} received: {}", signal_name(signo),
                 callbacks_.stops() ? "not waiting any longer" : "stopping");
-      callbacks_.stop();
+      callbacks_.stop(asker_by_signal(signo, sender));
     });
   }
-  on(SIGUSR2, [this](bool) {
+  on(SIGUSR2, [this](const SignalSender& sender) {
     log_.info("SIGUSR2 received: hammering what is draining");
-    callbacks_.hammer();
+    callbacks_.hammer(asker_by_signal(SIGUSR2, sender));
   });
-  on(SIGUSR1, [this](bool) { callbacks_.pass_on(SIGUSR1); });
+  on(SIGUSR1, [this](const SignalSender&) { callbacks_.pass_on(SIGUSR1); });
   // Not collected for later: what is said before it stops is to be read while it is stopped.
-  sources_.push_back(loop.on_signal(SIGTSTP, Priority::signal, [this](bool by_kernel) {
-    by_kernel ? callbacks_.terminal_stops() : callbacks_.pass_on(SIGTSTP);
+  sources_.push_back(loop.on_signal(SIGTSTP, Priority::signal, [this](const SignalSender& sender) {
+    sender.by_kernel ? callbacks_.terminal_stops() : callbacks_.pass_on(SIGTSTP);
   }));
-  sources_.push_back(loop.on_signal(SIGCHLD, Priority::child, [this](bool) { callbacks_.children_changed(); }));
+  sources_.push_back(
+      loop.on_signal(SIGCHLD, Priority::child, [this](const SignalSender&) { callbacks_.children_changed(); }));
 
   rare_.emplace(heard);
   sources_.push_back(loop.on_fd(rare_->fd(), EPOLLIN, Priority::signal, [this] { tell_of_rare_ones(); }));
@@ -65,11 +67,11 @@ void SignalInbox::tell_of_rare_ones() {
 
 // A shell that ends sends it to its jobs, as anybody may who wants a reload; the kernel, when the terminal
 // goes. Of two that come together graced hears of one.
-void SignalInbox::hang_up(bool by_kernel) {
-  const bool terminal_gone = by_kernel || (had_terminal_ && !has_terminal());
+void SignalInbox::hang_up(const SignalSender& sender) {
+  const bool terminal_gone = sender.by_kernel || (had_terminal_ && !has_terminal());
   if (!terminal_gone) {
     log_.info("reload asked by SIGHUP");
-    callbacks_.reload();
+    callbacks_.reload(asker_by_signal(SIGHUP, sender));
     return;
   }
   had_terminal_ = false;
@@ -78,7 +80,7 @@ void SignalInbox::hang_up(bool by_kernel) {
     return;
   }
   log_.info("the terminal is gone: stopping");
-  callbacks_.stop();
+  callbacks_.stop(asker_by_signal(SIGHUP, sender));
 }
 
 }  // namespace graced

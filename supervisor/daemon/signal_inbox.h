@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "core/history.h"
 #include "daemon/log.h"
 #include "linux/event/loop.h"
 #include "linux/self/rare_signals.h"
@@ -16,9 +17,9 @@ namespace graced {
 class SignalInbox {
  public:
   struct Callbacks {
-    std::function<void()> reload;
-    std::function<void()> stop;
-    std::function<void()> hammer;
+    std::function<void(const Asker&)> reload;
+    std::function<void(const Asker&)> stop;
+    std::function<void(const Asker&)> hammer;
     std::function<bool()> stops;             // whether graced does so already
     std::function<void(int signo)> pass_on;  // to the workers that serve
     std::function<void()> terminal_stops;    // graced, and its workers are to stop with it
@@ -29,7 +30,7 @@ class SignalInbox {
   SignalInbox(Loop& loop, Log& log, OutputWatch& own_output, Callbacks callbacks);
 
  private:
-  void hang_up(bool by_kernel);
+  void hang_up(const SignalSender& sender);
   void tell_of_rare_ones();
 
   Log& log_;

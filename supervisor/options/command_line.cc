@@ -180,6 +180,13 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment, st
       return HammerCommand{target_of(*command, parsed, environment)};
     case CommandKind::status:
       return StatusCommand{target_of(*command, parsed, environment), view_of(parsed)};
+    case CommandKind::history: {
+      HistoryCommand history{target_of(*command, parsed, environment), given(parsed, "json")};
+      if (const auto last = value_of(parsed, "last"))
+        history.last =
+            read_as("--last", *last, [](const std::string& n) { return read_count(n, 1, 1'000'000); });
+      return history;
+    }
     case CommandKind::list:
       if (!parsed.rest.empty()) {
         throw UsageError{fmt::format("list takes no NAME; for one instance: graced status {}",

@@ -59,6 +59,11 @@ struct StatusCommand {
   Target target;
   StatusView view = StatusView::text;
 };
+struct HistoryCommand {
+  Target target;
+  bool json = false;
+  std::optional<unsigned> last{};  // how many; none: all that are remembered
+};
 struct ListCommand {
   bool json = false;
 };
@@ -69,7 +74,7 @@ struct VersionCommand {};
 
 using ParsedCommand =
     std::variant<RunCommand, CheckCommand, ReloadCommand, RollbackCommand, AbortCommand, StopCommand,
-                 HammerCommand, StatusCommand, ListCommand, HelpCommand, VersionCommand>;
+                 HammerCommand, StatusCommand, HistoryCommand, ListCommand, HelpCommand, VersionCommand>;
 
 // args: without the program's name. environment: "NAME=VALUE" each; GRACED_CONTROL and GRACED_NAME
 // say which instance where the words do not, COLUMNS how wide help may be. terminal: its columns, 0 where there

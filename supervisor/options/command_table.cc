@@ -15,6 +15,7 @@ constexpr WordOption json{"json", 0, "", "for programs"};
 constexpr WordOption ready{"ready", 0, "", "exit status 0 if workers serve, 1 if not: for probes"};
 constexpr WordOption alive{"alive", 0, "",
                            "exit status 0 if graced answers, whatever its workers do: for probes"};
+constexpr WordOption last{"last", 'n', "N", "only the last N"};
 constexpr WordOption wait{"wait", 0, "TIME", "wait no longer than this: exit status 4"};
 constexpr WordOption settled{"settled", 0, "", "wait until its probation is over as well"};
 constexpr WordOption no_wait{"no-wait", 0, "", "ask and do not wait for the outcome"};
@@ -124,6 +125,16 @@ std::span<const CommandRow> command_table() {
         {"graced status app --json", "for programs"},
         {"graced status app --ready", "for a readiness probe"}},
        {control, json, ready, alive, help}},
+      {CommandKind::history,
+       "history",
+       "[NAME] [--json] [-n N]",
+       "what has happened, when, and who asked for it",
+       "Starts, reloads, failed reloads, crashes, workers that were killed and stops, the oldest first: the "
+       "last 64 "
+       "since this graced was started. NAME may be left out where one instance runs.\n"
+       "Exit status: 0 told, 1 failed, 2 wrong usage, 3 no such instance, 4 it does not answer.",
+       {{"graced history app -n 5", "the last five"}, {"graced history app --json", "for programs"}},
+       {control, json, last, help}},
       {CommandKind::list,
        "list",
        "[--json]",

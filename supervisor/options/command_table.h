@@ -9,7 +9,7 @@
 
 namespace graced {
 
-enum class CommandKind { run, check, reload, rollback, abort, stop, hammer, status, list };
+enum class CommandKind { run, check, reload, rollback, abort, stop, hammer, status, history, list };
 
 struct Example {
   std::string_view line;

@@ -30,8 +30,9 @@ void say(int fd, const std::string& line) {
 class Storyteller : public ControlHandler {
  public:
   Storyteller(const std::string& name, const std::string& control, InstanceReport report, int commands,
-              int words, Duration greeting_limit)
+              int words, Duration greeting_limit, std::vector<HistoryEntry> history)
       : report_(std::move(report)),
+        history_(std::move(history)),
         commands_(commands),
         words_(words),
         instance_(name, control),
@@ -65,6 +66,11 @@ class Storyteller : public ControlHandler {
     return 3;
   }
   InstanceReport report() override { return report_; }
+  std::vector<HistoryEntry> history(std::size_t most) override {
+    History history;
+    for (const HistoryEntry& e : history_) history.add(e);
+    return history.last(most);
+  }
   void control_failed(std::exception_ptr what) noexcept override { loop_.fail(what); }
 
  private:
@@ -111,6 +117,7 @@ class Storyteller : public ControlHandler {
   }
 
   InstanceReport report_;
+  std::vector<HistoryEntry> history_;
   bool throws_ = false;
   int commands_;
   int words_;
@@ -123,7 +130,7 @@ class Storyteller : public ControlHandler {
 }  // namespace
 
 ControlStory::ControlStory(const std::string& name, const std::string& control, const InstanceReport& report,
-                           Duration greeting_limit) {
+                           Duration greeting_limit, const std::vector<HistoryEntry>& history) {
   int commands[2];
   int words[2];
   REQUIRE(::pipe2(commands, O_CLOEXEC) == 0);
@@ -141,7 +148,7 @@ ControlStory::ControlStory(const std::string& name, const std::string& control, 
     words_.reset();
     int status = 0;
     try {
-      Storyteller{name, control, report, commands_in.get(), words_out.get(), greeting_limit}.run();
+      Storyteller{name, control, report, commands_in.get(), words_out.get(), greeting_limit, history}.run();
     } catch (const std::runtime_error& e) { status = 42; }
     ::_exit(status);
   }

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "core/history.h"
 #include "linux/base/fd.h"
 #include "linux/control/control_report.h"
 
@@ -11,7 +13,8 @@ class ControlStory {
  public:
   // The process lives until quit(), or the end of the story.
   ControlStory(const std::string& name, const std::string& control, const graced::InstanceReport& report = {},
-               graced::Duration greeting_limit = graced::infinity / 2);
+               graced::Duration greeting_limit = graced::infinity / 2,
+               const std::vector<graced::HistoryEntry>& history = {});
   ControlStory(const ControlStory&) = delete;
   ControlStory& operator=(const ControlStory&) = delete;
   ~ControlStory();

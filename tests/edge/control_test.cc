@@ -277,6 +277,69 @@ TEST_CASE("what workers say may be any bytes") {
   CHECK(got.workers.at(0).last_lines == std::vector{bad});
 }
 
+TEST_CASE("the history arrives as it was, and only root and its own user are shown last words") {
+  TempDirectory temp;
+  std::filesystem::permissions(temp.path, std::filesystem::perms{0755});
+  const std::chrono::system_clock::time_point at{1'795'982'588'123'456us};
+  HistoryEntry crashed{
+      .event = "crashed", .at = at, .monotonic = Instant{7s}, .generation = 6, .now_serving = 6};
+  crashed.ok = false;
+  crashed.slot = 0;
+  crashed.pid = 99;
+  crashed.status = 3;
+  crashed.lived = 2s;
+  crashed.why = "exited with status 3\nsecret \xff";
+  HistoryEntry failed{.event = "reload-failed", .at = at, .generation = 7, .now_serving = 6};
+  failed.by = {.how = "control", .signal = "SIGHUP", .user = 0, .pid = 8, .program = "deploy"};
+  failed.took = 1s;
+  failed.stages = {.prepare = 1ms, .check = 2us, .start = infinity / 2, .probe = 0s};
+  failed.signal = "SIGSEGV";
+  failed.killed = 4;
+  ControlStory graced{"shop", temp / "control", {}, infinity / 2, {crashed, failed}};
+
+  std::vector<HistoryEntry> got;
+  REQUIRE(ControlClient{temp / "control"}.history(1000, got).outcome == ControlOutcome::ok);
+  REQUIRE(got.size() == 2);
+  CHECK(got[0].event == "crashed");
+  CHECK(got[0].at == at);
+  CHECK(got[0].monotonic == Instant{7s});
+  CHECK(got[0].generation == 6);
+  CHECK(got[0].now_serving == 6);
+  CHECK(got[0].by.how == "");
+  CHECK_FALSE(got[0].by.user.has_value());
+  CHECK_FALSE(got[0].ok);
+  CHECK_FALSE(got[0].took.has_value());
+  CHECK(got[0].slot == 0U);
+  CHECK(got[0].pid == 99);
+  CHECK(got[0].status == 3);
+  CHECK(got[0].lived == 2s);
+  CHECK(got[0].why == "exited with status 3\nsecret \xef\xbf\xbd");
+  CHECK(got[1].by.how == "control");
+  CHECK(got[1].by.signal == "SIGHUP");
+  CHECK(got[1].by.user == 0U);
+  CHECK(got[1].by.pid == 8);
+  CHECK(got[1].by.program == "deploy");
+  CHECK(got[1].took == 1s);
+  CHECK(got[1].stages.prepare == 1ms);
+  CHECK(got[1].stages.check == 2us);
+  CHECK(got[1].stages.start == std::chrono::floor<std::chrono::microseconds>(infinity / 2));
+  CHECK(got[1].stages.probe == 0s);
+  CHECK_FALSE(got[1].status.has_value());
+  CHECK_FALSE(got[1].slot.has_value());
+  CHECK(got[1].signal == "SIGSEGV");
+  CHECK(got[1].killed == 4);
+
+  REQUIRE(ControlClient{temp / "control"}.history(1, got).outcome == ControlOutcome::ok);
+  CHECK(got.size() == 1);
+  CHECK(got[0].event == "reload-failed");
+  if (!as_root("to become somebody else")) return;
+  CHECK(as_nobody([&] {
+          std::vector<HistoryEntry> told;
+          return ControlClient{temp / "control"}.history(2, told).outcome == ControlOutcome::ok &&
+                 told.size() == 2 && told[0].why == "exited with status 3" && told[0].status == 3;
+        }) == 0);
+}
+
 TEST_CASE("another user may look and not touch") {
   if (!as_root("to become somebody else")) return;
   TempDirectory temp;

@@ -33,6 +33,9 @@ class Asked : public ControlHandler {
     report.addresses.push_back({"http", "tcp [::]:80"});
     return report;
   }
+  std::vector<HistoryEntry> history(std::size_t) override {
+    return {{.event = "crashed", .generation = 1, .slot = 0, .status = 3, .why = "exited with status 3\nline"}};
+  }
   void control_failed(std::exception_ptr) noexcept override {
     fuzz::promise(false, "nothing a client says makes graced throw");
   }

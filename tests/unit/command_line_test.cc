@@ -75,6 +75,12 @@ TEST_CASE("the other commands say which instance and how patiently") {
   CHECK(parsed<StatusCommand>({"status"}).view == StatusView::text);
   CHECK(parsed<StatusCommand>({"status", "app", "--ready"}).view == StatusView::ready);
   CHECK(parsed<StatusCommand>({"status", "--alive"}).view == StatusView::alive);
+  CHECK(parsed<HistoryCommand>({"history", "app"}).target == named("app"));
+  CHECK_FALSE(parsed<HistoryCommand>({"history"}).json);
+  CHECK_FALSE(parsed<HistoryCommand>({"history"}).last.has_value());
+  CHECK(parsed<HistoryCommand>({"history", "--json", "-n", "5"}).json);
+  CHECK(parsed<HistoryCommand>({"history", "--json", "-n", "5"}).last == 5U);
+  CHECK(parsed<HistoryCommand>({"history", "-n5", "app"}).last == 5U);
   CHECK(parsed<ListCommand>({"list", "--json"}).json);
   CHECK_FALSE(parsed<ListCommand>({"list"}).json);
 }
@@ -115,6 +121,9 @@ TEST_CASE("wrong words after a command are named") {
         "--wait soon: not a time, as in 250ms, 5s, 2min, 1h or infinity");
   CHECK(complaint({"reload", "--wait", "1", "--wait", "2"}) == "--wait is given twice");
   CHECK(complaint({"reload", "--wait", "1", "--no-wait"}) == "--wait and --no-wait contradict each other");
+  CHECK(complaint({"history", "-n", "0"}).starts_with("--last 0: "));
+  CHECK(complaint({"history", "-n", "some"}).starts_with("--last some: "));
+  CHECK(complaint({"history", "-n", "1", "--last", "2"}) == "--last is given twice");
   CHECK(complaint({"list", "app"}) == "list takes no NAME; for one instance: graced status app");
 }
 

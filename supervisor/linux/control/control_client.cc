@@ -13,6 +13,7 @@
 #include "linux/base/pidfd.h"
 #include "linux/base/sys_error.h"
 #include "linux/base/unix_address.h"
+#include "linux/control/history_wire.h"
 
 namespace graced {
 namespace {
@@ -225,6 +226,13 @@ ControlReply ControlClient::report(InstanceReport& into) {
   ControlReply reply =
       call("org.freedesktop.DBus.Properties", "GetAll", prompt, answer, "s", control::interface);
   if (reply.outcome == ControlOutcome::ok) read_report(answer.get(), into);
+  return reply;
+}
+
+ControlReply ControlClient::history(std::uint32_t most, std::vector<HistoryEntry>& into) {
+  BusMessage answer;
+  ControlReply reply = call(control::interface, "History", prompt, answer, "u", most);
+  if (reply.outcome == ControlOutcome::ok) into = control::read_history(answer.get());
   return reply;
 }
 

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "core/history.h"
 #include "core/time.h"
 #include "linux/base/bus.h"
 #include "linux/base/fd.h"
@@ -47,6 +49,7 @@ class ControlClient {
   ControlReply stop(std::optional<Duration> limit);  // until the process is gone
   ControlReply hammer();
   ControlReply report(InstanceReport& into);
+  ControlReply history(std::uint32_t most, std::vector<HistoryEntry>& into);  // the oldest first
   // What it calls itself; none if it does not say so within `patience`.
   std::optional<std::string> name(Duration patience = 2s);
 

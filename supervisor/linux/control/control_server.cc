@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "linux/base/sys_error.h"
+#include "linux/control/history_wire.h"
 
 namespace graced {
 namespace {
@@ -103,7 +104,26 @@ struct ControlServer::Calls {
     auto& server = server_of(connection);
     return guarded(server, [&] {
       if (!connection.may_change_things()) return deny(connection, error);
+      server.handler_.asked_by(connection.pid(), connection.uid());
       return sd_bus_reply_method_return(call, "u", std::uint32_t{server.handler_.hammer()});
+    });
+  }
+
+  static int on_history(sd_bus_message* call, void* connection_, sd_bus_error*) noexcept {
+    const auto& connection = *static_cast<ControlConnection*>(connection_);
+    auto& server = server_of(connection);
+    return guarded(server, [&] {
+      std::uint32_t most = 0;
+      if (const int read = sd_bus_message_read_basic(call, 'u', &most); read < 0) return read;
+      std::vector<HistoryEntry> entries = server.handler_.history(most);
+      if (!connection.may_change_things()) {
+        for (HistoryEntry& e : entries) e.why = without_last_words(e.why);
+      }
+      sd_bus_message* made = nullptr;
+      if (const int r = sd_bus_message_new_method_return(call, &made); r < 0) return r;
+      const BusMessage reply{made};
+      control::append_history(made, entries);
+      return sd_bus_send(nullptr, made, nullptr);
     });
   }
 
@@ -141,6 +161,8 @@ struct ControlServer::Calls {
                                    SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_METHOD_WITH_NAMES("Hammer", "", "", "u", SD_BUS_PARAM(killed), on_hammer,
                                    SD_BUS_VTABLE_UNPRIVILEGED),
+          SD_BUS_METHOD_WITH_NAMES("History", "u", SD_BUS_PARAM(most), control::history_signature,
+                                   SD_BUS_PARAM(entries), on_history, SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_SIGNAL_WITH_NAMES("PhaseChanged", "s", SD_BUS_PARAM(phase), 0),
           SD_BUS_SIGNAL_WITH_NAMES(
               "WorkerChanged", "tuis",
@@ -260,9 +282,9 @@ int ControlServer::ask(ControlConnection& from, sd_bus_message* call, Wish wish,
     by = RequestId{++last_request_};
     pending_.emplace(by, Pending{&from, wish, BusMessage{sd_bus_message_ref(call)}});
   }
+  handler_.asked_by(from.pid(), from.uid());
   switch (wish) {
     case Wish::reload:
-      handler_.asked_by(from.pid());
       handler_.reload(by);
       return wait != 0 ? 1 : sd_bus_reply_method_return(call, "t", std::uint64_t{0});
     case Wish::reload_until_settled:

@@ -7,6 +7,7 @@
 //   Abort() → (t generation, b next)    of the reload that ran, 0: none did; next: another one follows
 //   Stop(b wait)                        answered when graced has stopped
 //   Hammer() → (u killed)
+//   History(u most) → a(…) entries      the last ones, the oldest first; see history_wire.h
 //   properties: all of InstanceReport; signals: PhaseChanged, WorkerChanged, ReloadFinished
 #pragma once
 
@@ -18,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "core/history.h"
 #include "core/id.h"
 #include "core/time.h"
 #include "linux/base/bus.h"
@@ -45,14 +47,16 @@ struct RollbackOutcome {
 // What clients ask for. Any of these may answer before it returns.
 class ControlHandler {
  public:
-  virtual void asked_by(pid_t) {}         // comes before a reload
+  // Comes before a reload, a rollback, a stop and the hammer. pid: 0 if it is of another PID namespace.
+  virtual void asked_by(pid_t, uid_t) {}
   virtual void reload(RequestId by) = 0;  // `nobody`: no answer is wanted
   virtual void reload_until_settled(RequestId by) = 0;
-  virtual RollbackOutcome rollback(pid_t who, uid_t user) = 0;  // who: as below
-  virtual Aborted abort(pid_t who, uid_t user) = 0;             // who: 0 if it is of another PID namespace
+  virtual RollbackOutcome rollback(pid_t who, uid_t user) = 0;  // who: as above
+  virtual Aborted abort(pid_t who, uid_t user) = 0;
   virtual void stop(RequestId by) = 0;
   virtual unsigned hammer() = 0;  // how many were killed
   virtual InstanceReport report() = 0;
+  virtual std::vector<HistoryEntry> history(std::size_t most) = 0;  // the oldest first
 
   // One of the above threw. It was kept from passing through C; the loop should end.
   virtual void control_failed(std::exception_ptr) noexcept = 0;

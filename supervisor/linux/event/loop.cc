@@ -15,7 +15,8 @@ namespace {
 struct Handler {
   Loop* loop;
   std::function<void()> function;
-  std::function<void(bool)> with = nullptr;  // hung_up, or by_kernel
+  std::function<void(bool)> with = nullptr;  // hung_up
+  std::function<void(const SignalSender&)> heard = nullptr;
 };
 
 // sd-event calls from C: an exception stops here and comes out of Loop::run().
@@ -42,7 +43,7 @@ int on_io_or_hangup(sd_event_source*, int, std::uint32_t events, void* userdata)
 int on_siginfo(sd_event_source*, const signalfd_siginfo* info, void* userdata) {
   const auto* handler = static_cast<Handler*>(userdata);
   try {
-    handler->with(info->ssi_code == SI_KERNEL);
+    handler->heard({info->ssi_code == SI_KERNEL, static_cast<pid_t>(info->ssi_pid), info->ssi_uid});
   } catch (...) { handler->loop->fail(std::current_exception()); }
   return 0;
 }
@@ -107,8 +108,8 @@ sd_event* Loop::event() {
   return event_;
 }
 
-Source Loop::on_signal(int signo, Priority priority, std::function<void(bool)> handler) {
-  auto h = std::make_unique<Handler>(Handler{this, {}, std::move(handler)});
+Source Loop::on_signal(int signo, Priority priority, std::function<void(const SignalSender&)> handler) {
+  auto h = std::make_unique<Handler>(Handler{this, {}, {}, std::move(handler)});
   sd_event_source* source = nullptr;
   if (const int r = sd_event_add_signal(event(), &source, signo, on_siginfo, h.get()); r < 0) {
     throw sys_error_of(r, "watch signal {}", signo);
@@ -117,7 +118,7 @@ Source Loop::on_signal(int signo, Priority priority, std::function<void(bool)> h
 }
 
 Source Loop::on_fd(int fd, std::uint32_t events, Priority priority, std::function<void()> handler) {
-  auto h = std::make_unique<Handler>(Handler{this, std::move(handler), {}});
+  auto h = std::make_unique<Handler>(Handler{this, std::move(handler), {}, {}});
   sd_event_source* source = nullptr;
   if (const int r = sd_event_add_io(event(), &source, fd, events, on_io, h.get()); r < 0) {
     throw sys_error_of(r, "watch descriptor {}", fd);
@@ -126,7 +127,7 @@ Source Loop::on_fd(int fd, std::uint32_t events, Priority priority, std::functio
 }
 
 Source Loop::on_fd_or_hangup(int fd, Priority priority, std::function<void(bool)> handler) {
-  auto h = std::make_unique<Handler>(Handler{this, {}, std::move(handler)});
+  auto h = std::make_unique<Handler>(Handler{this, {}, std::move(handler), {}});
   sd_event_source* source = nullptr;
   if (const int r = sd_event_add_io(event(), &source, fd, EPOLLIN, on_io_or_hangup, h.get()); r < 0) {
     throw sys_error_of(r, "watch descriptor {}", fd);

@@ -54,6 +54,13 @@ class Source {
 };
 
 // Made when something is first asked of it, which is when libsystemd is loaded.
+// Who has sent a signal. Of several that come together one is known.
+struct SignalSender {
+  bool by_kernel;  // no process has, but the kernel, as for a key on the terminal
+  pid_t pid;       // 0: that, or of another PID namespace
+  uid_t user;      // real; of no use where the kernel did
+};
+
 class Loop {
  public:
   Loop() = default;
@@ -64,9 +71,8 @@ class Loop {
   sd_event* event();  // for who runs it turn by turn; throws std::exception if there can be none
   bool made() const { return event_ != nullptr; }
 
-  // The signal must be blocked. `by_kernel`: no process has sent it, but the kernel, as for a key on the
-  // terminal.
-  Source on_signal(int signo, Priority priority, std::function<void(bool by_kernel)> handler);
+  // The signal must be blocked.
+  Source on_signal(int signo, Priority priority, std::function<void(const SignalSender&)> handler);
 
   // `fd` is borrowed and must outlive the source. events: EPOLLIN and its kin. Throws
   // std::system_error; EPERM says that this kind of file is always ready.

@@ -1,0 +1,14 @@
+// What `graced history` shows to people.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/history.h"
+
+namespace graced {
+
+// A sentence each on a line, after the local time; last words below it. colour: for a terminal that wants it.
+std::string history_text(const std::vector<HistoryEntry>& entries, bool colour);
+
+}  // namespace graced

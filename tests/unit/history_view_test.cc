@@ -1,0 +1,116 @@
+// What people and programs see of a history, to the letter.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "client/history_json.h"
+#include "client/history_text.h"
+
+using namespace graced;
+
+namespace {
+
+std::vector<HistoryEntry> story() {
+  const std::chrono::system_clock::time_point at{std::chrono::seconds(1'795'982'588)};
+  std::vector<HistoryEntry> entries;
+  entries.push_back({.event = "serving", .at = at, .generation = 1, .now_serving = 1, .by = {.how = "start"}});
+  entries.back().took = 202ms;
+  entries.back().stages = {.prepare = 2ms, .start = 200ms};
+  entries.push_back({.event = "reload-failed",
+                     .at = at,
+                     .monotonic = Instant{1500ms},
+                     .generation = 2,
+                     .now_serving = 1,
+                     .by = {.how = "signal", .signal = "SIGHUP", .user = 0, .pid = 812, .program = "ba\x1bsh"},
+                     .ok = false,
+                     .took = 1s,
+                     .stages = {.prepare = 250ms, .check = 500ms, .start = 250ms},
+                     .why = "exited with status 1\npanic\x07\nat \xff"});
+  entries.push_back({.event = "crashed",
+                     .at = at,
+                     .generation = 1,
+                     .now_serving = 1,
+                     .ok = false,
+                     .slot = 0,
+                     .pid = 99,
+                     .status = 3,
+                     .lived = 2s,
+                     .why = "exited with status 3 after 2s"});
+  entries.push_back({.event = "serving", .at = at, .generation = 1, .now_serving = 1, .by = {.how = "crash"}});
+  entries.push_back({.event = "hammered",
+                     .at = at,
+                     .generation = 0,
+                     .by = {.how = "graced"},
+                     .killed = 2,
+                     .why = "not gone in time"});
+  entries.push_back(
+      {.event = "stopping", .at = at, .generation = 1, .by = {.how = "control", .user = 1000, .pid = 7}});
+  return entries;
+}
+
+}  // namespace
+
+TEST_CASE("each thing that happened is a sentence") {
+  ::setenv("TZ", "UTC", 1);
+  CHECK(history_text({}, false) == "");
+  CHECK(history_text(story(), false) ==
+        "2026-11-29 20:03:08  generation 1 serves after 202ms (prepare 2ms, start 200ms)\n"
+        "2026-11-29 20:03:08  generation 2 failed after 1s (prepare 250ms, check 500ms, start 250ms): exited "
+        "with "
+        "status 1; asked by SIGHUP of ba\\x1bsh, PID 812, root\n"
+        "                     | panic\\x07\n"
+        "                     | at \\xff\n"
+        "2026-11-29 20:03:08  worker 0 of generation 1 (PID 99) exited with status 3 after 2s\n"
+        "2026-11-29 20:03:08  generation 1 serves again\n"
+        "2026-11-29 20:03:08  2 workers of the graced before killed: not gone in time\n"
+        "2026-11-29 20:03:08  graced stops; asked at the control socket by PID 7, uid 1000\n");
+  CHECK(history_text({story().at(2)}, true).find("\x1b[31mworker 0") != std::string::npos);
+}
+
+TEST_CASE("programs get every member, and null for what is not known") {
+  CHECK(history_json("shop", {story().at(1)}) == R"({
+  "schema": 1,
+  "name": "shop",
+  "history": [
+    {
+      "event": "reload-failed",
+      "time": "2026-11-29T20:03:08.000Z",
+      "monotonic_s": 1.5,
+      "generation": 2,
+      "serving": 1,
+      "by": {
+        "how": "signal",
+        "signal": "SIGHUP",
+        "uid": 0,
+        "pid": 812,
+        "program": "ba\u001bsh"
+      },
+      "outcome": "failed",
+      "reason": "exited with status 1",
+      "last_lines": [
+        "panic\u0007",
+        "at )"
+                                                 "\xef\xbf\xbd"
+                                                 R"("
+      ],
+      "took_s": 1.0,
+      "prepare_s": 0.25,
+      "check_s": 0.5,
+      "start_s": 0.25,
+      "probe_s": null,
+      "worker": null,
+      "worker_pid": null,
+      "status": null,
+      "signal": null,
+      "lived_s": null,
+      "killed": null
+    }
+  ]
+}
+)");
+  const std::string crash = history_json("shop", {story().at(2)});
+  for (const char* part : {"\"by\": null", "\"worker\": 0,", "\"worker_pid\": 99", "\"status\": 3",
+                           "\"lived_s\": 2.0", "\"last_lines\": []", "\"took_s\": null"})
+    CHECK_MESSAGE(crash.find(part) != std::string::npos, part);
+  CHECK(history_json("shop", {}).find("\"history\": []") != std::string::npos);
+}
