@@ -43,6 +43,7 @@ class SystemdFunction {
 GRACED_SYSTEMD(sd_bus_add_filter);
 GRACED_SYSTEMD(sd_bus_add_object_vtable);
 GRACED_SYSTEMD(sd_bus_call);
+GRACED_SYSTEMD(sd_bus_call_async);
 GRACED_SYSTEMD(sd_bus_close_unref);
 GRACED_SYSTEMD(sd_bus_emit_signal);
 GRACED_SYSTEMD(sd_bus_error_free);
@@ -60,6 +61,8 @@ GRACED_SYSTEMD(sd_bus_message_at_end);
 GRACED_SYSTEMD(sd_bus_message_close_container);
 GRACED_SYSTEMD(sd_bus_message_enter_container);
 GRACED_SYSTEMD(sd_bus_message_exit_container);
+GRACED_SYSTEMD(sd_bus_message_get_errno);
+GRACED_SYSTEMD(sd_bus_message_get_error);
 GRACED_SYSTEMD(sd_bus_message_is_method_call);
 GRACED_SYSTEMD(sd_bus_message_new_method_call);
 GRACED_SYSTEMD(sd_bus_message_new_method_return);

@@ -2,17 +2,14 @@
 #include "linux/control/control_client.h"
 
 #include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdarg>
 #include <limits>
 
-#include "linux/base/pidfd.h"
 #include "linux/base/sys_error.h"
-#include "linux/base/unix_address.h"
+#include "linux/control/control_peer.h"
 #include "linux/control/history_wire.h"
 
 namespace graced {
@@ -36,81 +33,6 @@ int to_milliseconds(Duration d) {
   return static_cast<int>(std::min<std::int64_t>(ms, std::numeric_limits<int>::max()));
 }
 
-timeval to_timeval(Duration d) {
-  const std::int64_t us = std::max<std::int64_t>(1, d.count() / 1000);
-  return {.tv_sec = us / 1'000'000, .tv_usec = us % 1'000'000};
-}
-
-Fd connect_to(const std::string& path, Duration patience) {
-  const auto address = unix_path_address(path);
-  if (!address) throw sys_error("connect to {}", path);
-
-  Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  if (!socket) throw sys_error("make a socket");
-  // Connecting waits where the backlog is full, as long as sending may.
-  const timeval limit = to_timeval(patience);
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  if (::connect(socket.get(), address->get(), address->length) != 0)
-    throw sys_error_of(errno == EAGAIN ? ETIMEDOUT : errno, "connect to {}", path);
-  return socket;
-}
-
-// Who listens there, held so that its end can be seen whatever becomes of its number.
-Fd process_behind(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return {};
-  return open_pidfd(peer.pid);
-}
-
-// One that ends hangs up a moment before its process is gone.
-constexpr int about_to_end_ms = 1000;
-
-bool stays(const std::string& path, const Fd& process) {
-  pollfd end{.fd = process.get(), .events = POLLIN, .revents = 0};
-  if (::poll(&end, 1, about_to_end_ms) != 0) return false;
-  try {
-    connect_to(path, Duration{0});
-    return true;
-  } catch (const std::system_error&) { return false; }
-}
-
-bool hung_up(int result) {
-  return result == -ECONNRESET || result == -ENOTCONN || result == -EPIPE || result == -ESHUTDOWN;
-}
-
-ControlReply classify(int result, const sd_bus_error& error) {
-  if (result == -ETIMEDOUT) return {.outcome = ControlOutcome::timed_out, .why = "no answer in time"};
-  if (sd_bus_error_has_name(&error, SD_BUS_ERROR_ACCESS_DENIED) != 0)
-    return {.outcome = ControlOutcome::denied, .why = error.message};
-  if (hung_up(result))
-    return {.outcome = ControlOutcome::gone, .why = "the connection ended before the answer"};
-  std::string why = error.message != nullptr ? error.message : std::generic_category().message(-result);
-  return {.outcome = ControlOutcome::failed, .why = std::move(why)};
-}
-
-void read_report(sd_bus_message* message, InstanceReport& into) {
-  const auto must = [](int result) {
-    if (result < 0) throw sys_error_of(result, "read the status");
-    return result;
-  };
-  must(sd_bus_message_enter_container(message, 'a', "{sv}"));
-  while (must(sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-    const char* name = nullptr;
-    must(sd_bus_message_read_basic(message, 's', &name));
-    // Another version may know other properties, or the same ones otherwise: then they stay empty here.
-    const control::Property* property = control::find_property(name);
-    if (property != nullptr && sd_bus_message_verify_type(message, 'v', property->signature) > 0) {
-      must(sd_bus_message_enter_container(message, 'v', property->signature));
-      property->read(message, into);
-      must(sd_bus_message_exit_container(message));
-    } else {
-      must(sd_bus_message_skip(message, "v"));
-    }
-    must(sd_bus_message_exit_container(message));
-  }
-}
-
 struct Error {
   sd_bus_error value = SD_BUS_ERROR_NULL;
   Error() = default;
@@ -123,13 +45,13 @@ struct Error {
 
 ControlClient::ControlClient(const std::string& path, Duration patience) {
   const Instant deadline = after(now(), patience);
-  Fd socket = connect_to(path, patience);
-  process_ = process_behind(socket.get());
+  Fd socket = control::connect_to(path, patience);
+  process_ = control::process_behind(socket.get());
 
   const auto must = [&](int result) {
     if (result >= 0) return result;
-    if (!hung_up(result)) throw sys_error_of(result, "talk to {}", path);
-    throw sys_error_of(stays(path, process_) ? EBUSY : ECONNRESET, "talk to {}", path);
+    if (!control::hung_up(result)) throw sys_error_of(result, "talk to {}", path);
+    throw sys_error_of(control::stays(path, process_) ? EBUSY : ECONNRESET, "talk to {}", path);
   };
   sd_bus* bus = nullptr;
   must(sd_bus_new(&bus));
@@ -162,7 +84,7 @@ ControlReply ControlClient::call(const char* interface, const char* method, Dura
     r = sd_bus_call(bus_.get(), made, to_microseconds(limit), &error.value, &reply);
     answer.reset(reply);
   }
-  return r >= 0 ? ControlReply{} : classify(r, error.value);
+  return r >= 0 ? ControlReply{} : control::reply_of(r, error.value);
 }
 
 ControlReply ControlClient::reload(std::optional<Duration> limit) {
@@ -225,7 +147,7 @@ ControlReply ControlClient::report(InstanceReport& into) {
   BusMessage answer;
   ControlReply reply =
       call("org.freedesktop.DBus.Properties", "GetAll", prompt, answer, "s", control::interface);
-  if (reply.outcome == ControlOutcome::ok) read_report(answer.get(), into);
+  if (reply.outcome == ControlOutcome::ok) control::read_report(answer.get(), into);
   return reply;
 }
 

@@ -2,7 +2,6 @@
 // a value; only not reaching anybody is an exception.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,28 +10,11 @@
 #include "core/time.h"
 #include "linux/base/bus.h"
 #include "linux/base/fd.h"
+#include "linux/control/control_reply.h"
 #include "linux/control/control_report.h"
 #include "linux/control/control_wire.h"
 
 namespace graced {
-
-enum class ControlOutcome {
-  ok,
-  failed,     // graced says why
-  timed_out,  // no answer within the time given
-  denied,     // the caller may only read
-  gone,       // the connection ended before the answer
-};
-
-struct ControlReply {
-  ControlOutcome outcome = ControlOutcome::ok;
-  std::string why;         // empty if ok; may have several lines
-  std::uint64_t from = 0;  // of Rollback: generation that served
-  std::uint64_t generation =
-      0;              // of Rollback, which serves again; of Reload and of Abort, there 0: nothing was aborted
-  bool next = false;  // of Abort: another reload follows
-  std::uint32_t killed = 0;  // of Hammer
-};
 
 class ControlClient {
  public:

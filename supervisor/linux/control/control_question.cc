@@ -1,0 +1,128 @@
+// sd-bus queues the question until the other side has said hello, and calls back with what comes of it.
+#include "linux/control/control_question.h"
+
+#include <cerrno>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+#include "linux/base/sys_error.h"
+#include "linux/control/control_peer.h"
+#include "linux/control/control_wire.h"
+
+namespace graced {
+namespace {
+
+constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();  // whoever asks has one
+
+BusMessage question_of(sd_bus* bus, ControlAsk ask) {
+  const bool report = ask == ControlAsk::report;
+  sd_bus_message* made = nullptr;
+  int r = sd_bus_message_new_method_call(bus, &made, control::interface, control::path,
+                                         report ? "org.freedesktop.DBus.Properties" : control::interface,
+                                         report ? "GetAll" : "Reload");
+  BusMessage question{made};
+  const int wait = ask == ControlAsk::reload ? 1 : 0;
+  if (r >= 0) {
+    r = report ? sd_bus_message_append_basic(made, 's', control::interface)
+               : sd_bus_message_append_basic(made, 'b', &wait);
+  }
+  if (r < 0) throw sys_error_of(r, "ask over the control socket");
+  return question;
+}
+
+}  // namespace
+
+ControlQuestion::ControlQuestion(std::string path, ControlAsk ask) : path_(std::move(path)), ask_(ask) {
+  begin();
+}
+
+void ControlQuestion::begin() {
+  Fd socket = control::connect_now(path_);
+  if (!socket) {
+    if (errno == EAGAIN) return;
+    if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR) return settle_hung_up();
+    return settle({.outcome = ControlOutcome::failed, .why = sys_error("connect to {}", path_).what()});
+  }
+  process_ = control::process_behind(socket.get());
+  const auto must = [&](int result) {
+    if (result < 0) throw sys_error_of(result, "talk to {}", path_);
+  };
+  try {
+    sd_bus* bus = nullptr;
+    must(sd_bus_new(&bus));
+    bus_.reset(bus);
+    must(sd_bus_set_fd(bus, socket.get(), socket.get()));
+    static_cast<void>(socket.release());
+    must(sd_bus_start(bus));
+    const BusMessage question = question_of(bus, ask_);
+    must(sd_bus_call_async(bus, static_cast<sd_bus_slot**>(nullptr), question.get(), &ControlQuestion::arrived,
+                           static_cast<void*>(this), no_limit));
+  } catch (const std::system_error& e) {
+    if (control::hung_up(-e.code().value())) return settle_hung_up();
+    settle({.outcome = ControlOutcome::failed, .why = e.what()});
+  }
+}
+
+bool ControlQuestion::advance() {
+  if (answer_) return false;
+  if (!bus_) {
+    begin();
+    return bus_ || answer_;
+  }
+  bool moved = false;
+  while (!message_) {
+    const int r = sd_bus_process(bus_.get(), static_cast<sd_bus_message**>(nullptr));
+    if (!reached_ && sd_bus_is_ready(bus_.get()) > 0) reached_ = true;
+    if (r == 0) return moved;
+    moved = true;
+    if (r > 0) continue;
+    if (!control::hung_up(r))
+      settle(control::reply_of(r, SD_BUS_ERROR_NULL));
+    else
+      settle_hung_up();
+    return true;
+  }
+  read_answer();
+  return true;
+}
+
+pollfd ControlQuestion::watched() const {
+  if (!bus_ || answer_) return {.fd = -1, .events = 0, .revents = 0};
+  const int events = sd_bus_get_events(bus_.get());
+  return {.fd = sd_bus_get_fd(bus_.get()), .events = static_cast<short>(events < 0 ? 0 : events), .revents = 0};
+}
+
+int ControlQuestion::arrived(sd_bus_message* message, void* self, sd_bus_error*) noexcept {
+  static_cast<ControlQuestion*>(self)->message_.reset(sd_bus_message_ref(message));
+  return 1;
+}
+
+void ControlQuestion::read_answer() {
+  if (const sd_bus_error* error = sd_bus_message_get_error(message_.get())) {
+    // sd-bus' own word for a connection that ended before the answer: there is no other limit.
+    if (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) != 0) return settle_hung_up();
+    return settle(control::reply_of(-sd_bus_message_get_errno(message_.get()), *error));
+  }
+  ControlReply reply;
+  InstanceReport report;
+  try {
+    if (ask_ == ControlAsk::report)
+      control::read_report(message_.get(), report);
+    else
+      sd_bus_message_read_basic(message_.get(), 't', &reply.generation);
+  } catch (const std::system_error& e) { reply = {.outcome = ControlOutcome::failed, .why = e.what()}; }
+  settle(std::move(reply));
+  answer_->report = std::move(report);
+}
+
+void ControlQuestion::settle(ControlReply reply) {
+  answer_.emplace(ControlAnswer{.reply = std::move(reply), .reached = reached_});
+}
+
+void ControlQuestion::settle_hung_up() {
+  settle(control::reply_of(-ECONNRESET, SD_BUS_ERROR_NULL));
+  answer_->turned_away = !reached_ && process_ && control::stays(path_, process_);
+}
+
+}  // namespace graced

@@ -1,0 +1,60 @@
+// One question to one instance, under way: it goes on when it is told to, and nobody is waited for.
+#pragma once
+
+#include <poll.h>
+
+#include <optional>
+#include <string>
+
+#include "linux/base/bus.h"
+#include "linux/base/fd.h"
+#include "linux/control/control_reply.h"
+#include "linux/control/control_report.h"
+
+namespace graced {
+
+enum class ControlAsk {
+  report,
+  reload,           // and to be told when it has ended
+  reload_untended,  // and no more
+};
+
+struct ControlAnswer {
+  ControlReply reply;
+  bool reached = false;  // it said hello; false and `gone`: nobody is there; false and `timed_out`: it hangs
+  bool turned_away = false;  // not reached, though it is there: it hung up
+  InstanceReport report{};   // of `report`, if ok
+};
+
+class ControlQuestion {
+ public:
+  // Throws std::runtime_error if there is no libsystemd. What else stands in the way is the answer.
+  ControlQuestion(std::string path, ControlAsk);
+  ControlQuestion(const ControlQuestion&) = delete;
+  ControlQuestion& operator=(const ControlQuestion&) = delete;
+
+  // Whether anything happened. To be called again when watched() has something; an exception of the kernel's:
+  // where there is no room in the queue of the instance there is nothing to watch, and later it may be there.
+  bool advance();
+  pollfd watched() const;  // fd -1: nothing
+
+  bool reached() const { return reached_; }
+  const std::optional<ControlAnswer>& answer() const { return answer_; }
+
+ private:
+  void begin();
+  void settle(ControlReply);
+  void settle_hung_up();
+  void read_answer();
+  static int arrived(sd_bus_message*, void* self, sd_bus_error*) noexcept;
+
+  std::string path_;
+  ControlAsk ask_;
+  Fd process_;  // a pidfd of graced
+  bool reached_ = false;
+  std::optional<ControlAnswer> answer_;
+  BusMessage message_;
+  Bus bus_;
+};
+
+}  // namespace graced
