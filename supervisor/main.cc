@@ -92,6 +92,7 @@ struct Execute {
   }
   int operator()(const CheckCommand& c) const { return check(c.words, environment); }
   int operator()(const ReloadCommand& c) const {
+    if (c.all) return client_reload_all(*c.all, limit_of(c.patience), this_terminal());
     return client_reload(c.target, limit_of(c.patience), c.settled, this_terminal());
   }
   int operator()(const RollbackCommand& c) const { return client_rollback(c.target, this_terminal()); }
@@ -100,7 +101,7 @@ struct Execute {
     return client_stop(c.target, limit_of(c.patience), this_terminal());
   }
   int operator()(const HammerCommand& c) const { return client_hammer(c.target, this_terminal()); }
-  int operator()(const StatusCommand& c) const { return client_status(c.target, c.view, this_terminal()); }
+  int operator()(const StatusCommand& c) const { return client_status(c.targets, c.view, this_terminal()); }
   int operator()(const HistoryCommand& c) const { return client_history(c, this_terminal()); }
   int operator()(const ListCommand& c) const { return client_list(c.json, this_terminal()); }
   int operator()(const HelpCommand& c) const {

@@ -2,8 +2,10 @@
 // it, say what came of it. Each returns the exit status.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <optional>
+#include <vector>
 
 #include "core/time.h"
 #include "linux/control/control_places.h"
@@ -25,6 +27,7 @@ struct Terminal {
   std::FILE* out = stdout;
   std::FILE* err = stderr;
   bool colour = false;
+  std::size_t columns = 0;  // of the terminal that `out` is; 0: it is none
 };
 
 // The places of this process, stdout and stderr; coloured if stdout is a terminal, NO_COLOR is not set, and
@@ -35,10 +38,13 @@ Terminal this_terminal();
 // settled: until the probation is over as well, where there is one.
 int client_reload(const Target&, std::optional<Duration> limit, bool settled, const Terminal&);
 int client_rollback(const Target&, const Terminal&);
+// Of all that run here. limit: for each of them.
+int client_reload_all(const ReloadAll&, std::optional<Duration> limit, const Terminal&);
 int client_abort(const Target&, const Terminal&);
 int client_stop(const Target&, std::optional<Duration> limit, const Terminal&);
 int client_hammer(const Target&, const Terminal&);
-int client_status(const Target&, StatusView, const Terminal&);
+// Of all of them, asked at once; the exit status is the highest of theirs.
+int client_status(const std::vector<Target>&, StatusView, const Terminal&);
 int client_list(bool json, const Terminal&);
 int client_history(const HistoryCommand&, const Terminal&);
 

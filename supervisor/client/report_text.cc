@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "client/page.h"
 #include "core/columns.h"
 #include "core/counted.h"
 #include "core/printable.h"
@@ -14,94 +15,6 @@
 
 namespace graced {
 namespace {
-
-enum class Paint { plain, bold, dim, green, yellow, red };
-
-std::string_view code(Paint paint) {
-  switch (paint) {
-    case Paint::plain:
-      return "";
-    case Paint::bold:
-      return "\x1b[1m";
-    case Paint::dim:
-      return "\x1b[2m";
-    case Paint::green:
-      return "\x1b[32m";
-    case Paint::yellow:
-      return "\x1b[33m";
-    case Paint::red:
-      return "\x1b[31m";
-  }
-  return "";
-}
-
-// A tab would put what follows somewhere else.
-std::string one_cell(std::string_view text) {
-  std::string shown = printable(text);
-  std::ranges::replace(shown, '\t', ' ');
-  return shown;
-}
-
-struct Cell {
-  std::string text;
-  Paint paint = Paint::plain;
-  bool right = false;  // numbers
-};
-
-class Page {
- public:
-  explicit Page(bool colour) : colour_(colour) {}
-
-  std::string painted(std::string_view text, Paint paint) const {
-    if (!colour_ || paint == Paint::plain || text.empty()) return std::string(text);
-    return fmt::format("{}{}\x1b[0m", code(paint), text);
-  }
-
-  void line(std::string_view text) { text_ += fmt::format("{}\n", text); }
-
-  // "  label      value", further values of the same label under the first.
-  void entry(std::string_view label, std::string_view value) {
-    line(fmt::format("  {}{}{}", painted(label, Paint::dim), std::string(label_width - label.size(), ' '),
-                     value));
-  }
-
-  void table(std::string_view indent, const std::vector<std::vector<Cell>>& rows) {
-    std::vector<std::size_t> widths;
-    for (const auto& row : rows) {
-      widths.resize(std::max(widths.size(), row.size()));
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_of(row[i].text));
-    }
-    for (const auto& row : rows) {
-      std::string out{indent};
-      std::string gap;
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        const Cell& cell = row[i];
-        const std::string fill(widths[i] - columns_of(cell.text), ' ');
-        if (cell.text.empty()) {  // nothing is written behind the last word of a line
-          gap += fill + "  ";
-          continue;
-        }
-        out += gap + (cell.right ? fill : "") + painted(cell.text, cell.paint);
-        gap = (cell.right ? "" : fill) + "  ";
-      }
-      line(out);
-    }
-  }
-
-  void block(std::string_view text) { text_ += text; }
-  std::string text() && { return std::move(text_); }
-
-  static constexpr std::size_t label_width = 13;
-
- private:
-  bool colour_;
-  std::string text_;
-};
-
-Paint paint_of_phase(std::string_view phase) {
-  if (phase == "serving") return Paint::green;
-  return phase == "stopping" || phase == "down" ? Paint::red : Paint::yellow;
-}
 
 Paint paint_of_state(std::string_view state) {
   if (state == "ready") return Paint::green;
@@ -291,24 +204,6 @@ std::string report_text(const InstanceReport& r, bool colour) {
   }
   if (r.next_restart) page.entry("next restart", "in " + to_rough_text(*r.next_restart));
   if (!r.workers.empty()) show_workers(page, r.workers);
-  return std::move(page).text();
-}
-
-std::string list_text(const std::vector<InstanceReport>& reports, bool colour) {
-  if (reports.empty()) return "";
-  Page page{colour};
-  std::vector<std::vector<Cell>> rows{{{"name", Paint::dim},
-                                       {"PID", Paint::dim, true},
-                                       {"phase", Paint::dim},
-                                       {"generation", Paint::dim, true},
-                                       {"command", Paint::dim}}};
-  for (const auto& r : reports)
-    rows.push_back({{one_cell(r.name), Paint::bold},
-                    {r.pid > 0 ? fmt::to_string(r.pid) : "-", Paint::plain, true},
-                    {one_cell(r.phase), paint_of_phase(r.phase)},
-                    {r.serving > 0 ? fmt::to_string(r.serving) : "-", Paint::plain, true},
-                    {one_cell(r.command)}});
-  page.table("", rows);
   return std::move(page).text();
 }
 

@@ -1,9 +1,8 @@
-// What `graced status` and `graced list` show to people.
+// What `graced status` shows to people.
 #pragma once
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "linux/control/control_report.h"
 
@@ -11,9 +10,6 @@ namespace graced {
 
 // Ends with a line feed. colour: for a terminal that wants it.
 std::string report_text(const InstanceReport&, bool colour);
-
-// One line per instance under a heading; empty without instances.
-std::string list_text(const std::vector<InstanceReport>&, bool colour);
 
 // Lines of others (a worker's stderr, the reason of a failure) as they can be shown on a terminal, each
 // after `indent`; ends with a line feed unless `text` is empty.

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/number.h"
 #include "core/suggest.h"
 #include "options/command_table.h"
 #include "options/environment.h"
@@ -65,6 +66,46 @@ Target target_of(const CommandRow& command, const ParsedWords& parsed, const Wor
     return {read_as("GRACED_NAME", *value, read_name), std::nullopt};
   }
   return {};
+}
+
+std::vector<Target> targets_of(const CommandRow& command, ParsedWords parsed, const Words& environment) {
+  if (parsed.rest.size() < 2) return {target_of(command, parsed, environment)};
+  std::vector<Target> targets;
+  for (const std::string& name : std::exchange(parsed.rest, {})) {
+    parsed.rest = {name};
+    Target target = target_of(command, parsed, environment);
+    if (std::ranges::find(targets, target) == targets.end()) targets.push_back(std::move(target));
+  }
+  return targets;
+}
+
+std::size_t read_jobs(const std::string& text) {
+  constexpr std::size_t most = 256;
+  const auto jobs = parse_number<std::size_t>(text, 1, most);
+  if (!jobs) throw std::invalid_argument(fmt::format("not a number from 1 to {}", most));
+  return *jobs;
+}
+
+std::optional<ReloadAll> all_of(const ParsedWords& parsed, const Patience& patience) {
+  const auto jobs = value_of(parsed, "jobs");
+  const bool stop = given(parsed, "stop-at-first-failure");
+  if (!given(parsed, "all")) {
+    if (jobs || stop)
+      throw UsageError{fmt::format("--{} is for --all", jobs ? "jobs" : "stop-at-first-failure")};
+    return std::nullopt;
+  }
+  if (!parsed.rest.empty())
+    throw UsageError{
+        fmt::format("--all and '{}' both say which instance, give one of them", one_line(parsed.rest.front()))};
+  if (given(parsed, "control"))
+    throw UsageError{"--all and --control both say which instance, give one of them"};
+  if (given(parsed, "settled")) throw UsageError{"--settled is for one instance, not for --all"};
+  if (patience.no_wait && (jobs || stop))
+    throw UsageError{
+        fmt::format("--{} waits for outcomes, --no-wait does not", jobs ? "jobs" : "stop-at-first-failure")};
+  ReloadAll all{.stop_at_first_failure = stop};
+  if (jobs) all.at_once = read_as("--jobs", *jobs, read_jobs);
+  return all;
 }
 
 Patience patience_of(const ParsedWords& parsed) {
@@ -168,8 +209,11 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment, st
       return RunCommand{std::move(parsed)};
     case CommandKind::check:
       return CheckCommand{std::move(parsed)};
-    case CommandKind::reload:
+    case CommandKind::reload: {
+      const Patience patience = patience_of(parsed);
+      if (const auto all = all_of(parsed, patience)) return ReloadCommand{{}, patience, false, all};
       return reload_of(target_of(*command, parsed, environment), parsed);
+    }
     case CommandKind::rollback:
       return RollbackCommand{target_of(*command, parsed, environment)};
     case CommandKind::abort:
@@ -179,7 +223,7 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment, st
     case CommandKind::hammer:
       return HammerCommand{target_of(*command, parsed, environment)};
     case CommandKind::status:
-      return StatusCommand{target_of(*command, parsed, environment), view_of(parsed)};
+      return StatusCommand{targets_of(*command, parsed, environment), view_of(parsed)};
     case CommandKind::history: {
       HistoryCommand history{target_of(*command, parsed, environment), given(parsed, "json")};
       if (const auto last = value_of(parsed, "last"))

@@ -1,6 +1,7 @@
 // The whole command line: which command it is, and that command's own words.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <variant>
@@ -34,10 +35,19 @@ struct RunCommand {
 struct CheckCommand {
   ParsedWords words;
 };
+// What `reload --all` is to do.
+struct ReloadAll {
+  std::size_t at_once = 1;             // --jobs
+  bool stop_at_first_failure = false;  // the next ones are not begun
+
+  friend bool operator==(const ReloadAll&, const ReloadAll&) = default;
+};
+
 struct ReloadCommand {
   Target target;
   Patience patience;
-  bool settled = false;  // --settled
+  bool settled = false;            // --settled
+  std::optional<ReloadAll> all{};  // instead of the target
 };
 struct RollbackCommand {
   Target target;
@@ -56,7 +66,7 @@ struct HammerCommand {
 enum class StatusView { text, json, ready, alive };
 
 struct StatusCommand {
-  Target target;
+  std::vector<Target> targets;  // one at least
   StatusView view = StatusView::text;
 };
 struct HistoryCommand {

@@ -19,6 +19,10 @@ constexpr WordOption last{"last", 'n', "N", "only the last N"};
 constexpr WordOption wait{"wait", 0, "TIME", "wait no longer than this: exit status 4"};
 constexpr WordOption settled{"settled", 0, "", "wait until its probation is over as well"};
 constexpr WordOption no_wait{"no-wait", 0, "", "ask and do not wait for the outcome"};
+constexpr WordOption all{"all", 0, "", "all instances that run here"};
+constexpr WordOption jobs{"jobs", 0, "N", "with --all, so many at a time (default: 1)"};
+constexpr WordOption stop_at_first_failure{"stop-at-first-failure", 0, "",
+                                           "with --all, begin no other one once one has failed"};
 
 }  // namespace
 
@@ -61,16 +65,18 @@ std::span<const CommandRow> command_table() {
        {}},
       {CommandKind::reload,
        "reload",
-       "[NAME] [--settled] [--wait TIME | --no-wait]",
+       "[NAME | --all] [--settled] [--wait TIME | --no-wait]",
        "start the next generation, let the old one finish",
        "Waits until the next generation serves; with --settled until the probation is over that it has with "
-       "--probation. NAME may be left out where one instance runs.\n"
+       "--probation. NAME may be left out where one instance runs. --all reloads one after the other, or "
+       "--jobs at a time, and tells the outcome of each on one line; --wait is for each.\n"
        "Exit status: 0 it serves, 1 it failed or was rolled back and the old one still serves, 2 wrong usage, "
-       "3 "
-       "no such instance, 4 gave up waiting.",
+       "3 no such instance, 4 gave up waiting. With --all: 0 all serve, 1 one has failed, 3 none runs, 4 none "
+       "has failed, but it gave up waiting for one.",
        {{"graced reload", "the only instance there is"},
-        {"graced reload app --wait 1min", "the one called app"}},
-       {control, settled, wait, no_wait, help}},
+        {"graced reload app --wait 1min", "the one called app"},
+        {"graced reload --all --jobs 4", "everything that runs here"}},
+       {control, settled, all, jobs, stop_at_first_failure, wait, no_wait, help}},
       {CommandKind::rollback,
        "rollback",
        "[NAME]",
@@ -116,11 +122,12 @@ std::span<const CommandRow> command_table() {
        {control, help}},
       {CommandKind::status,
        "status",
-       "[NAME] [--json | --ready | --alive]",
+       "[NAME…] [--json | --ready | --alive]",
        "who serves, who drains, what happened last",
-       "NAME may be left out where one instance runs. With --ready and --alive a line tells why.\n"
+       "NAME may be left out where one instance runs. With --ready and --alive a line tells why. Several are "
+       "asked at once; their --json is a list.\n"
        "Exit status: 0 told, or yes; 1 failed, or not ready; 2 wrong usage, 3 no such instance, 4 it does not "
-       "answer.",
+       "answer; of several the highest.",
        {{"graced status", "for people"},
         {"graced status app --json", "for programs"},
         {"graced status app --ready", "for a readiness probe"}},
@@ -139,6 +146,10 @@ std::span<const CommandRow> command_table() {
        "list",
        "[--json]",
        "instances that run here",
+       "Name, phase, generation and for how long it serves, workers (ready/asked where they are too few), "
+       "draining workers, last reload, for how long graced runs, and addresses, as far as the terminal has "
+       "room. "
+       "One that does not answer is silent, and does not hold up the others.\n"
        "Exit status: 0 told, 2 wrong usage.",
        {{"graced list", "names to use with the other commands"}},
        {json, help}},

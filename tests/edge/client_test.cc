@@ -7,8 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <future>
+#include <list>
 #include <utility>
 
 #include "control_story.h"
@@ -77,7 +81,13 @@ struct Machine {
     return says([&](const Terminal& t) { return client_hammer(which, t); });
   }
   Said status(const Target& which, StatusView view = StatusView::text) const {
-    return says([&](const Terminal& t) { return client_status(which, view, t); });
+    return says([&](const Terminal& t) { return client_status({which}, view, t); });
+  }
+  Said status_of(const std::vector<Target>& those, StatusView view = StatusView::text) const {
+    return says([&](const Terminal& t) { return client_status(those, view, t); });
+  }
+  Said reload_all(const ReloadAll& all = {}, std::optional<Duration> limit = infinity) const {
+    return says([&](const Terminal& t) { return client_reload_all(all, limit, t); });
   }
   Said list(bool json = false) const {
     return says([&](const Terminal& t) { return client_list(json, t); });
@@ -352,4 +362,172 @@ TEST_CASE("a crashed instance is not running") {
   CHECK(machine.status(named("shop")).status == 3);
   CHECK(machine.status({std::nullopt, machine.control("shop")}).status == 3);
   CHECK(machine.list().out == "");
+}
+
+TEST_CASE("graced list with some that hang takes no longer than with one, and shows all the others") {
+  Machine machine;
+  std::list<ControlStory> all;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = fmt::format("app{:02}", i);
+    all.emplace_back(name, machine.control(name), report_of(name, 6));
+  }
+  const std::list<ControlStory>::iterator hung[]{std::next(all.begin(), 3), std::next(all.begin(), 11),
+                                                 std::next(all.begin(), 12)};
+  for (const auto& one : hung) ::kill(one->pid(), SIGSTOP);
+  const auto begun = std::chrono::steady_clock::now();
+  const std::string list = machine.list().out;
+  const auto took = std::chrono::steady_clock::now() - begun;
+  for (const auto& one : hung) ::kill(one->pid(), SIGCONT);
+
+  CHECK(std::ranges::count(list, '\n') == 21);
+  CHECK(contains(list, "\napp03  silent "));
+  CHECK(contains(list, "\napp04  serving "));
+  CHECK(contains(list, "\napp11  silent "));
+  CHECK(contains(list, "\napp12  silent "));
+  CHECK(contains(list, "\napp19  serving "));
+  CHECK(took < 5s);  // one after the other they would take six
+  // The later ones have the pipes of the earlier ones, who wait for their end.
+  while (!all.empty()) all.pop_back();
+}
+
+TEST_CASE("graced status of several tells all of them, and the worst is the exit status") {
+  Machine machine;
+  ControlStory mail{"mail", machine.control("mail"), report_of("mail", 2)};
+  ControlStory shop{"shop", machine.control("place"), report_of("shop", 6)};
+  Said s = machine.status_of({named("shop"), named("mail")});
+  CHECK(s.status == 0);
+  CHECK(s.out.starts_with("shop  serving generation 6\n"));
+  CHECK(contains(s.out, "\n\nmail  serving generation 2\n"));
+
+  s = machine.status_of({named("shop"), named("chat"), named("mail")}, StatusView::json);
+  CHECK(s.status == 3);
+  CHECK(s.out.starts_with("[\n"));
+  CHECK(contains(s.out, "\"name\": \"shop\""));
+  CHECK(contains(s.out, "\"name\": \"mail\""));
+  CHECK(contains(s.err, "no graced named 'chat' is running"));
+
+  s = machine.status_of({named("shop"), named("mail")}, StatusView::alive);
+  CHECK(s.out == "shop: alive, serving\nmail: alive, serving\n");
+  s = machine.status_of({named("shop"), named("mail")}, StatusView::ready);
+  CHECK(s.status == 1);
+  CHECK(contains(s.err, "graced: 'mail' is not ready: "));
+}
+
+TEST_CASE("graced reload --all reloads one after the other and says of each on one line what came of it") {
+  Machine machine;
+  ControlStory chat{"chat", machine.control("chat"), report_of("chat", 1)};
+  ControlStory mail{"mail", machine.control("mail"), report_of("mail", 2)};
+  ControlStory shop{"shop", machine.control("shop"), report_of("shop", 6)};
+  auto said = std::async(std::launch::async, [&] { return machine.reload_all(); });
+  CHECK(chat.hears() == "reload 1");
+  chat.does("answer 1 ok 2");
+  CHECK(mail.hears() == "reload 1");
+  mail.does("answer 1 failed generation 3 exited with status 1\\npanic: \x1b[2Jno config");
+  CHECK(shop.hears() == "reload 1");
+  shop.does("answer 1 ok 7");
+  const Said s = said.get();
+  CHECK(s.status == 1);
+  CHECK(s.out == "chat: generation 2 serves\nshop: generation 7 serves\n");
+  CHECK(s.err ==
+        "graced: reload of 'mail' failed: generation 3 exited with status 1; generation 2 still serves\n");
+}
+
+TEST_CASE("graced reload --all --jobs has so many under way, and begins the next one when one has ended") {
+  Machine machine;
+  ControlStory a{"a", machine.control("a")};
+  ControlStory b{"b", machine.control("b")};
+  ControlStory c{"c", machine.control("c")};
+  auto said = std::async(std::launch::async, [&] { return machine.reload_all({.at_once = 2}); });
+  CHECK(a.hears() == "reload 1");
+  CHECK(b.hears() == "reload 1");
+  b.does("answer 1 ok 2");
+  CHECK(c.hears() == "reload 1");  // while the first one still goes on
+  c.does("answer 1 ok 2");
+  a.does("answer 1 ok 2");
+  const Said s = said.get();
+  CHECK(s.status == 0);
+  CHECK(std::ranges::count(s.out, '\n') == 3);
+  CHECK(s.out.ends_with("a: generation 2 serves\n"));
+}
+
+TEST_CASE("graced reload --all --stop-at-first-failure leaves the others as they are, and says so") {
+  Machine machine;
+  ControlStory a{"a", machine.control("a"), report_of("a", 1)};
+  ControlStory b{"b", machine.control("b"), report_of("b", 1)};
+  ControlStory c{"c", machine.control("c"), report_of("c", 1)};
+  auto said = std::async(std::launch::async,
+                         [&] { return machine.reload_all({.at_once = 2, .stop_at_first_failure = true}); });
+  CHECK(a.hears() == "reload 1");
+  CHECK(b.hears() == "reload 1");
+  a.does("answer 1 failed no memory");
+  b.does("answer 1 ok 2");  // it had begun
+  const Said s = said.get();
+  CHECK(s.status == 1);
+  CHECK(s.out == "b: generation 2 serves\n");
+  CHECK(s.err ==
+        "graced: reload of 'a' failed: no memory; generation 1 still serves\n"
+        "graced: 'c' is not reloaded, for 'a' was not\n");
+}
+
+TEST_CASE("graced reload --all gives up on one after its --wait, and only asks with --no-wait") {
+  Machine machine;
+  ControlStory a{"a", machine.control("a")};
+  ControlStory b{"b", machine.control("b")};
+  Said s = machine.reload_all({}, 1ms);
+  CHECK(s.status == 4);
+  CHECK(s.err ==
+        "graced: gave up waiting for the reload of 'a', which goes on\n"
+        "graced: gave up waiting for the reload of 'b', which goes on\n");
+  CHECK(a.hears() == "reload 1");
+  CHECK(b.hears() == "reload 1");
+  s = machine.reload_all({}, std::nullopt);
+  CHECK(s.status == 0);
+  CHECK(s.out == "a: reload asked for\nb: reload asked for\n");
+  CHECK(a.hears() == "reload 0");
+}
+
+TEST_CASE("graced reload --all where one ends meanwhile goes on with the others") {
+  Machine machine;
+  SUBCASE("before it was asked: that is no failure") {
+    ControlStory a{"a", machine.control("a")};
+    ControlStory b{"b", machine.control("b")};
+    auto said = std::async(std::launch::async, [&] { return machine.reload_all(); });
+    CHECK(a.hears() == "reload 1");
+    b.quit();
+    a.does("answer 1 ok 2");
+    const Said s = said.get();
+    CHECK(s.status == 0);
+    CHECK(s.out == "a: generation 2 serves\n");
+    CHECK(s.err == "graced: 'b' has just ended\n");
+  }
+  SUBCASE("during its reload: it is one") {
+    ControlStory a{"a", machine.control("a")};
+    ControlStory b{"b", machine.control("b")};
+    auto said = std::async(std::launch::async, [&] { return machine.reload_all(); });
+    CHECK(a.hears() == "reload 1");
+    a.kill();
+    CHECK(b.hears() == "reload 1");
+    b.does("answer 1 ok 2");
+    const Said s = said.get();
+    CHECK(s.status == 1);
+    CHECK(s.out == "b: generation 2 serves\n");
+    CHECK(s.err == "graced: reload of 'a' failed: graced ended before it answered\n");
+  }
+}
+
+TEST_CASE("graced reload --all without an instance says so, and names are shown as they can be") {
+  Machine machine;
+  const Said none = machine.reload_all();
+  CHECK(none.status == 3);
+  CHECK(none.err == "graced: no graced is running (looked in " + (machine.temp / "graced") + " and " +
+                        (machine.temp / "user/graced") + ")\n");
+
+  ControlStory odd{"a b\x1b[31m", machine.control("odd"), report_of("a b\x1b[31m", 1)};
+  ControlStory one{"twin", machine.control("twin"), report_of("twin", 1)};
+  ControlStory two{"twin", machine.temp / "user/graced/twin/control", report_of("twin", 1)};
+  const Said s = machine.reload_all({.at_once = 3}, std::nullopt);
+  CHECK(s.status == 0);
+  CHECK(contains(s.out, "a b\\x1b[31m: reload asked for\n"));
+  CHECK(contains(s.out, "twin at " + machine.control("twin") + ": reload asked for\n"));
+  CHECK(contains(s.out, "twin at " + (machine.temp / "user/graced/twin/control") + ": reload asked for\n"));
 }

@@ -71,7 +71,7 @@ TEST_CASE("the other commands say which instance and how patiently") {
   CHECK(parsed<AbortCommand>({"abort", "app"}).target == named("app"));
   CHECK(parsed<HammerCommand>({"hammer", "app"}).target == named("app"));
   CHECK(parsed<StatusCommand>({"status", "--json", "app"}).view == StatusView::json);
-  CHECK(parsed<StatusCommand>({"status", "--json", "app"}).target == named("app"));
+  CHECK(parsed<StatusCommand>({"status", "--json", "app"}).targets == std::vector{named("app")});
   CHECK(parsed<StatusCommand>({"status"}).view == StatusView::text);
   CHECK(parsed<StatusCommand>({"status", "app", "--ready"}).view == StatusView::ready);
   CHECK(parsed<StatusCommand>({"status", "--alive"}).view == StatusView::alive);
@@ -83,6 +83,35 @@ TEST_CASE("the other commands say which instance and how patiently") {
   CHECK(parsed<HistoryCommand>({"history", "-n5", "app"}).last == 5U);
   CHECK(parsed<ListCommand>({"list", "--json"}).json);
   CHECK_FALSE(parsed<ListCommand>({"list"}).json);
+}
+
+TEST_CASE("status is told of several, each of them once") {
+  CHECK(parsed<StatusCommand>({"status"}).targets == std::vector{anybody});
+  CHECK(parsed<StatusCommand>({"status", "b", "--json", "a", "b"}).targets ==
+        std::vector{named("b"), named("a")});
+  CHECK(complaint({"status", "a", "b", "--control", "/c"}) ==
+        "'a' and --control both say which instance, give one of them");
+  CHECK(complaint({"status", "a", "b/c"}) == "NAME b/c: a name cannot have a '/' in it");
+}
+
+TEST_CASE("reload --all is for all of them, whatever the environment names") {
+  CHECK_FALSE(parsed<ReloadCommand>({"reload"}).all);
+  CHECK(parsed<ReloadCommand>({"reload", "--all"}, {"GRACED_NAME=env"}).all == ReloadAll{});
+  const auto all =
+      parsed<ReloadCommand>({"reload", "--all", "--jobs", "4", "--stop-at-first-failure", "--wait", "5s"});
+  CHECK(all.all == ReloadAll{4, true});
+  CHECK(all.patience == Patience{5s, false});
+  CHECK(parsed<ReloadCommand>({"reload", "--all", "--no-wait"}).all == ReloadAll{});
+
+  CHECK(complaint({"reload", "--all", "app"}) == "--all and 'app' both say which instance, give one of them");
+  CHECK(complaint({"reload", "--all", "--control", "/c"}) ==
+        "--all and --control both say which instance, give one of them");
+  CHECK(complaint({"reload", "--jobs", "4"}) == "--jobs is for --all");
+  CHECK(complaint({"reload", "app", "--stop-at-first-failure"}) == "--stop-at-first-failure is for --all");
+  CHECK(complaint({"reload", "--all", "--jobs", "0"}) == "--jobs 0: not a number from 1 to 256");
+  CHECK(complaint({"reload", "--all", "--jobs", "many"}) == "--jobs many: not a number from 1 to 256");
+  CHECK(complaint({"reload", "--all", "--no-wait", "--jobs", "2"}) ==
+        "--jobs waits for outcomes, --no-wait does not");
 }
 
 TEST_CASE("the environment says which instance where the words do not") {
@@ -102,6 +131,9 @@ TEST_CASE("a command that is none is answered with the nearest one") {
   CHECK(complaint({"./app"}) == "unknown command './app'; to run it: graced run -- ./app");
   CHECK(complaint({"-l", "80"}) == "'-l' comes before any command; to run a server: graced run -l …");
   CHECK(complaint({"ls"}) == "unknown command 'ls'; graced list shows what runs here");
+  for (const char* word : {"ls", "ps", "top", "logs", "restart", "start", "cancel", "kill"})
+    CHECK(complaint({word}).starts_with(std::string("unknown command '") + word + "'; "));
+  for (const char* word : {"-V", "--version", "version"}) parsed<VersionCommand>({word});
   CHECK(complaint({"restart"}).find("graced reload starts the next generation") != std::string::npos);
   CHECK(complaint({"a\nb"}) == "unknown command 'a\\nb'; see graced --help");
 }

@@ -171,16 +171,6 @@ TEST_CASE("columns stand below each other whatever the names are written in") {
   CHECK(columns_of("a\u200bb🚀") == 4);     // nothing, and an emoji
   CHECK(columns_of("\xff\xe5\xba") == 3);  // no UTF-8
   CHECK(columns_of("") == 0);
-
-  InstanceReport shop = serving();
-  InstanceReport other = serving();
-  other.name = "店舗";
-  InstanceReport third = serving();
-  third.name = "cafe\u0301";
-  const std::string text = list_text({shop, other, third}, false);
-  CHECK(text.find("\nshop  4242  ") != std::string::npos);
-  CHECK(text.find("\n店舗  4242  ") != std::string::npos);
-  CHECK(text.find("\ncafe\u0301  4242  ") != std::string::npos);
 }
 
 TEST_CASE("a check that runs is shown, with its time and its command") {
@@ -214,22 +204,6 @@ TEST_CASE("colour changes nothing but the colour") {
   for (std::size_t at = 0; (at = coloured.find('\x1b')) != std::string::npos;)
     coloured.erase(at, coloured.find('m', at) - at + 1);
   CHECK(coloured == plain);
-}
-
-TEST_CASE("the list has one line for each, and none for none") {
-  InstanceReport other;
-  other.name = "mail";
-  other.phase = "silent";
-  InstanceReport crashes = serving();
-  crashes.name = "chat";
-  crashes.phase = "down";
-  CHECK(list_text({serving(), other, crashes}, false) ==
-        "name   PID  phase    generation  command\n"
-        "shop  4242  serving           1  ./shop --port 80\n"
-        "mail     -  silent            -\n"
-        "chat  4242  down              1  ./shop --port 80\n");
-  CHECK(list_text({crashes}, true).find("\x1b[31mdown\x1b[0m") != std::string::npos);
-  CHECK(list_text({}, false) == "");
 }
 
 TEST_CASE("text of others cannot take the terminal over, nor the table apart") {
