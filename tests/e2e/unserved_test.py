@@ -1,7 +1,7 @@
 """Addresses that nobody will serve any more: clients are refused there, and do not wait for ever."""
 import os, signal, socket
 import own_network
-from harness import Case, HERE, PATIENCE, WORKER, alive, ask, for_everybody, main, wait_until
+from harness import Case, HERE, PATIENCE, WORKER, alive, ask, children, for_everybody, main, wait_until
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 
@@ -107,7 +107,12 @@ while True:
         self.assertEqual(g.end(), 0)
 
     def test_a_helper_that_keeps_the_port_open_does_not_keep_the_next_start_from_it(self):
-        """It has left its worker, its group, its session and its environment, and is not known any more."""
+        """It has left its worker, its group, its session and its environment, and graced had a child before it began: nobody can
+        tell whose it is, so it stays when graced ends."""
+        def with_a_child():
+            if os.fork() == 0:
+                os.execlp("sleep", "sleep", "1000")
+
         helper = self.path("helper")
         adopted = self.write("adopted", """#!/usr/bin/python3
 import os, socket, subprocess
@@ -124,12 +129,14 @@ while True:
         for name, options, script in ("adopted", (), adopted), ("passed", ("-l", "127.0.0.1:20000"), passed):
             with self.subTest(name):
                 for turn in "first", "second":
-                    g = self.graced(options=options, command=(script,), name="%s-%s" % (turn, name))
+                    g = self.graced(options=options, command=(script,), name="%s-%s" % (turn, name), preexec=with_a_child)
+                    workers = {w["pid"] for w in g.workers()}
                     self.assertIn("generation 1", ask(port_of(0)))
                     with open(wait_until(lambda: os.path.exists(helper) and os.path.getsize(helper) and helper)) as f:
                         pid = int(f.read())
                     os.unlink(helper)
-                    self.addCleanup(os.kill, pid, signal.SIGKILL)
+                    for left in {pid, *children(g.pid)} - workers:
+                        self.addCleanup(os.kill, left, signal.SIGKILL)
                     self.assertEqual(g.end(), 0)
                     self.assertTrue(alive(pid))
                     self.assertTrue(refused(port_of(0)))
