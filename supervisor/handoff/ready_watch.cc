@@ -200,8 +200,12 @@ bool ReadyWatch::is_believed(Watched& w, Instant now) {
   if (w.rule != ReadyRule::automatic) return true;
 
   const Attendance::Seen seen = attendance_.look(w.worker);
-  // One that has closed them is about to end.
-  if (!seen.any_address) return !said.any_address;
+  if (!seen.any_address) {
+    if (said.any_address) return false;  // one that has closed them is about to end
+    // Some (Squid) say it just before they listen. Until they do nobody would: what serves now is hidden when
+    // they follow.
+    return handoff_.missing(w.worker.id).empty() || now - said.when >= seen_within;
+  }
   said.any_address = true;
   if (seen.all()) {
     learned_of(w.worker.mark.generation).waits = true;

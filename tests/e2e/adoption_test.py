@@ -156,6 +156,18 @@ class Adoption(Adopted):
         for _ in range(100):
             self.assertIn("generation 5", ask(("127.0.0.1", port)))
 
+    def test_a_build_that_says_ready_just_before_it_listens_costs_no_connection(self):
+        port, gate = free_port(), self.path("gate")
+        g = self.changing("tcp:%d" % port, "ready")
+        self.become("early:" + gate, "tcp:%d" % port)
+        reload = subprocess.Popen([g.command[0], "reload", "--control", g.control])
+        wait_until(lambda: len(g.workers()) == 2, g.said)
+        for _ in range(50):
+            self.assertIn("generation 1", ask(("127.0.0.1", port)))
+        open(gate, "w").close()
+        self.assertEqual(reload.wait(), 0, g.said())
+        self.assertIn("generation 2", ask(("127.0.0.1", port)))
+
     def test_a_candidate_without_an_address_of_the_serving_one_is_not_ready_and_the_reason_names_it(self):
         first, second = free_port(), free_port()
         g = self.changing("tcp:%d" % first, "tcp:%d" % second, options=self.ready_within("10min"))

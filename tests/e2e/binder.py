@@ -8,6 +8,7 @@ SIGTERM in the middle of whatever it does. Its habits are its arguments:
     private:DIRECTORY        listens in a directory of its own, made in that one, under a name that nobody can know
     look-first       before it binds a unix path it looks whether somebody listens there, and leaves if so, as php-fpm
     ready            says READY=1 once all of them listen
+    early:PATH       says READY=1 before any of them does, which they do once PATH is there
     slow             takes 300 ms to answer
     held             answers only when the file FILE in held:FILE is there
     asked:FILE       makes FILE when it is asked something
@@ -115,8 +116,16 @@ def accept(listener):
 if "exit" in habits:
     sys.exit("this build is broken")
 listeners = []
+def say_ready():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+
+
 for habit in habits:
-    if habit.startswith("late:"):
+    if habit.startswith("early:"):
+        say_ready()
+        wait_for(habit.partition(":")[2])
+    elif habit.startswith("late:"):
         wait_for(habit.partition(":")[2])
     elif habit.startswith(("tcp:", "unix:", "abstract:", "udp:")):
         listeners.append(listen(bind(habit)))
@@ -132,8 +141,7 @@ if "fork" in habits and (child := os.fork()):
     os.waitpid(child, 0)
     sys.exit()
 if "ready" in habits:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+    say_ready()
 for listener in listeners:
     if listener.type == socket.SOCK_STREAM and "at-once" not in habits:
         threading.Thread(target=accept, args=(listener,), daemon=True).start()

@@ -93,10 +93,7 @@ class SecondInstance(ProgramCase):
     def test_squid_without_a_pid_file(self):
         g = self.program(*self.squid("none"))
         self.two_generations_at_once(g, PORT)
-        for _ in range(3):
-            self.assertEqual(g.reload().returncode, 0, g.said())
-            self.one_serves(g)
-            self.answer(PORT)
+        self.reloads_lose_nothing(g, PORT)
 
     def test_squid_with_one(self):
         self.refused(self.program(*self.squid(self.path("squid.pid"))), "Squid is already running")
