@@ -32,14 +32,14 @@ _graced_value() {
     "run --check" | "check --check") _graced_of -c ;;
     "run --drain" | "check --drain") _graced_words "auto signal idle" ;;
     "run --drain-signal" | "check --drain-signal") _graced_words "TERM INT QUIT HUP USR1 USR2 WINCH" ;;
-    "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "rollback --control" | "abort --control" | "stop --control" | "hammer --control" | "status --control") _graced_of -f ;;
+    "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "rollback --control" | "abort --control" | "stop --control" | "hammer --control" | "status --control" | "history --control") _graced_of -f ;;
     "run --chdir" | "check --chdir") _graced_of -d ;;
     "run --user" | "check --user") _graced_of -u ;;
     "run --group" | "check --group") _graced_of -g ;;
     "run --rlimit" | "check --rlimit") _graced_words "as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack=" ;;
     "run --log-format" | "check --log-format") _graced_words "auto text json journal" ;;
     "run --log-level" | "check --log-level") _graced_words "error warning info debug" ;;
-    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --on" | "run --probation" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --on" | "check --probation" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --wait" | "stop --wait") ;;
+    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --on" | "run --probation" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --on" | "check --probation" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --jobs" | "reload --wait" | "stop --wait" | "history -n" | "history --last") ;;
     *) return 1 ;;
   esac
   return 0
@@ -72,7 +72,7 @@ _graced() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} options=''
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _graced_words "run check reload rollback abort stop hammer status list help --help --version"
+    _graced_words "run check reload rollback abort stop hammer status history list help --help --version"
     return
   fi
 
@@ -104,7 +104,7 @@ _graced() {
   case $command in
     run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
     check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
-    reload) options="--control --settled --wait --no-wait -h --help" ;;
+    reload) options="--control --settled --all --jobs --stop-at-first-failure --wait --no-wait -h --help" ;;
     rollback) options="--control -h --help" ;;
     abort) options="--control -h --help" ;;
     stop) options="--control --wait --no-wait -h --help" ;;
@@ -120,8 +120,8 @@ _graced() {
   fi
   case $command in
     run|check) _graced_of -c ;;
-    reload|rollback|abort|stop|hammer|status) _graced_names ;;
-    help) _graced_words "run check reload rollback abort stop hammer status list help" ;;
+    reload|rollback|abort|stop|hammer|status|history) _graced_names ;;
+    help) _graced_words "run check reload rollback abort stop hammer status history list help" ;;
   esac
 }
 

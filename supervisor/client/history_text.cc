@@ -1,5 +1,6 @@
 #include "client/history_text.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,10 +16,7 @@ namespace {
 // As clocks on the wall have it here.
 std::string local_time(std::chrono::system_clock::time_point at) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(at);
-  std::tm parts{};
-  if (::localtime_r(&seconds, &parts) == nullptr) return "?";
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(seconds));
 }
 
 // " after 1.2s (prepare 2ms, check 300ms, start 900ms)"; "" where nothing is known.
@@ -57,6 +55,8 @@ std::string sentence(const HistoryEntry& e, const std::string& reason) {
   if (e.event == HistoryEntry::reloaded) return generation + " serves" + course(e);
   if (e.event == HistoryEntry::reload_failed)
     return fmt::format("{} failed{}{}", generation, course(e), because);
+  if (e.event == HistoryEntry::rolled_back)
+    return fmt::format("{} was rolled back, generation {} serves{}", generation, e.now_serving, because);
   if (e.event == HistoryEntry::crashed) {
     return fmt::format("worker {} of {}{} {}", e.slot.value_or(0), generation,
                        e.pid != 0 ? fmt::format(" (PID {})", e.pid) : "", reason);

@@ -37,6 +37,7 @@ struct HistoryEntry {
   static constexpr std::string_view serving = "serving";              // where nobody did
   static constexpr std::string_view reloaded = "reloaded";            // a new generation serves
   static constexpr std::string_view reload_failed = "reload-failed";  // the one before goes on
+  static constexpr std::string_view rolled_back = "rolled-back";      // the generation before serves again
   static constexpr std::string_view crashed = "crashed";              // a serving worker ended by itself
   static constexpr std::string_view hammered = "hammered";            // workers were killed
   static constexpr std::string_view gave_up = "gave-up";              // graced ends, with another status than 0

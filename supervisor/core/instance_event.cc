@@ -16,8 +16,8 @@ namespace {
 constexpr std::size_t longest_reason = 4096;
 
 // By InstanceEvent::Kind.
-constexpr auto kinds =
-    std::to_array<std::string_view>({"serving", "reloaded", "reload-failed", "crashed", "gave-up", "stopping"});
+constexpr auto kinds = std::to_array<std::string_view>(
+    {"serving", "reloaded", "reload-failed", "promoted", "rolled-back", "crashed", "gave-up", "stopping"});
 
 std::string shown(std::string_view text) {
   std::string safe;

@@ -16,6 +16,8 @@ struct InstanceEvent {
     serving,        // a generation serves where none did: at the start, and after a time without one
     reloaded,       // a new generation serves instead of the one before
     reload_failed,  // the generation before goes on
+    promoted,       // it has stood its probation
+    rolled_back,    // it has not: the generation before serves again
     crashed,        // a worker of the serving generation ended by itself
     gave_up,        // graced ends with another status than 0
     stopping,       // as asked

@@ -44,7 +44,7 @@ void Supervisor::queue_reload(RequestId by, Instant now) {
 
 void Supervisor::begin_rollout(std::vector<RequestId> askers, Instant now) {
   assert(!rollout_ && !stopping_);
-  const GenerationId generation{++last_generation_};
+  const GenerationId generation{++counts_.last_generation};
   rollout_ = Rollout{generation, std::move(askers), now, after(now, policy_.ready_timeout)};
   actions_.push_back(Prepare{generation});
 }
@@ -87,10 +87,10 @@ void Supervisor::serve(GenerationId generation, Policy policy) {
   policy_ = std::move(policy);
   serving_says_ready_ =
       std::ranges::any_of(workers_, [&](const Worker& w) { return serves(w) && w.said_ready; });
-  respawns_.clear();
-  last_exit_.reset();
-  restart_delays_.clear();
-  unexpected_exits_.clear();
+  restarts_.due.clear();
+  restarts_.last_exit.reset();
+  restarts_.delays.clear();
+  restarts_.unexpected_exits.clear();
 }
 
 // Its workers get no new connections any more: now they are to leave.
@@ -138,7 +138,7 @@ void Supervisor::abandon(const std::string& why, Instant now, int exit_status, b
 
 void Supervisor::record(const Rollout& rollout, bool ok, const std::string& why, Instant now) {
   last_reload_ = ReloadStatus{rollout.generation, ok, why, now, now - rollout.began};
-  ++(ok ? reloads_ : failed_reloads_);
+  ++(ok ? counts_.reloads : counts_.failed_reloads);
 }
 
 void Supervisor::on(const TimePassed&, Instant now) {
@@ -158,13 +158,13 @@ void Supervisor::on(const TimePassed&, Instant now) {
   if (survivors_ && survivors_->deadline <= now) kill_survivors(now);
 
   std::vector<Respawn> respawns_due;
-  std::erase_if(respawns_, [&](const Respawn& r) {
+  std::erase_if(restarts_.due, [&](const Respawn& r) {
     if (r.at > now) return false;
     respawns_due.push_back(r);
     return true;
   });
   for (const Respawn& r : respawns_due) {
-    ++restarts_;
+    ++counts_.restarts;
     spawn(*serving_, r.slot, now);
   }
 }
@@ -172,7 +172,7 @@ void Supervisor::on(const TimePassed&, Instant now) {
 Instant Supervisor::next_deadline() const {
   Instant next = no_deadline;
   for (const Worker& w : workers_) next = std::min(next, w.deadline);
-  for (const Respawn& r : respawns_) next = std::min(next, r.at);
+  for (const Respawn& r : restarts_.due) next = std::min(next, r.at);
   if (survivors_) next = std::min(next, survivors_->deadline);
   if (rollout_ && !rollout_->policy) next = std::min(next, rollout_->preparation_deadline);
   if (rollout_ && rollout_->probing) next = std::min(next, rollout_->probing->next());
@@ -187,9 +187,9 @@ void Supervisor::follow_up(Instant now) {
   if (queued_ && !rollout_ && !stopping_ && queued_->not_before <= now) {
     begin_rollout(std::exchange(queued_, std::nullopt)->askers, now);
   }
-  if (serving_ && !rollout_ && !queued_ && !stopping_ && respawns_.empty() &&
+  if (serving_ && !rollout_ && !queued_ && !stopping_ && restarts_.due.empty() &&
       std::ranges::none_of(workers_, [&](const Worker& w) { return serves(w) && w.works(); })) {
-    const Exit last = last_exit_ ? last_exit_->exit : Exit{};
+    const Exit last = restarts_.last_exit ? restarts_.last_exit->exit : Exit{};
     begin_stop(last.status, fmt::format("the last worker {}", last.how), now);
   }
   if (stopping_ && workers_.empty() && !waits_for_survivors()) {
@@ -275,18 +275,18 @@ Status Supervisor::status() const {
   s.survivors = survivors_;
   if (serving_) s.workers_asked = policy_.workers;
   s.workers_ready = ready_of_serving();
-  s.last_exit = last_exit_;
+  s.last_exit = restarts_.last_exit;
   s.last_reload = last_reload_;
-  s.reloads = reloads_;
-  s.failed_reloads = failed_reloads_;
-  s.rollbacks = rollbacks_;
-  s.restarts = restarts_;
+  s.reloads = counts_.reloads;
+  s.failed_reloads = counts_.failed_reloads;
+  s.rollbacks = counts_.rollbacks;
+  s.restarts = counts_.restarts;
   s.reload_queued = queued_.has_value();
   if (stopping_) {
     s.exit_status = stopping_->exit_status;
     s.stops_because = stopping_->why;
   }
-  for (const Respawn& r : respawns_) {
+  for (const Respawn& r : restarts_.due) {
     s.waiting.push_back({r.of, *serving_, r.slot, r.at});
     if (r.at != no_deadline) s.next_restart = std::min(s.next_restart.value_or(no_deadline), r.at);
   }

@@ -78,6 +78,20 @@ class Supervisor {
     WorkerId of;                       // who is gone, or leaves
     std::vector<WorkerId> kept_for{};  // those gone of that slot: what they listened on is kept for it
   };
+  struct Restarts {
+    std::vector<Respawn> due{};
+    std::map<unsigned, Duration> delays{};   // by slot: what the next respawn there waits
+    std::deque<Instant> unexpected_exits{};  // within the start limit's window
+    std::optional<ExitStatus> last_exit{};   // of one of its workers, by itself
+  };
+  struct Counts {
+    std::uint64_t last_generation = 0;
+    std::uint64_t last_worker = 0;
+    std::uint64_t reloads = 0;
+    std::uint64_t failed_reloads = 0;
+    std::uint64_t rollbacks = 0;
+    std::uint64_t restarts = 0;
+  };
   struct Stopping {
     int exit_status;
     std::string why;
@@ -170,17 +184,8 @@ class Supervisor {
   bool finished_ = false;
   std::vector<RequestId> wait_until_settled_;  // of those who ask for reloads
 
-  std::vector<Respawn> respawns_;                // of the serving generation
-  std::map<unsigned, Duration> restart_delays_;  // by slot: what the next respawn there waits
-  std::deque<Instant> unexpected_exits_;         // within the start limit's window
-  std::optional<ExitStatus> last_exit_;          // of one of its workers, by itself
-
-  std::uint64_t last_generation_ = 0;
-  std::uint64_t last_worker_ = 0;
-  std::uint64_t reloads_ = 0;
-  std::uint64_t failed_reloads_ = 0;
-  std::uint64_t rollbacks_ = 0;
-  std::uint64_t restarts_ = 0;
+  Restarts restarts_;  // of the serving generation
+  Counts counts_;
   std::optional<ReloadStatus> last_reload_;
 
   std::vector<Action> actions_;          // of the event being handled

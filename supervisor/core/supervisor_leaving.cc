@@ -146,7 +146,7 @@ void Supervisor::on(const StopAsked& e, Instant now) {
 
 void Supervisor::begin_stop(int exit_status, std::string why, Instant now, GenerationId failed) {
   stopping_ = Stopping{exit_status, std::move(why), failed};
-  for (const Respawn& r : std::exchange(respawns_, {})) {
+  for (const Respawn& r : std::exchange(restarts_.due, {})) {
     for (const WorkerId gone : r.kept_for) actions_.push_back(Lost{gone, false});  // it was to be replaced
   }
   if (rollout_) abandon("graced is stopping", now);

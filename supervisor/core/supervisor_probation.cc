@@ -87,7 +87,7 @@ void Supervisor::roll_back(const std::string& why, Instant now) {
 
   const bool told = last_reload_ && last_reload_->generation == failed;
   last_reload_ = ReloadStatus{failed, false, reason, now, told ? last_reload_->took : Duration{}};
-  ++rollbacks_;
+  ++counts_.rollbacks;
   actions_.push_back(RolledBack{failed, *serving_, why});
   answer(probation.askers, false, reason);
   ask_to_settle();
@@ -99,7 +99,7 @@ void Supervisor::fill_slots(Instant now) {
     const bool filled = std::ranges::any_of(
         workers_, [&](const Worker& w) { return serves(w) && w.works() && w.slot == slot; });
     if (filled) continue;
-    ++restarts_;
+    ++counts_.restarts;
     spawn(*serving_, slot, now);
   }
 }

@@ -10,7 +10,7 @@ namespace graced {
 
 void Supervisor::spawn(GenerationId generation, unsigned slot, Instant now) {
   const Policy& policy = policy_of(generation);
-  const WorkerId id{++last_worker_};
+  const WorkerId id{++counts_.last_worker};
   const Duration limit = policy.ready == ReadyRule::after ? policy.ready_after : policy.ready_timeout;
   workers_.push_back(
       {.id = id, .generation = generation, .slot = slot, .since = now, .deadline = after(now, limit)});
@@ -133,7 +133,7 @@ void Supervisor::lost(const Worker& gone) {
   const bool replaced = is_replaced(gone);
   actions_.push_back(Lost{gone.id, replaced});
   if (!replaced) return;
-  for (Respawn& r : respawns_) {
+  for (Respawn& r : restarts_.due) {
     if (r.slot == gone.slot) r.kept_for.push_back(gone.id);
   }
 }
@@ -141,7 +141,7 @@ void Supervisor::lost(const Worker& gone) {
 // Another one has its place, or will have it.
 bool Supervisor::is_replaced(const Worker& gone) const {
   if (!serves(gone) || stopping_) return false;
-  return std::ranges::any_of(respawns_,
+  return std::ranges::any_of(restarts_.due,
                              [&](const Respawn& r) { return r.slot == gone.slot && r.at != no_deadline; }) ||
          std::ranges::any_of(workers_,
                              [&](const Worker& w) { return serves(w) && w.slot == gone.slot && w.works(); });
@@ -149,20 +149,21 @@ bool Supervisor::is_replaced(const Worker& gone) const {
 
 // Why it had to leave, or wanted to, is known; how it did was not yet.
 void Supervisor::ended_after_all(const Worker& worker, const Exit& exit, Instant now) {
-  if (!last_exit_ || last_exit_->worker != worker.id || last_exit_->gone) return;
-  last_exit_->exit = {fmt::format("{}, then {}", last_exit_->exit.how, exit.how), exit.status, exit.signal};
-  last_exit_->gone = true;
-  last_exit_->at = now;
+  if (!restarts_.last_exit || restarts_.last_exit->worker != worker.id || restarts_.last_exit->gone) return;
+  restarts_.last_exit->exit = {fmt::format("{}, then {}", restarts_.last_exit->exit.how, exit.how), exit.status,
+                               exit.signal};
+  restarts_.last_exit->gone = true;
+  restarts_.last_exit->at = now;
 }
 
 void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now) {
   if (stopping_) return;
-  last_exit_ = ExitStatus{.worker = worker.id,
-                          .generation = worker.generation,
-                          .slot = worker.slot,
-                          .exit = exit,
-                          .gone = find(worker.id) == nullptr || find(worker.id)->process_gone,
-                          .at = now};
+  restarts_.last_exit = ExitStatus{.worker = worker.id,
+                                   .generation = worker.generation,
+                                   .slot = worker.slot,
+                                   .exit = exit,
+                                   .gone = find(worker.id) == nullptr || find(worker.id)->process_gone,
+                                   .at = now};
   // Who would not be replaced has failed all the same, unless that is how its work ends.
   if (probation_ && (policy_.restart == RestartRule::always || exit.status != 0))
     return roll_back(fmt::format("worker {} {}", worker.slot, exit.how), now);
@@ -176,24 +177,25 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
       return;
   }
 
-  unexpected_exits_.push_back(now);
+  restarts_.unexpected_exits.push_back(now);
   // A window of no length holds not even the exit that was just put in.
-  while (!unexpected_exits_.empty() && after(unexpected_exits_.front(), policy_.start_limit_window) <= now) {
-    unexpected_exits_.pop_front();
+  while (!restarts_.unexpected_exits.empty() &&
+         after(restarts_.unexpected_exits.front(), policy_.start_limit_window) <= now) {
+    restarts_.unexpected_exits.pop_front();
   }
   // A candidate on trial, or about to be, may be the cure: give up only if it fails as well.
-  if (unexpected_exits_.size() > policy_.start_limit && !rollout_ && !queued_) {
+  if (restarts_.unexpected_exits.size() > policy_.start_limit && !rollout_ && !queued_) {
     begin_stop(1,
                fmt::format("{} unexpected exits within {}, giving up; the last worker {}",
-                           unexpected_exits_.size(), to_text(policy_.start_limit_window), exit.how),
+                           restarts_.unexpected_exits.size(), to_text(policy_.start_limit_window), exit.how),
                now);
     return;
   }
 
-  auto [delay, first] = restart_delays_.try_emplace(worker.slot, policy_.restart_delay);
+  auto [delay, first] = restarts_.delays.try_emplace(worker.slot, policy_.restart_delay);
   const bool served = worker.state == WorkerState::ready && now - worker.since >= policy_.restart_delay_reset;
   if (served) delay->second = policy_.restart_delay;
-  respawns_.push_back({.slot = worker.slot, .at = after(now, delay->second), .of = worker.id});
+  restarts_.due.push_back({.slot = worker.slot, .at = after(now, delay->second), .of = worker.id});
   // Twice as long next time; an infinite delay has no double.
   const Duration limit = std::max(policy_.restart_delay_limit, policy_.restart_delay);
   delay->second = delay->second > limit / 2 ? limit : delay->second * 2;

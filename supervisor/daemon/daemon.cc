@@ -156,17 +156,20 @@ void Daemon::attend() {
 SignalInbox::Callbacks Daemon::signal_callbacks() {
   return {.reload =
               [this](const Asker& by) {
-                history_.reload_asked(by);
+                hooks_.history().asks(by);
+                hooks_.history().reload_asked();
                 happens(ReloadAsked{nobody});
               },
           .stop =
               [this](const Asker& by) {
-                history_.asked(by);
+                hooks_.history().asks(by);
+                hooks_.history().asked();
                 stop_asked(nobody);
               },
           .hammer =
               [this](const Asker& by) {
-                history_.asked(by);
+                hooks_.history().asks(by);
+                hooks_.history().asked();
                 happens(HammerAsked{});
               },
           .stops = [this] { return pump_.status().phase == Phase::stopping || is_finished(); },
@@ -195,14 +198,17 @@ void Daemon::reload(RequestId by) {
   const OutputWatch::Later later(outputs_.own());
   log_.info("reload asked at the control socket");
   if (is_finished()) return announcer_.control().answer(by, false, 0, "graced is stopping");
-  reaper_.trees().asked_by(asker_.pid);
-  history_.reload_asked(asker_);
+  reaper_.trees().asked_by(hooks_.history().asker().pid);
+  hooks_.history().reload_asked();
   happens(ReloadAsked{by});
 }
 
 void Daemon::reload_until_settled(RequestId by) {
   const OutputWatch::Later later(outputs_.own());
   log_.info("reload asked at the control socket, until it is settled");
+  if (is_finished()) return announcer_.control().answer(by, false, 0, "graced is stopping");
+  reaper_.trees().asked_by(hooks_.history().asker().pid);
+  hooks_.history().reload_asked();
   happens(ReloadAsked{by, true});
 }
 
@@ -223,6 +229,7 @@ RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
   const Status& status = pump_.status();
   if (!status.probation) return {.why_not = why_no_rollback(status)};
   RollbackOutcome outcome{status.serving->value, status.probation->standby.value, ""};
+  hooks_.history().asked();
   happens(RollbackAsked{by});
   return outcome;
 }
@@ -230,7 +237,7 @@ RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
 void Daemon::stop(RequestId by) {
   const OutputWatch::Later later(outputs_.own());
   log_.info("stop asked at the control socket");
-  history_.asked(asker_);
+  hooks_.history().asked();
   stop_asked(by);
 }
 
@@ -249,7 +256,7 @@ unsigned Daemon::hammer() {
         std::ranges::count(pump_.status().workers, WorkerState::killed, &WorkerStatus::state));
   };
   const unsigned before = killed();
-  history_.asked(asker_);
+  hooks_.history().asked();
   happens(HammerAsked{});
   return killed() - before;
 }

@@ -54,7 +54,7 @@ class Daemon : private ControlHandler {
 
  private:
   // ControlHandler
-  void asked_by(pid_t who, uid_t user) override { asker_ = asker_at_control_socket(who, user); }
+  void asked_by(pid_t who, uid_t user) override { hooks_.history().asks(asker_at_control_socket(who, user)); }
   void reload(RequestId by) override;
   void reload_until_settled(RequestId by) override;
   Aborted abort(pid_t who, uid_t user) override;
@@ -62,7 +62,7 @@ class Daemon : private ControlHandler {
   void stop(RequestId by) override;
   unsigned hammer() override;
   InstanceReport report() override;
-  std::vector<HistoryEntry> history(std::size_t most) override { return history_.last(most); }
+  std::vector<HistoryEntry> history(std::size_t most) override { return hooks_.history().last(most); }
   void control_failed(std::exception_ptr what) noexcept override { loop_.fail(std::move(what)); }
 
   // events in
@@ -129,8 +129,6 @@ class Daemon : private ControlHandler {
   CandidateFailure failure_;
   Reaper reaper_;
   Advisor advisor_;
-  HistoryKeeper history_;
-  Asker asker_;  // of what the control socket asks for next
   std::optional<SignalInbox> signals_;
 };
 

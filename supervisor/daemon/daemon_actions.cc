@@ -31,7 +31,7 @@ void Daemon::decided() {
     if (pump_.status_of(ready)->generation == status.serving) addresses_.look_again();
   }
   reaper_.forget_departed(status);
-  history_.decided(status, [this](WorkerId worker) { return end_of(worker); });
+  hooks_.history().decided(status, [this](WorkerId worker) { return end_of(worker); });
   announcer_.tell_of_restarts(status);
 }
 
@@ -41,13 +41,13 @@ void Daemon::done() {
     const Reaper::Departed* departed = reaper_.departed(worker);
     return departed ? EventHooks::Departed{departed->pid, departed->last_lines} : EventHooks::Departed{};
   });
-  history_.handled(pump_.status());
+  hooks_.history().handled(pump_.status());
   announcer_.tell_of_phase(pump_.status(), pump_.next_deadline(), failure_.error());
 }
 
 void Daemon::perform(const Prepare& a) {
   failure_.begin(a.generation);
-  history_.began(a.generation, pump_.status());
+  hooks_.history().began(a.generation, pump_.status());
   if (!pump_.status().serving) {
     prepare(a.generation, [&] { return planner_.first_plan(addresses_.restored(), addresses_.spare_place()); });
     return;
@@ -95,13 +95,13 @@ void Daemon::start_check(GenerationId generation, const Plan& plan) {
     pump_.post(PreparationFailed{generation, "check: " + check.why_not});
     return;
   }
-  history_.check_began(generation);
+  hooks_.history().check_began(generation);
   log_.info({.generation = generation.value, .worker_pid = check.pid}, "check started: {}",
             fmt::join(plan.check, " "));
 }
 
 void Daemon::perform(const Spawn& a) {
-  history_.spawns(a.generation);
+  hooks_.history().spawns(a.generation);
   const Plan& plan = addresses_.plan_of(a.generation);
   try {
     OutputPipes pipes = ProcessOutputs::make_pipes(plan, plan.options.watch_stderr);
@@ -163,7 +163,7 @@ void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, con
 }
 
 void Daemon::perform(const Probe& a) {
-  history_.probed(a.generation);
+  hooks_.history().probed(a.generation);
   const Plan& plan = addresses_.plan_of(a.generation);
   const auto why_not = looks_.begin(a.generation, a.probe, plan);
   if (!why_not) return;
@@ -172,7 +172,6 @@ void Daemon::perform(const Probe& a) {
 }
 
 void Daemon::perform(const Switch& a) {
-  history_.serves(a.to, pump_.status());
   addresses_.switch_to(a.to, a.standby == GenerationId{} ? std::nullopt : std::optional(a.standby));
   const Plan& plan = addresses_.plan_of(a.to);
   limit_draining(plan.options);
@@ -182,6 +181,7 @@ void Daemon::perform(const Switch& a) {
     if (plan.options.draining_memory_high) launcher_.cgroups().set_no_memory_high(a.to.value);
     return;
   }
+  hooks_.history().serves(a.to, pump_.status());
   const auto& reload = pump_.status().last_reload;
   if (!reload) give_back_memory();  // the start is over
   if (reload && reload->generation == a.to) {
@@ -210,7 +210,8 @@ void Daemon::tell_of_standby(const Switch& a) {
 void Daemon::perform(const RolledBack& a) {
   const std::string why = "rolled back: " + a.why;
   announcer_.control().reload_finished(a.from.value, false, why);
-  hooks_.reload_failed(a.from, why);
+  hooks_.rolled_back(a.from, a.why);
+  hooks_.history().rolled_back(a.from, a.why, pump_.status());
   log_.error({.generation = a.from.value}, "rolled back: {}; generation {} serves again", a.why, a.to.value);
 }
 
@@ -220,8 +221,10 @@ void Daemon::perform(const Proven& a) {
   if (a.alone)
     log_.warning(about, "is on probation no more: all workers of generation {}, which stood by, have ended",
                  a.standby.value);
-  else
+  else {
+    hooks_.promoted(a.generation);
     log_.info(about, "has stood its probation, and generation {} leaves", a.standby.value);
+  }
 }
 
 void Daemon::perform(const Abandon& a) {
@@ -245,7 +248,7 @@ void Daemon::perform(const Abandon& a) {
   failure_.failed(a.why, missing);
   const Status& status = pump_.status();
   const LogFields about{.generation = a.generation.value};
-  history_.failed(a.generation, failure_.in_full(a.generation, a.why), status);
+  hooks_.history().failed(a.generation, failure_.in_full(a.generation, a.why), status);
   if (!status.serving) {
     log_.error(about, "could not start: {}", failure_.line());
     return;
@@ -337,7 +340,7 @@ void Daemon::perform(const DrainRest& a) {
 void Daemon::perform(const Kill& a) {
   WorkerProcess* w = workers_.find(a.worker);
   if (!w) return;
-  history_.killed(w->generation, 1, pump_.status());
+  hooks_.history().killed(w->generation, 1, pump_.status());
   log_.warning(about(*w), "is hammered (SIGKILL), with all that it started");
   addresses_.killed(*w);
   if (w->rest) {
@@ -364,7 +367,7 @@ void Daemon::perform(const DrainSurvivors&) {
 }
 
 void Daemon::perform(const KillSurvivors&) {
-  history_.killed(GenerationId{}, survivors_.left().size(), pump_.status());
+  hooks_.history().killed(GenerationId{}, survivors_.left().size(), pump_.status());
   survivors_.hammer();
 }
 

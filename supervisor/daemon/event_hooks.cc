@@ -44,6 +44,14 @@ void EventHooks::reload_failed(GenerationId candidate, const std::string& why) {
   happened({.kind = InstanceEvent::Kind::reload_failed, .generation = candidate.value, .reason = why});
 }
 
+void EventHooks::rolled_back(GenerationId from, const std::string& why) {
+  happened({.kind = InstanceEvent::Kind::rolled_back, .generation = from.value, .reason = why});
+}
+
+void EventHooks::promoted(GenerationId generation) {
+  happened({.kind = InstanceEvent::Kind::promoted, .generation = generation.value});
+}
+
 void EventHooks::gave_up(GenerationId failed, const std::string& why) {
   InstanceEvent event{.kind = InstanceEvent::Kind::gave_up, .reason = why};
   if (failed != GenerationId{}) event.generation = failed.value;

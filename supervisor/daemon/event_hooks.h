@@ -1,4 +1,5 @@
-// Notices what happened to this instance that somebody outside may want to know, and has the hooks run for it.
+// Notices what happened to this instance that somebody outside may want to know: has the hooks run for it, and
+// has the history.
 #pragma once
 
 #include <functional>
@@ -8,6 +9,7 @@
 #include "core/instance_event.h"
 #include "core/status.h"
 #include "daemon/addresses.h"
+#include "daemon/history_keeper.h"
 #include "daemon/launcher.h"
 #include "daemon/log.h"
 #include "daemon/planner.h"
@@ -31,12 +33,15 @@ class EventHooks {
   explicit EventHooks(Others others);
 
   HookRunner& runner() { return runner_; }
+  HistoryKeeper& history() { return history_; }
 
   // The options of the generation that serves.
   void use(const RunOptions& options) { runner_.use(options.hooks); }
 
   void reloaded(GenerationId generation);
   void reload_failed(GenerationId candidate, const std::string& why);
+  void rolled_back(GenerationId from, const std::string& why);
+  void promoted(GenerationId generation);                     // it has stood its probation
   void gave_up(GenerationId failed, const std::string& why);  // failed: the candidate that `why` tells of
 
   // What else follows from how things are now: somebody serves (again), a worker has ended, graced stops.
@@ -54,6 +59,7 @@ class EventHooks {
 
   Others o_;
   HookRunner runner_;
+  HistoryKeeper history_;
   Phase phase_ = Phase::starting;
   std::optional<GenerationId> serving_;
   std::optional<WorkerId> exited_;  // the last one that was told of

@@ -16,8 +16,8 @@ Asker by_graced() {
 
 }  // namespace
 
-void HistoryKeeper::reload_asked(Asker by) {
-  if (!next_) next_ = std::move(by);
+void HistoryKeeper::reload_asked() {
+  if (!next_) next_ = asker_;
 }
 
 void HistoryKeeper::began(GenerationId candidate, const Status& status) {
@@ -77,6 +77,13 @@ void HistoryKeeper::failed(GenerationId candidate, const std::string& why, const
       add({.event = std::string(HistoryEntry::reload_failed), .ok = false, .why = why}, status);
   entry.generation = candidate.value;
   if (candidate_ && candidate_->generation == candidate) tell_course(entry);
+}
+
+void HistoryKeeper::rolled_back(GenerationId from, const std::string& why, const Status& status) {
+  HistoryEntry& entry =
+      add({.event = std::string(HistoryEntry::rolled_back), .ok = false, .why = by_ ? "" : why}, status);
+  entry.generation = from.value;
+  entry.by = by_.value_or(Asker{.how = "crash"});
 }
 
 void HistoryKeeper::killed(GenerationId generation, std::size_t workers, const Status& status) {

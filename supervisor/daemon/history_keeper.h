@@ -15,10 +15,14 @@ namespace graced {
 
 class HistoryKeeper {
  public:
+  // Who asks for what comes next.
+  void asks(Asker by) { asker_ = std::move(by); }
+  const Asker& asker() const { return asker_; }
+
   // Comes before the core is told that a reload was asked for. Of those who want the same one the first counts.
-  void reload_asked(Asker by);
-  // The same of a stop or the hammer; until handled().
-  void asked(Asker by) { by_ = std::move(by); }
+  void reload_asked();
+  // The same of a rollback, a stop or the hammer; until handled().
+  void asked() { by_ = asker_; }
 
   // The course of a candidate.
   void began(GenerationId candidate, const Status& status);
@@ -26,6 +30,7 @@ class HistoryKeeper {
   void spawns(GenerationId generation);
   void probed(GenerationId candidate);
   void serves(GenerationId generation, const Status& status);
+  void rolled_back(GenerationId from, const std::string& why, const Status& status);
   void failed(GenerationId candidate, const std::string& why, const Status& status);
 
   // Those that had not ended by themselves; generation 0: what an earlier graced has left.
@@ -58,6 +63,7 @@ class HistoryKeeper {
   void tell_course(HistoryEntry& entry) const;
 
   History history_;
+  Asker asker_;
   std::optional<Asker> next_;  // of the next candidate
   std::optional<Asker> by_;
   std::optional<Candidate> candidate_;  // the last one there was

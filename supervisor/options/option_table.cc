@@ -133,7 +133,9 @@ constexpr auto rows = std::to_array<OptionRow>({
      .repeatable = true,
      .read = [](Options& o, const Text& v) { read_probe(v, o); }},
     {.word = {"on", 0, "EVENT[,EVENT…]=COMMAND",
-              "run this when that happens: serving, reloaded, reload-failed, crashed, gave-up, stopping"},
+              "run this when that happens: serving, reloaded, reload-failed, promoted, rolled-back, crashed, "
+              "gave-up, "
+              "stopping"},
      .group = readiness,
      .unset = "none",
      .repeatable = true,

@@ -60,7 +60,8 @@ TEST_CASE("the first start asks for itself") {
 
 TEST_CASE("the stages of a reload come to what it took") {
   Story s;
-  s.keeper.reload_asked(by_signal());
+  s.keeper.asks(by_signal());
+  s.keeper.reload_asked();
   s.keeper.began(GenerationId{2}, s.status);
   s.keeper.check_began(GenerationId{2});
   s.keeper.spawns(GenerationId{2});
@@ -93,10 +94,13 @@ TEST_CASE("a reload that fails in its check has no later stage") {
 
 TEST_CASE("a reload that waits for another one has its own asker, the first of them") {
   Story s;
-  s.keeper.reload_asked(by_signal());
+  s.keeper.asks(by_signal());
+  s.keeper.reload_asked();
   s.keeper.began(GenerationId{2}, s.status);
-  s.keeper.reload_asked({.how = "control", .user = 0, .pid = 8});
-  s.keeper.reload_asked(by_signal());
+  s.keeper.asks({.how = "control", .user = 0, .pid = 8});
+  s.keeper.reload_asked();
+  s.keeper.asks(by_signal());
+  s.keeper.reload_asked();
   s.serves(2);
   s.done(Phase::serving);
   CHECK(s.newest().by.how == "signal");
@@ -144,7 +148,8 @@ TEST_CASE("a reload that ends a time without anybody is told once") {
 
 TEST_CASE("a hammer is one entry for a generation, and says who wanted it") {
   Story s;
-  s.keeper.asked({.how = "control", .user = 0});
+  s.keeper.asks({.how = "control", .user = 0});
+  s.keeper.asked();
   s.keeper.killed(GenerationId{1}, 1, s.status);
   s.keeper.killed(GenerationId{1}, 1, s.status);
   s.keeper.killed(GenerationId{2}, 1, s.status);
@@ -164,7 +169,8 @@ TEST_CASE("a hammer is one entry for a generation, and says who wanted it") {
 TEST_CASE("a stop as asked has no reason, and giving up has one") {
   Story s;
   SUBCASE("asked") {
-    s.keeper.asked(by_signal());
+    s.keeper.asks(by_signal());
+    s.keeper.asked();
     s.status.stops_because = "stopped as asked";
     s.done(Phase::stopping);
     CHECK(s.newest().event == "stopping");

@@ -837,7 +837,8 @@ void Witness::look_at_the_untouched(const Status& status) {
   });
 }
 , [](const TimePassed&) { return true; }, [](const HammerAsked&) { return true; },
-    [](const auto&) { return false; },
+    // Of one that was rolled back to: who was not ready when it first left.
+    [&](const Settled& e) { return e.generation == serving_; }, [](const auto&) { return false; },
 };  // namespace graced
 if (std::visit(own_business, *event_)) return;
 const auto of_serving = [&](const Status& s) {

@@ -19,11 +19,12 @@ enum class ControlOutcome {
 
 struct ControlReply {
   ControlOutcome outcome = ControlOutcome::ok;
-  std::string why;               // empty if ok; may have several lines
-  std::uint64_t from = 0;        // of Rollback: the generation that served
-  std::uint64_t generation = 0;  // of Reload, of Rollback (that serves again), of Abort (0: nothing was aborted)
-  bool next = false;             // of Abort: another reload follows
-  std::uint32_t killed = 0;      // of Hammer
+  std::string why;         // empty if ok; may have several lines
+  std::uint64_t from = 0;  // of Rollback: the generation that served
+  std::uint64_t generation =
+      0;                     // of Reload, of Rollback (that serves again), of Abort (0: nothing was aborted)
+  bool next = false;         // of Abort: another reload follows
+  std::uint32_t killed = 0;  // of Hammer
 };
 
 namespace control {

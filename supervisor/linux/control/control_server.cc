@@ -93,6 +93,7 @@ struct ControlServer::Calls {
     auto& server = server_of(connection);
     return guarded(server, [&] {
       if (!connection.may_change_things()) return deny(connection, error);
+      server.handler_.asked_by(connection.pid(), connection.uid());
       const RollbackOutcome done = server.handler_.rollback(connection.pid(), connection.uid());
       if (!done.why_not.empty()) return reply_error(call, control::rollback_failed, done.why_not);
       return sd_bus_reply_method_return(call, "tt", done.from, done.to);
@@ -288,7 +289,6 @@ int ControlServer::ask(ControlConnection& from, sd_bus_message* call, Wish wish,
       handler_.reload(by);
       return wait != 0 ? 1 : sd_bus_reply_method_return(call, "t", std::uint64_t{0});
     case Wish::reload_until_settled:
-      handler_.asked_by(from.pid());
       handler_.reload_until_settled(by);
       return 1;
     case Wish::stop:
