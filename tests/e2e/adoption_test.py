@@ -3,6 +3,7 @@ same, without a connection lost."""
 import json, os, signal, socket, subprocess
 import own_network
 from harness import Case, GRACED, HERE, Manager, PATIENCE, alive, ask, descriptors, for_everybody, main, wait_until
+from own_network import free_port
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 
@@ -17,11 +18,6 @@ def ask_for_once(address):
 
 def setUpModule():
     own_network.enter()
-
-
-def free_port(_next=[20000]):
-    _next[0] += 1
-    return _next[0]
 
 
 class Conversation:

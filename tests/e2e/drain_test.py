@@ -3,17 +3,13 @@ nobody looks at a clock."""
 import os, shutil, signal, socket, ssl, subprocess
 import own_network
 from harness import Case, HERE, PATIENCE, alive, for_everybody, main, wait_until
+from own_network import free_port
 
 STREAMER = for_everybody(os.path.join(HERE, "streamer.py"))
 
 
 def setUpModule():
     own_network.enter()
-
-
-def free_port(_next=[21000]):
-    _next[0] += 1
-    return _next[0]
 
 
 class Client:

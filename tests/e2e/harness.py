@@ -28,6 +28,9 @@ GRACED = for_everybody(os.environ["GRACED_BINARY"])
 for_everybody(os.path.join(os.path.dirname(os.environ["GRACED_BINARY"]), "graced-probe"))  # beside it, as graced looks for it
 WORKER = for_everybody(os.path.join(HERE, "worker.py"))
 NOBODY = 65534
+# As whom no capability is left, nor can be had.
+NO_PRIVILEGE = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--no-new-privs",
+                "--inh-caps=-all", "--bounding-set=-all")
 
 
 def alive(pid):

@@ -1,22 +1,15 @@
 """A candidate is probed before it serves: what does not pass changes nothing, and nobody else has reached it."""
 import os, signal, socket, threading
 import own_network
-from harness import HERE, NOBODY, Case, alive, ask, children, for_everybody, main, wait_until
+from harness import HERE, NOBODY, NO_PRIVILEGE, Case, alive, ask, children, for_everybody, main, wait_until
+from own_network import free_port
 
 PROBED = for_everybody(os.path.join(HERE, "probed.py"))
 HEALTHY, SICK = "200 OK", "500 Internal Server Error"
-NO_PRIVILEGE = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--no-new-privs",
-                "--inh-caps=-all", "--bounding-set=-all")
 
 
 def setUpModule():
     own_network.enter()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Clients:

@@ -3,6 +3,7 @@ gets nobody before it serves, and whoever leaves gets nobody any more."""
 import ctypes, errno, os, re, select, signal, socket, subprocess
 import own_network
 from harness import Case, GRACED, HERE, PATIENCE, WORKER, alive, ask, for_everybody, main, wait_until
+from own_network import free_port
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 38, 24
@@ -11,11 +12,6 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def setUpModule():
     own_network.enter()
-
-
-def free_port(_next=[20000]):
-    _next[0] += 1
-    return _next[0]
 
 
 def listeners(port):

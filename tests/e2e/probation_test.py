@@ -1,25 +1,18 @@
 """A new generation is on probation: the one before stands by, and serves again should it fail or somebody ask for it."""
 import os, signal, socket, subprocess
 import own_network
-from harness import GRACED, HERE, NOBODY, PATIENCE, WORKER, Case, ask, for_everybody, main, wait_until
+from harness import GRACED, HERE, NOBODY, NO_PRIVILEGE, PATIENCE, WORKER, Case, ask, for_everybody, main, wait_until
 from load import Load, assert_nothing_lost
+from own_network import free_port
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 EVERYBODYS_WORKER = for_everybody(WORKER)
-NO_PRIVILEGE = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--no-new-privs",
-                "--inh-caps=-all", "--bounding-set=-all")
 LONG = ("--probation", "1h")
 LISTEN = ("-l", "127.0.0.1:0")
 
 
 def setUpModule():
     own_network.enter()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Probation(Case):

@@ -3,6 +3,7 @@ visibly, it is a wrapper that keeps the sockets to itself."""
 import ctypes, os, socket, threading
 import own_network
 from harness import Case, HERE, WORKER, ask, for_everybody, main, wait_until
+from own_network import free_port
 
 EXAMPLE_SERVER = os.environ["EXAMPLE_SERVER"]
 PREFORKER = for_everybody(os.path.join(HERE, "preforker.py"))
@@ -13,11 +14,6 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def setUpModule():
     own_network.enter()
-
-
-def free_port(_next=[24000]):
-    _next[0] += 1
-    return _next[0]
 
 
 class Preforker(Case):

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "linux/base/fd.h"
 #include "linux/base/systemd.h"
 
 namespace graced {
@@ -15,5 +16,15 @@ struct BusMessageReleaser {
 };
 using Bus = std::unique_ptr<sd_bus, BusCloser>;
 using BusMessage = std::unique_ptr<sd_bus_message, BusMessageReleaser>;
+
+// Over this socket, which it takes. A negative errno where that fails, as sd_bus_start(3) says.
+inline int start_bus(Bus& bus, Fd socket) {
+  sd_bus* made = nullptr;
+  if (const int r = sd_bus_new(&made); r < 0) return r;
+  bus.reset(made);
+  if (const int r = sd_bus_set_fd(made, socket.get(), socket.get()); r < 0) return r;
+  static_cast<void>(socket.release());
+  return sd_bus_start(made);
+}
 
 }  // namespace graced

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdarg>
 #include <limits>
+#include <utility>
 
 #include "linux/base/sys_error.h"
 #include "linux/control/control_peer.h"
@@ -53,12 +54,8 @@ ControlClient::ControlClient(const std::string& path, Duration patience) {
     if (!control::hung_up(result)) throw sys_error_of(result, "talk to {}", path);
     throw sys_error_of(control::stays(path, process_) ? EBUSY : ECONNRESET, "talk to {}", path);
   };
-  sd_bus* bus = nullptr;
-  must(sd_bus_new(&bus));
-  bus_.reset(bus);
-  must(sd_bus_set_fd(bus, socket.get(), socket.get()));
-  static_cast<void>(socket.release());
-  must(sd_bus_start(bus));
+  must(start_bus(bus_, std::move(socket)));
+  sd_bus* const bus = bus_.get();
   while (must(sd_bus_is_ready(bus)) == 0) {
     if (must(sd_bus_process(bus, nullptr)) > 0) continue;
     if (now() >= deadline) must(-ETIMEDOUT);

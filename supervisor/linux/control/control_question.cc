@@ -49,15 +49,10 @@ void ControlQuestion::begin() {
     if (result < 0) throw sys_error_of(result, "talk to {}", path_);
   };
   try {
-    sd_bus* bus = nullptr;
-    must(sd_bus_new(&bus));
-    bus_.reset(bus);
-    must(sd_bus_set_fd(bus, socket.get(), socket.get()));
-    static_cast<void>(socket.release());
-    must(sd_bus_start(bus));
-    const BusMessage question = question_of(bus, ask_);
-    must(sd_bus_call_async(bus, static_cast<sd_bus_slot**>(nullptr), question.get(), &ControlQuestion::arrived,
-                           static_cast<void*>(this), no_limit));
+    must(start_bus(bus_, std::move(socket)));
+    const BusMessage question = question_of(bus_.get(), ask_);
+    must(sd_bus_call_async(bus_.get(), static_cast<sd_bus_slot**>(nullptr), question.get(),
+                           &ControlQuestion::arrived, static_cast<void*>(this), no_limit));
   } catch (const std::system_error& e) {
     if (control::hung_up(-e.code().value())) return settle_hung_up();
     settle({.outcome = ControlOutcome::failed, .why = e.what()});
