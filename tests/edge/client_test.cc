@@ -447,7 +447,10 @@ TEST_CASE("graced reload --all --jobs has so many under way, and begins the next
   const Said s = said.get();
   CHECK(s.status == 0);
   CHECK(std::ranges::count(s.out, '\n') == 3);
-  CHECK(s.out.ends_with("a: generation 2 serves\n"));
+  CHECK(s.out.starts_with("b: generation 2 serves\n"));
+  // These two may have answered at the same time.
+  CHECK(s.out.find("a: generation 2 serves\n") != std::string::npos);
+  CHECK(s.out.find("c: generation 2 serves\n") != std::string::npos);
 }
 
 TEST_CASE("graced reload --all --stop-at-first-failure leaves the others as they are, and says so") {
