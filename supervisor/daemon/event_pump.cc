@@ -7,7 +7,7 @@
 namespace graced {
 
 EventPump::EventPump(Policy first, OutputWatch& own_output, Callbacks callbacks)
-    : core_(first), own_output_(own_output), callbacks_(std::move(callbacks)) {}
+    : core_(std::move(first)), own_output_(own_output), callbacks_(std::move(callbacks)) {}
 
 void EventPump::happens(Event event) {
   inbox_.push_back(std::move(event));

@@ -44,9 +44,9 @@ void HookRunner::start(const Waiting& next) {
       fmt::format("hook for {} ({})", to_text(next.event->kind), join_shell_words(next.command));
   try {
     const Fd input = make_memory_file("graced-event", to_json(*next.event));
-    Process process = callbacks_.start(next.command, variables_of(*next.event), input.get());
+    const Process process = callbacks_.start(next.command, variables_of(*next.event), input.get());
     const pid_t pid = process.pid;
-    running_.emplace(Running{std::move(process), what, monotonic_now()});
+    running_.emplace(Running{process, what, monotonic_now()});
     if (!limit_) limit_ = loop_.timer([this] { out_of_time(); });
     limit_.fire_at(running_->began + time_limit);
     callbacks_.note(pid, what + " started", false);
