@@ -133,10 +133,12 @@ server.serve_forever()
         self.assertIn("workers", self.sh(check))
 
         done = {line.split()[1]: line for line in others}
-        self.assertEqual(set(done), {"reload", "abort", "status", "list", "hammer", "stop"})
+        self.assertEqual(set(done), {"reload", "abort", "status", "history", "list", "hammer", "stop"})
         self.assertIn("generation 2 serves", self.sh(done["reload"]))
         self.assertIn("no reload", self.sh(done["abort"], code=1))
         self.assertIn("serving generation 2", self.sh(done["status"]))
+        self.assertRegex(self.sh(done["history"]), r"generation 2 serves after .*; asked at the control socket by ")
+        self.assertIn('"schema": 1', self.sh("graced history shop --json -n 5"))
         for flag in ("--json", "--ready", "--alive"):
             self.sh(done["status"] + " " + flag)
         self.assertIn("shop", self.sh(done["list"]))

@@ -1,5 +1,5 @@
 """A candidate is probed before it serves: what does not pass changes nothing, and nobody else has reached it."""
-import os, signal, socket, threading
+import os, signal, threading
 import own_network
 from harness import HERE, NOBODY, NO_PRIVILEGE, Case, alive, ask, children, for_everybody, main, wait_until
 from own_network import free_port

@@ -1,5 +1,5 @@
 """A new generation is on probation: the one before stands by, and serves again should it fail or somebody ask for it."""
-import os, signal, socket, subprocess
+import os, signal, subprocess
 import own_network
 from harness import GRACED, HERE, NOBODY, NO_PRIVILEGE, PATIENCE, WORKER, Case, ask, for_everybody, main, wait_until
 from load import Load, assert_nothing_lost
