@@ -1,17 +1,14 @@
 // Options by name, one reader for each kind of value.
 #include "core/listen_option.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <stdexcept>
-#include <vector>
 
 #include "core/bad_value.h"
 #include "core/number.h"
-#include "core/suggest.h"
+#include "core/row_option.h"
 
 namespace graced {
 
@@ -131,18 +128,9 @@ bool fits_in_listen_name(char c) {
 }
 
 void read_listen_option(ListenSpec& spec, Text name, std::optional<Text> value) {
-  const auto row = std::ranges::find(rows, name, &Row::name);
-  if (row == rows.end()) {
-    std::vector<Text> known;
-    for (const auto& each : rows) known.push_back(each.name);
-    throw bad("unknown option '{}'{}", name,
-              did_you_mean(name, known, fmt::format(", it is one of {}", fmt::join(known, ", "))));
-  }
-  if (!fits(row->where, spec)) throw bad("option '{}' is for {} only", name, row->where);
-  if (row->needs_value && !value) throw bad("option '{}' needs a value, as in {}=…", name, name);
-  try {
-    row->set(spec, value.value_or("yes"));
-  } catch (const std::invalid_argument& why) { throw bad("option '{}': {}", name, why.what()); }
+  const Row& row = find_option(rows, name);
+  if (!fits(row.where, spec)) throw bad("option '{}' is for {} only", name, row.where);
+  set_option(row, spec, value);
 }
 
 }  // namespace graced

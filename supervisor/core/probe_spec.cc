@@ -11,6 +11,7 @@
 
 #include "core/bad_value.h"
 #include "core/number.h"
+#include "core/row_option.h"
 #include "core/suggest.h"
 
 namespace graced {
@@ -183,19 +184,10 @@ constexpr auto rows = std::to_array<Row>({
 void read_option(ProbeSpec& spec, Text part) {
   const auto equals = part.find('=');
   const Text name = part.substr(0, equals);
-  const auto row = std::ranges::find(rows, name, &Row::name);
-  if (row == rows.end()) {
-    std::vector<Text> known;
-    for (const auto& each : rows) known.push_back(each.name);
-    throw bad("unknown option '{}'{} (a comma that is no end is written \\,)", name,
-              did_you_mean(name, known, fmt::format(", it is one of {}", fmt::join(known, ", "))));
-  }
-  if (row->of != Of::all && spec.kind != ProbeSpec::Kind::http) throw bad("option '{}' is for http only", name);
-  if (row->of == Of::https && !spec.tls) throw bad("option '{}' is for https only", name);
-  if (row->needs_value && equals == Text::npos) throw bad("option '{}' needs a value, as in {}=…", name, name);
-  try {
-    row->set(spec, equals == Text::npos ? Text{"yes"} : part.substr(equals + 1));
-  } catch (const std::invalid_argument& why) { throw bad("option '{}': {}", name, why.what()); }
+  const Row& row = find_option(rows, name, " (a comma that is no end is written \\,)");
+  if (row.of != Of::all && spec.kind != ProbeSpec::Kind::http) throw bad("option '{}' is for http only", name);
+  if (row.of == Of::https && !spec.tls) throw bad("option '{}' is for https only", name);
+  set_option(row, spec, equals == Text::npos ? std::nullopt : std::optional(part.substr(equals + 1)));
 }
 
 }  // namespace
