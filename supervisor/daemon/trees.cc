@@ -7,14 +7,6 @@
 
 namespace graced {
 
-namespace {
-
-// Between two looks at processes that the drain signal is kept from: twice as long each time.
-constexpr Duration first_pause = 100ms;
-constexpr Duration longest_pause = 1s;
-
-}  // namespace
-
 bool Trees::look_at(WorkerProcess& worker) {
   // Of several workers it could not be told whose they are.
   const bool alone = workers_.count(worker.generation) == 1;
@@ -59,20 +51,14 @@ void Trees::tell(WorkerProcess& worker) {
       worker.served.push_back(socket);
   }
   worker.rest_told = worker.rest->tell(worker.drain_signal, worker.served, askers_);
-  if (worker.rest_told) return;
-  if (!timer_) timer_ = loop_.timer([this] { tell_again(); });
-  pause_ = first_pause;
-  timer_.fire_at(monotonic_now() + pause_);
+  if (!worker.rest_told) retry_.begin();
 }
 
-void Trees::tell_again() {
-  const Duration pause = std::min(2 * pause_, longest_pause);
+bool Trees::tell_again() {
   for (WorkerProcess& w : workers_) {
     if (w.rest && !w.rest_told) tell(w);
   }
-  pause_ = pause;
-  const bool any = std::ranges::any_of(workers_, [](const WorkerProcess& w) { return w.rest && !w.rest_told; });
-  timer_.fire_at(any ? monotonic_now() + pause : no_deadline);
+  return std::ranges::any_of(workers_, [](const WorkerProcess& w) { return w.rest && !w.rest_told; });
 }
 
 void Trees::asked_by(pid_t who) {

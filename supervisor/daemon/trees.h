@@ -13,6 +13,7 @@
 #include "handoff/handoff.h"
 #include "hooks/hook_runner.h"
 #include "linux/event/loop.h"
+#include "linux/event/retry.h"
 #include "linux/proc/process.h"
 #include "linux/worker/cgroup.h"
 #include "workers/workers.h"
@@ -24,14 +25,14 @@ class Trees {
   // Borrows all of them.
   Trees(Loop& loop, const EventPump& pump, Workers& workers, const Preflight& preflight,
         const ProbeLooks& looks, const HookRunner& hooks, Handoff& handoff, const Cgroups& cgroups)
-      : loop_(loop),
-        pump_(pump),
+      : pump_(pump),
         workers_(workers),
         preflight_(preflight),
         looks_(looks),
         hooks_(hooks),
         handoff_(handoff),
-        cgroups_(cgroups) {}
+        cgroups_(cgroups),
+        retry_(loop, [this] { return tell_again(); }) {}
 
   // Of a worker whose process is gone, or is a zombie. False: nobody is left.
   bool look_at(WorkerProcess& worker);
@@ -51,10 +52,9 @@ class Trees {
 
  private:
   bool is_last_of_all(const WorkerProcess& worker) const;
-  void tell_again();
+  bool tell_again();  // whether somebody has not heard it yet
   bool is_known(pid_t child) const;
 
-  Loop& loop_;
   const EventPump& pump_;
   Workers& workers_;
   const Preflight& preflight_;
@@ -64,8 +64,7 @@ class Trees {
   const Cgroups& cgroups_;
   const bool began_alone_ = own_children().empty();  // else whoever started graced had children before
   std::vector<ProcessId> askers_;                    // of reloads, with those above them
-  Source timer_;                                     // while somebody has not heard the drain signal yet
-  Duration pause_{};
+  Retry retry_;                                      // while somebody has not heard the drain signal yet
 };
 
 }  // namespace graced

@@ -18,16 +18,12 @@
 
 namespace graced {
 
-namespace {
-
-// Between two looks at processes that the drain signal is kept from: twice as long each time.
-constexpr Duration first_pause = 100ms;
-constexpr Duration longest_pause = 1s;
-
-}  // namespace
-
 Survivors::Survivors(Loop& loop, Tell tell, Processes processes, std::function<void()> gone)
-    : loop_(loop), tell_(std::move(tell)), processes_(std::move(processes)), gone_(std::move(gone)) {}
+    : loop_(loop),
+      tell_(std::move(tell)),
+      processes_(std::move(processes)),
+      gone_(std::move(gone)),
+      retry_(loop, [this] { return tell_rests(); }) {}
 
 // An orphan has the parent that we have: the manager. The workers of another graced have that one.
 std::vector<pid_t> Survivors::orphans() const {
@@ -138,14 +134,10 @@ void Survivors::ended(Tree& tree, pid_t pid) {
 
 void Survivors::tell_rest(Tree& tree) {
   tree.told = tree.processes.tell(signo_, tree.sockets, {});
-  if (tree.told) return;
-  if (!rest_timer_) rest_timer_ = loop_.timer([this] { tell_rests(); });
-  rest_pause_ = first_pause;
-  rest_timer_.fire_at(monotonic_now() + rest_pause_);
+  if (!tree.told) retry_.begin();
 }
 
-void Survivors::tell_rests() {
-  const Duration pause = std::min(2 * rest_pause_, longest_pause);
+bool Survivors::tell_rests() {
   bool wait = false;
   for (Tree& tree : trees_) {
     // Of one that has ended just now the end is told next.
@@ -153,8 +145,7 @@ void Survivors::tell_rests() {
     tell_rest(tree);
     wait |= !tree.told;
   }
-  rest_pause_ = pause;
-  rest_timer_.fire_at(wait ? monotonic_now() + pause : no_deadline);
+  return wait;
 }
 
 void Survivors::hammer() {

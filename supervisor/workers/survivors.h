@@ -14,6 +14,7 @@
 #include "core/time.h"
 #include "linux/base/fd.h"
 #include "linux/event/loop.h"
+#include "linux/event/retry.h"
 #include "linux/proc/leftovers.h"
 #include "linux/proc/served_socket.h"
 
@@ -69,7 +70,7 @@ class Survivors {
   void forget(Tree& tree);
   void ended(Tree& tree, pid_t pid);
   void tell_rest(Tree& tree);
-  void tell_rests();
+  bool tell_rests();  // whether somebody has not heard it yet
 
   Loop& loop_;
   Tell tell_;
@@ -79,8 +80,7 @@ class Survivors {
   int signo_ = 0;
   bool drained_ = false;
   bool hammered_ = false;
-  Source rest_timer_;  // while somebody has not heard the drain signal yet
-  Duration rest_pause_{};
+  Retry retry_;  // while somebody has not heard the drain signal yet
 };
 
 }  // namespace graced
