@@ -1,5 +1,5 @@
 """A newcomer who runs what documents say, in a directory, a network and a /run of their own."""
-import ctypes, json, os, shutil, signal, socket, subprocess, sys, time, unittest
+import ctypes, json, os, shutil, signal, socket, subprocess, sys, unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import own_network
@@ -93,14 +93,13 @@ class Newcomer(Case):
 
     def answers(self, address=ADDRESS):
         """The body of an answer, once somebody gives one."""
-        end = time.monotonic() + PATIENCE
-        while True:
+        def answer():
             try:
-                return ask(address)
+                return (ask(address),)
             except ConnectionRefusedError:
-                if time.monotonic() > end:
-                    self.fail("nobody answers at %s\n%s" % (address, self.said()))
-                time.sleep(0.02)
+                return None
+
+        return wait_until(answer, lambda: "nobody answers at %s\n%s" % (address, self.said()))[0]
 
     def assert_free(self, port=8080):
         """Nobody listens there any more, also nobody that is about to go."""
