@@ -194,22 +194,13 @@ void Daemon::stop_with_workers() {
   log_.info("continued, with all workers");
 }
 
-void Daemon::reload(RequestId by) {
+void Daemon::ask_for_reload(RequestId by, bool settled) {
   const OutputWatch::Later later(outputs_.own());
-  log_.info("reload asked at the control socket");
+  log_.info("reload asked at the control socket{}", settled ? ", until it is settled" : "");
   if (is_finished()) return announcer_.control().answer(by, false, 0, "graced is stopping");
   reaper_.trees().asked_by(hooks_.history().asker().pid);
   hooks_.history().reload_asked();
-  happens(ReloadAsked{by});
-}
-
-void Daemon::reload_until_settled(RequestId by) {
-  const OutputWatch::Later later(outputs_.own());
-  log_.info("reload asked at the control socket, until it is settled");
-  if (is_finished()) return announcer_.control().answer(by, false, 0, "graced is stopping");
-  reaper_.trees().asked_by(hooks_.history().asker().pid);
-  hooks_.history().reload_asked();
-  happens(ReloadAsked{by, true});
+  happens(ReloadAsked{by, settled});
 }
 
 Aborted Daemon::abort(pid_t who, uid_t user) {

@@ -55,8 +55,8 @@ class Daemon : private ControlHandler {
  private:
   // ControlHandler
   void asked_by(pid_t who, uid_t user) override { hooks_.history().asks(asker_at_control_socket(who, user)); }
-  void reload(RequestId by) override;
-  void reload_until_settled(RequestId by) override;
+  void reload(RequestId by) override { ask_for_reload(by, false); }
+  void reload_until_settled(RequestId by) override { ask_for_reload(by, true); }
   Aborted abort(pid_t who, uid_t user) override;
   RollbackOutcome rollback(pid_t who, uid_t user) override;
   void stop(RequestId by) override;
@@ -71,6 +71,7 @@ class Daemon : private ControlHandler {
   SignalInbox::Callbacks signal_callbacks();
   void pass_on(int signo);
   void stop_with_workers();
+  void ask_for_reload(RequestId by, bool settled);
   void stop_asked(RequestId by);
   bool is_finished() const { return pump_.status().phase == Phase::finished; }
   void happens(Event event) { pump_.happens(std::move(event)); }
@@ -80,7 +81,6 @@ class Daemon : private ControlHandler {
   bool serving_waits();
 
   // actions out
-  HistoryKeeper::End end_of(WorkerId worker) const;
   void decided();
   void done();
   void perform(const Prepare&);

@@ -16,12 +16,6 @@
 
 namespace graced {
 
-HistoryKeeper::End Daemon::end_of(WorkerId worker) const {
-  const Reaper::Departed* departed = reaper_.departed(worker);
-  return departed ? HistoryKeeper::End{departed->pid, departed->lived, departed->last_lines}
-                  : HistoryKeeper::End{};
-}
-
 // What is told before the actions are done: who is ready answers clients already.
 void Daemon::decided() {
   const Status& status = pump_.status();
@@ -31,16 +25,13 @@ void Daemon::decided() {
     if (pump_.status_of(ready)->generation == status.serving) addresses_.look_again();
   }
   reaper_.forget_departed(status);
-  hooks_.history().decided(status, [this](WorkerId worker) { return end_of(worker); });
+  hooks_.history().decided(status, [this](WorkerId worker) { return reaper_.departed(worker); });
   announcer_.tell_of_restarts(status);
 }
 
 void Daemon::done() {
   addresses_.keep_time_of_retired();
-  hooks_.look_at(pump_.status(), [this](WorkerId worker) {
-    const Reaper::Departed* departed = reaper_.departed(worker);
-    return departed ? EventHooks::Departed{departed->pid, departed->last_lines} : EventHooks::Departed{};
-  });
+  hooks_.look_at(pump_.status(), [this](WorkerId worker) { return reaper_.departed(worker); });
   hooks_.history().handled(pump_.status());
   announcer_.tell_of_phase(pump_.status(), pump_.next_deadline(), failure_.error());
 }

@@ -58,24 +58,16 @@ void EventHooks::gave_up(GenerationId failed, const std::string& why) {
   happened(std::move(event));
 }
 
-void EventHooks::look_at(const Status& status, const std::function<Departed(WorkerId)>& ended) {
-  if (!runner_.any()) {
-    phase_ = status.phase;
-    serving_ = status.serving;
-    exited_ = status.last_exit ? std::optional(status.last_exit->worker) : exited_;
-    return;
-  }
+void EventHooks::look_at(const Status& status, const FindDeparted& departed) {
   serving_ = status.serving;
   if (const auto& last = status.last_exit; last && last->gone && exited_ != last->worker) {
     exited_ = last->worker;
-    const Departed departed = ended(last->worker);
-    std::string why = last->exit.how;
-    for (const std::string& line : departed.last_words) why += "\n" + line;
+    const Departed* worker = departed(last->worker);
     happened({.kind = InstanceEvent::Kind::crashed,
               .generation = last->generation.value,
               .worker = last->slot,
-              .worker_pid = departed.pid,
-              .reason = std::move(why)});
+              .worker_pid = worker ? std::optional<int>(worker->pid) : std::nullopt,
+              .reason = reason_of(last->exit, worker)});
   }
   const Phase before = std::exchange(phase_, status.phase);
   if (somebody_serves(status.phase) && (before == Phase::starting || before == Phase::down)) {

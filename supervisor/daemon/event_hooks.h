@@ -2,13 +2,14 @@
 // has the history.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/instance_event.h"
 #include "core/status.h"
 #include "daemon/addresses.h"
+#include "daemon/departed.h"
 #include "daemon/history_keeper.h"
 #include "daemon/launcher.h"
 #include "daemon/log.h"
@@ -45,12 +46,7 @@ class EventHooks {
   void gave_up(GenerationId failed, const std::string& why);  // failed: the candidate that `why` tells of
 
   // What else follows from how things are now: somebody serves (again), a worker has ended, graced stops.
-  // ended: the PID and the last words of the worker that the status names as the last one.
-  struct Departed {
-    std::optional<int> pid;
-    std::vector<std::string> last_words;
-  };
-  void look_at(const Status& status, const std::function<Departed(WorkerId)>& ended);
+  void look_at(const Status& status, const FindDeparted& departed);
 
  private:
   void happened(InstanceEvent event);

@@ -95,18 +95,19 @@ void HistoryKeeper::killed(GenerationId generation, std::size_t workers, const S
   hammer_->killed += static_cast<std::uint32_t>(workers);
 }
 
-void HistoryKeeper::decided(const Status& status, const std::function<End(WorkerId)>& end_of) {
+void HistoryKeeper::decided(const Status& status, const FindDeparted& departed) {
   const auto& last = status.last_exit;
   if (!last || !last->gone || ended_ == last->worker) return;
   ended_ = last->worker;
-  const End end = end_of(last->worker);
-  std::string why = last->exit.how;
-  for (const std::string& line : end.last_lines) why += "\n" + line;
-  HistoryEntry entry{.event = std::string(HistoryEntry::crashed), .ok = false, .why = std::move(why)};
+  const Departed* worker = departed(last->worker);
+  HistoryEntry entry{
+      .event = std::string(HistoryEntry::crashed), .ok = false, .why = reason_of(last->exit, worker)};
   entry.generation = last->generation.value;
   entry.slot = last->slot;
-  entry.pid = end.pid.value_or(0);
-  entry.lived = end.lived;
+  if (worker) {
+    entry.pid = worker->pid;
+    entry.lived = worker->lived;
+  }
   if (last->exit.signal != 0) {
     entry.signal = "SIG" + signal_name(last->exit.signal);
   } else {

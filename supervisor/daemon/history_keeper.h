@@ -1,15 +1,13 @@
 // Notices what happens to this instance that the history is to tell, and who asked for it.
 #pragma once
 
-#include <sys/types.h>
-
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/history.h"
 #include "core/status.h"
+#include "daemon/departed.h"
 
 namespace graced {
 
@@ -36,14 +34,8 @@ class HistoryKeeper {
   // Those that had not ended by themselves; generation 0: what an earlier graced has left.
   void killed(GenerationId generation, std::size_t workers, const Status& status);
 
-  // How a worker of the serving generation ended that did so by itself.
-  struct End {
-    std::optional<pid_t> pid;
-    std::optional<Duration> lived;
-    std::vector<std::string> last_lines;
-  };
   // An event has been decided on: a worker may have ended by itself.
-  void decided(const Status& status, const std::function<End(WorkerId)>& end_of);
+  void decided(const Status& status, const FindDeparted& departed);
   // And all that followed from it is done.
   void handled(const Status& status);
 

@@ -160,7 +160,7 @@ void Reaper::look_at_trees() {
   }
 }
 
-const Reaper::Departed* Reaper::departed(WorkerId worker) const {
+const Departed* Reaper::departed(WorkerId worker) const {
   const auto found = departed_.find(worker);
   return found == departed_.end() ? nullptr : &found->second;
 }

@@ -11,6 +11,7 @@
 
 #include "core/status.h"
 #include "daemon/candidate_failure.h"
+#include "daemon/departed.h"
 #include "daemon/event_pump.h"
 #include "daemon/log.h"
 #include "daemon/preflight.h"
@@ -59,11 +60,6 @@ class Reaper {
   void look();
 
   // What is left of workers that the core may name as the last that ended by itself.
-  struct Departed {
-    pid_t pid;
-    Duration lived;
-    std::vector<std::string> last_lines;
-  };
   const Departed* departed(WorkerId worker) const;  // null: nothing is known
   void forget_departed(const Status& status);       // all but the one that it names
 

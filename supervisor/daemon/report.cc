@@ -77,7 +77,7 @@ std::optional<ExitReport> last_exit(const ReportSources& from, Instant now) {
   } else if (last.gone) {
     e.status = last.exit.status;
   }
-  if (const Reaper::Departed* departed = from.reaper.departed(last.worker)) {
+  if (const Departed* departed = from.reaper.departed(last.worker)) {
     e.pid = departed->pid;
     e.lived = departed->lived;
     e.last_lines = departed->last_lines;

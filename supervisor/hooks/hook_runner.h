@@ -46,8 +46,6 @@ class HookRunner {
   // From now on these are run.
   void use(std::vector<Hook> hooks) { hooks_ = std::move(hooks); }
 
-  bool any() const { return !hooks_.empty(); }
-
   // Those that are to be run for it are, after those that wait.
   void happened(const InstanceEvent& event);
 

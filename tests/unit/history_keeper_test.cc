@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <utility>
+
 using namespace graced;
 
 namespace {
@@ -33,7 +35,8 @@ struct Story {
                                   .slot = 1,
                                   .exit = std::move(exit),
                                   .gone = true};
-    keeper.decided(status, [&](WorkerId) { return HistoryKeeper::End{77, 2s, lines}; });
+    const Departed departed{77, 2s, std::move(lines)};
+    keeper.decided(status, [&](WorkerId) { return &departed; });
   }
   HistoryEntry newest() const { return keeper.last(1).at(0); }
   std::size_t count() const { return keeper.last(1000).size(); }
@@ -116,7 +119,7 @@ TEST_CASE("a crash is told once, with its last words, and so is that somebody se
   Story s;
   s.crashes(7, {"exited with status 3 after 2s", 3, 0}, {"panic", "at 7"});
   s.done(Phase::down);
-  s.keeper.decided(s.status, [](WorkerId) { return HistoryKeeper::End{}; });
+  s.keeper.decided(s.status, [](WorkerId) { return nullptr; });
   REQUIRE(s.count() == 2);
   CHECK(s.newest().event == "crashed");
   CHECK(s.newest().why == "exited with status 3 after 2s\npanic\nat 7");
