@@ -6,7 +6,7 @@ sys.path[:0] = [os.path.join(HERE, "..", "systemd"), os.path.join(HERE, "..", "d
 from document import ROOT, Document
 from machine import ask, main, run, wait_until
 
-README = Document("README.md")
+README, MANAGERS = Document("README.md"), Document("packaging/docs/managers.md")
 SYSTEMD = "Under systemd, from nothing"
 
 
@@ -36,7 +36,7 @@ class Readme(unittest.TestCase):
 
         self.sh(README.lines("Try it")[2])
         self.assertTrue(os.path.exists(self.directory + "/app.js"), ROOT)
-        one, several = README.of(SYSTEMD, "sh")
+        one, = README.of(SYSTEMD, "sh")
         copied, configured, check, enable, reload, status = one.splitlines()
         for line in (copied, configured, check, enable):
             self.sh(line)
@@ -50,7 +50,7 @@ class Readme(unittest.TestCase):
         self.assertIn(told, self.sh(status))
         self.assertEqual(run("systemctl", "show", "-P", "MainPID", "graced@shop").stdout, pid)
 
-        for line in several.splitlines():
+        for line in MANAGERS.lines("Several apps"):
             self.sh(line)
         self.assertRegex(ask(("127.0.0.1", 8081)), r"^hello from \d+\n$")
         self.assertEqual(run("systemctl", "show", "-P", "MainPID", "graced@shop").stdout, pid)
