@@ -3,6 +3,7 @@
 #include "client/client.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,6 +44,28 @@ class Words {
   char* text_ = nullptr;
   std::size_t size_ = 0;
   std::FILE* file_;
+};
+
+// A FILE* whose words can be waited for.
+class Spoken {
+ public:
+  Spoken() {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    heard_ = Fd{ends[0]};
+    file_ = ::fdopen(ends[1], "w");
+    REQUIRE(file_ != nullptr);
+    std::setvbuf(file_, nullptr, _IONBF, 0);
+  }
+  Spoken(const Spoken&) = delete;
+  Spoken& operator=(const Spoken&) = delete;
+  ~Spoken() { std::fclose(file_); }
+  std::FILE* file() { return file_; }
+  std::string line() { return read_line(heard_.get()); }
+
+ private:
+  Fd heard_;
+  std::FILE* file_ = nullptr;
 };
 
 struct Said {
@@ -458,18 +481,20 @@ TEST_CASE("graced reload --all --stop-at-first-failure leaves the others as they
   ControlStory a{"a", machine.control("a"), report_of("a", 1)};
   ControlStory b{"b", machine.control("b"), report_of("b", 1)};
   ControlStory c{"c", machine.control("c"), report_of("c", 1)};
-  auto said = std::async(std::launch::async,
-                         [&] { return machine.reload_all({.at_once = 2, .stop_at_first_failure = true}); });
+  Words out;
+  Spoken err;
+  auto status = std::async(std::launch::async, [&] {
+    return client_reload_all({.at_once = 2, .stop_at_first_failure = true}, infinity,
+                             Terminal{machine.places, out.file(), err.file(), false});
+  });
   CHECK(a.hears() == "reload 1");
   CHECK(b.hears() == "reload 1");
   a.does("answer 1 failed no memory");
+  CHECK(err.line() == "graced: reload of 'a' failed: no memory; generation 1 still serves");
   b.does("answer 1 ok 2");  // it had begun
-  const Said s = said.get();
-  CHECK(s.status == 1);
-  CHECK(s.out == "b: generation 2 serves\n");
-  CHECK(s.err ==
-        "graced: reload of 'a' failed: no memory; generation 1 still serves\n"
-        "graced: 'c' is not reloaded, for 'a' was not\n");
+  CHECK(status.get() == 1);
+  CHECK(out.text() == "b: generation 2 serves\n");
+  CHECK(err.line() == "graced: 'c' is not reloaded, for 'a' was not");
 }
 
 TEST_CASE("graced reload --all gives up on one after its --wait, and only asks with --no-wait") {
