@@ -170,7 +170,7 @@ class Limit(Draining):
         later = self.streamer("deaf", name="later", options=("--drain-timeout", "40s", "--drain-grace", "10s", "--stop-timeout", "0"))
         self.client("/talk")
         later.reload()
-        self.assertRegex(later.run("status").stdout, r"draining .* SIGTERM in \d+s ")
+        self.assertRegex(later.run("status").stdout, r"draining .* SIGTERM in \d+s\b")
 
 
 class Advice(Draining):
