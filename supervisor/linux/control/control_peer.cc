@@ -50,11 +50,15 @@ Fd connect_now(const std::string& path) {
   return socket;
 }
 
-Fd process_behind(int socket) {
+pid_t number_behind(int socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return {};
-  return open_pidfd(peer.pid);
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
+Fd process_behind(int socket) {
+  const pid_t number = number_behind(socket);
+  return number > 0 ? open_pidfd(number) : Fd();
 }
 
 bool stays(const std::string& path, const Fd& process) {

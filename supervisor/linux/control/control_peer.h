@@ -1,6 +1,8 @@
 // Who is behind a control socket.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "core/time.h"
@@ -19,6 +21,9 @@ Fd connect_now(const std::string& path);
 // Who listens there, held so that its end can be seen whatever becomes of its number; none if it lives in a
 // PID namespace we do not see.
 Fd process_behind(int socket);
+
+// What it is called here; 0 likewise.
+pid_t number_behind(int socket);
 
 // Of one that hung up: whether it is there still. One that ends hangs up a moment before its process is gone;
 // that is waited for, a second at most.

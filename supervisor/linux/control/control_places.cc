@@ -52,7 +52,7 @@ class Search {
     struct stat file {};
     if (::stat(control.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return;
     if (!seen_.insert(file_id(file)).second) return;
-    found_.push_back({name, control, somebody_listens(control)});
+    found_.push_back({name, control});
   }
 
   std::vector<Found> sorted() && {
@@ -94,7 +94,7 @@ std::vector<std::string> instance_directories(const ControlPlaces& places) {
   return directories;
 }
 
-std::vector<Found> find_instances(const ControlPlaces& places) {
+std::vector<Found> control_sockets(const ControlPlaces& places) {
   Search search;
   for (const std::string& directory : instance_directories(places)) {
     std::error_code unreadable;  // a place that is missing or not ours to read holds nothing for us
@@ -107,6 +107,12 @@ std::vector<Found> find_instances(const ControlPlaces& places) {
   if (!places.runtime_directory.empty()) search.look_at(first_of(places.runtime_directory));
   if (!places.control.empty()) search.look_at_socket(places.control, places.control);
   return std::move(search).sorted();
+}
+
+std::vector<Found> find_instances(const ControlPlaces& places) {
+  std::vector<Found> found = control_sockets(places);
+  for (Found& f : found) f.live = somebody_listens(f.control);
+  return found;
 }
 
 }  // namespace graced

@@ -41,4 +41,7 @@ struct Found {
 // once.
 std::vector<Found> find_instances(const ControlPlaces&);
 
+// The same without asking whether anybody is there: `live` is false of all of them.
+std::vector<Found> control_sockets(const ControlPlaces&);
+
 }  // namespace graced

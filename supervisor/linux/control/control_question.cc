@@ -45,6 +45,7 @@ void ControlQuestion::begin() {
     return settle({.outcome = ControlOutcome::failed, .why = sys_error("connect to {}", path_).what()});
   }
   process_ = control::process_behind(socket.get());
+  number_ = process_ ? control::number_behind(socket.get()) : 0;
   const auto must = [&](int result) {
     if (result < 0) throw sys_error_of(result, "talk to {}", path_);
   };
@@ -112,7 +113,7 @@ void ControlQuestion::read_answer() {
 }
 
 void ControlQuestion::settle(ControlReply reply) {
-  answer_.emplace(ControlAnswer{.reply = std::move(reply), .reached = reached_});
+  answer_.emplace(ControlAnswer{.reply = std::move(reply), .reached = reached_, .process = number_});
 }
 
 void ControlQuestion::settle_hung_up() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/types.h>
 
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@ struct ControlAnswer {
   bool reached = false;  // it said hello; false and `gone`: nobody is there; false and `timed_out`: it hangs
   bool turned_away = false;  // not reached, though it is there: it hung up
   InstanceReport report{};   // of `report`, if ok
+  pid_t process = 0;  // graced, as it is called here; 0: not reached, or in a PID namespace that we do not see
 };
 
 class ControlQuestion {
@@ -51,6 +53,7 @@ class ControlQuestion {
   std::string path_;
   ControlAsk ask_;
   Fd process_;  // a pidfd of graced
+  pid_t number_ = 0;
   bool reached_ = false;
   std::optional<ControlAnswer> answer_;
   BusMessage message_;

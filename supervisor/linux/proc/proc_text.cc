@@ -19,19 +19,28 @@ Number number_after_blanks(std::string_view text, int base) {
 
 }  // namespace
 
-// "PID (comm) state ppid pgrp session tty_nr tpgid flags …", threads are field 20, the start is 22; comm may
-// hold anything.
+// "PID (comm) state ppid pgrp session tty_nr tpgid flags …", 14 to 17 are times, threads are field 20, the
+// start is 22, resident pages 24; comm may hold anything.
 std::optional<ProcessStat> parse_stat(const std::string& text) {
   const std::size_t paren = text.rfind(')');
   if (paren == std::string::npos) return std::nullopt;
   ProcessStat s{};
   unsigned long long started = 0;
-  if (std::sscanf(text.c_str() + paren + 1,
-                  " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu", &s.state,
-                  &s.parent, &s.flags, &s.threads, &started) != 5) {
-    return std::nullopt;
-  }
+  unsigned long long user = 0;
+  unsigned long long system = 0;
+  long long user_before = 0;
+  long long system_before = 0;
+  long long resident = 0;
+  const int found = std::sscanf(
+      text.c_str() + paren + 1,
+      " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %llu %llu %lld %lld %*d %*d %ld %*d %llu %*u %lld", &s.state,
+      &s.parent, &s.flags, &user, &system, &user_before, &system_before, &s.threads, &started, &resident);
+  constexpr int up_to_start = 9;
+  if (found < up_to_start) return std::nullopt;
   s.started = started;
+  s.ran = user + system;
+  s.ran_before = static_cast<std::uint64_t>(user_before) + static_cast<std::uint64_t>(system_before);
+  s.resident = resident > 0 ? static_cast<std::uint64_t>(resident) : 0;
   return s;
 }
 

@@ -21,7 +21,10 @@ struct ProcessStat {
   pid_t parent;
   unsigned flags;  // PF_*
   long threads;
-  std::uint64_t started;  // ticks since the machine was
+  std::uint64_t started;     // ticks since the machine was
+  std::uint64_t ran;         // ticks, on a processor
+  std::uint64_t ran_before;  // likewise, of its children that have ended and that it has waited for
+  std::uint64_t resident;    // pages
 };
 std::optional<ProcessStat> parse_stat(const std::string& text);
 

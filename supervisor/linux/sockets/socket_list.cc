@@ -6,10 +6,12 @@
 #include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <string_view>
 
 #include "linux/base/sys_error.h"
 #include "linux/base/unix_address.h"
@@ -21,6 +23,7 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 constexpr std::uint32_t established = 1 << 1;  // in the states of unix sockets
+constexpr std::uint32_t listens = 1 << 10;     // likewise
 
 void append(Bytes& bytes, const void* object, std::size_t size) {
   const auto* const begin = static_cast<const std::uint8_t*>(object);
@@ -63,7 +66,37 @@ void append_attribute(Bytes& bytes, unsigned short type, const void* data, std::
   append(bytes, data, size);
 }
 
+// Of an array of counters, which later kernels may make longer.
+std::optional<std::uint32_t> drops_in(std::string_view meminfo) {
+  std::uint32_t drops = 0;
+  constexpr std::size_t at = SK_MEMINFO_DROPS * sizeof drops;
+  if (meminfo.size() < at + sizeof drops) return std::nullopt;
+  std::memcpy(&drops, meminfo.data() + at, sizeof drops);
+  return drops;
+}
+
+// The kernel tells a device by its own numbering, 12 bits and 20.
+FileId file_in(std::string_view attribute) {
+  unix_diag_vfs file{};
+  if (attribute.size() < sizeof file) return {};
+  std::memcpy(&file, attribute.data(), sizeof file);
+  constexpr unsigned minor_bits = 20;
+  return {makedev(file.udiag_vfs_dev >> minor_bits, file.udiag_vfs_dev & ((1U << minor_bits) - 1)),
+          file.udiag_vfs_ino};
+}
+
+AcceptQueue queue_in(std::string_view attribute) {
+  unix_diag_rqlen length{};
+  if (attribute.size() < sizeof length) return {0, 0};
+  std::memcpy(&length, attribute.data(), sizeof length);
+  return {length.udiag_rqueue, length.udiag_wqueue};
+}
+
 }  // namespace
+
+FileId file_in_list(const FileId& file) {
+  return {file.device, file.inode & UINT32_MAX};
+}
 
 SocketList::SocketList()
     : socket_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)), buffer_(64 * 1024) {
@@ -121,7 +154,8 @@ void SocketList::each_tcp_of(int protocol, int family, const Bytes& filter, cons
   request.sdiag_family = static_cast<std::uint8_t>(family);
   request.sdiag_protocol = plain ? IPPROTO_TCP : 0xff;
   request.idiag_states = question.states;
-  if (question.with_info && plain) request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
+  if (question.with_info && plain) request.idiag_ext |= 1 << (INET_DIAG_INFO - 1);
+  if (question.with_drops) request.idiag_ext |= 1 << (INET_DIAG_SKMEMINFO - 1);
   Bytes bytes;
   append(bytes, &request, sizeof request);
   append_attribute(bytes, INET_DIAG_REQ_BYTECODE, filter.data(), filter.size());
@@ -135,10 +169,12 @@ void SocketList::each_tcp_of(int protocol, int family, const Bytes& filter, cons
               m.idiag_inode,
               endpoint_of(m.idiag_family, m.id.idiag_src, ntohs(m.id.idiag_sport)),
               endpoint_of(m.idiag_family, m.id.idiag_dst, ntohs(m.id.idiag_dport)),
-              nullptr};
+              nullptr,
+              std::nullopt};
     tcp_info info{};  // an older kernel knows less: the rest is zero
     if (request.idiag_ext != 0) {
       each_attribute<inet_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
+        if (type == INET_DIAG_SKMEMINFO) s.drops = drops_in({data, size});
         if (type != INET_DIAG_INFO) return;
         std::memcpy(&info, data, std::min(size, sizeof info));
         s.info = &info;
@@ -152,18 +188,37 @@ void SocketList::each_unix_connection(const std::function<void(const UnixSeen&)>
   unix_diag_req request{};
   request.sdiag_family = AF_UNIX;
   request.udiag_states = established;
-  request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER;
+  request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_VFS;
   Bytes bytes;
   append(bytes, &request, sizeof request);
   ask<unix_diag_msg>(bytes, true, [&](const nlmsghdr* header, const unix_diag_msg& m) {
-    UnixSeen s{m.udiag_ino, 0, {}};
+    UnixSeen s{m.udiag_ino, 0, {}, {}};
     each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
       if (type == UNIX_DIAG_NAME) s.name = unix_name({data, size});
+      if (type == UNIX_DIAG_VFS) s.file = file_in({data, size});
       std::uint32_t peer = 0;
       if (type == UNIX_DIAG_PEER && size == sizeof peer) {
         std::memcpy(&peer, data, size);
         s.peer = peer;
       }
+    });
+    seen(s);
+  });
+}
+
+void SocketList::each_unix_listener(const std::function<void(const UnixListenerSeen&)>& seen) {
+  unix_diag_req request{};
+  request.sdiag_family = AF_UNIX;
+  request.udiag_states = listens;
+  request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN;
+  Bytes bytes;
+  append(bytes, &request, sizeof request);
+  ask<unix_diag_msg>(bytes, true, [&](const nlmsghdr* header, const unix_diag_msg& m) {
+    UnixListenerSeen s{.inode = m.udiag_ino, .name = {}, .file = {}};
+    each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
+      if (type == UNIX_DIAG_NAME) s.name = unix_name({data, size});
+      if (type == UNIX_DIAG_VFS) s.file = file_in({data, size});
+      if (type == UNIX_DIAG_RQLEN) s.queue = queue_in({data, size});
     });
     seen(s);
   });
@@ -181,10 +236,7 @@ std::optional<AcceptQueue> SocketList::unix_queue(ino_t listening) {
   std::optional<AcceptQueue> queue;
   ask<unix_diag_msg>(bytes, false, [&](const nlmsghdr* header, const unix_diag_msg&) {
     each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
-      unix_diag_rqlen length{};
-      if (type != UNIX_DIAG_RQLEN || size < sizeof length) return;
-      std::memcpy(&length, data, sizeof length);
-      queue = AcceptQueue{length.udiag_rqueue, length.udiag_wqueue};
+      if (type == UNIX_DIAG_RQLEN && size >= sizeof(unix_diag_rqlen)) queue = queue_in({data, size});
     });
   });
   return queue;

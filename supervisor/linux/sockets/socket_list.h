@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "linux/base/fd.h"
+#include "linux/base/file_id.h"
 #include "linux/base/socket_name.h"
 #include "linux/sockets/tcp_activity.h"
 
@@ -22,7 +23,8 @@ namespace graced {
 // What is asked for: sockets bound to one of these local ports.
 struct TcpPlaces {
   // IPPROTO_TCP; and before it IPPROTO_MPTCP, of which there is no tcp_info, and which the list of TCP has
-  // again, with the same inode.
+  // again, with the same inode. IPPROTO_UDP can be asked for as well: its sockets are in TCP_CLOSE, or
+  // TCP_ESTABLISHED where they are connected.
   std::set<int, std::greater<>> protocols;
   std::set<int> families;  // AF_INET; AF_INET6, where IPv4 connections of dual-stack sockets are as well
   std::set<std::uint16_t> ports;
@@ -34,6 +36,7 @@ struct TcpQuestion {
   unsigned states;                      // a set of bits: 1 << TCP_ESTABLISHED and so on
   std::optional<std::uint64_t> cgroup;  // made in this one of the v2 hierarchy, or below it
   bool with_info;
+  bool with_drops = false;
 };
 
 struct TcpSeen {
@@ -42,12 +45,15 @@ struct TcpSeen {
   Endpoint local;
   Endpoint peer;
   const tcp_info* info;  // nullptr unless asked for; valid during the call only
+  // Connections (of UDP: datagrams) that had no room, since the socket was made; none unless asked for.
+  std::optional<std::uint32_t> drops{};
 };
 
 struct UnixSeen {
   ino_t inode;
   ino_t peer;        // 0 if it is gone
   std::string name;  // unix_name(); an accepted one has its listener's
+  FileId file{};     // that the name leads to, likewise, as file_in_list() has it
 };
 
 // Of a listening socket.
@@ -55,6 +61,17 @@ struct AcceptQueue {
   unsigned waiting;
   unsigned longest;  // how many may
 };
+
+struct UnixListenerSeen {
+  ino_t inode;
+  std::string name;  // unix_name()
+  FileId file;       // that it is bound to, as file_in_list() has it; none: an abstract name
+  AcceptQueue queue{0, 0};
+};
+
+// The list has 32 bits of an inode's number. On a filesystem that numbers its devices in its own way (btrfs,
+// some overlays) a file is another one in the list.
+FileId file_in_list(const FileId& file);
 
 class SocketList {
  public:
@@ -68,6 +85,7 @@ class SocketList {
   void each_tcp_to(const TcpPlaces& places, const TcpQuestion& question,
                    const std::function<void(const TcpSeen&)>& seen);
   void each_unix_connection(const std::function<void(const UnixSeen&)>& seen);
+  void each_unix_listener(const std::function<void(const UnixListenerSeen&)>& seen);
 
   std::optional<AcceptQueue> unix_queue(ino_t listening);
 
