@@ -65,7 +65,7 @@ class Reread(Case):
         self.soon("build two", lambda: g.ask())
 
     def test_a_fifo_that_nobody_writes_to_fails_the_reload_and_is_named(self):
-        g, env = self.with_fifo("--ready-timeout", "200ms")
+        g, env = self.with_fifo("--ready", "after:0s", "--ready-timeout", "200ms")  # which then counts for the file only
         r = g.reload()
         self.assertEqual(r.returncode, 1)
         self.assertIn("not prepared within 200ms: %s could not be read in that time" % env, r.stderr)

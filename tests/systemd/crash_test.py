@@ -85,6 +85,30 @@ class Crash(Case):
         self.assertEqual((report["failures"]["refused"], report["failures"]["timeout"]), (0, 0), report)
         self.assertEqual(self.show("NFileDescriptorStore"), "1")
 
+    def killed_on_probation(self):
+        """One of the two generations serves in the end."""
+        first = self.status()["workers"][0]["pid"]
+        self.systemctl("reload", self.unit)
+        self.assertEqual([w["pid"] for w in self.status()["workers"] if w["state"] == "standby"], [first])
+        load = self.load()
+        os.kill(self.main_pid(), signal.SIGKILL)
+        wait_until(lambda: self.show("NRestarts") == "1" and self.show("ActiveState") == "active", self.journal)
+        ready, = [w for w in self.status()["workers"] if w["state"] == "ready"]
+        wait_until(lambda: "pid %d " % ready["pid"] in ask(self.address), self.journal)
+        return load.report()
+
+    def test_a_graced_that_is_killed_while_a_build_is_on_probation_refuses_nobody(self):
+        self.start("listen = 127.0.0.1:8080", "drain = idle", "probation = 1h")
+        report = self.killed_on_probation()
+        self.assertEqual((report["failures"]["refused"], report["failures"]["timeout"]), (0, 0), report)
+
+    def test_workers_of_both_builds_outlive_graced_on_probation_and_lose_nothing(self):
+        self.drop_in(read("/usr/share/doc/graced/examples/systemd/keep-workers.conf"))
+        self.start("listen = 127.0.0.1:8080", "drain = idle", "probation = 1h", "stderr = inherit")
+        before = self.processes()
+        self.assert_well(self.killed_on_probation())
+        self.all_gone(before)
+
     def test_workers_that_outlive_graced_serve_on_and_are_drained_by_the_next(self):
         self.drop_in(read("/usr/share/doc/graced/examples/systemd/keep-workers.conf"))
         pid = self.start("listen = 127.0.0.1:8080", "stderr = inherit", "workers = 2")
