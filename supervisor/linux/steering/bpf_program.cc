@@ -63,10 +63,14 @@ using Program = std::vector<bpf_insn>;
 
 constexpr int context = BPF_REG_6;
 constexpr int choice = BPF_REG_7;
+constexpr int counted = BPF_REG_8;  // where counts are, if anybody counts
 constexpr int slot_on_stack = -4;
+constexpr int nowhere = -1;
 
-// Leaves the program with the socket whose slot is in `choice`; goes on if there is none.
-void try_choice(Program& p, int array) {
+// Leaves the program with the socket whose slot is in `choice`; goes on if there is none. count: at which
+// offset of the counts that is counted.
+void try_choice(Program& p, int array, int count = nowhere) {
+  const bool counts = count != nowhere;
   p.push_back(instruction(BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, choice, slot_on_stack, 0));
   p.push_back(copy(BPF_REG_1, context));
   p.push_back(instruction(BPF_LD | BPF_DW /* | BPF_IMM */, BPF_REG_2, BPF_PSEUDO_MAP_FD, 0, array));
@@ -75,27 +79,46 @@ void try_choice(Program& p, int array) {
   p.push_back(instruction(BPF_ALU64 | BPF_ADD /* | BPF_K */, BPF_REG_3, 0, 0, slot_on_stack));
   p.push_back(set(BPF_REG_4, 0));
   p.push_back(instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_sk_select_reuseport));
-  p.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, 2, 0));
+  p.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, counts ? 4 : 2, 0));
+  if (counts) {
+    p.push_back(set(BPF_REG_1, 1));
+    p.push_back(instruction(BPF_STX | BPF_ATOMIC | BPF_DW, counted, BPF_REG_1, count, BPF_ADD));
+  }
   p.push_back(set(BPF_REG_0, SK_PASS));
   p.push_back(leave());
 }
 
 // One of these by the hash of the connection; a few others if that socket is gone. Goes on if there is none.
-void try_slots(Program& p, int array, std::span<const unsigned> slots) {
-  const auto count = static_cast<int>(slots.size());
+void try_slots(Program& p, int array, std::span<const unsigned> slots, int count = nowhere) {
+  const auto most = static_cast<int>(slots.size());
   p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_W, choice, context, offsetof(sk_reuseport_md, hash), 0));
-  p.push_back(instruction(BPF_ALU | BPF_MOD | BPF_K, choice, 0, 0, count));
+  p.push_back(instruction(BPF_ALU | BPF_MOD | BPF_K, choice, 0, 0, most));
   // From a number to its slot: comparisons, each of which skips what belongs to the next one.
-  for (int i = 0; i < count; ++i) {
+  for (int i = 0; i < most; ++i) {
     p.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, choice, 0, 2, i));
     p.push_back(set(choice, static_cast<int>(slots[static_cast<std::size_t>(i)])));
-    p.push_back(instruction(BPF_JMP | BPF_JA, 0, 0, 3 * (count - i - 1), 0));
+    p.push_back(instruction(BPF_JMP | BPF_JA, 0, 0, 3 * (most - i - 1), 0));
   }
-  try_choice(p, array);
+  try_choice(p, array, count);
   for (std::size_t i = 0; slots.size() > 1 && i < std::min(slots.size(), second_choices); ++i) {
     p.push_back(set(choice, static_cast<int>(slots[i])));
-    try_choice(p, array);
+    try_choice(p, array, count);
   }
+}
+
+// By chance a connection leaves the program with one of the slots that get a share.
+void try_share(Program& p, int array, const SharedChoice& share) {
+  const bool counts = share.counts >= 0;
+  if (counts) {
+    p.push_back(instruction(BPF_LD | BPF_DW /* | BPF_IMM */, counted, BPF_PSEUDO_MAP_VALUE, 0, share.counts));
+    p.push_back({});  // at its beginning
+  }
+  p.push_back(instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_prandom_u32));
+  p.push_back(instruction(BPF_ALU | BPF_MOD | BPF_K, BPF_REG_0, 0, 0, whole_share));
+  const std::size_t decides = p.size();
+  p.push_back(instruction(BPF_JMP | BPF_JGE | BPF_K, BPF_REG_0, 0, 0, static_cast<int>(share.per_mille)));
+  try_slots(p, array, share.choices, counts ? static_cast<int>(offsetof(ShareCounts, shared)) : nowhere);
+  p[decides].off = static_cast<std::int16_t>(p.size() - decides - 1);
 }
 
 // A connection of the probe leaves the program with one of its slots, or refused; goes on for any other. What
@@ -230,12 +253,30 @@ void set_number(int number, unsigned value) {
   update(number, 0, &value);
 }
 
-Fd load_choice(int array, std::span<const unsigned> slots, Queued queued, const ProbeChoice* probe) {
+Fd make_counts() {
+  return make_map(BPF_MAP_TYPE_ARRAY, sizeof(ShareCounts), 1);
+}
+
+std::optional<ShareCounts> read_counts(int counts) {
+  constexpr std::uint32_t key = 0;
+  ShareCounts read;
+  bpf_attr attributes = no_attributes();
+  attributes.map_fd = static_cast<std::uint32_t>(counts);
+  attributes.key = address_of(&key);
+  attributes.value = address_of(&read);
+  if (bpf(BPF_MAP_LOOKUP_ELEM, attributes) < 0) return std::nullopt;
+  return read;
+}
+
+Fd load_choice(int array, std::span<const unsigned> slots, Queued queued, const ProbeChoice* probe,
+               const SharedChoice* share) {
   assert(!slots.empty() && slots.size() <= most_choices);
   Program p;
   p.push_back(copy(context, BPF_REG_1));
   if (probe) try_probe(p, array, *probe);
-  try_slots(p, array, slots);
+  if (share) try_share(p, array, *share);
+  try_slots(p, array, slots,
+            share && share->counts >= 0 ? static_cast<int>(offsetof(ShareCounts, others)) : nowhere);
   p.push_back(set(BPF_REG_0, SK_PASS));
   p.push_back(leave());
   return load(p, queued);

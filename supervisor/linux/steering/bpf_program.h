@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "linux/base/fd.h"
@@ -38,9 +39,26 @@ struct ProbeChoice {
   std::span<const unsigned> choices;  // slots or places; none: the probe is refused, which classic BPF cannot
 };
 
+// So many of all new connections go to these instead, at random. Not those of a probe.
+struct SharedChoice {
+  unsigned per_mille;                 // 1…999
+  std::span<const unsigned> choices;  // slots or places, 1 to most_choices
+  int counts = -1;                    // of make_counts(), for eBPF; -1: nobody counts
+};
+
+// How many connections went where, as programs count them: each when its first packet came, and those that
+// migrated.
+struct ShareCounts {
+  std::uint64_t shared = 0;  // to SharedChoice::choices
+  std::uint64_t others = 0;
+};
+Fd make_counts();
+std::optional<ShareCounts> read_counts(int counts);  // none: they cannot be read
+
 // eBPF: one of these slots by the hash of the connection; if that socket is gone, another one of them;
 // if all of them are gone, the kernel's own choice. 1 to most_choices.
-Fd load_choice(int array, std::span<const unsigned> slots, Queued queued, const ProbeChoice* probe = nullptr);
+Fd load_choice(int array, std::span<const unsigned> slots, Queued queued, const ProbeChoice* probe = nullptr,
+               const SharedChoice* share = nullptr);
 
 // eBPF: the slot that this number says, see make_number(); nobody if no socket is in there. Queues migrate.
 Fd load_choice_by_number(int array, int number);
@@ -51,7 +69,8 @@ void attach_program(int socket, int program);
 
 // Classic BPF, which needs no privilege: one of these sockets at random, by where they stand in the
 // kernel's list of the group. A place that does not exist means the kernel's own choice. 1 to most_choices.
-void attach_places(int socket, std::span<const unsigned> places, const ProbeChoice* probe = nullptr);
+void attach_places(int socket, std::span<const unsigned> places, const ProbeChoice* probe = nullptr,
+                   const SharedChoice* share = nullptr);
 
 // Whatever program of a group was attached before, by whomever: the kernel spreads until the next one is.
 void detach_choice(int socket);

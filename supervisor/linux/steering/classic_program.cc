@@ -88,13 +88,26 @@ void if_of_probe(ClassicProgram& p, std::span<const std::uint16_t> first_ports, 
   for (const std::size_t from : to_others) p[from].k = static_cast<unsigned>(p.size() - from - 1);
 }
 
+// As try_share().
+void return_share(ClassicProgram& p, const SharedChoice& share) {
+  p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(SKF_AD_OFF + SKF_AD_RANDOM)));
+  p.push_back(BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, whole_share));
+  p.push_back(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, share.per_mille, 0, 1));
+  const std::size_t to_others = p.size();
+  p.push_back(BPF_STMT(BPF_JMP | BPF_JA, 0));
+  return_any_place(p, share.choices);
+  p[to_others].k = static_cast<unsigned>(p.size() - to_others - 1);
+}
+
 }  // namespace
 
-void attach_places(int socket, std::span<const unsigned> places, const ProbeChoice* probe) {
+void attach_places(int socket, std::span<const unsigned> places, const ProbeChoice* probe,
+                   const SharedChoice* share) {
   assert(!places.empty() && places.size() <= most_choices);
   ClassicProgram p;
   if (probe && !probe->choices.empty())
     if_of_probe(p, probe->first_ports, [&] { return_any_place(p, probe->choices); });
+  if (share) return_share(p, *share);
   return_any_place(p, places);
   attach_classic(socket, SO_ATTACH_REUSEPORT_CBPF, p, "SO_ATTACH_REUSEPORT_CBPF");
 }

@@ -7,6 +7,9 @@
 
 namespace graced {
 
+// What a random number is divided by, and compared with a share.
+inline constexpr unsigned whole_share = 1000;
+
 inline constexpr std::uint32_t probe_port_mask = 0xffff & ~(probe_ports - 1);
 
 // Where the two addresses of a packet are, from its IP header on.

@@ -34,6 +34,7 @@ void ReuseportGroup::left(const std::vector<ino_t>& inodes) {
     const auto is_gone = [&](const Member& m) { return m.inode == inode; };
     was_chosen = std::erase_if(chosen_, is_gone) > 0 || was_chosen;
     was_chosen = (probed_ && std::erase_if(probed_->members, is_gone) > 0) || was_chosen;
+    was_chosen = (shared_ && std::erase_if(shared_->members, is_gone) > 0) || was_chosen;
   }
   if (chosen_.empty()) return;
   if (method_ == SteeringMethod::cbpf) direct_by_places(chosen_);
@@ -63,6 +64,25 @@ void ReuseportGroup::probe_no_more() {
   direct(chosen_);
 }
 
+void ReuseportGroup::share(unsigned per_mille, std::span<const int> fds) {
+  assert(!chosen_.empty());
+  Shared next{per_mille, {}, {}};
+  for (const int fd : fds) next.members.push_back({fd, inode_of(fd)});
+  if (shared_) next.counts = std::move(shared_->counts);
+  if (!next.counts && method_ == SteeringMethod::ebpf) next.counts = make_counts();
+  shared_ = std::move(next);
+  direct(chosen_);
+}
+
+void ReuseportGroup::share_no_more() {
+  if (!std::exchange(shared_, std::nullopt) || chosen_.empty()) return;
+  direct(chosen_);
+}
+
+std::optional<ShareCounts> ReuseportGroup::share_counts() const {
+  return shared_ && shared_->counts ? read_counts(shared_->counts.get()) : std::nullopt;
+}
+
 void ReuseportGroup::direct(std::span<const Member> chosen) {
   switch (method_) {
     case SteeringMethod::ebpf:
@@ -90,14 +110,21 @@ void ReuseportGroup::direct_by_slots(std::span<const Member> chosen) {
     probe = ProbeChoice{probed_->first_ports, slots_of_probe};
   }
   const ProbeChoice* const probing = probe ? &*probe : nullptr;
+  std::vector<unsigned> slots_of_share;
+  std::optional<SharedChoice> share;
+  if (shared_ && !shared_->members.empty()) {
+    for (const Member& m : shared_->members) slots_of_share.push_back(slot_for(m));
+    share = SharedChoice{shared_->per_mille, slots_of_share, shared_->counts.get()};
+  }
+  const SharedChoice* const sharing = share ? &*share : nullptr;
 
   Fd program;
   try {
-    program = load_choice(array_.get(), slots, queued_, probing);
+    program = load_choice(array_.get(), slots, queued_, probing, sharing);
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::invalid_argument || queued_ == Queued::reset) throw;
     queued_ = Queued::reset;  // Linux before 5.14
-    program = load_choice(array_.get(), slots, queued_, probing);
+    program = load_choice(array_.get(), slots, queued_, probing, sharing);
   }
   attach_program(chosen.front().fd, program.get());
 }
@@ -122,10 +149,19 @@ unsigned ReuseportGroup::slot_for(const Member& member) {
 
 void ReuseportGroup::direct_by_places(std::span<const Member> chosen) {
   const std::vector<unsigned> places = places_of(chosen);
-  if (!probed_) return attach_places(chosen.front().fd, places);
-  const std::vector<unsigned> places_of_probe = places_of(probed_->members);
-  const ProbeChoice probe{probed_->first_ports, places_of_probe};
-  attach_places(chosen.front().fd, places, &probe);
+  std::vector<unsigned> places_of_probe;
+  std::optional<ProbeChoice> probe;
+  if (probed_) {
+    places_of_probe = places_of(probed_->members);
+    probe = ProbeChoice{probed_->first_ports, places_of_probe};
+  }
+  std::vector<unsigned> places_of_share;
+  std::optional<SharedChoice> share;
+  if (shared_ && !shared_->members.empty()) {
+    places_of_share = places_of(shared_->members);
+    share = SharedChoice{shared_->per_mille, places_of_share};
+  }
+  attach_places(chosen.front().fd, places, probe ? &*probe : nullptr, share ? &*share : nullptr);
 }
 
 std::vector<unsigned> ReuseportGroup::places_of(std::span<const Member> members) const {

@@ -67,6 +67,15 @@ class ReuseportGroup {
   void probe_no_more();
   bool is_directed() const { return !chosen_.empty(); }
 
+  // So many of all new connections go to these sockets instead, at random, whoever is chosen for the others; if
+  // all of them are closed, none does. direct_to() has been called. Throws as that does, and then
+  // share_no_more() is due.
+  void share(unsigned per_mille, std::span<const int> fds);
+  void share_no_more();
+  void forget_share() { shared_.reset(); }  // the next direct_to() is without
+  // Since the first share() after there was none; nothing where that cannot be counted, which takes eBPF.
+  std::optional<ShareCounts> share_counts() const;
+
  private:
   struct Member {
     int fd;
@@ -87,6 +96,12 @@ class ReuseportGroup {
     std::vector<Member> members;
   };
   std::optional<Probed> probed_;
+  struct Shared {
+    unsigned per_mille;
+    std::vector<Member> members;
+    Fd counts;
+  };
+  std::optional<Shared> shared_;
   Fd array_;                  // kept: a socket cannot move to another one
   std::vector<ino_t> slots_;  // of array_; 0 is free
   Queued queued_ = Queued::migrate;

@@ -35,21 +35,49 @@ void SteeringGroups::keep_only(const std::set<ino_t>& held) {
 }
 
 void SteeringGroups::direct(const std::string& key, const std::set<ino_t>& chosen) {
+  groups_.at(key).direct_to(borrowed(chosen));
+}
+
+std::vector<int> SteeringGroups::borrowed(const std::set<ino_t>& inodes) const {
   std::vector<int> fds;
-  for (const ino_t inode : chosen) fds.push_back(sockets_.at(inode).fd.get());
-  groups_.at(key).direct_to(fds);
+  for (const ino_t inode : inodes) fds.push_back(sockets_.at(inode).fd.get());
+  return fds;
 }
 
 void SteeringGroups::probe(const std::string& key, std::span<const std::uint16_t> first_ports,
                            const std::set<ino_t>& probed) {
-  std::vector<int> fds;
-  for (const ino_t inode : probed) fds.push_back(sockets_.at(inode).fd.get());
   ReuseportGroup& group = groups_.at(key);
-  if (group.is_directed()) group.probe(first_ports, fds);
+  if (group.is_directed()) group.probe(first_ports, borrowed(probed));
 }
 
 void SteeringGroups::probe_no_more() {
   for (auto& [key, group] : groups_) group.probe_no_more();
+}
+
+bool SteeringGroups::share(const std::string& key, unsigned per_mille, const std::set<ino_t>& shared) {
+  ReuseportGroup& group = groups_.at(key);
+  if (group.is_directed()) group.share(per_mille, borrowed(shared));
+  return group.is_directed();
+}
+
+void SteeringGroups::share_no_more() {
+  for (auto& [key, group] : groups_) group.share_no_more();
+}
+
+void SteeringGroups::forget_shares() {
+  for (auto& [key, group] : groups_) group.forget_share();
+}
+
+std::optional<ShareCounts> SteeringGroups::share_counts() const {
+  std::optional<ShareCounts> all;
+  for (const auto& [key, group] : groups_) {
+    const auto counts = group.share_counts();
+    if (!counts) continue;
+    if (!all) all.emplace();
+    all->shared += counts->shared;
+    all->others += counts->others;
+  }
+  return all;
 }
 
 void SteeringGroups::hide(const std::string& key) {

@@ -6,9 +6,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "linux/base/fd.h"
 #include "linux/steering/steering.h"
@@ -37,6 +39,14 @@ class SteeringGroups {
   void probe(const std::string& key, std::span<const std::uint16_t> first_ports, const std::set<ino_t>& probed);
   void probe_no_more();
 
+  // So many of the address's new connections go to these, which have joined; see ReuseportGroup. False where
+  // new connections were never directed, and so cannot be shared.
+  bool share(const std::string& key, unsigned per_mille, const std::set<ino_t>& shared);
+  void share_no_more();
+  void forget_shares();
+  // Of all addresses; nothing where that cannot be counted.
+  std::optional<ShareCounts> share_counts() const;
+
   // None of them gets any more, for good: see Hidden::unseen. Throws std::system_error.
   void hide(const std::string& key);
 
@@ -49,6 +59,7 @@ class SteeringGroups {
     std::string key;
     Fd fd;
   };
+  std::vector<int> borrowed(const std::set<ino_t>& inodes) const;
 
   SteeringMethod method_ = SteeringMethod::none;
   std::map<std::string, ReuseportGroup> groups_;

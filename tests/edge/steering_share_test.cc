@@ -1,0 +1,147 @@
+// A share of the new connections at random, by both kinds of program.
+#include <doctest/doctest.h>
+#include <poll.h>
+
+#include <array>
+#include <vector>
+
+#include "as_root.h"
+#include "linux/base/fd.h"
+#include "linux/steering/steering.h"
+#include "loopback.h"
+
+using namespace graced;
+
+namespace {
+
+std::vector<SteeringMethod> all_methods() {
+  if (!as_root("to steer by eBPF")) return {SteeringMethod::cbpf};
+  return {SteeringMethod::ebpf, SteeringMethod::cbpf};
+}
+
+struct Group {
+  Group(Family family, SteeringMethod method, int sockets) : where(family), group(method) {
+    for (int i = 0; i < sockets; ++i) {
+      listeners.push_back(where.listen());
+      group.joined(listeners.back().get(), inode_of(listeners.back()));
+      if (i == 0) group.direct_to(std::array{listeners[0].get()});
+    }
+  }
+
+  void close(std::size_t i) {
+    const ino_t inode = inode_of(listeners[i]);
+    listeners[i].reset();
+    group.left({inode});
+  }
+
+  // The one that somebody has come to.
+  std::size_t arrived_at() const {
+    std::vector<pollfd> polled;
+    for (const Fd& l : listeners) polled.push_back({l.get(), POLLIN, 0});
+    REQUIRE(::poll(polled.data(), polled.size(), patience_ms) == 1);
+    for (std::size_t i = 0; i < polled.size(); ++i) {
+      if (polled[i].revents != 0 && accept_from(listeners[i])) return i;
+    }
+    return listeners.size();
+  }
+
+  // How many of so many new connections each socket gets.
+  std::vector<int> spread(int connections) const {
+    std::vector<int> got(listeners.size());
+    for (int i = 0; i < connections; ++i) {
+      const Fd client = where.connect();
+      ++got.at(arrived_at());
+    }
+    return got;
+  }
+
+  Loopback where;
+  ReuseportGroup group;
+  std::vector<Fd> listeners;  // the first one serves
+};
+
+}  // namespace
+
+TEST_CASE("of 10 000 connections a share of 10 % is 8 to 12 %") {
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Group g(Family::ipv4, method, 3);
+    g.group.share(100, std::array{g.listeners[1].get(), g.listeners[2].get()});
+    const std::vector<int> got = g.spread(10'000);
+    const int shared = got[1] + got[2];
+    CHECK(shared > 800);
+    CHECK(shared < 1200);
+    CHECK(got[1] > shared / 4);  // both of them
+    CHECK(got[2] > shared / 4);
+
+    const auto counts = g.group.share_counts();
+    REQUIRE(counts.has_value() == (method == SteeringMethod::ebpf));
+    if (!counts) continue;
+    CHECK(counts->shared == static_cast<unsigned>(shared));
+    CHECK(counts->others == static_cast<unsigned>(got[0]));
+  }
+}
+
+TEST_CASE("a share is changed at once, in every family, and ends") {
+  for (const SteeringMethod method : all_methods()) {
+    for (const Family family : {Family::ipv4, Family::ipv6, Family::dual}) {
+      CAPTURE(static_cast<int>(method));
+      CAPTURE(static_cast<int>(family));
+      Group g(family, method, 3);
+      g.group.share(1, std::array{g.listeners[1].get()});
+      g.group.share(999, std::array{g.listeners[1].get()});
+      CHECK(g.spread(200)[1] > 150);
+      g.group.direct_to(std::array{g.listeners[2].get()});  // a replacement: the share stays
+      CHECK(g.spread(200)[1] > 150);
+      CHECK(g.spread(200)[0] == 0);
+      g.group.share_no_more();
+      CHECK(g.spread(60)[2] == 60);
+      CHECK_FALSE(g.group.share_counts());
+
+      g.group.share(500, std::array{g.listeners[1].get()});
+      g.group.forget_share();
+      g.group.direct_to(std::array{g.listeners[1].get()});
+      CHECK(g.spread(60)[1] == 60);
+    }
+  }
+}
+
+TEST_CASE("nobody is refused when those that get a share are gone, nor when the others are") {
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Group g(Family::ipv4, method, 4);
+    g.group.direct_to(std::array{g.listeners[0].get(), g.listeners[1].get()});
+    g.group.share(900, std::array{g.listeners[2].get(), g.listeners[3].get()});
+    g.close(2);
+    CHECK(g.spread(200)[3] > 130);
+    g.close(0);
+    const auto got = g.spread(200);
+    CHECK(got[3] > 130);
+    CHECK(got[1] + got[3] == 200);
+    g.close(3);
+    CHECK(g.spread(60)[1] == 60);
+  }
+}
+
+TEST_CASE("a probe reaches whom it looks at, whatever the share") {
+  constexpr in_port_t first = 61536;  // no port that clients get by themselves
+  static_assert(first % probe_ports == 0);
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Group g(Family::ipv4, method, 3);
+    g.group.share(900, std::array{g.listeners[1].get()});
+    g.group.probe(std::array{first}, std::array{g.listeners[2].get()});
+    int looks = 0;
+    for (in_port_t port = first; port < first + probe_ports; ++port) {
+      const Fd look = g.where.connect_from(port);
+      if (!look) continue;
+      ++looks;
+      CHECK(g.arrived_at() == 2);
+    }
+    CHECK(looks > 0);
+    CHECK(g.spread(200)[1] > 130);
+    CHECK(g.spread(60)[2] == 0);
+    g.group.probe_no_more();
+    CHECK(g.spread(200)[1] > 130);
+  }
+}
