@@ -10,6 +10,7 @@
 #include "daemon/drain_advice.h"
 #include "daemon/log.h"
 #include "daemon/machine_view.h"
+#include "daemon/reload_view.h"
 #include "daemon/start_trial.h"
 #include "linux/self/daemonize.h"
 #include "linux/self/signal_mask.h"
@@ -69,6 +70,7 @@ int check(const ParsedWords& words, const std::vector<std::string>& environment)
                                        signal_name(options.drain_signal), options.command);
       fmt::print("\n{}", handoff_text(*trial.handoff, means.steering(), advice, options.policy.probes));
     }
+    if (const std::string course = reload_text(options); !course.empty()) fmt::print("\n{}", course);
     std::fflush(stdout);
   }
   const bool usage = complaints.any_of(Complaints::Kind::usage);

@@ -29,7 +29,7 @@ _graced_value() {
     "run --restart" | "check --restart") _graced_words "always on-failure never" ;;
     "run --stderr" | "run --stdout" | "check --stderr" | "check --stdout") _graced_words "watch inherit" ;;
     "run --ready" | "check --ready") _graced_words "auto notify listen after:" ;;
-    "run --check" | "check --check") _graced_of -c ;;
+    "run --check" | "run --gate" | "check --check" | "check --gate") _graced_of -c ;;
     "run --drain" | "check --drain") _graced_words "auto signal idle" ;;
     "run --drain-signal" | "check --drain-signal") _graced_words "TERM INT QUIT HUP USR1 USR2 WINCH" ;;
     "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "rollback --control" | "abort --control" | "stop --control" | "hammer --control" | "status --control" | "history --control") _graced_of -f ;;
@@ -39,7 +39,7 @@ _graced_value() {
     "run --rlimit" | "check --rlimit") _graced_words "as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack=" ;;
     "run --log-format" | "check --log-format") _graced_words "auto text json journal" ;;
     "run --log-level" | "check --log-level") _graced_words "error warning info debug" ;;
-    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --on" | "run --probation" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --on" | "check --probation" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --jobs" | "reload --wait" | "stop --wait" | "history -n" | "history --last") ;;
+    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --canary" | "run --on" | "run --probation" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --canary" | "check --on" | "check --probation" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --jobs" | "reload --wait" | "stop --wait" | "history -n" | "history --last") ;;
     *) return 1 ;;
   esac
   return 0
@@ -54,7 +54,7 @@ _graced_command_at() {
         echo $((at + 1))
         return
         ;;
-      -l | --listen | --adopt | --adopt-changes | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --ready | --ready-timeout | --check | --probe | --on | --probation | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
+      -l | --listen | --adopt | --adopt-changes | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --ready | --ready-timeout | --check | --probe | --canary | --gate | --on | --probation | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
         [[ ${COMP_WORDS[at + 1]-} != = ]] || at=$((at + 1))
         at=$((at + 2))
         ;;
@@ -102,8 +102,8 @@ _graced() {
   if _graced_value; then return; fi
 
   case $command in
-    run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
-    check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
     reload) options="--control --settled --all --jobs --stop-at-first-failure --wait --no-wait -h --help" ;;
     rollback) options="--control -h --help" ;;
     abort) options="--control -h --help" ;;

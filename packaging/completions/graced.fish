@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
+            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -75,6 +75,8 @@ complete -c graced -n '__graced_at run' -l ready -x -a 'auto notify listen after
 complete -c graced -n '__graced_at run' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
 complete -c graced -n '__graced_at run' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
 complete -c graced -n '__graced_at run' -l probe -x -d 'look at a candidate that is ready, which nobody else reaches yet, before it serves'
+complete -c graced -n '__graced_at run' -l canary -x -d 'at a reload the new generation gets SHARE of new connections for TIME, then the next share, before it gets all of them'
+complete -c graced -n '__graced_at run' -l gate -x -a '(__fish_complete_command)' -d 'run this at the end of each step of the canary'
 complete -c graced -n '__graced_at run' -l on -x -d 'run this when that happens'
 complete -c graced -n '__graced_at run' -l probation -x -d 'after a reload the generation before stands by for so long'
 complete -c graced -n '__graced_at run' -l drain -x -a 'auto signal idle' -d 'signal tells an old worker to finish at once'
@@ -119,6 +121,8 @@ complete -c graced -n '__graced_at check' -l ready -x -a 'auto notify listen aft
 complete -c graced -n '__graced_at check' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
 complete -c graced -n '__graced_at check' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
 complete -c graced -n '__graced_at check' -l probe -x -d 'look at a candidate that is ready, which nobody else reaches yet, before it serves'
+complete -c graced -n '__graced_at check' -l canary -x -d 'at a reload the new generation gets SHARE of new connections for TIME, then the next share, before it gets all of them'
+complete -c graced -n '__graced_at check' -l gate -x -a '(__fish_complete_command)' -d 'run this at the end of each step of the canary'
 complete -c graced -n '__graced_at check' -l on -x -d 'run this when that happens'
 complete -c graced -n '__graced_at check' -l probation -x -d 'after a reload the generation before stands by for so long'
 complete -c graced -n '__graced_at check' -l drain -x -a 'auto signal idle' -d 'signal tells an old worker to finish at once'

@@ -68,6 +68,7 @@ Json to_json(const HistoryEntry& e) {
           {"check_s", seconds(e.stages.check)},
           {"start_s", seconds(e.stages.start)},
           {"probe_s", seconds(e.stages.probe)},
+          {"canary_s", seconds(e.stages.canary)},
           {"worker", if_known(e.slot)},
           {"worker_pid", unless_zero(e.pid)},
           {"status", if_known(e.status)},

@@ -30,6 +30,7 @@ std::string course(const HistoryEntry& e) {
   add("check", e.stages.check);
   add("start", e.stages.start);
   add("probe", e.stages.probe);
+  add("canary", e.stages.canary);
   return fmt::format(" after {}{}", to_rough_text(*e.took), stages.empty() ? "" : " (" + stages + ")");
 }
 

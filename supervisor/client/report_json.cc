@@ -22,7 +22,8 @@ Json unless_zero(Number n) {
   return n != 0 ? Json(n) : Json(nullptr);
 }
 
-Json if_known(const std::optional<std::uint32_t>& n) {
+template <class Number>
+Json if_known(const std::optional<Number>& n) {
   return n ? Json(*n) : Json(nullptr);
 }
 
@@ -66,6 +67,15 @@ Json to_json(const ExitReport& e) {
           {"last_lines", e.last_lines}};
 }
 
+Json to_json(const CanaryReport& c) {
+  return {{"share", c.per_mille / 1000.0},
+          {"step", c.step},
+          {"steps", c.steps},
+          {"left_s", seconds(c.left)},
+          {"candidate_connections", if_known(c.of_candidate)},
+          {"serving_connections", if_known(c.of_serving)}};
+}
+
 Json to_json(const InstanceReport& r) {
   Json workers = Json::array();
   for (const auto& w : r.workers) workers.push_back(to_json(w));
@@ -103,6 +113,7 @@ Json to_json(const InstanceReport& r) {
           {"check",
            r.check ? Json{{"command", r.check->command}, {"age_s", seconds(r.check->age)}} : Json(nullptr)},
           {"probes", probes},
+          {"canary", r.canary ? to_json(*r.canary) : Json(nullptr)},
           {"workers", workers},
           {"addresses", addresses},
           {"generations", generations},

@@ -12,6 +12,10 @@
 //   serving, candidate              generation or null
 //   workers_asked                   how many the serving generation should have, or null
 //   check                           null, or of the --check that runs: command, age_s
+//   canary                          null, or while the candidate gets a share of the new connections: share (0
+//   to 1),
+//                                   step, steps, left_s (null: its gate is waited for), candidate_connections
+//                                   and serving_connections (null where they are not counted)
 //   workers                         oldest first: generation, worker (0…N-1), pid or null, state ("starting",
 //                                   "ready", "draining", "leaving" where its candidate failed, "killed"),
 //                                   age_s, left_s (until what `then` says: "given up", "ready"; the drain

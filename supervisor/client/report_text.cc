@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "client/page.h"
+#include "core/canary.h"
 #include "core/columns.h"
 #include "core/counted.h"
 #include "core/printable.h"
@@ -99,6 +100,19 @@ void show_generations(Page& page, const std::vector<GenerationReport>& generatio
   }
 }
 
+// "generation 7 gets 5% of new connections: 41 so far, generation 6 803; step 1 of 3 for 12s more"
+std::string canary_text(const InstanceReport& r) {
+  const CanaryReport& c = *r.canary;
+  const std::string until =
+      c.left ? fmt::format("for {} more", to_rough_text(*c.left)) : "is over, the gate is run";
+  const std::string counts =
+      c.of_candidate && c.of_serving
+          ? fmt::format(": {} so far, generation {} {}", *c.of_candidate, r.serving, *c.of_serving)
+          : " (only eBPF counts them)";
+  return fmt::format("generation {} gets {} of new connections{}; step {} of {} {}", r.candidate,
+                     share_text(c.per_mille), counts, c.step, c.steps, until);
+}
+
 void show_last_reload(Page& page, const ReloadReport& last) {
   const std::string when = fmt::format("{} ago, after {}", to_rough_text(last.age), to_rough_text(last.took));
   if (last.ok) {
@@ -187,6 +201,7 @@ std::string report_text(const InstanceReport& r, bool colour) {
                                            : fmt::format("{}, failed {} in a row", one_cell(p.saw),
                                                          counted(p.fails, "look", "looks"))));
   }
+  if (r.canary) page.entry("canary", canary_text(r));
   if (!r.config.empty()) page.entry("config", one_cell(r.config));
   show_addresses(page, r.addresses);
   show_generations(page, r.generations);

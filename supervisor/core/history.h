@@ -30,6 +30,7 @@ struct Stages {
   std::optional<Duration> check{};    // --check
   std::optional<Duration> start{};    // until all workers were ready
   std::optional<Duration> probe{};    // --probe
+  std::optional<Duration> canary{};   // --canary
 };
 
 struct HistoryEntry {

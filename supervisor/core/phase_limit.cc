@@ -32,6 +32,9 @@ std::optional<Instant> phase_limit(const Status& status, Instant next_deadline) 
     case Phase::starting:
     case Phase::reloading: {
       if (!status.probes.empty()) return status.probed_until;
+      // While a gate decides this is nothing, and who waits is not told that there is a limit.
+      if (status.canary && status.canary->until == no_deadline) return std::nullopt;
+      if (status.canary) return status.canary->until;
       const auto starting = latest(status, &WorkerStatus::deadline, [&](const WorkerStatus& w) {
         return w.generation == status.candidate && w.state == WorkerState::starting;
       });

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/canary.h"
 #include "core/probing.h"
 #include "core/time.h"
 
@@ -30,6 +31,9 @@ struct Policy {
   Duration ready_timeout = 30s;     // from exec to readiness; as long again for --check before,
                                     // and for the probes after
   std::vector<ProbeRule> probes{};  // that a candidate has to pass before it serves
+  std::vector<CanaryStep>
+      canary{};        // that a candidate has to stand then, but for the first one; their shares rise
+  bool gated = false;  // and at the end of each a gate decides whether it goes on
   DrainRule drain = DrainRule::signal;
   Duration drain_timeout = 60s;    // from the switch to SIGKILL
   Duration drain_grace = 5s;       // with DrainRule::idle, of that time: from the drain signal on, which comes

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/canary.h"
 #include "core/exit.h"
 #include "core/id.h"
 #include "core/probing.h"
@@ -103,6 +104,7 @@ struct Status {
   std::optional<ProbationStatus> probation;  // of the serving generation
   std::vector<ProbeStatus> probes;           // of the candidate, once it is ready; empty: it is not probed
   Instant probed_until = no_deadline;        // when patience with them ends
+  std::optional<CanaryStatus> canary;        // while the candidate gets a share of the new connections
   std::vector<WorkerStatus> workers;         // oldest first
   std::optional<SurvivorsStatus> survivors;  // while there are any
   unsigned workers_asked = 0;                // of the serving generation

@@ -29,6 +29,10 @@ std::string probation_part(const ProbationStatus& p) {
 
 // Of the candidate.
 std::string trial_part(const Status& s) {
+  if (const auto& c = s.canary) {
+    return fmt::format("generation {} gets {} of new connections (step {} of {})", s.candidate->value,
+                       share_text(c->per_mille), c->step, c->steps);
+  }
   if (s.probes.empty()) return fmt::format("generation {} is starting", s.candidate->value);
   const auto left = std::ranges::find(s.probes, false, &ProbeStatus::passed);
   const bool failing = left != s.probes.end() && !left->saw.empty();

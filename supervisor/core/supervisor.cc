@@ -1,5 +1,6 @@
 // The reload state machine; supervisor.h tells its course. What its workers do by themselves is in
-// supervisor_workers.cc, how they leave in supervisor_leaving.cc, who stands by in supervisor_probation.cc.
+// supervisor_workers.cc, how they leave in supervisor_leaving.cc, who stands by in supervisor_probation.cc, who
+// gets a share first in supervisor_canary.cc.
 #include "core/supervisor.h"
 
 #include <fmt/format.h>
@@ -61,7 +62,7 @@ void Supervisor::on(const PreparationFailed& e, Instant now) {
 
 // A start has nothing to fall back on; to end that is to stop.
 void Supervisor::on(const AbortAsked& e, Instant now) {
-  if (rollout_ && serving_) abandon(fmt::format("aborted by {}", e.by), now);
+  if (rollout_ && serving_) canary_failed(fmt::format("aborted by {}", e.by), now);
 }
 
 void Supervisor::promote(Instant now) {
@@ -124,9 +125,11 @@ void Supervisor::abandon(const std::string& why, Instant now, int exit_status, b
   const Rollout failed = *std::exchange(rollout_, std::nullopt);
   const Duration limit = failed.policy ? failed.policy->drain_timeout : policy_.drain_timeout;
 
+  take_back_share(failed);
   actions_.push_back(Abandon{failed.generation, why, too_late});
+  finish_canary(failed, now);
   for (Worker& w : workers_) {
-    if (w.generation != failed.generation) continue;
+    if (w.generation != failed.generation || failed.canary) continue;
     w.thrown_away = true;
     if (w.works()) leave(w, limit, now);
   }
@@ -155,6 +158,7 @@ void Supervisor::on(const TimePassed&, Instant now) {
   for (const WorkerId id : due) deadline_passed(id, now);
   // After those whose time is over, who make room for a candidate that is given up now.
   probes_wait(now);
+  canary_waits(now);
   if (survivors_ && survivors_->deadline <= now) kill_survivors(now);
 
   std::vector<Respawn> respawns_due;
@@ -176,6 +180,7 @@ Instant Supervisor::next_deadline() const {
   if (survivors_) next = std::min(next, survivors_->deadline);
   if (rollout_ && !rollout_->policy) next = std::min(next, rollout_->preparation_deadline);
   if (rollout_ && rollout_->probing) next = std::min(next, rollout_->probing->next());
+  if (rollout_ && rollout_->canary) next = std::min(next, rollout_->canary->next());
   if (queued_ && !rollout_) next = std::min(next, queued_->not_before);
   if (probation_) next = std::min(next, probation_->until);
   return next;
@@ -184,6 +189,7 @@ Instant Supervisor::next_deadline() const {
 // What no single event decides: the next reload, the last worker, the end.
 void Supervisor::follow_up(Instant now) {
   if (probation_ && !anybody_stands_by()) prove_itself(now);
+  if (rollout_ && rollout_->canary && serving_is_lost()) promote(now);
   if (queued_ && !rollout_ && !stopping_ && queued_->not_before <= now) {
     begin_rollout(std::exchange(queued_, std::nullopt)->askers, now);
   }
@@ -259,6 +265,7 @@ Status Supervisor::status() const {
     s.probes = rollout_->probing->status();
     s.probed_until = rollout_->probing->deadline();
   }
+  if (rollout_ && rollout_->canary) s.canary = rollout_->canary->status();
   for (const Worker& w : workers_) {
     s.workers.push_back({.worker = w.id,
                          .generation = w.generation,

@@ -9,6 +9,10 @@
 // Where the policy has probes, a candidate that is ready is looked at first (Probe), and the Switch follows
 // when all of them have passed.
 //
+// Where it has a canary, the candidate then gets a share of the new connections (Share), a larger one at each
+// step, and the Switch follows after the last one. From then on it is not thrown away if it fails: the serving
+// generation gets all new connections again, and it finishes those that it has.
+//
 // With DrainRule::idle the old ones are retired first: they get no new connections from the Switch on,
 // and their Drain follows when those they have are done, or when no more than the grace is left of the
 // drain timeout.
@@ -30,6 +34,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/canary.h"
 #include "core/policy.h"
 #include "core/probing.h"
 #include "core/status.h"
@@ -59,7 +64,8 @@ class Supervisor {
     Instant began;
     Instant preparation_deadline;
     std::optional<Policy> policy{};    // once prepared
-    std::optional<Probing> probing{};  // once ready, until it serves
+    std::optional<Probing> probing{};  // once ready, until it has passed
+    std::optional<Canary> canary{};    // then, until it serves
   };
   struct Probation {
     GenerationId standby;  // the last one that was proven
@@ -111,6 +117,9 @@ class Supervisor {
   void on(const TreeGone&, Instant now);
   void on(const ProbePassed&, Instant now);
   void on(const ProbeFailed&, Instant now);
+  void on(const ShareFailed&, Instant now);
+  void on(const GatePassed&, Instant now);
+  void on(const GateFailed&, Instant now);
   void on(const SurvivorsFound&, Instant now);
   void on(const SurvivorsGone&, Instant now);
   void on(const Settled&, Instant now);
@@ -125,6 +134,14 @@ class Supervisor {
   void prove(Instant now);
   void look(Instant now);
   void probes_wait(Instant now);
+  void try_on_some(Instant now);
+  void canary_waits(Instant now);
+  void go_on(Canary::Next next, Instant now);
+  void canary_failed(const std::string& why, Instant now);
+  bool is_canary(GenerationId generation) const;
+  bool serving_is_lost() const;
+  void take_back_share(const Rollout& failed);
+  void finish_canary(const Rollout& failed, Instant now);
   void promote(Instant now);
   void serve(GenerationId generation, Policy policy);
   void begin_probation(GenerationId old, const Policy& policy, Instant now);
@@ -148,6 +165,7 @@ class Supervisor {
   void hurry(Worker& worker, Duration limit, Instant now);
   void settle(Worker& worker, Duration limit, Duration grace, Instant now);
   void leave(Worker& worker, Duration limit, Instant now);
+  void leave_at_stop(Worker& worker, const Policy& policy, Instant now);
   void leave_behind(Worker& worker, Instant now);
   void kill(Worker& worker, Instant now);
   void ended_after_all(const Worker& worker, const Exit& exit, Instant now);

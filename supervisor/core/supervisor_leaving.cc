@@ -155,21 +155,22 @@ void Supervisor::begin_stop(int exit_status, std::string why, Instant now, Gener
 
   const Duration limit = policy_.stop_timeout;
   for (Worker& w : workers_) {
-    if (w.works() || w.stands_by()) {
-      const Policy& policy = policy_of(w.generation);
-      switch (policy.drain) {
-        case DrainRule::signal:
-          leave(w, limit, now);
-          break;
-        case DrainRule::idle:
-          retire(w, policy, limit, now);
-          break;
-      }
-    }
+    if (w.works() || w.stands_by()) leave_at_stop(w, policy_of(w.generation), now);
     hurry(w, limit, now);
   }
   probation_.reset();
   if (waits_for_survivors()) drain_survivors(limit, now);
+}
+
+void Supervisor::leave_at_stop(Worker& worker, const Policy& policy, Instant now) {
+  switch (policy.drain) {
+    case DrainRule::signal:
+      leave(worker, policy_.stop_timeout, now);
+      break;
+    case DrainRule::idle:
+      retire(worker, policy, policy_.stop_timeout, now);
+      break;
+  }
 }
 
 // limit: of a stop, at the end of which everybody is killed. Connections that are idle, as far as that can be

@@ -62,6 +62,7 @@ void Supervisor::answer_promoted() {
 }
 
 void Supervisor::on(const RollbackAsked& e, Instant now) {
+  if (rollout_ && rollout_->canary) return canary_failed(fmt::format("rolled back, asked by {}", e.by), now);
   if (probation_) roll_back(fmt::format("asked by {}", e.by), now);
 }
 

@@ -8,7 +8,7 @@ namespace graced {
 // All of the candidate's workers are ready.
 void Supervisor::prove(Instant now) {
   const Policy& policy = *rollout_->policy;
-  if (policy.probes.empty()) return promote(now);
+  if (policy.probes.empty()) return try_on_some(now);
   rollout_->probing.emplace(policy.probes, policy.ready_timeout, now);
   look(now);
 }
@@ -27,7 +27,7 @@ void Supervisor::probes_wait(Instant now) {
 void Supervisor::on(const ProbePassed& e, Instant now) {
   if (!rollout_ || rollout_->generation != e.generation || !rollout_->probing) return;
   rollout_->probing->passed(e.probe, now);
-  if (rollout_->probing->all_passed()) promote(now);
+  if (rollout_->probing->all_passed()) try_on_some(now);
 }
 
 void Supervisor::on(const ProbeFailed& e, Instant now) {

@@ -105,12 +105,16 @@ void Supervisor::on(const WorkerGone& e, Instant now) {
   }
 
   if (trial) {
-    if (!e.leaves_others) actions_.push_back(Lost{gone.id, false});
     const Policy& policy = *rollout_->policy;
+    const std::string why = policy.workers == 1
+                                ? e.exit.how
+                                : fmt::format("worker {} of {}: {}", gone.slot, policy.workers, e.exit.how);
+    // Nobody is sent there any more before what has come there is handed over.
+    if (rollout_->canary) canary_failed(why, now);
+    if (!e.leaves_others) actions_.push_back(Lost{gone.id, false});
     // Who restarts nothing stands for its worker, before it is ready as well as later.
-    abandon(policy.workers == 1 ? e.exit.how
-                                : fmt::format("worker {} of {}: {}", gone.slot, policy.workers, e.exit.how),
-            now, policy.restart == RestartRule::never ? e.exit.status : 1);
+    if (rollout_ && rollout_->generation == gone.generation)
+      abandon(why, now, policy.restart == RestartRule::never ? e.exit.status : 1);
   } else {
     if (gone.works())
       lost_unexpectedly(gone, e.exit, now);

@@ -29,6 +29,9 @@ struct TreeGone { WorkerId worker; };  // and all that it started
 
 struct ProbePassed { GenerationId generation; unsigned probe; };  // what Probe asked for
 struct ProbeFailed { GenerationId generation; unsigned probe; std::string saw; };  // "503 Service Unavailable"
+struct ShareFailed { GenerationId generation; std::string why; };  // what Share asked for cannot be had
+struct GatePassed { GenerationId generation; unsigned step; };  // what Gate asked for
+struct GateFailed { GenerationId generation; unsigned step; std::string why; };
 // What a graced that was killed has left to this one; all of it is one thing, which serves until a generation does.
 struct SurvivorsFound {};  // said before the first start, if there are any
 struct SurvivorsGone {};   // and all that they started
@@ -37,15 +40,15 @@ struct Settled { GenerationId generation; };  // its workers have heard from all
 
 struct ReloadAsked { RequestId by; bool settled = false; };  // the first start, SIGHUP (nobody), `graced reload`; settled: answer when it is proven
 struct AbortAsked { std::string by; };  // the reload that runs is to end as if it had failed; by: "root (PID 812)"
-struct RollbackAsked { std::string by; };  // the generation that stands by is to serve again; by: as above
+struct RollbackAsked { std::string by; };  // a canary is to end, or else the generation that stands by is to serve again; by: as above
 struct StopAsked { RequestId by; };    // the second one does not wait
 struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerUnfit, WorkerStopping,
-                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, ProbePassed, ProbeFailed, SurvivorsFound,
-                           SurvivorsGone, Settled, ReloadAsked, AbortAsked, RollbackAsked, StopAsked, HammerAsked,
-                           TimePassed>;
+                           WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, ProbePassed, ProbeFailed, ShareFailed,
+                           GatePassed, GateFailed, SurvivorsFound, SurvivorsGone, Settled, ReloadAsked, AbortAsked,
+                           RollbackAsked, StopAsked, HammerAsked, TimePassed>;
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
 struct Prepare { GenerationId generation; };
@@ -59,13 +62,20 @@ struct Spawn { WorkerId worker; GenerationId generation; unsigned slot; bool wat
 // abandoned before.
 struct Probe { GenerationId generation; unsigned probe; };
 
+// So many of all new connections go to the candidate from now on, at random, and the others where they went; 0: all
+// of those do again. Answer with ShareFailed if that cannot be had.
+struct Share { GenerationId generation; unsigned per_mille; };
+// The time of its step (1…N) is over: ask whether it goes on; answer with GatePassed or GateFailed, unless it is
+// abandoned before.
+struct Gate { GenerationId generation; unsigned step; };
+
 // New connections go there from now on. standby: this one gets none meanwhile, and may get them again; 0: none does.
 struct Switch { GenerationId to; GenerationId standby{}; };
 // After the Switch: `from` has not stood its probation, `to` stood by.
 struct RolledBack { GenerationId from; GenerationId to; std::string why; };
 struct Proven { GenerationId generation; GenerationId standby; bool alone; };  // its probation is over; alone: since all that stood by have ended
 
-// The candidate failed; forget what was prepared. too_late: it was not ready in time, so say what it was waited for.
+// The candidate failed; forget what was prepared. One that had a share of the connections finishes those. too_late: it was not ready in time, so say what it was waited for.
 struct Abandon { GenerationId generation; std::string why; bool too_late = false; };
 
 struct Retire { WorkerId worker; };                            // no new connections for it; tell when it is idle
@@ -83,7 +93,8 @@ struct Finished { int exit_status; std::string why; GenerationId failed; };  // 
 
 // clang-format on
 
-using Action = std::variant<Prepare, Spawn, Probe, Switch, RolledBack, Proven, Abandon, Retire, Settle, Drain,
-                            DrainRest, Kill, DrainSurvivors, KillSurvivors, Lost, Answer, Finished>;
+using Action =
+    std::variant<Prepare, Spawn, Probe, Share, Gate, Switch, RolledBack, Proven, Abandon, Retire, Settle, Drain,
+                 DrainRest, Kill, DrainSurvivors, KillSurvivors, Lost, Answer, Finished>;
 
 }  // namespace graced

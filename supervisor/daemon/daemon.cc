@@ -94,9 +94,12 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
              [this](GenerationId g, unsigned probe, const std::optional<std::string>& saw) {
                probe_saw(g, probe, saw);
              }),
-      hooks_({loop_, log_, planner_, addresses_, launcher_, outputs_}),
-      reaper_({loop_, log_, pump_, workers_, preflight_, looks_, hooks_.runner(), ready_, addresses_.handoff(),
-               launcher_.cgroups(), failure_},
+      hooks_({loop_, log_, planner_, addresses_, launcher_, outputs_},
+             [this](GenerationId g, unsigned step, const std::optional<std::string>& why_not) {
+               gate_ended(g, step, why_not);
+             }),
+      reaper_({loop_, log_, pump_, workers_, preflight_, looks_, hooks_.runner(), hooks_.gates(), ready_,
+               addresses_.handoff(), launcher_.cgroups(), failure_},
               {.read_notifications = [this] { words_.read(); },
                .forgotten = [this](const WorkerProcess& w) { forgotten(w); },
                .checked = [this](const Preflight::Ended& check) { checked(check); },
@@ -218,8 +221,10 @@ RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
   const std::string by = named(who, user);
   log_.info("rollback asked at the control socket by {}", by);
   const Status& status = pump_.status();
-  if (!status.probation) return {.why_not = why_no_rollback(status)};
-  RollbackOutcome outcome{status.serving->value, status.probation->standby.value, ""};
+  if (!status.probation && !status.canary) return {.why_not = why_no_rollback(status)};
+  RollbackOutcome outcome = status.canary
+                                ? RollbackOutcome{status.candidate->value, status.serving->value, ""}
+                                : RollbackOutcome{status.serving->value, status.probation->standby.value, ""};
   hooks_.history().asked();
   happens(RollbackAsked{by});
   return outcome;

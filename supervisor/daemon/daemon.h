@@ -77,6 +77,7 @@ class Daemon : private ControlHandler {
   void happens(Event event) { pump_.happens(std::move(event)); }
   void checked(const Preflight::Ended& check);
   void probe_saw(GenerationId candidate, unsigned probe, const std::optional<std::string>& saw);
+  void gate_ended(GenerationId candidate, unsigned step, const std::optional<std::string>& why_not);
   void forgotten(const WorkerProcess& worker);
   bool serving_waits();
 
@@ -86,6 +87,8 @@ class Daemon : private ControlHandler {
   void perform(const Prepare&);
   void perform(const Spawn&);
   void perform(const Probe&);
+  void perform(const Share&);
+  void perform(const Gate&);
   void perform(const Switch&);
   void perform(const RolledBack&);
   void perform(const Proven&);
@@ -106,6 +109,7 @@ class Daemon : private ControlHandler {
   void not_started(const Spawn& spawn, Exit why);
   void tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch);
   void tell_of_standby(const Switch&);
+  void tell_what_is_not_shared(GenerationId candidate, bool any_is);
   void limit_draining(const RunOptions& options);
   AttendedWorker attended(const WorkerProcess& worker, const Plan& plan) const;
   void warn(WorkerId worker, const std::string& note);

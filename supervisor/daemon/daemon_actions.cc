@@ -221,6 +221,7 @@ void Daemon::perform(const Proven& a) {
 void Daemon::perform(const Abandon& a) {
   preflight_.give_up(a.generation);
   looks_.give_up(a.generation);
+  hooks_.gates().give_up(a.generation);
   const std::string unread = planner_.waits_for();
   planner_.give_up();
   std::string missing;  // what it was waited for
@@ -291,8 +292,8 @@ void Daemon::perform(const Drain& a) {
                      ? ""
                      : fmt::format("; what it has not finished after {} is closed",
                                    to_rough_text(s->last_call - s->since)));
-  // Not of a candidate that failed: it has nothing in flight.
-  if (status.serving && w->generation <= *status.serving && !w->retired) {
+  // Not of a candidate that is thrown away: it has nothing in flight.
+  if (status.serving && s && !s->thrown_away && !w->retired) {
     advisor_.advise(*w, DrainRule::signal);
     advisor_.warn_if_signal_ends_it(*w);
   }

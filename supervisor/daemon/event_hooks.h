@@ -15,6 +15,7 @@
 #include "daemon/log.h"
 #include "daemon/planner.h"
 #include "daemon/process_outputs.h"
+#include "hooks/gate_runner.h"
 #include "hooks/hook_runner.h"
 #include "linux/event/loop.h"
 
@@ -31,13 +32,18 @@ class EventHooks {
     Launcher& launcher;
     ProcessOutputs& outputs;
   };
-  explicit EventHooks(Others others);
+  EventHooks(Others others, GateRunner::Told gate_ended);
 
   HookRunner& runner() { return runner_; }
+  GateRunner& gates() { return gates_; }
   HistoryKeeper& history() { return history_; }
 
   // The options of the generation that serves.
   void use(const RunOptions& options) { runner_.use(options.hooks); }
+
+  // The gate of the candidate's plan, at the end of this step of its canary. Throws std::exception where it
+  // cannot be started.
+  void begin_gate(GenerationId candidate, const Plan& plan, const CanaryStatus& step, GenerationId serving);
 
   void reloaded(GenerationId generation);
   void reload_failed(GenerationId candidate, const std::string& why);
@@ -52,9 +58,12 @@ class EventHooks {
   void happened(InstanceEvent event);
   HookRunner::Process start(const std::vector<std::string>& command, std::vector<std::string> variables,
                             int standard_input);
+  HookRunner::Process start(const Plan& plan, const std::vector<std::string>& command,
+                            std::vector<std::string> variables, int standard_input);
 
   Others o_;
   HookRunner runner_;
+  GateRunner gates_;
   HistoryKeeper history_;
   Phase phase_ = Phase::starting;
   std::optional<GenerationId> serving_;

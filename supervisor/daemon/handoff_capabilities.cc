@@ -46,7 +46,8 @@ HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inheri
   const bool idle = options.drain == DrainChoice::idle;
   const bool probed = !options.probes.empty();
   const bool kept = options.policy.probation > 0s;
-  plan.switched = plan.adopt || idle || probed || kept;
+  const bool tried = !options.policy.canary.empty();
+  plan.switched = plan.adopt || idle || probed || tried || kept;
   plan.sets = !plan.switched;
   if (!plan.switched) return plan;
 
@@ -57,6 +58,7 @@ HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inheri
       break;
     case SteeringMethod::none:
       if (probed) throw UsageError(fmt::format("probe cannot be had here: {}", probe.why));
+      if (tried) throw UsageError(fmt::format("canary cannot be had here: {}", probe.why));
       if (kept) throw UsageError(fmt::format("probation cannot be had here: {}", probe.why));
       if (idle) throw UsageError(fmt::format("drain=idle cannot be had here: {}", probe.why));
       plan.notes.push_back(fmt::format("old workers are signalled at once: {}", probe.why));

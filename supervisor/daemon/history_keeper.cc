@@ -44,18 +44,25 @@ void HistoryKeeper::probed(GenerationId candidate) {
     candidate_->probed = monotonic_now();
 }
 
+void HistoryKeeper::shared(GenerationId candidate) {
+  if (candidate_ && candidate_->generation == candidate && !candidate_->shared)
+    candidate_->shared = monotonic_now();
+}
+
 // Each stage lasts until the next one that there was.
 void HistoryKeeper::tell_course(HistoryEntry& entry) const {
   const Candidate& c = *candidate_;
   const Instant end = entry.monotonic;
-  const Instant probed = c.probed.value_or(end);
+  const Instant shared = c.shared.value_or(end);
+  const Instant probed = c.probed.value_or(shared);
   const Instant started = c.started.value_or(probed);
   entry.by = c.by;
   entry.took = end - c.began;
   entry.stages.prepare = c.checked.value_or(started) - c.began;
   if (c.checked) entry.stages.check = started - *c.checked;
   if (c.started) entry.stages.start = probed - started;
-  if (c.probed) entry.stages.probe = end - probed;
+  if (c.probed) entry.stages.probe = shared - probed;
+  if (c.shared) entry.stages.canary = end - shared;
 }
 
 void HistoryKeeper::serves(GenerationId generation, const Status& status) {

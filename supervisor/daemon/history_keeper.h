@@ -27,6 +27,7 @@ class HistoryKeeper {
   void check_began(GenerationId candidate);
   void spawns(GenerationId generation);
   void probed(GenerationId candidate);
+  void shared(GenerationId candidate);
   void serves(GenerationId generation, const Status& status);
   void rolled_back(GenerationId from, const std::string& why, const Status& status);
   void failed(GenerationId candidate, const std::string& why, const Status& status);
@@ -49,6 +50,7 @@ class HistoryKeeper {
     std::optional<Instant> checked{};  // when that began, and so on
     std::optional<Instant> started{};
     std::optional<Instant> probed{};
+    std::optional<Instant> shared{};
   };
 
   HistoryEntry& add(HistoryEntry entry, const Status& status);

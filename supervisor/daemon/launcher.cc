@@ -85,7 +85,7 @@ Launch Launcher::for_hook(const Plan& plan, const std::vector<std::string>& comm
                           std::vector<std::string> variables, int standard_input, const OutputPipes& pipes) {
   Launch hook = without_sockets(named(plan, command, pipes));
   std::ranges::move(variables, std::back_inserter(hook.environment));
-  hook.stdin_fd = standard_input;
+  if (standard_input >= 0) hook.stdin_fd = standard_input;
   return hook;
 }
 

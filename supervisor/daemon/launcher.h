@@ -37,7 +37,7 @@ class Launcher {
   Launch for_own_look(const Plan& plan, const std::vector<std::string>& command, int says);
 
   // Without sockets, and outside of the generations' cgroups. variables: NAME=VALUE, besides those that name
-  // this instance. standard_input is borrowed.
+  // this instance. standard_input is borrowed; -1: there is nothing to read.
   Launch for_hook(const Plan& plan, const std::vector<std::string>& command, std::vector<std::string> variables,
                   int standard_input, const OutputPipes& pipes);
 

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <string_view>
 
+#include "daemon/canary_places.h"
 #include "daemon/probe_places.h"
 #include "daemon/standby_places.h"
 #include "handoff/socket_sets.h"
@@ -254,6 +256,8 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
   for (const ProbeSpec& probe : options.probes)
     require_reachable(probe, options, plan.handoff, !inherited.empty());
   require_standby(options, plan.handoff, !inherited.empty());
+  require_shareable(options, plan.handoff, !inherited.empty());
+  std::ranges::move(not_shared_out(options), std::back_inserter(plan.handoff.notes));
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;
   open_sockets(plan, options, inherited, serving, sets, restored, spare_place);

@@ -94,6 +94,11 @@ Plan Planner::plan_again(RunOptions options, const Place& place, const Plan& ser
         "candidate cannot "
         "be reached alone; stop graced and start it again with the option");
   }
+  if (!options.policy.canary.empty() && !serving.handoff.switched) {
+    throw UsageError(
+        "canary: the generation that serves shares the sockets of --listen with whoever follows it, so new "
+        "connections cannot be shared out; stop graced and start it again with the option");
+  }
   if (options.policy.probation > 0s && !serving.handoff.switched) {
     throw UsageError(
         "probation: the generation that serves shares the sockets of --listen with whoever follows it, so it "

@@ -19,6 +19,7 @@
 #include "daemon/trees.h"
 #include "handoff/handoff.h"
 #include "handoff/ready_watch.h"
+#include "hooks/gate_runner.h"
 #include "hooks/hook_runner.h"
 #include "linux/proc/child_exits.h"
 #include "linux/worker/cgroup.h"
@@ -37,6 +38,7 @@ class Reaper {
     Preflight& preflight;
     ProbeLooks& looks;
     HookRunner& hooks;
+    GateRunner& gates;
     ReadyWatch& ready;
     Handoff& handoff;
     Cgroups& cgroups;
@@ -52,7 +54,8 @@ class Reaper {
   Reaper(Others others, Callbacks callbacks)
       : o_(others),
         callbacks_(std::move(callbacks)),
-        trees_(o_.loop, o_.pump, o_.workers, o_.preflight, o_.looks, o_.hooks, o_.handoff, o_.cgroups) {}
+        trees_(o_.loop, o_.pump, o_.workers, o_.preflight, o_.looks, o_.hooks, o_.gates, o_.handoff,
+               o_.cgroups) {}
 
   Trees& trees() { return trees_; }
 

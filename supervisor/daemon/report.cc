@@ -164,6 +164,14 @@ InstanceReport report_of(const ReportSources& from) {
   r.last_exit = last_exit(from, now);
   r.check = from.preflight.report(now);
   for (const ProbeStatus& p : status.probes) r.probes.push_back({p.what, p.passed, p.passes, p.fails, p.saw});
+  if (const auto& canary = status.canary) {
+    CanaryReport& c = r.canary.emplace(CanaryReport{canary->per_mille, canary->step, canary->steps});
+    if (canary->until != no_deadline) c.left = std::max(Duration{}, canary->until - now);
+    if (const auto counts = from.addresses.handoff().share_counts()) {
+      c.of_candidate = counts->shared;
+      c.of_serving = counts->others;
+    }
+  }
   r.reloads = status.reloads;
   r.failed_reloads = status.failed_reloads;
   r.restarts = status.restarts;

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <set>
 
+#include "daemon/canary_places.h"
 #include "daemon/plan.h"
 #include "daemon/probe_places.h"
 #include "daemon/standby_places.h"
@@ -38,9 +39,11 @@ class Trial {
     try_accounts();
     try_addresses();
     StartTrial found;
+    const bool has_canary = !options_.policy.canary.empty();
     const bool probed = !options_.probes.empty() && options_.drain != DrainChoice::idle;
     attempt(options_.adopt == AdoptChoice::on ? "adopt"
             : probed                          ? "probe"
+            : has_canary                      ? "canary"
             : options_.policy.probation > 0s  ? "probation"
                                               : "drain",
             [&] {
@@ -48,6 +51,8 @@ class Trial {
                   capabilities_.plan_for(options_, false, plan_.identity ? &*plan_.identity : nullptr);
               try_probes(*found.handoff);
               attempt("probation", [&] { require_standby(options_, *found.handoff, false); });
+              attempt("canary", [&] { require_shareable(options_, *found.handoff, false); });
+              std::ranges::move(not_shared_out(options_), std::back_inserter(read_.options.notes));
             });
     try_names();
     try_commands();
@@ -167,11 +172,12 @@ class Trial {
     worker.program = plan_.artefact.program();
     worker.kept_capabilities = plan_.options.kept_capabilities;
     try_launch(worker, "command", placed);
-    if (plan_.check.empty()) return;
     // What is said of the worker is not said again.
     worker.program.reset();
     worker.command = plan_.check;
-    try_launch(worker, "check", placed);
+    if (!plan_.check.empty()) try_launch(worker, "check", placed);
+    worker.command = options_.gate;
+    if (!options_.gate.empty()) try_launch(worker, "gate", placed);
   }
 
   // What fails is left out, so that what comes after it is tried as well.
@@ -200,7 +206,8 @@ class Trial {
           return;
         case SpawnFailed::Cause::program:
         case SpawnFailed::Cause::other:
-          complain(first_of(option), option == "check" ? "check: " + failed->why : failed->why,
+          complain(first_of(option),
+                   option == "command" ? failed->why : fmt::format("{}: {}", option, failed->why),
                    Complaints::Kind::machine);
           return;
       }

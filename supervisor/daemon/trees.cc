@@ -29,7 +29,8 @@ bool Trees::is_last_of_all(const WorkerProcess& worker) const {
 }
 
 bool Trees::is_known(pid_t child) const {
-  return workers_.find_pid(child) || preflight_.is(child) || looks_.is(child) || hooks_.is_hook(child);
+  return workers_.find_pid(child) || preflight_.is(child) || looks_.is(child) || hooks_.is_hook(child) ||
+         gates_.is_gate(child);
 }
 
 std::vector<pid_t> Trees::strangers_since(const WorkerProcess& worker) const {

@@ -11,6 +11,7 @@
 #include "daemon/preflight.h"
 #include "daemon/probe_looks.h"
 #include "handoff/handoff.h"
+#include "hooks/gate_runner.h"
 #include "hooks/hook_runner.h"
 #include "linux/event/loop.h"
 #include "linux/event/retry.h"
@@ -24,12 +25,14 @@ class Trees {
  public:
   // Borrows all of them.
   Trees(Loop& loop, const EventPump& pump, Workers& workers, const Preflight& preflight,
-        const ProbeLooks& looks, const HookRunner& hooks, Handoff& handoff, const Cgroups& cgroups)
+        const ProbeLooks& looks, const HookRunner& hooks, const GateRunner& gates, Handoff& handoff,
+        const Cgroups& cgroups)
       : pump_(pump),
         workers_(workers),
         preflight_(preflight),
         looks_(looks),
         hooks_(hooks),
+        gates_(gates),
         handoff_(handoff),
         cgroups_(cgroups),
         retry_(loop, [this] { return tell_again(); }) {}
@@ -60,6 +63,7 @@ class Trees {
   const Preflight& preflight_;
   const ProbeLooks& looks_;
   const HookRunner& hooks_;
+  const GateRunner& gates_;
   Handoff& handoff_;
   const Cgroups& cgroups_;
   const bool began_alone_ = own_children().empty();  // else whoever started graced had children before

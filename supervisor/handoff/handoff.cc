@@ -99,6 +99,7 @@ void Handoff::took_note_of(TrackedWorker& tracked) {
   for (const AdoptedSocket& s : tracked.adoption->sockets()) {
     if (s.listening && s.steerable() && groups_.join(s.key, s.fd.get(), s.inode)) keys.insert(s.key);
   }
+  if (!keys.empty()) share_with(tracked);
   if (tracked.generation != serving_ || tracked.leaves) return;
   for (const std::string& key : keys) {
     // One that was closed to be bound again would go on being given connections.
@@ -159,6 +160,8 @@ void Handoff::forget_closed(WorkerId worker) {
 
 void Handoff::switch_to(GenerationId generation, std::optional<GenerationId> standby) {
   probe(generation, {});
+  sharing_.reset();
+  groups_.forget_shares();
   serving_ = generation;
   standby_ = standby;
   promote_names();

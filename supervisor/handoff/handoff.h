@@ -60,6 +60,12 @@ class Handoff {
   // Nobody stands by any more: where only that generation listens nobody is let in.
   void nobody_stands_by();
 
+  // So many of all new connections go to this candidate's sockets, whoever gets the others, until the switch;
+  // also to those that it opens later. 0: none does. False: it has no address where they can be shared, which
+  // takes a TCP address that the serving generation has as well. Throws std::system_error; then 0 is due.
+  bool share(GenerationId candidate, unsigned per_mille);
+  std::optional<ShareCounts> share_counts() const { return groups_.share_counts(); }  // see SteeringGroups
+
   // What is connected from these ports, see ProbeChoice, reaches this candidate's sockets, whatever the serving
   // generation gets; until the next call, or the switch. None: nobody looks. Before the first generation serves
   // everybody reaches its sockets.
@@ -174,6 +180,7 @@ class Handoff {
   void take_leave_of_closed();
   void forget_closed(TrackedWorker& tracked);
   void direct(const std::string& key);
+  void share_with(TrackedWorker& arrived);
   std::set<ino_t> listening_on(const std::string& key, GenerationId generation) const;
   void let_in(GenerationId candidate, std::span<const std::uint16_t> first_ports);
   Adoption::Arrival arrival(WorkerId worker, const std::string& key, int fd, const SocketAddress& where) const;
@@ -210,6 +217,11 @@ class Handoff {
   std::set<ino_t> told_held_;
   std::optional<GenerationId> serving_;
   std::optional<GenerationId> standby_;
+  struct Sharing {
+    GenerationId candidate;
+    unsigned per_mille;
+  };
+  std::optional<Sharing> sharing_;
   Retirements retirements_;  // borrow what the tracked workers and listeners_ hold
 };
 

@@ -41,9 +41,9 @@ std::string variable_name(std::string_view option) {
 
 // What a graced tells its workers and its hooks, and is no option.
 bool is_told_only(std::string_view name) {
-  static constexpr auto told =
-      std::to_array<std::string_view>({"GRACED_GENERATION", "GRACED_WORKER", "GRACED_EVENT",
-                                       "GRACED_EVENT_TIME", "GRACED_SERVING", "GRACED_REASON"});
+  static constexpr auto told = std::to_array<std::string_view>(
+      {"GRACED_GENERATION", "GRACED_WORKER", "GRACED_EVENT", "GRACED_EVENT_TIME", "GRACED_SERVING",
+       "GRACED_REASON", "GRACED_CANARY_SHARE", "GRACED_CANARY_STEP", "GRACED_CANARY_STEPS"});
   return std::ranges::find(told, name) != told.end();
 }
 

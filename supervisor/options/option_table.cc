@@ -132,6 +132,24 @@ constexpr auto rows = std::to_array<OptionRow>({
      .unset = "none",
      .repeatable = true,
      .read = [](Options& o, const Text& v) { read_probe(v, o); }},
+    {.word =
+         {"canary", 0, "SHARE/TIME[,SHARE/TIME…]",
+          "at a reload the new generation gets SHARE of new connections for TIME, then the next share, before "
+          "it gets all of them: 5%/30s,25%/2min"},
+     .group = readiness,
+     .unset = "none",
+     .read = [](Options& o, const Text& v) { o.policy.canary = parse_canary(v); },
+     .show = [](const Options& o) { return canary_text(o.policy.canary); }},
+    {.word = {"gate", 0, "COMMAND",
+              "run this at the end of each step of the canary; if it fails, the generation before goes on"},
+     .group = readiness,
+     .unset = "none",
+     .read =
+         [](Options& o, const Text& v) {
+           o.gate = read_command(v);
+           o.policy.gated = true;
+         },
+     .show = [](const Options& o) { return join_shell_words(o.gate); }},
     {.word = {"on", 0, "EVENT[,EVENT…]=COMMAND",
               "run this when that happens: serving, reloaded, reload-failed, promoted, rolled-back, crashed, "
               "gave-up, "

@@ -121,6 +121,11 @@ void note_drain_idle(RunOptions& options) {
   options.notes.push_back("--drain-idle has no effect with --drain signal: the worker is told at once");
 }
 
+void note_gate(RunOptions& options) {
+  if (options.gate.empty() || !options.policy.canary.empty()) return;
+  options.notes.push_back("--gate has no effect without --canary: it is run at the end of each step of that");
+}
+
 }  // namespace
 
 std::vector<Setting> settings_of(const RunOptions& options, const GivenValues& given) {
@@ -178,6 +183,7 @@ ReadOptions read_run_options(const ParsedWords& words, const std::vector<std::st
     check_probes(options, probes->second, complaints);
   note_start_limit(options);
   note_drain_idle(options);
+  note_gate(options);
   return found;
 }
 

@@ -68,6 +68,7 @@ struct RunOptions {
 
   std::vector<std::string> check;  // empty: none
   std::vector<ProbeSpec> probes;   // in the order of policy.probes, which has their rules
+  std::vector<std::string> gate;   // of policy.canary, if policy.gated; empty: none
   std::vector<Hook> hooks;
   std::optional<std::string> control;
   std::optional<std::string> pid_file;

@@ -33,6 +33,7 @@ InstanceReport full_report() {
   r.candidate = 7;
   r.check = CheckReport{"/bin/check it", 3s};
   r.probes = {{"GET http://a/", false, 1, 2, "500 Internal Server Error"}};
+  r.canary = CanaryReport{50, 1, 3, 12s, 41, std::nullopt};
   r.workers_asked = 2;
   r.workers = {{6, 0, 100, "draining", 2h, infinity, "2 requests left", {"one", "two"}, "", 3, 0},
                {7, 0, 0, "starting", 15ms, 29s, "", {}, "", {}, {}, {}, "given up"},
@@ -209,6 +210,13 @@ TEST_CASE("the status arrives as it was, to the microsecond") {
   CHECK(got.probes[0].passes == 1);
   CHECK(got.probes[0].fails == 2);
   CHECK(got.probes[0].saw == "500 Internal Server Error");
+  REQUIRE(got.canary);
+  CHECK(got.canary->per_mille == 50);
+  CHECK(got.canary->step == 1);
+  CHECK(got.canary->steps == 3);
+  CHECK(got.canary->left == 12s);
+  CHECK(got.canary->of_candidate == 41);
+  CHECK_FALSE(got.canary->of_serving);
   REQUIRE(got.check.has_value());
   CHECK(got.check->command == "/bin/check it");
   CHECK(got.check->age == 3s);

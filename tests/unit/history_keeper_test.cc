@@ -70,13 +70,15 @@ TEST_CASE("the stages of a reload come to what it took") {
   s.keeper.spawns(GenerationId{2});
   s.keeper.probed(GenerationId{2});
   s.keeper.probed(GenerationId{2});  // again
+  s.keeper.shared(GenerationId{2});
+  s.keeper.shared(GenerationId{2});
   s.serves(2);
   s.done(Phase::serving);
   const HistoryEntry e = s.newest();
   CHECK(e.event == "reloaded");
   CHECK(e.by.program == "bash");
   REQUIRE(e.took);
-  CHECK(*e.stages.prepare + *e.stages.check + *e.stages.start + *e.stages.probe == *e.took);
+  CHECK(*e.stages.prepare + *e.stages.check + *e.stages.start + *e.stages.probe + *e.stages.canary == *e.took);
 }
 
 TEST_CASE("a reload that fails in its check has no later stage") {

@@ -98,6 +98,7 @@ TEST_CASE("programs get every member, and null for what is not known") {
       "check_s": 0.5,
       "start_s": 0.25,
       "probe_s": null,
+      "canary_s": null,
       "worker": null,
       "worker_pid": null,
       "status": null,

@@ -45,6 +45,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "workers_asked": 2,
   "check": null,
   "probes": [],
+  "canary": null,
   "workers": [
     {
       "generation": 6,

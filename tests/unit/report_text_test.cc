@@ -173,6 +173,22 @@ TEST_CASE("columns stand below each other whatever the names are written in") {
   CHECK(columns_of("") == 0);
 }
 
+TEST_CASE("a canary is shown with its share, its step, and who got how many connections") {
+  InstanceReport r = serving();
+  CHECK(report_text(r, false).find("canary") == std::string::npos);
+  r.phase = "reloading";
+  r.serving = 7;
+  r.candidate = 8;
+  r.canary = CanaryReport{50, 1, 3, 12s, 41, 803};
+  CHECK(report_text(r, false).find(
+            "  canary       generation 8 gets 5% of new connections: 41 so far, generation 7 "
+            "803; step 1 of 3 for 12s more\n") != std::string::npos);
+  r.canary = CanaryReport{5, 3, 3};
+  CHECK(report_text(r, false).find(
+            "  canary       generation 8 gets 0.5% of new connections (only eBPF counts them); "
+            "step 3 of 3 is over, the gate is run\n") != std::string::npos);
+}
+
 TEST_CASE("a check that runs is shown, with its time and its command") {
   InstanceReport r = serving();
   CHECK(report_text(r, false).find("checks") == std::string::npos);

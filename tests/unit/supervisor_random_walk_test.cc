@@ -46,6 +46,11 @@ TEST_CASE("whatever happens, in whatever order, the promises are kept") {
   CHECK(tally.switches > often);
   CHECK(tally.probed > often / 2);
   CHECK(tally.failed_probes > often / 4);
+  CHECK(tally.canaries > often / 2);
+  CHECK(tally.canary_steps > often / 4);
+  CHECK(tally.failed_canaries > often / 4);
+  CHECK(tally.gates > often / 4);
+  CHECK(tally.canaries_alone > 0);
   CHECK(tally.abandons > often);
   CHECK(tally.aborts > often);
   CHECK(tally.queued > often);

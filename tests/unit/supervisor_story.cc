@@ -20,12 +20,13 @@ struct Words {
     return fmt::format(
         "Prepared generation {}: workers {}, ready {} after {}, ready timeout {}, drain {} timeout {} grace {} "
         "last call {}, idle {}, stop timeout {} idle {}, "
-        "max draining {}, restart {}, delay {} to {} reset {}, start limit {}/{}, settle {}, probation {}",
+        "max draining {}, restart {}, delay {} to {} reset {}, start limit {}/{}, settle {}, probation {}, "
+        "canary '{}'{}",
         e.generation.value, p.workers, static_cast<int>(p.ready), ms(p.ready_after), ms(p.ready_timeout),
         static_cast<int>(p.drain), ms(p.drain_timeout), ms(p.drain_grace), ms(p.last_call), ms(p.drain_idle),
         ms(p.stop_timeout), ms(p.stop_idle), p.max_draining, static_cast<int>(p.restart), ms(p.restart_delay),
         ms(p.restart_delay_limit), ms(p.restart_delay_reset), p.start_limit, ms(p.start_limit_window),
-        ms(p.settle), ms(p.probation));
+        ms(p.settle), ms(p.probation), canary_text(p.canary), p.gated ? " with a gate" : "");
   }
   std::string operator()(const PreparationFailed& e) const {
     return fmt::format("PreparationFailed generation {}", e.generation.value);
@@ -55,6 +56,15 @@ struct Words {
   std::string operator()(const ProbeFailed& e) const {
     return fmt::format("ProbeFailed {} of generation {}: {}", e.probe, e.generation.value, e.saw);
   }
+  std::string operator()(const ShareFailed& e) const {
+    return fmt::format("ShareFailed of generation {}: {}", e.generation.value, e.why);
+  }
+  std::string operator()(const GatePassed& e) const {
+    return fmt::format("GatePassed of generation {}, step {}", e.generation.value, e.step);
+  }
+  std::string operator()(const GateFailed& e) const {
+    return fmt::format("GateFailed of generation {}, step {}: {}", e.generation.value, e.step, e.why);
+  }
   std::string operator()(const SurvivorsFound&) const { return "SurvivorsFound"; }
   std::string operator()(const SurvivorsGone&) const { return "SurvivorsGone"; }
   std::string operator()(const Settled& e) const {
@@ -78,6 +88,12 @@ struct Words {
   }
   std::string operator()(const Probe& a) const {
     return fmt::format("Probe {} of generation {}", a.probe, a.generation.value);
+  }
+  std::string operator()(const Share& a) const {
+    return fmt::format("Share {} of generation {}", share_text(a.per_mille), a.generation.value);
+  }
+  std::string operator()(const Gate& a) const {
+    return fmt::format("Gate of generation {}, step {}", a.generation.value, a.step);
   }
   std::string operator()(const Switch& a) const {
     return fmt::format("Switch to generation {}, {} stands by", a.to.value, a.standby.value);

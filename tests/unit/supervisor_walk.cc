@@ -33,6 +33,10 @@ Policy Walk::any_policy() {
                         .passes = any({1u, 1u, 2u}),
                         .fails = any({1u, 2u, 3u})});
   }
+  for (unsigned steps = any({0u, 0u, 0u, 1u, 2u, 3u}); steps > 0; --steps)
+    p.canary.push_back({.per_mille = static_cast<unsigned>(p.canary.size()) + any({1u, 50u, 900u}),
+                        .time = any<Duration>({1ms, 1s, 1min})});
+  p.gated = one_in(2);
   p.drain = any({DrainRule::signal, DrainRule::idle});
   p.settle = any<Duration>({0s, 0s, 5ms, 200ms});
   p.probation = any<Duration>({0s, 0s, 5ms, 1s, 60s, 60s});
@@ -101,6 +105,7 @@ void Walk::step() {
   const auto serving = [&](const Witness::Process& p) {
     return p.works() && p.generation == witness_.serving();
   };
+  const auto of_candidate = [&](const Witness::Process& p) { return p.generation == witness_.candidate(); };
   const auto standby = [](const Witness::Process& p) { return p.stands_by(); };
   const auto outlived = [](const Witness::Process& p) { return p.outlived; };
   const auto retiring = [](const Witness::Process& p) { return p.retired && !p.drained; };
@@ -151,6 +156,18 @@ void Walk::step() {
       tell(ProbePassed{candidate(), probe()});
     else
       tell(ProbeFailed{candidate(), probe(), "nothing good"});
+  } else if (dice < 890 && witness_.is_canary()) {
+    if (witness_.gate() && !one_in(12))
+      one_in(3) ? tell(GateFailed{candidate(), *witness_.gate(), "too many errors"})
+                : tell(GatePassed{candidate(), *witness_.gate()});
+    else if (one_in(3))
+      tell(RollbackAsked{"somebody"});
+    else if (one_in(8))
+      tell(ShareFailed{candidate(), "no"});
+    else if (one_in(2))
+      tell(GatePassed{candidate(), any({1u, 2u, 3u})});
+    else
+      tell(WorkerGone{any_worker(of_candidate), any_exit(), one_in(3)});
   } else if (dice < 900 && witness_.standby()) {
     if (one_in(3))
       tell(RollbackAsked{"somebody"});
@@ -183,6 +200,10 @@ bool Walk::helps_on() {
   }
   if (const auto probe = witness_.looking()) {
     tell(ProbePassed{*witness_.candidate(), *probe});
+    return true;
+  }
+  if (const auto step = witness_.gate()) {
+    tell(GatePassed{*witness_.candidate(), *step});
     return true;
   }
   for (const auto& [id, p] : witness_.processes()) {

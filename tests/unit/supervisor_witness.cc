@@ -50,6 +50,24 @@ std::optional<unsigned> Witness::looking() const {
   return std::nullopt;
 }
 
+std::optional<unsigned> Witness::gate() const {
+  return canary_ && canary_->asked ? std::optional(static_cast<unsigned>(canary_->step) + 1) : std::nullopt;
+}
+
+bool Witness::is_ready(GenerationId candidate) const {
+  const auto ready = std::ranges::count_if(processes_, [&](const auto& p) {
+    return p.second.generation == candidate && p.second.works() && p.second.is_ready;
+  });
+  return ready == policy_of(candidate).workers;
+}
+
+// Nor is anybody going to. Those who have ended now are to be replaced, or not.
+bool Witness::nobody_will_serve() const {
+  return to_be_filled_.empty() && std::ranges::none_of(processes_, [&](const auto& p) {
+           return is_serving(p.second) && p.second.works();
+         });
+}
+
 bool Witness::has_passed(GenerationId candidate) const {
   const auto& rules = policy_of(candidate).probes;
   for (unsigned i = 0; i < rules.size(); ++i) {
@@ -73,6 +91,7 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   switched_from_.reset();
   abandoned_.reset();
   to_abort_.reset();
+  ends_canary_ = gate_passed_ = false;
   has_failed_ = to_roll_back_ = rolled_back_ = told_of_rollback_ = proven_ = false;
   to_leave_now_.clear();
   to_answer_now_.clear();
@@ -102,6 +121,8 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   for (const Action& action : actions) done(action);
   promise(!has_failed_ || abandoned_, "a probe has failed, and its candidate goes on");
   promise(!candidate_ || probed_.empty() || !has_passed(*candidate_), "all probes have passed, and no switch");
+  promise(!ends_canary_ || abandoned_ || switched_from_, "a canary goes on that has failed");
+  promise(!gate_passed_ || !gate(), "a gate has passed, and nothing follows");
   promise(to_roll_back_ == rolled_back_ || stopping_, "a generation fails on probation, and serves on");
   promise(rolled_back_ == told_of_rollback_, "a rollback is silent");
   promise(!to_abort_ || abandoned_ == to_abort_, "a reload goes on that was aborted");
@@ -155,6 +176,7 @@ void Witness::happened(const Event& event) {
                    Process* p = find(e.worker);
                    if (!p || p->outlived) return;
                    if (p->works() && is_serving(*p) && !stopping_) lost(e.worker, *p, e.exit.status);
+                   if (p->works() && canary_ && candidate_ == p->generation) ends_canary_ = true;
                    if (e.leaves_others) {
                      if (!p->killed && (!p->retired || p->drained)) rest_to_tell_ = e.worker;
                      ++(p->retired && !p->drained ? tally_.outlived_retired : tally_.outlived);
@@ -182,6 +204,9 @@ void Witness::happened(const Event& event) {
                    has_failed_ = look->second.fails >= policy_of(*candidate_).probes[e.probe].fails;
                    if (has_failed_) ++tally_.failed_probes;
                  },
+                 [&](const ShareFailed& e) { ends_canary_ = canary_ && candidate_ == e.generation; },
+                 [&](const GatePassed& e) { gate_passed_ = candidate_ == e.generation && gate() == e.step; },
+                 [&](const GateFailed& e) { ends_canary_ = candidate_ == e.generation && gate() == e.step; },
                  [&](const SurvivorsFound&) { survivors_ = true; },
                  [&](const SurvivorsGone&) { survivors_ = false; },
                  [&](const Settled&) {},
@@ -201,7 +226,10 @@ void Witness::happened(const Event& event) {
                    if (serving_) to_abort_ = candidate_;
                    if (to_abort_) ++tally_.aborts;
                  },
-                 [&](const RollbackAsked&) { to_roll_back_ = standby_.has_value(); },
+                 [&](const RollbackAsked&) {
+                   ends_canary_ = canary_.has_value();
+                   to_roll_back_ = standby_ && !canary_;
+                 },
                  [&](const StopAsked& e) {
                    hammered_ = stopping_;
                    if (!stopping_) stop_asked_ = true;
@@ -287,6 +315,45 @@ void Witness::on(const Probe& a) {
   look.looks = true;
 }
 
+void Witness::on(const Share& a) {
+  promise(candidate_ == a.generation, "a share for generation {}, which is not the candidate",
+          a.generation.value);
+  if (a.per_mille == 0) {
+    promise(canary_ && !std::exchange(canary_->taken_back, true), "a share is taken back that nobody has");
+    return;
+  }
+  const Policy& policy = policy_of(a.generation);
+  promise(is_ready(a.generation), "a share for generation {} before it is ready", a.generation.value);
+  if (!canary_) return begins_canary(a);
+  promise(canary_->until <= now_, "a step is too short");
+  promise(policy.gated ? gate_passed_ : std::holds_alternative<TimePassed>(*event_), "a step for nothing");
+  promise(++canary_->step < policy.canary.size(), "a step more than there are");
+  promise(a.per_mille == policy.canary[canary_->step].per_mille, "the wrong share");
+  canary_->until = after(now_, policy.canary[canary_->step].time);
+  canary_->asked = false;
+  ++tally_.canary_steps;
+}
+
+void Witness::begins_canary(const Share& a) {
+  const Policy& policy = policy_of(a.generation);
+  promise(serving_.has_value(), "a canary where nobody serves");
+  promise(has_passed(a.generation), "a share for generation {}, whose probes have not passed",
+          a.generation.value);
+  promise(!policy.canary.empty() && a.per_mille == policy.canary.front().per_mille, "the wrong share at first");
+  if (!std::exchange(probed_, {}).empty()) ++tally_.probed;
+  canary_ = Course{.until = after(now_, policy.canary.front().time)};
+  ++tally_.canaries;
+}
+
+void Witness::on(const Gate& a) {
+  promise(canary_ && candidate_ == a.generation, "a gate for what is no canary");
+  promise(policy_of(a.generation).gated, "a gate where none was asked for");
+  promise(canary_->until <= now_, "a gate before its time");
+  promise(a.step == canary_->step + 1, "a gate for another step");
+  promise(!std::exchange(canary_->asked, true), "a gate is asked twice");
+  ++tally_.gates;
+}
+
 void Witness::on(const Switch& a) {
   ++tally_.switches;
   if (candidate_ == a.to)
@@ -295,8 +362,30 @@ void Witness::on(const Switch& a) {
     rolled_back(a);
 }
 
+// The last step is over, or nobody else serves.
+void Witness::ends_canary() {
+  const Policy& policy = policy_of(*candidate_);
+  if (nobody_will_serve()) {
+    ++tally_.canaries_alone;
+  } else {
+    promise(canary_->step + 1 == policy.canary.size(), "a switch before the last step");
+    promise(canary_->until <= now_ && (!policy.gated || gate_passed_), "a switch before the last step is over");
+  }
+  promise(!canary_->taken_back, "a switch to a canary that has failed");
+  canary_.reset();
+}
+
 void Witness::promoted(const Switch& a) {
-  promise(has_passed(a.to), "a switch to generation {}, whose probes have not passed", a.to.value);
+  if (canary_) {
+    ends_canary();
+  } else {
+    promise(has_passed(a.to), "a switch to generation {}, whose probes have not passed", a.to.value);
+    const bool anybody = std::ranges::any_of(processes_, [&](const auto& p) {
+      return is_serving(p.second) && p.second.works() && p.second.is_ready;
+    });
+    promise(policy_of(a.to).canary.empty() || !anybody || std::holds_alternative<TimePassed>(*event_),
+            "generation {} gets everybody at once", a.to.value);
+  }
   if (!std::exchange(probed_, {}).empty()) ++tally_.probed;
   std::set<unsigned> ready;
   for (const auto& [id, p] : processes_) {
@@ -418,8 +507,8 @@ void Witness::on(const Abandon& a) {
   promise(candidate_ == a.generation, "generation {} is abandoned, which is not the candidate",
           a.generation.value);
   promise(!std::holds_alternative<Prepared>(*event_) && !std::holds_alternative<WorkerReady>(*event_) &&
-              !std::holds_alternative<ProbePassed>(*event_) && !std::holds_alternative<ReloadAsked>(*event_) &&
-              !std::holds_alternative<HammerAsked>(*event_),
+              !std::holds_alternative<ProbePassed>(*event_) && !std::holds_alternative<GatePassed>(*event_) &&
+              !std::holds_alternative<ReloadAsked>(*event_) && !std::holds_alternative<HammerAsked>(*event_),
           "a candidate is abandoned for nothing");
   promise(!std::holds_alternative<AbortAsked>(*event_) || to_abort_ == a.generation,
           "an abort ends what is no reload");
@@ -429,7 +518,14 @@ void Witness::on(const Abandon& a) {
           a.generation.value);
   abandoned_ = std::exchange(candidate_, std::nullopt);
   probed_.clear();
-  thrown_away_.insert(a.generation);
+  if (const auto canary = std::exchange(canary_, std::nullopt)) {
+    promise(canary->taken_back, "a canary has failed, and goes on getting connections");
+    promise(ends_canary_ || rolled_back_ || stopping_ || to_abort_, "a canary ends for nothing");
+    ++tally_.failed_canaries;
+    if (!stopping_) is_to_leave(a.generation);
+  } else {
+    thrown_away_.insert(a.generation);
+  }
   to_answer(candidate_askers_, false);
   ++tally_.abandons;
 }
@@ -505,9 +601,10 @@ void Witness::on(const Drain& a) {
                     std::ranges::any_of(before_->workers, [&](const WorkerStatus& w) {
                       return w.worker == a.worker && w.state == WorkerState::starting && w.deadline <= now_;
                     });
-  promise(stopping_ || to_leave_now_.contains(p.generation) || abandoned_ == p.generation || late,
+  const bool thrown_away = abandoned_ == p.generation && thrown_away_.contains(p.generation);
+  promise(stopping_ || to_leave_now_.contains(p.generation) || thrown_away || late,
           "worker {} is told to leave for nothing", a.worker.value);
-  promise(late || abandoned_ == p.generation || policy_of(p.generation).drain == DrainRule::signal,
+  promise(late || thrown_away || policy_of(p.generation).drain == DrainRule::signal,
           "worker {} is told to leave and has connections", a.worker.value);
   // The one before was one too many: this one leaves with all others.
   const bool given_up = stopping_ && one_too_many_;
@@ -674,6 +771,11 @@ void Witness::look_at(const Status& status) {
   promise(status.serving == serving_, "status: wrong serving generation");
   promise(status.candidate == candidate_, "status: wrong candidate");
   promise(status.probation.has_value() == standby_.has_value(), "status: wrong about a probation");
+  promise(status.canary.has_value() == canary_.has_value(), "status: wrong about a canary");
+  if (canary_)
+    promise(status.canary->step == canary_->step + 1 &&
+                status.canary->until == (canary_->asked ? no_deadline : canary_->until),
+            "status: wrong step");
   if (standby_)
     promise(status.probation->standby == *standby_ && status.probation->until == probation_until_,
             "status: wrong probation");
@@ -774,7 +876,8 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
       const bool right = !stopping_ ? w.deadline == by_drain
                                     : w.deadline == std::min(by_drain, by_stop) ||
                                           (w.deadline == by_stop && p.drained &&
-                                           (is_serving(p) || was->state == WorkerState::standby));
+                                           (is_serving(p) || was->state == WorkerState::standby ||
+                                            (before_->canary && before_->candidate == p.generation)));
       promise(right, "worker {} has the wrong time to leave", w.worker.value);
     }
     if (stopping_ && before_->phase != Phase::stopping && p.leaves()) {
@@ -782,6 +885,7 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
               w.worker.value);
     }
   }
+  if (canary_ && !canary_->asked) promise(next <= canary_->until, "the end of a step is slept through");
   if (standby_) promise(next <= probation_until_, "the end of a probation is slept through");
   if (status.next_restart) promise(next <= *status.next_restart, "a restart is slept through");
   if (queued_ && !candidate_) promise(next <= now_ + 10 * burst_quiet, "a queued reload is slept through");

@@ -12,6 +12,12 @@
 //               fails or somebody asks for it, and then at once
 //   standby     is the last generation that was proven, while the serving one is on probation; its workers are
 //               told nothing until that is over, and those that end are replaced only after a rollback
+//   Share       for a candidate only that is as far as one that gets the Switch, with the share of its first
+//   step,
+//               and of each next one once the time of the one before is over and its gate has passed; the
+//               Switch is after the last one, or when nobody else serves any more. Taken back, once, when such
+//               a candidate fails, which then leaves as one that has served
+//   Gate        where there is one, once the time of a step is over
 //   Retire      at most one a worker, and only where its generation drains idle ones, after a Switch or
 //               when graced stops; its Drain follows when it is idle, late, or too many drain
 //   Settle      right after a Switch, of the generation that served if it drains by signal and the new policy
@@ -63,6 +69,11 @@ struct Tally {
   std::uint64_t switches = 0;
   std::uint64_t probed = 0;
   std::uint64_t failed_probes = 0;
+  std::uint64_t canaries = 0;
+  std::uint64_t canary_steps = 0;
+  std::uint64_t failed_canaries = 0;
+  std::uint64_t gates = 0;
+  std::uint64_t canaries_alone = 0;  // nobody else served any more
   std::uint64_t abandons = 0;
   std::uint64_t aborts = 0;
   std::uint64_t queued = 0;
@@ -127,6 +138,8 @@ class Witness {
   std::optional<GenerationId> unprepared() const;  // asked to be prepared, and not answered yet
   std::optional<GenerationId> candidate() const { return candidate_; }
   std::optional<unsigned> looking() const;  // a probe that is waited for
+  bool is_canary() const { return canary_.has_value(); }
+  std::optional<unsigned> gate() const;  // of the step (1…N) that is waited for
   GenerationId newest_generation() const { return newest_; }
   bool stopping() const { return stopping_; }
   bool finished() const { return finished_; }
@@ -143,6 +156,8 @@ class Witness {
   void on(const Prepare&);
   void on(const Spawn&);
   void on(const Probe&);
+  void on(const Share&);
+  void on(const Gate&);
   void on(const Switch&);
   void promoted(const Switch&);
   void rolled_back(const Switch&);
@@ -169,6 +184,10 @@ class Witness {
   void to_answer(std::set<RequestId>& askers, bool ok);
   bool may_need_room() const { return switched_from_ || abandoned_ || proven_; }
   bool has_passed(GenerationId candidate) const;
+  void begins_canary(const Share&);
+  void ends_canary();
+  bool is_ready(GenerationId candidate) const;
+  bool nobody_will_serve() const;
   void look_at_end(bool was_stopping);
   void look_at(const Status& status);
   void look_at_last_exit(const Status& status);
@@ -191,6 +210,13 @@ class Witness {
     bool looks = false;
   };
   std::map<unsigned, Look> probed_;  // of the candidate's probes, those that were asked to look
+  struct Course {
+    std::size_t step = 0;
+    Instant until{};
+    bool asked = false;  // the gate
+    bool taken_back = false;
+  };
+  std::optional<Course> canary_;  // of the candidate
   std::optional<GenerationId> serving_;
   std::optional<GenerationId> candidate_;
   bool serving_said_ready_ = false;
@@ -225,6 +251,8 @@ class Witness {
   std::optional<GenerationId> abandoned_;
   std::optional<GenerationId> to_abort_;
   bool has_failed_ = false;  // the candidate, by a probe
+  bool ends_canary_ = false;
+  bool gate_passed_ = false;
   bool to_roll_back_ = false;
   bool rolled_back_ = false;
   bool told_of_rollback_ = false;

@@ -72,6 +72,18 @@ struct ProbeReport {
   std::string saw;           // at the last look, if it failed
 };
 
+// While the candidate gets a share of the new connections.
+struct CanaryReport {
+  std::uint32_t per_mille = 0;     // of all new connections, 1…999
+  std::uint32_t step = 0;          // 1…steps
+  std::uint32_t steps = 0;         // 0: there is no canary
+  std::optional<Duration> left{};  // of the step; none: its gate is waited for
+  // New connections that each generation got since the canary began, where they are shared out; none: the
+  // kernel does not count them.
+  std::optional<std::uint64_t> of_candidate{};
+  std::optional<std::uint64_t> of_serving{};
+};
+
 // What the cgroup of a generation has used; none where graced was given none to divide.
 struct GenerationReport {
   std::uint64_t generation = 0;
@@ -98,6 +110,7 @@ struct InstanceReport {
   std::vector<WorkerReport> workers;         // oldest first
   std::optional<CheckReport> check{};
   std::vector<ProbeReport> probes{};  // empty: no candidate is probed
+  std::optional<CanaryReport> canary{};
   std::vector<AddressReport> addresses;
   std::vector<GenerationReport> generations{};  // by number
   std::optional<ReloadReport> last_reload;

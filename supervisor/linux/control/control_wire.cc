@@ -31,8 +31,9 @@ Duration from_microseconds(std::uint64_t us) {
 }
 
 constexpr std::uint64_t no_memory = UINT64_MAX;  // not known
-constexpr std::uint32_t no_count = UINT32_MAX;   // nor this
-constexpr std::int32_t no_status = -1;           // it did not exit with one
+constexpr std::uint64_t not_counted = UINT64_MAX;
+constexpr std::uint32_t no_count = UINT32_MAX;  // nor this
+constexpr std::int32_t no_status = -1;          // it did not exit with one
 
 // One type, its signature, and both ways.
 
@@ -66,6 +67,8 @@ template <>
 constexpr const char* signature_of<ProbeReport> = "(sbuus)";
 template <>
 constexpr const char* signature_of<std::vector<ProbeReport>> = "a(sbuus)";
+template <>
+constexpr const char* signature_of<std::optional<CanaryReport>> = "(uuuttt)";
 template <>
 constexpr const char* signature_of<std::vector<std::string>> = "as";
 template <>
@@ -123,6 +126,11 @@ struct Appending {
   }
   void operator()(const ProbeReport& p) const {
     structure(signature_of<ProbeReport>, p.what, p.passed, p.passes, p.fails, p.saw);
+  }
+  void operator()(const std::optional<CanaryReport>& canary) const {
+    const CanaryReport c = canary.value_or(CanaryReport{});
+    structure(signature_of<std::optional<CanaryReport>>, c.per_mille, c.step, c.steps, c.left,
+              c.of_candidate.value_or(not_counted), c.of_serving.value_or(not_counted));
   }
   void operator()(const GenerationReport& g) const {
     structure(signature_of<GenerationReport>, g.generation, g.memory.value_or(no_memory), g.cpu);
@@ -197,6 +205,17 @@ struct Reading {
   void operator()(ProbeReport& p) const {
     structure(signature_of<ProbeReport>, p.what, p.passed, p.passes, p.fails, p.saw);
   }
+  void operator()(std::optional<CanaryReport>& canary) const {
+    CanaryReport c;
+    std::uint64_t of_candidate = not_counted;
+    std::uint64_t of_serving = not_counted;
+    structure(signature_of<std::optional<CanaryReport>>, c.per_mille, c.step, c.steps, c.left, of_candidate,
+              of_serving);
+    if (of_candidate != not_counted) c.of_candidate = of_candidate;
+    if (of_serving != not_counted) c.of_serving = of_serving;
+    canary.reset();
+    if (c.steps != 0) canary = c;
+  }
   void operator()(GenerationReport& g) const {
     std::uint64_t memory = no_memory;
     structure(signature_of<GenerationReport>, g.generation, memory, g.cpu);
@@ -259,6 +278,7 @@ constexpr std::array table{
     property<&R::workers_asked>("WorkersAsked"),
     property<&R::check>("Check"),
     property<&R::probes>("Probes"),
+    property<&R::canary>("Canary"),
     property<&R::workers>("Workers"),
     property<&R::addresses>("Addresses"),
     property<&R::generations>("Generations"),

@@ -46,8 +46,9 @@ void append(sd_bus_message* m, const HistoryEntry& e) {
       to_wire(e.monotonic.time_since_epoch()), e.generation, e.now_serving, to_utf8(e.by.how).c_str(),
       to_utf8(e.by.signal).c_str(), e.by.user.value_or(no_number), e.by.pid, to_utf8(e.by.program).c_str(),
       to_wire(e.took), to_wire(e.stages.prepare), to_wire(e.stages.check), to_wire(e.stages.start),
-      to_wire(e.stages.probe), e.ok ? 1 : 0, e.slot.value_or(no_number), e.pid, e.status.value_or(no_status),
-      to_utf8(e.signal).c_str(), to_wire(e.lived), e.killed, to_utf8(e.why).c_str()));
+      to_wire(e.stages.probe), to_wire(e.stages.canary), e.ok ? 1 : 0, e.slot.value_or(no_number), e.pid,
+      e.status.value_or(no_status), to_utf8(e.signal).c_str(), to_wire(e.lived), e.killed,
+      to_utf8(e.why).c_str()));
 }
 
 HistoryEntry read(sd_bus_message* m) {
@@ -57,14 +58,15 @@ HistoryEntry read(sd_bus_message* m) {
   const char* program = nullptr;
   const char* signal = nullptr;
   const char* why = nullptr;
-  std::uint64_t at = 0, monotonic = 0, took = 0, prepare = 0, check = 0, start = 0, probe = 0, lived = 0;
+  std::uint64_t at = 0, monotonic = 0, took = 0, prepare = 0, check = 0, start = 0, probe = 0, canary = 0,
+                lived = 0;
   std::uint32_t user = 0, slot = 0;
   std::int32_t status = 0;
   int ok = 0;
   HistoryEntry e;
   must(sd_bus_message_read(m, history_signature + 1, &event, &at, &monotonic, &e.generation, &e.now_serving,
                            &how, &by_signal, &user, &e.by.pid, &program, &took, &prepare, &check, &start,
-                           &probe, &ok, &slot, &e.pid, &status, &signal, &lived, &e.killed, &why));
+                           &probe, &canary, &ok, &slot, &e.pid, &status, &signal, &lived, &e.killed, &why));
   e.event = event;
   e.at += std::chrono::duration_cast<std::chrono::system_clock::duration>(from_wire(at).value_or(0s));
   e.monotonic += from_wire(monotonic).value_or(0s);
@@ -73,7 +75,7 @@ HistoryEntry read(sd_bus_message* m) {
   if (user != no_number) e.by.user = user;
   e.by.program = program;
   e.took = from_wire(took);
-  e.stages = {from_wire(prepare), from_wire(check), from_wire(start), from_wire(probe)};
+  e.stages = {from_wire(prepare), from_wire(check), from_wire(start), from_wire(probe), from_wire(canary)};
   e.ok = ok != 0;
   if (slot != no_number) e.slot = slot;
   if (status != no_status) e.status = status;

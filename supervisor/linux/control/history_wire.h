@@ -12,7 +12,7 @@ namespace graced::control {
 // PID, program; how long all of it took, to prepare, to check, to start, to probe; ok; the worker: slot, PID,
 // exit status, signal, life, and how many were killed; why. Times are microseconds. What is not known is 0, -1
 // for an exit status, "", or the greatest number for a time, a user and a slot.
-inline constexpr const char* history_signature = "a(stttt(ssuis)(ttttt)b(uiistu)s)";
+inline constexpr const char* history_signature = "a(stttt(ssuis)(tttttt)b(uiistu)s)";
 
 // Both throw std::system_error.
 void append_history(sd_bus_message* message, const std::vector<HistoryEntry>& entries);

@@ -1,0 +1,46 @@
+#include "hooks/gate_runner.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "linux/proc/send_signal.h"
+
+namespace graced {
+
+pid_t GateRunner::begin(GenerationId candidate, unsigned step, const Start& start,
+                        const std::vector<std::string>& command, std::vector<std::string> variables) {
+  running_ = Running{candidate, step, start(command, std::move(variables))};
+  if (!limit_) {
+    limit_ = loop_.timer([this] {
+      running_->timed_out = true;
+      kill_all_below(running_->process.pid);
+    });
+  }
+  limit_.fire_at(monotonic_now() + time_limit);
+  return running_->process.pid;
+}
+
+void GateRunner::ended(const Exit& exit, const std::function<void()>& reap) {
+  Running gone = *std::exchange(running_, std::nullopt);
+  limit_.fire_at(no_deadline);
+  kill_all_below(gone.process.pid);
+  gone.process.outputs.drain();
+  reap();
+  const auto words = gone.process.outputs.last_words();
+  gone.process.outputs.release();
+  if (gone.timed_out)
+    return told_(gone.candidate, gone.step, fmt::format("killed after {}", to_text(time_limit)));
+  if (exit.status == 0) return told_(gone.candidate, gone.step, std::nullopt);
+  told_(gone.candidate, gone.step, words.empty() ? exit.how : words.back());
+}
+
+void GateRunner::give_up(GenerationId candidate) {
+  if (!running_ || running_->candidate != candidate) return;
+  kill_all_below(running_->process.pid);
+  running_->process.outputs.release();
+  running_.reset();
+  limit_.fire_at(no_deadline);
+}
+
+}  // namespace graced
