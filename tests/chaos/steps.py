@@ -48,6 +48,38 @@ def reload_hang(world):
     world.reload(1, ["not ready"])
 
 
+@step(3, 2)
+def reload_canary(world, how, which):
+    """It gets a share first, and then it serves, or crashes, or is ended by somebody."""
+    if not world.adopted:
+        return None  # what was started without it shares its sockets with whoever follows
+    try:
+        if how % 3 == 0:
+            world.settings["canary"] = "30%/50ms,70%/50ms"
+            world.configure()
+            world.reload(0)
+            return None
+        world.settings["canary"] = "50%/1h"
+        world.configure()
+        before = world.status()["serving"]
+        asked = subprocess.Popen([GRACED, "reload", "--control", world.control], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        canary = lambda: world.status()["canary"]
+        wait_until(lambda: asked.poll() is not None or canary(), "a canary begins")
+        candidate = [w["pid"] for w in world.status()["workers"] if w["state"] == "ready" and w["generation"] != before]
+        must(candidate, "a canary is ready", asked.poll())
+        if how % 3 == 1:
+            os.kill(candidate[which % len(candidate)], signal.SIGKILL)
+        else:
+            told = world.ask("rollback" if which % 2 else "abort")
+            must(told.returncode == 0, "a canary can be ended", told.stderr)
+        _, why = asked.communicate(timeout=PATIENCE)
+        must(asked.returncode == 1 and "with 50% of new connections: " in why, "the asker is told how a canary ended", asked.returncode, why)
+        must(world.status()["serving"] == before, "a canary that fails changes nothing")
+        return BROKEN_OFF if how % 3 == 1 else None
+    finally:
+        world.settings.pop("canary", None)
+
+
 @step(2)
 def reload_never_waits(world):
     """It listens and says READY=1, and nobody ever waits for a connection."""
