@@ -105,6 +105,7 @@ struct Execute {
   int operator()(const HammerCommand& c) const { return client_hammer(c.target, this_terminal()); }
   int operator()(const StatusCommand& c) const { return client_status(c.targets, c.view, this_terminal()); }
   int operator()(const HistoryCommand& c) const { return client_history(c, this_terminal()); }
+  int operator()(const EventsCommand& c) const { return client_events(c, this_terminal()); }
   int operator()(const ListCommand& c) const { return client_list(c.json, this_terminal()); }
   int operator()(const HelpCommand& c) const {
     fmt::print("{}", c.text);

@@ -9,11 +9,12 @@
 #include <optional>
 
 #include "client/choice.h"
-#include "client/history_json.h"
 #include "client/history_text.h"
 #include "client/outcome.h"
+#include "client/reload_stages.h"
 #include "core/counted.h"
 #include "core/printable.h"
+#include "json/event_json.h"
 #include "linux/control/control_client.h"
 #include "linux/self/terminal.h"
 
@@ -43,19 +44,25 @@ std::string on_probation(ControlClient& client, std::uint64_t generation) {
 Terminal this_terminal() {
   const char* no_color = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
-  const bool wanted =
-      (no_color == nullptr || *no_color == '\0') && (term == nullptr || std::strcmp(term, "dumb") != 0);
+  const bool dumb = term != nullptr && std::strcmp(term, "dumb") == 0;
+  const bool shown = !dumb && is_terminal(STDOUT_FILENO);
   return {.places = control_places(),
-          .colour = wanted && is_terminal(STDOUT_FILENO),
-          .columns = terminal_columns(STDOUT_FILENO)};
+          .colour = shown && (no_color == nullptr || *no_color == '\0'),
+          .columns = terminal_columns(STDOUT_FILENO),
+          .rewrites = shown && term != nullptr && *term != '\0'};
 }
 
 int client_reload(const Target& target, std::optional<Duration> limit, bool settled, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(target, terminal.places);
     ControlClient client = reach(chosen);
+    const bool shown = limit && terminal.rewrites;
+    ReloadStages stages{shown ? own_name(client, chosen.name) : "", terminal};
+    if (shown) client.watch([&](const InstanceEvent* event) { stages.happened(event); });
     const ControlReply reply =
         settled ? client.reload_until_settled(limit.value_or(infinity)) : client.reload(limit);
+    client.watch({});
+    stages.clear();
     const std::string name = own_name(client, chosen.name);
     if (reply.outcome != ControlOutcome::ok) {
       const int status = not_done("reload", name, reply, terminal);
@@ -146,7 +153,7 @@ int client_history(const HistoryCommand& command, const Terminal& terminal) {
   return answered(terminal, [&] {
     const Chosen chosen = choose(command.target, terminal.places);
     ControlClient client = reach(chosen);
-    std::vector<HistoryEntry> entries;
+    std::vector<InstanceEvent> entries;
     const ControlReply reply = client.history(command.last.value_or(UINT32_MAX), entries);
     const std::string name = own_name(client, chosen.name);
     if (reply.outcome != ControlOutcome::ok) return not_done("history", name, reply, terminal);

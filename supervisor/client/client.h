@@ -1,5 +1,5 @@
-// What `graced reload`, `rollback`, `abort`, `stop`, `hammer`, `status`, `list` and `history` do: find the
-// instance, ask it, say what came of it. Each returns the exit status.
+// What `graced reload`, `rollback`, `abort`, `stop`, `hammer`, `status`, `list` and `history` and `events` do:
+// find the instance, ask it, say what came of it. Each returns the exit status.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +28,7 @@ struct Terminal {
   std::FILE* err = stderr;
   bool colour = false;
   std::size_t columns = 0;  // of the terminal that `out` is; 0: it is none
+  bool rewrites = false;    // `out` is one, and a line there can be written anew
 };
 
 // The places of this process, stdout and stderr; coloured if stdout is a terminal, NO_COLOR is not set, and
@@ -47,5 +48,6 @@ int client_hammer(const Target&, const Terminal&);
 int client_status(const std::vector<Target>&, StatusView, const Terminal&);
 int client_list(bool json, const Terminal&);
 int client_history(const HistoryCommand&, const Terminal&);
+int client_events(const EventsCommand&, const Terminal&);
 
 }  // namespace graced

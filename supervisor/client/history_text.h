@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "core/history.h"
+#include "core/instance_event.h"
 
 namespace graced {
 
 // A sentence each on a line, after the local time; last words below it. colour: for a terminal that wants it.
-std::string history_text(const std::vector<HistoryEntry>& entries, bool colour);
+std::string history_text(const std::vector<InstanceEvent>& entries, bool colour);
 
 }  // namespace graced

@@ -1,69 +1,40 @@
 // Each plain struct as an object, in the order of the documentation.
 #include "client/report_json.h"
 
-#include <nlohmann/json.hpp>
+#include "json/json_value.h"
 
 namespace graced {
 namespace {
 
-using Json = nlohmann::ordered_json;  // a reader finds things in the order they are documented in
-
-Json seconds(Duration d) {
-  if (d == infinity) return nullptr;
-  return std::chrono::duration<double>(d).count();
-}
-
-Json seconds(const std::optional<Duration>& d) {
-  return d ? seconds(*d) : Json(nullptr);
-}
-
-template <class Number>
-Json unless_zero(Number n) {
-  return n != 0 ? Json(n) : Json(nullptr);
-}
-
-template <class Number>
-Json if_known(const std::optional<Number>& n) {
-  return n ? Json(*n) : Json(nullptr);
-}
-
-Json unless_empty(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
-
 Json to_json(const WorkerReport& w) {
   return {{"generation", w.generation},
           {"worker", w.slot},
-          {"pid", unless_zero(w.pid)},
+          {"pid", json_unless_zero(w.pid)},
           {"state", w.state},
-          {"age_s", seconds(w.age)},
-          {"left_s", seconds(w.left)},
+          {"age_s", json_seconds(w.age)},
+          {"left_s", json_seconds(w.left)},
           {"then", w.then},
           {"status", w.status},
           {"last_lines", w.last_lines},
           {"waits_for", w.waits_for},
-          {"connections", if_known(w.connections)},
-          {"queued", if_known(w.queued)},
-          {"quiet_s", seconds(w.quiet)}};
+          {"connections", json_if_known(w.connections)},
+          {"queued", json_if_known(w.queued)},
+          {"quiet_s", json_seconds(w.quiet)}};
 }
 
 Json to_json(const ReloadReport& r) {
   return {{"generation", r.generation},
           {"ok", r.ok},
           {"why", r.why},
-          {"age_s", seconds(r.age)},
-          {"took_s", seconds(r.took)}};
+          {"age_s", json_seconds(r.age)},
+          {"took_s", json_seconds(r.took)}};
 }
 
 Json to_json(const ExitReport& e) {
-  return {{"generation", e.generation},
-          {"worker", e.slot},
-          {"pid", unless_zero(e.pid)},
-          {"how", e.how},
-          {"status", e.status ? Json(*e.status) : Json(nullptr)},
-          {"signal", unless_empty(e.signal)},
-          {"age_s", seconds(e.age)},
-          {"lived_s", seconds(e.lived)},
+  return {{"generation", e.generation},        {"worker", e.slot},
+          {"pid", json_unless_zero(e.pid)},    {"how", e.how},
+          {"status", json_if_known(e.status)}, {"signal", json_unless_empty(e.signal)},
+          {"age_s", json_seconds(e.age)},      {"lived_s", e.pid != 0 ? json_seconds(e.lived) : Json(nullptr)},
           {"last_lines", e.last_lines}};
 }
 
@@ -71,9 +42,15 @@ Json to_json(const CanaryReport& c) {
   return {{"share", c.per_mille / 1000.0},
           {"step", c.step},
           {"steps", c.steps},
-          {"left_s", seconds(c.left)},
-          {"candidate_connections", if_known(c.of_candidate)},
-          {"serving_connections", if_known(c.of_serving)}};
+          {"left_s", json_seconds(c.left)},
+          {"candidate_connections", json_if_known(c.of_candidate)},
+          {"serving_connections", json_if_known(c.of_serving)}};
+}
+
+// Of one that did not answer no more is known than that.
+void forget_all_but_lists(Json& object) {
+  for (auto& [key, value] : object.items())
+    if (!value.is_array() && key != "schema" && key != "name" && key != "phase") value = nullptr;
 }
 
 Json to_json(const InstanceReport& r) {
@@ -81,9 +58,8 @@ Json to_json(const InstanceReport& r) {
   for (const auto& w : r.workers) workers.push_back(to_json(w));
   Json generations = Json::array();
   for (const auto& g : r.generations) {
-    generations.push_back(Json{{"generation", g.generation},
-                               {"memory", g.memory ? Json(*g.memory) : Json(nullptr)},
-                               {"cpu_s", seconds(g.cpu)}});
+    generations.push_back(Json{
+        {"generation", g.generation}, {"memory", json_if_known(g.memory)}, {"cpu_s", json_seconds(g.cpu)}});
   }
   Json probes = Json::array();
   for (const auto& p : r.probes)
@@ -91,40 +67,44 @@ Json to_json(const InstanceReport& r) {
                           {"passed", p.passed},
                           {"passes", p.passes},
                           {"fails", p.fails},
-                          {"saw", unless_empty(p.saw)}});
+                          {"saw", json_unless_empty(p.saw)}});
   Json addresses = Json::array();
   for (const auto& a : r.addresses)
     addresses.push_back(Json{{"name", a.name}, {"address", a.address}, {"handoff", a.handoff}});
-  return {{"name", r.name},
-          {"version", r.version},
-          {"pid", r.pid},
-          {"phase", r.phase},
-          {"age_s", seconds(r.age)},
-          {"command", r.command},
-          {"executable", unless_empty(r.executable)},
-          {"executable_replaced", r.executable_replaced},
-          {"changed_files", r.changed},
-          {"config", unless_empty(r.config)},
-          {"serving", unless_zero(r.serving)},
-          {"candidate", unless_zero(r.candidate)},
-          {"standby", unless_zero(r.standby)},
-          {"probation_s", seconds(r.probation_left)},
-          {"workers_asked", unless_zero(r.workers_asked)},
-          {"check",
-           r.check ? Json{{"command", r.check->command}, {"age_s", seconds(r.check->age)}} : Json(nullptr)},
-          {"probes", probes},
-          {"canary", r.canary ? to_json(*r.canary) : Json(nullptr)},
-          {"workers", workers},
-          {"addresses", addresses},
-          {"generations", generations},
-          {"last_reload", r.last_reload ? to_json(*r.last_reload) : Json(nullptr)},
-          {"last_exit", r.last_exit ? to_json(*r.last_exit) : Json(nullptr)},
-          {"reloads", r.reloads},
-          {"failed_reloads", r.failed_reloads},
-          {"rollbacks", r.rollbacks},
-          {"restarts", r.restarts},
-          {"reload_queued", r.reload_queued},
-          {"next_restart_s", seconds(r.next_restart)}};
+  Json object{{"schema", 1},
+              {"name", r.name},
+              {"version", r.version},
+              {"pid", r.pid},
+              {"phase", r.phase},
+              {"age_s", json_seconds(r.age)},
+              {"command", json_unless_empty(r.command)},
+              {"executable", json_unless_empty(r.executable)},
+              {"executable_replaced", r.executable_replaced},
+              {"changed_files", r.changed},
+              {"config", json_unless_empty(r.config)},
+              {"serving", json_unless_zero(r.serving)},
+              {"candidate", json_unless_zero(r.candidate)},
+              {"standby", json_unless_zero(r.standby)},
+              {"probation_s", json_seconds(r.probation_left)},
+              {"workers_asked", json_unless_zero(r.workers_asked)},
+              {"check", r.check ? Json{{"command", json_unless_empty(r.check->command)},
+                                       {"age_s", json_seconds(r.check->age)}}
+                                : Json(nullptr)},
+              {"probes", probes},
+              {"canary", r.canary ? to_json(*r.canary) : Json(nullptr)},
+              {"workers", workers},
+              {"addresses", addresses},
+              {"generations", generations},
+              {"last_reload", r.last_reload ? to_json(*r.last_reload) : Json(nullptr)},
+              {"last_exit", r.last_exit ? to_json(*r.last_exit) : Json(nullptr)},
+              {"reloads", r.reloads},
+              {"failed_reloads", r.failed_reloads},
+              {"rollbacks", r.rollbacks},
+              {"restarts", r.restarts},
+              {"reload_queued", r.reload_queued},
+              {"next_restart_s", json_seconds(r.next_restart)}};
+  if (r.phase == "silent") forget_all_but_lists(object);
+  return object;
 }
 
 std::string written(const Json& json) {

@@ -189,10 +189,11 @@ std::string report_text(const InstanceReport& r, bool colour) {
                         page.painted(headline(r), paint_of_phase(r.phase))));
   page.entry("graced",
              fmt::format("PID {}, up {}, version {}", r.pid, to_rough_text(r.age), one_cell(r.version)));
-  page.entry("command", one_cell(r.command));
+  if (!r.command.empty()) page.entry("command", one_cell(r.command));
   show_artefact(page, r);
   if (r.check)
-    page.entry("checks", fmt::format("for {}: {}", to_rough_text(r.check->age), one_cell(r.check->command)));
+    page.entry("checks", fmt::format("for {}{}{}", to_rough_text(r.check->age),
+                                     r.check->command.empty() ? "" : ": ", one_cell(r.check->command)));
   for (const ProbeReport& p : r.probes) {
     page.entry("probes",
                fmt::format("{}: {}", one_cell(p.what),

@@ -21,16 +21,16 @@ std::string shortened(std::string why, std::size_t most) {
 
 }  // namespace
 
-HistoryEntry& History::add(HistoryEntry entry) {
-  entry.why = shortened(std::move(entry.why), longest_why);
-  entry.why.shrink_to_fit();
-  if (entries_.size() == capacity) entries_.pop_front();
-  return entries_.emplace_back(std::move(entry));
+void History::add(InstanceEvent event) {
+  event.reason = shortened(std::move(event.reason), longest_reason);
+  event.reason.shrink_to_fit();
+  if (events_.size() == capacity) events_.pop_front();
+  events_.push_back(std::move(event));
 }
 
-std::vector<HistoryEntry> History::last(std::size_t most) const {
-  const auto count = static_cast<std::ptrdiff_t>(std::min(most, entries_.size()));
-  return {entries_.end() - count, entries_.end()};
+std::vector<InstanceEvent> History::last(std::size_t most) const {
+  const auto count = static_cast<std::ptrdiff_t>(std::min(most, events_.size()));
+  return {events_.end() - count, events_.end()};
 }
 
 }  // namespace graced

@@ -94,11 +94,11 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
              [this](GenerationId g, unsigned probe, const std::optional<std::string>& saw) {
                probe_saw(g, probe, saw);
              }),
-      hooks_({loop_, log_, planner_, addresses_, launcher_, outputs_},
-             [this](GenerationId g, unsigned step, const std::optional<std::string>& why_not) {
-               gate_ended(g, step, why_not);
-             }),
-      reaper_({loop_, log_, pump_, workers_, preflight_, looks_, hooks_.runner(), hooks_.gates(), ready_,
+      readers_({loop_, log_, planner_, addresses_, launcher_, outputs_, announcer_},
+               [this](GenerationId g, unsigned step, const std::optional<std::string>& why_not) {
+                 gate_ended(g, step, why_not);
+               }),
+      reaper_({loop_, log_, pump_, workers_, preflight_, looks_, readers_.runner(), readers_.gates(), ready_,
                addresses_.handoff(), launcher_.cgroups(), failure_},
               {.read_notifications = [this] { words_.read(); },
                .forgotten = [this](const WorkerProcess& w) { forgotten(w); },
@@ -120,7 +120,7 @@ int Daemon::run() {
   try {
     if (survivors) happens(SurvivorsFound{});
     happens(ReloadAsked{nobody});
-    if (is_finished() && !hooks_.runner().busy()) return announcer_.ending().exit_status;
+    if (is_finished() && !readers_.runner().busy()) return announcer_.ending().exit_status;
     if (!loop_.made() && words_.wait(quick_word)) std::this_thread::sleep_for(first_answers);
     attend();
     loop_.run();
@@ -159,20 +159,20 @@ void Daemon::attend() {
 SignalInbox::Callbacks Daemon::signal_callbacks() {
   return {.reload =
               [this](const Asker& by) {
-                hooks_.history().asks(by);
-                hooks_.history().reload_asked();
+                events().asks(by);
+                events().reload_asked();
                 happens(ReloadAsked{nobody});
               },
           .stop =
               [this](const Asker& by) {
-                hooks_.history().asks(by);
-                hooks_.history().asked();
+                events().asks(by);
+                events().asked();
                 stop_asked(nobody);
               },
           .hammer =
               [this](const Asker& by) {
-                hooks_.history().asks(by);
-                hooks_.history().asked();
+                events().asks(by);
+                events().asked();
                 happens(HammerAsked{});
               },
           .stops = [this] { return pump_.status().phase == Phase::stopping || is_finished(); },
@@ -201,8 +201,8 @@ void Daemon::ask_for_reload(RequestId by, bool settled) {
   const OutputWatch::Later later(outputs_.own());
   log_.info("reload asked at the control socket{}", settled ? ", until it is settled" : "");
   if (is_finished()) return announcer_.control().answer(by, false, 0, "graced is stopping");
-  reaper_.trees().asked_by(hooks_.history().asker().pid);
-  hooks_.history().reload_asked();
+  reaper_.trees().asked_by(events().asker().pid);
+  events().reload_asked();
   happens(ReloadAsked{by, settled});
 }
 
@@ -225,7 +225,7 @@ RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
   RollbackOutcome outcome = status.canary
                                 ? RollbackOutcome{status.candidate->value, status.serving->value, ""}
                                 : RollbackOutcome{status.serving->value, status.probation->standby.value, ""};
-  hooks_.history().asked();
+  events().asked();
   happens(RollbackAsked{by});
   return outcome;
 }
@@ -233,7 +233,7 @@ RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
 void Daemon::stop(RequestId by) {
   const OutputWatch::Later later(outputs_.own());
   log_.info("stop asked at the control socket");
-  hooks_.history().asked();
+  events().asked();
   stop_asked(by);
 }
 
@@ -241,7 +241,7 @@ void Daemon::stop(RequestId by) {
 void Daemon::stop_asked(RequestId by) {
   if (!is_finished()) return happens(StopAsked{by});
   if (by != nobody) announcer_.control().answer(by, true, 0, "stopped as asked");
-  hooks_.runner().give_up();
+  readers_.runner().give_up();
 }
 
 unsigned Daemon::hammer() {
@@ -252,7 +252,7 @@ unsigned Daemon::hammer() {
         std::ranges::count(pump_.status().workers, WorkerState::killed, &WorkerStatus::state));
   };
   const unsigned before = killed();
-  hooks_.history().asked();
+  events().asked();
   happens(HammerAsked{});
   return killed() - before;
 }

@@ -17,9 +17,8 @@
 #include "daemon/announcer.h"
 #include "daemon/asker_of.h"
 #include "daemon/candidate_failure.h"
-#include "daemon/event_hooks.h"
 #include "daemon/event_pump.h"
-#include "daemon/history_keeper.h"
+#include "daemon/event_readers.h"
 #include "daemon/launcher.h"
 #include "daemon/log.h"
 #include "daemon/planner.h"
@@ -54,15 +53,18 @@ class Daemon : private ControlHandler {
 
  private:
   // ControlHandler
-  void asked_by(pid_t who, uid_t user) override { hooks_.history().asks(asker_at_control_socket(who, user)); }
+  void asked_by(pid_t who, uid_t user) override { events().asks(asker_at_control_socket(who, user)); }
   void reload(RequestId by) override { ask_for_reload(by, false); }
   void reload_until_settled(RequestId by) override { ask_for_reload(by, true); }
   Aborted abort(pid_t who, uid_t user) override;
   RollbackOutcome rollback(pid_t who, uid_t user) override;
   void stop(RequestId by) override;
   unsigned hammer() override;
+  Subscribed subscribed() const override {
+    return {planner_.first_options().name, pump_.status().serving.value_or(GenerationId{}).value};
+  }
   InstanceReport report() override;
-  std::vector<HistoryEntry> history(std::size_t most) override { return hooks_.history().last(most); }
+  std::vector<InstanceEvent> history(std::size_t most) override { return readers_.history().last(most); }
   void control_failed(std::exception_ptr what) noexcept override { loop_.fail(std::move(what)); }
 
   // events in
@@ -73,6 +75,7 @@ class Daemon : private ControlHandler {
   void stop_with_workers();
   void ask_for_reload(RequestId by, bool settled);
   void stop_asked(RequestId by);
+  InstanceEvents& events() { return readers_.events(); }
   bool is_finished() const { return pump_.status().phase == Phase::finished; }
   void happens(Event event) { pump_.happens(std::move(event)); }
   void checked(const Preflight::Ended& check);
@@ -129,7 +132,7 @@ class Daemon : private ControlHandler {
   ReadyWatch ready_;
   Preflight preflight_;
   ProbeLooks looks_;
-  EventHooks hooks_;
+  EventReaders readers_;
   CandidateFailure failure_;
   Reaper reaper_;
   Advisor advisor_;

@@ -25,20 +25,19 @@ void Daemon::decided() {
     if (pump_.status_of(ready)->generation == status.serving) addresses_.look_again();
   }
   reaper_.forget_departed(status);
-  hooks_.history().decided(status, [this](WorkerId worker) { return reaper_.departed(worker); });
+  events().decided(status, [this](WorkerId worker) { return reaper_.departed(worker); });
   announcer_.tell_of_restarts(status);
 }
 
 void Daemon::done() {
   addresses_.keep_time_of_retired();
-  hooks_.look_at(pump_.status(), [this](WorkerId worker) { return reaper_.departed(worker); });
-  hooks_.history().handled(pump_.status());
+  events().handled(pump_.status());
   announcer_.tell_of_phase(pump_.status(), pump_.next_deadline(), failure_.error());
 }
 
 void Daemon::perform(const Prepare& a) {
   failure_.begin(a.generation);
-  hooks_.history().began(a.generation, pump_.status());
+  events().began(a.generation, pump_.status());
   if (!pump_.status().serving) {
     prepare(a.generation, [&] { return planner_.first_plan(addresses_.restored(), addresses_.spare_place()); });
     return;
@@ -86,13 +85,13 @@ void Daemon::start_check(GenerationId generation, const Plan& plan) {
     pump_.post(PreparationFailed{generation, "check: " + check.why_not});
     return;
   }
-  hooks_.history().check_began(generation);
+  events().check_began(generation, pump_.status());
   log_.info({.generation = generation.value, .worker_pid = check.pid}, "check started: {}",
             fmt::join(plan.check, " "));
 }
 
 void Daemon::perform(const Spawn& a) {
-  hooks_.history().spawns(a.generation);
+  events().spawns(a.generation, pump_.status());
   const Plan& plan = addresses_.plan_of(a.generation);
   try {
     OutputPipes pipes = ProcessOutputs::make_pipes(plan, plan.options.watch_stderr);
@@ -154,7 +153,7 @@ void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, con
 }
 
 void Daemon::perform(const Probe& a) {
-  hooks_.history().probed(a.generation);
+  events().probed(a.generation, pump_.status());
   const Plan& plan = addresses_.plan_of(a.generation);
   const auto why_not = looks_.begin(a.generation, a.probe, plan);
   if (!why_not) return;
@@ -166,19 +165,18 @@ void Daemon::perform(const Switch& a) {
   addresses_.switch_to(a.to, a.standby == GenerationId{} ? std::nullopt : std::optional(a.standby));
   const Plan& plan = addresses_.plan_of(a.to);
   limit_draining(plan.options);
-  hooks_.use(plan.options);
+  readers_.use(plan.options);
   const auto& previous = pump_.status().previous;
   if (previous && *previous > a.to) {  // a rollback, which is told as such
     if (plan.options.draining_memory_high) launcher_.cgroups().set_no_memory_high(a.to.value);
     return;
   }
-  hooks_.history().serves(a.to, pump_.status());
+  events().serves(a.to, pump_.status());
   const auto& reload = pump_.status().last_reload;
   if (!reload) give_back_memory();  // the start is over
   if (reload && reload->generation == a.to) {
     announcer_.control().reload_finished(a.to.value, true, "");
     log_.info({.generation = a.to.value}, "serves, the reload took {}", to_rough_text(reload->took));
-    hooks_.reloaded(a.to);
   } else {
     log_.info({.generation = a.to.value}, "serves");
   }
@@ -201,8 +199,7 @@ void Daemon::tell_of_standby(const Switch& a) {
 void Daemon::perform(const RolledBack& a) {
   const std::string why = "rolled back: " + a.why;
   announcer_.control().reload_finished(a.from.value, false, why);
-  hooks_.rolled_back(a.from, a.why);
-  hooks_.history().rolled_back(a.from, a.why, pump_.status());
+  events().rolled_back(a.from, a.why, pump_.status());
   log_.error({.generation = a.from.value}, "rolled back: {}; generation {} serves again", a.why, a.to.value);
 }
 
@@ -213,7 +210,7 @@ void Daemon::perform(const Proven& a) {
     log_.warning(about, "is on probation no more: all workers of generation {}, which stood by, have ended",
                  a.standby.value);
   else {
-    hooks_.promoted(a.generation);
+    events().promoted(a.generation, pump_.status());
     log_.info(about, "has stood its probation, and generation {} leaves", a.standby.value);
   }
 }
@@ -221,7 +218,7 @@ void Daemon::perform(const Proven& a) {
 void Daemon::perform(const Abandon& a) {
   preflight_.give_up(a.generation);
   looks_.give_up(a.generation);
-  hooks_.gates().give_up(a.generation);
+  readers_.gates().give_up(a.generation);
   const std::string unread = planner_.waits_for();
   planner_.give_up();
   std::string missing;  // what it was waited for
@@ -240,14 +237,13 @@ void Daemon::perform(const Abandon& a) {
   failure_.failed(a.why, missing);
   const Status& status = pump_.status();
   const LogFields about{.generation = a.generation.value};
-  hooks_.history().failed(a.generation, failure_.in_full(a.generation, a.why), status);
+  events().failed(a.generation, failure_.in_full(a.generation, a.why), status);
   if (!status.serving) {
     log_.error(about, "could not start: {}", failure_.line());
     return;
   }
   const std::string why = failure_.in_full(a.generation, a.why);
   announcer_.control().reload_finished(a.generation.value, false, why);
-  hooks_.reload_failed(a.generation, why);
   // At a stop they serve until they have left, each at its time.
   log_.error(about, "failed: {}{}", failure_.line(),
              status.phase == Phase::stopping ? ""
@@ -332,7 +328,7 @@ void Daemon::perform(const DrainRest& a) {
 void Daemon::perform(const Kill& a) {
   WorkerProcess* w = workers_.find(a.worker);
   if (!w) return;
-  hooks_.history().killed(w->generation, 1, pump_.status());
+  events().killed(w->generation, 1, pump_.status());
   log_.warning(about(*w), "is hammered (SIGKILL), with all that it started");
   addresses_.killed(*w);
   if (w->rest) {
@@ -359,7 +355,7 @@ void Daemon::perform(const DrainSurvivors&) {
 }
 
 void Daemon::perform(const KillSurvivors&) {
-  hooks_.history().killed(GenerationId{}, survivors_.left().size(), pump_.status());
+  events().killed(GenerationId{}, survivors_.left().size(), pump_.status());
   survivors_.hammer();
 }
 
@@ -387,8 +383,8 @@ void Daemon::perform(const Finished& a) {
     log_.error("{}", a.why);
   }
   addresses_.leave();
-  if (a.exit_status != 0) hooks_.gave_up(a.failed, failure_.in_full(a.failed, a.why));
-  hooks_.runner().finish([this] { loop_.leave(); });
+  events().handled(pump_.status());  // so that what runs for it is waited for
+  readers_.runner().finish([this] { loop_.leave(); });
 }
 
 void Daemon::limit_draining(const RunOptions& options) {

@@ -12,7 +12,7 @@ void Daemon::perform(const Share& a) {
   try {
     const bool any = handoff.share(a.generation, a.per_mille);
     if (a.per_mille == 0 || !canary) return;
-    hooks_.history().shared(a.generation);
+    events().shared(a.generation, a.per_mille, pump_.status());
     log_.info(about, "gets {} of new connections for {}, step {} of {}", share_text(a.per_mille),
               to_text(addresses_.plan_of(a.generation).options.policy.canary.at(canary->step - 1).time),
               canary->step, canary->steps);
@@ -39,7 +39,7 @@ void Daemon::perform(const Gate& a) {
   const Status& status = pump_.status();
   if (!status.canary || !status.serving) return;
   try {
-    hooks_.begin_gate(a.generation, addresses_.plan_of(a.generation), *status.canary, *status.serving);
+    readers_.begin_gate(a.generation, addresses_.plan_of(a.generation), *status.canary, *status.serving);
   } catch (const std::exception& e) { pump_.post(GateFailed{a.generation, a.step, e.what()}); }
 }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "hooks/event_json.h"
+#include "json/event_json.h"
 #include "linux/base/memory_file.h"
 #include "linux/proc/send_signal.h"
 #include "options/shell_words.h"
@@ -43,7 +43,7 @@ void HookRunner::start(const Waiting& next) {
   const std::string what =
       fmt::format("hook for {} ({})", to_text(next.event->kind), join_shell_words(next.command));
   try {
-    const Fd input = make_memory_file("graced-event", to_json(*next.event));
+    const Fd input = make_memory_file("graced-event", event_json(*next.event));
     const Process process = callbacks_.start(next.command, variables_of(*next.event), input.get());
     const pid_t pid = process.pid;
     running_.emplace(Running{process, what, monotonic_now()});

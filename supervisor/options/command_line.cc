@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/bad_value.h"
 #include "core/number.h"
 #include "core/suggest.h"
 #include "options/command_table.h"
@@ -106,6 +107,39 @@ std::optional<ReloadAll> all_of(const ParsedWords& parsed, const Patience& patie
   ReloadAll all{.stop_at_first_failure = stop};
   if (jobs) all.at_once = read_as("--jobs", *jobs, read_jobs);
   return all;
+}
+
+std::vector<InstanceEvent::Kind> read_events(const std::string& text) {
+  std::vector<InstanceEvent::Kind> kinds;
+  std::string_view words = text;
+  for (;;) {
+    const auto comma = words.find(',');
+    const std::string_view word = words.substr(0, comma);
+    const auto kind = instance_event_kind(word);
+    if (!kind)
+      throw bad("no event is called '{}'{}", word,
+                did_you_mean(word, instance_event_kinds(), "; graced-json(7) has them"));
+    kinds.push_back(*kind);
+    if (comma == std::string_view::npos) return kinds;
+    words.remove_prefix(comma + 1);
+  }
+}
+
+// Of all that run here, whatever the environment says: that is where one among them has been started.
+EventsCommand events_of(const ParsedWords& parsed) {
+  EventsCommand events{.json = given(parsed, "json")};
+  const auto control = value_of(parsed, "control");
+  if (!parsed.rest.empty() && control) {
+    throw UsageError{fmt::format("'{}' and --control both say which instance, give one of them",
+                                 one_line(parsed.rest.front()))};
+  }
+  for (const std::string& name : parsed.rest) events.names.push_back(read_as("NAME", name, read_name));
+  if (control) events.control = read_as("--control", *control, read_path);
+  if (const auto until = value_of(parsed, "until")) events.until = read_as("--until", *until, read_events);
+  if (const auto timeout = value_of(parsed, "timeout"))
+    events.timeout = read_as("--timeout", *timeout, read_time);
+  if (events.timeout == infinity) events.timeout.reset();
+  return events;
 }
 
 Patience patience_of(const ParsedWords& parsed) {
@@ -231,6 +265,8 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment, st
             read_as("--last", *last, [](const std::string& n) { return read_count(n, 1, 1'000'000); });
       return history;
     }
+    case CommandKind::events:
+      return events_of(parsed);
     case CommandKind::list:
       if (!parsed.rest.empty()) {
         throw UsageError{fmt::format("list takes no NAME; for one instance: graced status {}",

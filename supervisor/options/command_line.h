@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/instance_event.h"
 #include "core/time.h"
 #include "options/option_words.h"
 
@@ -74,6 +75,13 @@ struct HistoryCommand {
   bool json = false;
   std::optional<unsigned> last{};  // how many; none: all that are remembered
 };
+struct EventsCommand {
+  std::vector<std::string> names{};      // empty: all that run here
+  std::optional<std::string> control{};  // path of a control socket, instead
+  bool json = false;
+  std::vector<InstanceEvent::Kind> until{};  // the first of these ends it; empty: none does
+  std::optional<Duration> timeout{};
+};
 struct ListCommand {
   bool json = false;
 };
@@ -82,9 +90,9 @@ struct HelpCommand {
 };
 struct VersionCommand {};
 
-using ParsedCommand =
-    std::variant<RunCommand, CheckCommand, ReloadCommand, RollbackCommand, AbortCommand, StopCommand,
-                 HammerCommand, StatusCommand, HistoryCommand, ListCommand, HelpCommand, VersionCommand>;
+using ParsedCommand = std::variant<RunCommand, CheckCommand, ReloadCommand, RollbackCommand, AbortCommand,
+                                   StopCommand, HammerCommand, StatusCommand, HistoryCommand, EventsCommand,
+                                   ListCommand, HelpCommand, VersionCommand>;
 
 // args: without the program's name. environment: "NAME=VALUE" each; GRACED_CONTROL and GRACED_NAME
 // say which instance where the words do not, COLUMNS how wide help may be. terminal: its columns, 0 where there

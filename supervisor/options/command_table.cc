@@ -16,6 +16,8 @@ constexpr WordOption ready{"ready", 0, "", "exit status 0 if workers serve, 1 if
 constexpr WordOption alive{"alive", 0, "",
                            "exit status 0 if graced answers, whatever its workers do: for probes"};
 constexpr WordOption last{"last", 'n', "N", "only the last N"};
+constexpr WordOption until{"until", 0, "EVENT[,EVENT…]", "end with the first of these: exit status 0"};
+constexpr WordOption timeout{"timeout", 0, "TIME", "end after this: exit status 1 if --until has not come"};
 constexpr WordOption wait{"wait", 0, "TIME", "wait no longer than this: exit status 4"};
 constexpr WordOption settled{"settled", 0, "", "wait until its probation is over as well"};
 constexpr WordOption no_wait{"no-wait", 0, "", "ask and do not wait for the outcome"};
@@ -142,6 +144,19 @@ std::span<const CommandRow> command_table() {
        "Exit status: 0 told, 1 failed, 2 wrong usage, 3 no such instance, 4 it does not answer.",
        {{"graced history app -n 5", "the last five"}, {"graced history app --json", "for programs"}},
        {control, json, last, help}},
+      {CommandKind::events,
+       "events",
+       "[NAME…] [--json] [--until EVENT] [--timeout TIME]",
+       "what happens, as it happens",
+       "A line for each thing that happens in all instances that run here, or in those that are named: what "
+       "history tells, and each step of a reload. Instances that are started later are found, and one that "
+       "ends "
+       "and comes again is followed again. It goes on until Ctrl-C.\n"
+       "Exit status: 0 EVENT has come, or TIME is over and none was waited for; 1 TIME is over; 2 wrong usage.",
+       {{"graced events", "all that happens here"},
+        {"graced events app --until reloaded,reload-failed --timeout 1min", "wait for the end of a reload"},
+        {"graced events --json", "for programs, an object on each line"}},
+       {control, json, until, timeout, help}},
       {CommandKind::list,
        "list",
        "[--json]",

@@ -17,8 +17,8 @@ Hook read_hook(std::string_view text) {
     const auto comma = events.find(',');
     const std::string_view word = events.substr(0, comma);
     const auto kind = instance_event_kind(word);
-    if (!kind) {
-      const auto known = instance_event_kinds();
+    if (!kind || !is_remembered(*kind)) {
+      const auto known = remembered_event_kinds();
       throw bad("no event is called '{}', they are {}{}", word, in_a_row({known.begin(), known.end()}),
                 did_you_mean(word, known));
     }

@@ -152,8 +152,7 @@ constexpr auto rows = std::to_array<OptionRow>({
      .show = [](const Options& o) { return join_shell_words(o.gate); }},
     {.word = {"on", 0, "EVENT[,EVENT…]=COMMAND",
               "run this when that happens: serving, reloaded, reload-failed, promoted, rolled-back, crashed, "
-              "gave-up, "
-              "stopping"},
+              "hammered, gave-up, stopping"},
      .group = readiness,
      .unset = "none",
      .repeatable = true,

@@ -4,6 +4,7 @@ import json, os, resource, shutil, signal, socket, subprocess, sys, tempfile, th
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 import waiting
+from follower import Follower
 from harness import Manager, alive
 
 GRACED = os.environ["GRACED_BINARY"]
@@ -107,6 +108,7 @@ class World:
         self.control = self.path("control")
         self.manager = Manager(self.path("manager"))
         self.stderr = Stderr()
+        self.follower = Follower(self.control)
         self.load = self.process = None
         self.baseline = {}  # descriptors of graced, by what it has to hold
         self.resident = []
@@ -173,6 +175,11 @@ class World:
         self.pid = self.process.pid
         self.manager_hears("READY=1", "graced starts")
         self.status()
+        self.is_followed()
+
+    def is_followed(self):
+        wait_until(lambda: self.follower.there, "graced is followed", lambda: self.follower.process.poll())
+        must(not self.follower.wrong, "what happens is told as the schema says, and once", self.follower.wrong)
 
     def start_as_found(self):
         """What a starter leaves behind: the socket that it passes, and signals that it ignores or blocks."""
@@ -272,6 +279,7 @@ class World:
     def check(self):
         must(self.process.poll() is None and self.process.pid == self.pid, "the PID never changes", self.process.returncode)
         self.stderr.reading.set()
+        self.is_followed()
         status = self.settle()
         must(status["pid"] == self.pid, "status knows its PID", status["pid"])
         told = sorted(w["pid"] for w in status["workers"])
@@ -320,12 +328,14 @@ class World:
         code = self.process.wait(PATIENCE)
         must(code == 0, "a stop that was asked for ends with 0", code, self.stderr.last())
         wait_until(lambda: not marked(self.mark), "nothing is left behind", lambda: marked(self.mark))
+        wait_until(lambda: not self.follower.there, "its end is told to who follows it")
         left = {f for f in os.listdir(self.directory) if f.startswith(("control", "pid"))}
         must(not left, "nothing is left behind", left)
 
     def close(self):
         """However it went."""
         self.stderr.reading.set()
+        self.follower.close()
         if self.load:
             self.load.kill()
             self.load.wait()

@@ -133,12 +133,16 @@ server.serve_forever()
         self.assertIn("workers", self.sh(check))
 
         done = {line.split()[1]: line for line in others}
-        self.assertEqual(set(done), {"reload", "abort", "status", "history", "list", "hammer", "stop"})
+        self.assertEqual(set(done), {"reload", "abort", "status", "history", "events", "list", "hammer", "stop"})
         self.assertIn("generation 2 serves", self.sh(done["reload"]))
         self.assertIn("no reload", self.sh(done["abort"], code=1))
         self.assertIn("serving generation 2", self.sh(done["status"]))
         self.assertRegex(self.sh(done["history"]), r"generation 2 serves after .*; asked at the control socket by ")
         self.assertIn('"schema": 1', self.sh("graced history shop --json -n 5"))
+        following = self.start(done["events"] + " --json --until reloaded --timeout 10min")
+        wait_until(lambda: '"instance-found"' in self.said(), self.said)
+        self.sh(done["reload"])
+        self.assertEqual(following.wait(), 0)
         for flag in ("--json", "--ready", "--alive"):
             self.sh(done["status"] + " " + flag)
         self.assertIn("shop", self.sh(done["list"]))

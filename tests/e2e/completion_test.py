@@ -80,7 +80,7 @@ class Completion(Case):
         for words in (("app", "--ready-"), ("--", "app", "--ready-"), ("-w", "2", "app", "--ready-")):
             self.assertNotIn("--ready-timeout", self.offered("graced", "run", *words))
         name = self.instance()
-        for command in ("reload", "abort", "stop", "hammer", "status", "history"):
+        for command in ("reload", "abort", "stop", "hammer", "status", "history", "events"):
             self.assertEqual(self.offered("graced", command, name[:-1]), [name])
 
     def test_bash(self):

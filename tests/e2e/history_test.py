@@ -2,6 +2,7 @@
 import json, os, signal, subprocess, unittest
 
 from harness import GRACED, PATIENCE, WORKER, Case, become_nobody, main, wait_until
+from schema import assert_valid
 
 LONG = "100h"
 
@@ -10,7 +11,7 @@ class History(Case):
     def history(self, g, *arguments):
         answer = g.run("history", "--json", *arguments)
         self.assertEqual(answer.returncode, 0, answer.stderr + g.said())
-        told = json.loads(answer.stdout)
+        told = assert_valid("history", json.loads(answer.stdout))
         self.assertEqual((told["schema"], told["name"]), (1, "t"))
         return told["history"]
 

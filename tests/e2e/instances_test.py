@@ -2,16 +2,8 @@
 all that run in the usual places are meant."""
 import fcntl, json, os, pty, signal, struct, subprocess, termios, time, unittest
 from harness import Case, GRACED, NOBODY, PATIENCE, WORKER, main
-
-# Nobody else's instances, and nobody else finds these.
-ALONE = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "alone"]
-
-
-def can_be_alone():
-    try:
-        return subprocess.run([*ALONE, "true"], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
-    except OSError:
-        return False
+from own_places import ALONE, can_be_alone
+from schema import assert_valid
 
 
 @unittest.skipUnless(can_be_alone(), "needs a mount namespace")
@@ -64,7 +56,7 @@ class Instances(Case):
         begun = time.monotonic()
         listed = self.call("list", "--json")
         took = time.monotonic() - begun
-        self.assertEqual({i["name"]: i["phase"] for i in json.loads(listed.stdout)},
+        self.assertEqual({i["name"]: i["phase"] for i in assert_valid("list", json.loads(listed.stdout))},
                          {name: "silent" if name in hung else "serving" for name in names})
         self.assertLess(took, 7, "one after the other they would take eight seconds")
         # Nor those who are asked by a name that the directories do not tell.

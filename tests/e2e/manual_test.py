@@ -63,6 +63,8 @@ def rule_of(display):
         return "run"
     if text.startswith("graced check "):
         return "check"
+    if text.startswith("graced events"):
+        return "follow"
     if text.startswith(("graced ", "socket=")):
         return "ask"
     if text.startswith(("systemctl ", "cp ", "for host in ")):
@@ -152,22 +154,20 @@ class Manual(unittest.TestCase):
         for running in instances:
             self.assertEqual(running.end(), 0, running.said())
 
-    def test_what_programs_read_is_all_in_graced_control(self):
-        """Every key of the JSON, and every member of the interface on D-Bus."""
-        with open(os.path.join(PACKAGING, "man", "graced-control.7")) as f:
-            words = set(re.findall(r"\w+", f.read()))
-        with open(os.path.join(PACKAGING, "..", "supervisor", "client", "report_json.cc")) as f:
-            names = set(re.findall(r'\{"(\w+)",', f.read()))
-        self.assertGreater(len(names), 40)
-        if shutil.which("busctl"):
-            running = self.started("graced run --name shop -l 8080 -- ./app")
-            shown = self.assert_ends("busctl --address=unix:path=/run/graced/shop/control introspect org.graced.Supervisor1 "
-                                     "/org/graced/Supervisor1 org.graced.Supervisor1")
-            members = set(re.findall(r"^\.(\w+)", shown, re.M))
-            self.assertGreater(len(members), 25)
-            names |= members
-            self.assertEqual(running.end(), 0, running.said())
-        self.assertEqual(sorted(names - words), [])
+    def test_what_happens_is_followed(self):
+        """Until what it waits for comes, which here is an end."""
+        def one(display):
+            follower = subprocess.Popen(["/bin/sh", "-c", "exec " + display.text], cwd=sandbox.place, env=sandbox.environment, text=True,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            try:
+                self.assertRegex(follower.stdout.readline(), "is followed|instance-found")
+            finally:
+                follower.kill()
+                follower.communicate()
+
+        running = self.started("graced run --name shop -l 8080 -- ./app")
+        self.each("follow", one)
+        self.assertEqual(running.end(), 0, running.said())
 
     def test_configurations_are_understood(self):
         def one(display):

@@ -30,7 +30,7 @@ void say(int fd, const std::string& line) {
 class Storyteller : public ControlHandler {
  public:
   Storyteller(const std::string& name, const std::string& control, InstanceReport report, int commands,
-              int words, Duration greeting_limit, std::vector<HistoryEntry> history)
+              int words, Duration greeting_limit, std::vector<InstanceEvent> history)
       : report_(std::move(report)),
         history_(std::move(history)),
         commands_(commands),
@@ -65,10 +65,11 @@ class Storyteller : public ControlHandler {
     say(words_, "hammer");
     return 3;
   }
+  Subscribed subscribed() const override { return {report_.name, report_.serving}; }
   InstanceReport report() override { return report_; }
-  std::vector<HistoryEntry> history(std::size_t most) override {
+  std::vector<InstanceEvent> history(std::size_t most) override {
     History history;
-    for (const HistoryEntry& e : history_) history.add(e);
+    for (const InstanceEvent& e : history_) history.add(e);
     return history.last(most);
   }
   void control_failed(std::exception_ptr what) noexcept override { loop_.fail(what); }
@@ -98,6 +99,14 @@ class Storyteller : public ControlHandler {
     } else if (verb == "finished") {
       words >> id >> rest;
       server_.reload_finished(id, rest == "ok", rest == "ok" ? "" : rest);
+    } else if (verb == "happened") {
+      words >> verb >> id >> std::ws;
+      std::getline(words, rest);
+      InstanceEvent event{.kind = instance_event_kind(verb).value(), .generation = id};
+      event.at = std::chrono::system_clock::now();
+      event.monotonic = monotonic_now();
+      event.reason = unescaped(rest);
+      server_.happened(event);
     } else if (verb == "throw") {
       throws_ = true;
     } else if (verb == "fork") {
@@ -117,7 +126,7 @@ class Storyteller : public ControlHandler {
   }
 
   InstanceReport report_;
-  std::vector<HistoryEntry> history_;
+  std::vector<InstanceEvent> history_;
   bool throws_ = false;
   int commands_;
   int words_;
@@ -130,7 +139,7 @@ class Storyteller : public ControlHandler {
 }  // namespace
 
 ControlStory::ControlStory(const std::string& name, const std::string& control, const InstanceReport& report,
-                           Duration greeting_limit, const std::vector<HistoryEntry>& history) {
+                           Duration greeting_limit, const std::vector<InstanceEvent>& history) {
   int commands[2];
   int words[2];
   REQUIRE(::pipe2(commands, O_CLOEXEC) == 0);

@@ -12,7 +12,9 @@
 #include "as_root.h"
 #include "control_story.h"
 #include "linux/control/control_client.h"
+#include "linux/control/control_subscription.h"
 #include "temp_directory.h"
+#include "wait_until.h"
 
 using namespace graced;
 
@@ -289,15 +291,15 @@ TEST_CASE("the history arrives as it was, and only root and its own user are sho
   TempDirectory temp;
   std::filesystem::permissions(temp.path, std::filesystem::perms{0755});
   const std::chrono::system_clock::time_point at{1'795'982'588'123'456us};
-  HistoryEntry crashed{
-      .event = "crashed", .at = at, .monotonic = Instant{7s}, .generation = 6, .now_serving = 6};
+  InstanceEvent crashed{
+      .kind = InstanceEvent::Kind::crashed, .at = at, .monotonic = Instant{7s}, .generation = 6, .serving = 6};
   crashed.ok = false;
-  crashed.slot = 0;
-  crashed.pid = 99;
+  crashed.worker = 0;
+  crashed.worker_pid = 99;
   crashed.status = 3;
   crashed.lived = 2s;
-  crashed.why = "exited with status 3\nsecret \xff";
-  HistoryEntry failed{.event = "reload-failed", .at = at, .generation = 7, .now_serving = 6};
+  crashed.reason = "exited with status 3\nsecret \xff";
+  InstanceEvent failed{.kind = InstanceEvent::Kind::reload_failed, .at = at, .generation = 7, .serving = 6};
   failed.by = {.how = "control", .signal = "SIGHUP", .user = 0, .pid = 8, .program = "deploy"};
   failed.took = 1s;
   failed.stages = {.prepare = 1ms, .check = 2us, .start = infinity / 2, .probe = 0s};
@@ -305,23 +307,23 @@ TEST_CASE("the history arrives as it was, and only root and its own user are sho
   failed.killed = 4;
   ControlStory graced{"shop", temp / "control", {}, infinity / 2, {crashed, failed}};
 
-  std::vector<HistoryEntry> got;
+  std::vector<InstanceEvent> got;
   REQUIRE(ControlClient{temp / "control"}.history(1000, got).outcome == ControlOutcome::ok);
   REQUIRE(got.size() == 2);
-  CHECK(got[0].event == "crashed");
+  CHECK(got[0].kind == InstanceEvent::Kind::crashed);
   CHECK(got[0].at == at);
   CHECK(got[0].monotonic == Instant{7s});
   CHECK(got[0].generation == 6);
-  CHECK(got[0].now_serving == 6);
+  CHECK(got[0].serving == 6);
   CHECK(got[0].by.how == "");
   CHECK_FALSE(got[0].by.user.has_value());
   CHECK_FALSE(got[0].ok);
   CHECK_FALSE(got[0].took.has_value());
-  CHECK(got[0].slot == 0U);
-  CHECK(got[0].pid == 99);
+  CHECK(got[0].worker == 0U);
+  CHECK(got[0].worker_pid == 99);
   CHECK(got[0].status == 3);
   CHECK(got[0].lived == 2s);
-  CHECK(got[0].why == "exited with status 3\nsecret \xef\xbf\xbd");
+  CHECK(got[0].reason == "exited with status 3\nsecret \xef\xbf\xbd");
   CHECK(got[1].by.how == "control");
   CHECK(got[1].by.signal == "SIGHUP");
   CHECK(got[1].by.user == 0U);
@@ -333,19 +335,72 @@ TEST_CASE("the history arrives as it was, and only root and its own user are sho
   CHECK(got[1].stages.start == std::chrono::floor<std::chrono::microseconds>(infinity / 2));
   CHECK(got[1].stages.probe == 0s);
   CHECK_FALSE(got[1].status.has_value());
-  CHECK_FALSE(got[1].slot.has_value());
+  CHECK_FALSE(got[1].worker.has_value());
   CHECK(got[1].signal == "SIGSEGV");
   CHECK(got[1].killed == 4);
 
   REQUIRE(ControlClient{temp / "control"}.history(1, got).outcome == ControlOutcome::ok);
   CHECK(got.size() == 1);
-  CHECK(got[0].event == "reload-failed");
+  CHECK(got[0].kind == InstanceEvent::Kind::reload_failed);
   if (!as_root("to become somebody else")) return;
   CHECK(as_nobody([&] {
-          std::vector<HistoryEntry> told;
+          std::vector<InstanceEvent> told;
           return ControlClient{temp / "control"}.history(2, told).outcome == ControlOutcome::ok &&
-                 told.size() == 2 && told[0].why == "exited with status 3" && told[0].status == 3;
+                 told.size() == 2 && told[0].reason == "exited with status 3" && told[0].status == 3;
         }) == 0);
+}
+
+TEST_CASE("who subscribes is told what happens, with its last words only if they are its own") {
+  TempDirectory temp;
+  std::filesystem::permissions(temp.path, std::filesystem::perms{0755});
+  const InstanceEvent before{.kind = InstanceEvent::Kind::serving, .monotonic = Instant{7s}, .generation = 1};
+  const InstanceEvent since{.kind = InstanceEvent::Kind::reloaded, .monotonic = Instant{9s}, .generation = 2};
+  InstanceReport report;
+  report.name = "shop";
+  report.serving = 2;
+  ControlStory graced{"shop", temp / "control", report, infinity / 2, {before, since}};
+
+  const auto next = [](ControlSubscription& subscription) {
+    std::vector<InstanceEvent> events;
+    wait_until([&] {
+      subscription.advance();
+      events = subscription.take();
+      return !events.empty();
+    });
+    return events;
+  };
+  ControlSubscription subscription{temp / "control", Instant{8s}};
+  std::vector<InstanceEvent> events = next(subscription);
+  CHECK(subscription.state() == ControlSubscription::State::following);
+  CHECK(subscription.name() == "shop");
+  CHECK(subscription.serving() == 2);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == InstanceEvent::Kind::reloaded);
+  CHECK(events[0].name == "shop");
+
+  graced.does("happened reload-failed 3 exited with status 1\\nsecret");
+  events = next(subscription);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == InstanceEvent::Kind::reload_failed);
+  CHECK(events[0].generation == 3U);
+  CHECK(events[0].reason == "exited with status 1\nsecret");
+  if (as_root("to become somebody else")) {
+    CHECK(as_nobody([&] {
+            ControlSubscription stranger{temp / "control", Instant{9s}};
+            wait_until([&] {
+              stranger.advance();
+              return stranger.state() == ControlSubscription::State::following;
+            });
+            graced.does("happened reload-failed 4 exited with status 1\\nsecret");
+            const std::vector<InstanceEvent> told = next(stranger);
+            return told.size() == 1 && told[0].generation == 4U && told[0].reason == "exited with status 1";
+          }) == 0);
+  }
+  graced.kill();
+  wait_until([&] {
+    subscription.advance();
+    return subscription.state() == ControlSubscription::State::gone;
+  });
 }
 
 TEST_CASE("another user may look and not touch") {
@@ -358,12 +413,14 @@ TEST_CASE("another user may look and not touch") {
           InstanceReport report;
           return client.report(report).outcome == ControlOutcome::ok && report.name == "shop";
         }) == 0);
-  // What workers said last may hold secrets.
+  // What workers said last, and command lines, may hold secrets.
   CHECK(as_nobody([&] {
           ControlClient client{temp / "control"};
           InstanceReport report;
           return client.report(report).outcome == ControlOutcome::ok && report.workers[0].last_lines.empty() &&
-                 report.workers[0].status == "2 requests left" && report.last_exit->last_lines.empty() &&
+                 report.command.empty() && report.check && report.check->command.empty() &&
+                 report.probes[0].what == "GET http://a/" && report.workers[0].status == "2 requests left" &&
+                 report.last_exit->last_lines.empty() &&
                  report.last_exit->how == "killed by SIGSEGV after 2s" &&
                  report.last_reload->why == "exited with status 1";
         }) == 0);

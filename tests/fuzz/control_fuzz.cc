@@ -27,14 +27,19 @@ class Asked : public ControlHandler {
   RollbackOutcome rollback(pid_t, uid_t) override { return {3, 2, ""}; }
   Aborted abort(pid_t, uid_t) override { return {2, true}; }
   unsigned hammer() override { return 1; }
+  Subscribed subscribed() const override { return {"shop", 2}; }
   InstanceReport report() override {
     InstanceReport report;
     report.workers.push_back({1, 0, 5, "ready", 1s, std::nullopt, "status", {"line"}});
     report.addresses.push_back({"http", "tcp [::]:80"});
     return report;
   }
-  std::vector<HistoryEntry> history(std::size_t) override {
-    return {{.event = "crashed", .generation = 1, .slot = 0, .status = 3, .why = "exited with status 3\nline"}};
+  std::vector<InstanceEvent> history(std::size_t) override {
+    return {{.kind = InstanceEvent::Kind::crashed,
+             .generation = 1,
+             .worker = 0,
+             .status = 3,
+             .reason = "exited with status 3\nline"}};
   }
   void control_failed(std::exception_ptr) noexcept override {
     fuzz::promise(false, "nothing a client says makes graced throw");

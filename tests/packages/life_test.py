@@ -77,6 +77,7 @@ class Life(unittest.TestCase):
         self.assertIn("adoption", run("/usr/bin/graced", "--version"))
         files = files_of("graced")
         for path in ("/etc/graced/example.conf", "/usr/share/man/man1/graced.1.gz", "/usr/share/man/man5/graced.conf.5.gz",
+                     "/usr/share/man/man5/graced-dbus.5.gz", "/usr/share/graced/graced-1.schema.json",
                      *("/usr/share/man/man7/" + os.path.basename(page) + ".gz" for page in MANUALS),
                      "/lib/systemd/system/graced@.service", "/usr/share/bash-completion/completions/graced",
                      "/usr/share/zsh/vendor-completions/_graced", "/usr/share/fish/vendor_completions.d/graced.fish",

@@ -81,6 +81,13 @@ TEST_CASE("the other commands say which instance and how patiently") {
   CHECK(parsed<HistoryCommand>({"history", "--json", "-n", "5"}).json);
   CHECK(parsed<HistoryCommand>({"history", "--json", "-n", "5"}).last == 5U);
   CHECK(parsed<HistoryCommand>({"history", "-n5", "app"}).last == 5U);
+  CHECK(parsed<EventsCommand>({"events"}).names.empty());
+  CHECK(parsed<EventsCommand>({"events", "--until", "reloaded,gone", "a", "b"}).names ==
+        std::vector<std::string>{"a", "b"});
+  CHECK(parsed<EventsCommand>({"events", "--until", "reloaded,gone"}).until ==
+        std::vector{InstanceEvent::Kind::reloaded, InstanceEvent::Kind::gone});
+  CHECK(parsed<EventsCommand>({"events", "--timeout", "1min"}).timeout == 60s);
+  CHECK_FALSE(parsed<EventsCommand>({"events", "--timeout", "infinity"}).timeout.has_value());
   CHECK(parsed<ListCommand>({"list", "--json"}).json);
   CHECK_FALSE(parsed<ListCommand>({"list"}).json);
 }
@@ -153,6 +160,9 @@ TEST_CASE("wrong words after a command are named") {
         "--wait soon: not a time, as in 250ms, 5s, 2min, 1h or infinity");
   CHECK(complaint({"reload", "--wait", "1", "--wait", "2"}) == "--wait is given twice");
   CHECK(complaint({"reload", "--wait", "1", "--no-wait"}) == "--wait and --no-wait contradict each other");
+  CHECK(complaint({"events", "--until", "reladed"}) ==
+        "--until reladed: no event is called 'reladed'; did you mean 'reloaded'?");
+  CHECK(complaint({"events", "a", "--control", "/x"}).starts_with("'a' and --control both say"));
   CHECK(complaint({"history", "-n", "0"}).starts_with("--last 0: "));
   CHECK(complaint({"history", "-n", "some"}).starts_with("--last some: "));
   CHECK(complaint({"history", "-n", "1", "--last", "2"}) == "--last is given twice");

@@ -3,49 +3,47 @@
 
 #include <cstdlib>
 
-#include "client/history_json.h"
 #include "client/history_text.h"
+#include "json/event_json.h"
 
 using namespace graced;
 
 namespace {
 
-std::vector<HistoryEntry> story() {
+using Kind = InstanceEvent::Kind;
+
+std::vector<InstanceEvent> story() {
   const std::chrono::system_clock::time_point at{std::chrono::seconds(1'795'982'588)};
-  std::vector<HistoryEntry> entries;
-  entries.push_back({.event = "serving", .at = at, .generation = 1, .now_serving = 1, .by = {.how = "start"}});
-  entries.back().took = 202ms;
-  entries.back().stages = {.prepare = 2ms, .start = 200ms};
-  entries.push_back({.event = "reload-failed",
-                     .at = at,
-                     .monotonic = Instant{1500ms},
-                     .generation = 2,
-                     .now_serving = 1,
-                     .by = {.how = "signal", .signal = "SIGHUP", .user = 0, .pid = 812, .program = "ba\x1bsh"},
-                     .ok = false,
-                     .took = 1s,
-                     .stages = {.prepare = 250ms, .check = 500ms, .start = 250ms},
-                     .why = "exited with status 1\npanic\x07\nat \xff"});
-  entries.push_back({.event = "crashed",
-                     .at = at,
-                     .generation = 1,
-                     .now_serving = 1,
-                     .ok = false,
-                     .slot = 0,
-                     .pid = 99,
-                     .status = 3,
-                     .lived = 2s,
-                     .why = "exited with status 3 after 2s"});
-  entries.push_back({.event = "serving", .at = at, .generation = 1, .now_serving = 1, .by = {.how = "crash"}});
-  entries.push_back({.event = "hammered",
-                     .at = at,
-                     .generation = 0,
-                     .by = {.how = "graced"},
-                     .killed = 2,
-                     .why = "not gone in time"});
-  entries.push_back(
-      {.event = "stopping", .at = at, .generation = 1, .by = {.how = "control", .user = 1000, .pid = 7}});
-  return entries;
+  std::vector<InstanceEvent> events;
+  events.push_back({.kind = Kind::serving, .at = at, .generation = 1, .serving = 1, .by = {.how = "start"}});
+  events.back().took = 202ms;
+  events.back().stages = {.prepare = 2ms, .start = 200ms};
+  events.push_back({.kind = Kind::reload_failed,
+                    .at = at,
+                    .monotonic = Instant{1500ms},
+                    .generation = 2,
+                    .serving = 1,
+                    .by = {.how = "signal", .signal = "SIGHUP", .user = 0, .pid = 812, .program = "ba\x1bsh"},
+                    .ok = false,
+                    .took = 1s,
+                    .stages = {.prepare = 250ms, .check = 500ms, .start = 250ms},
+                    .reason = "exited with status 1\npanic\x07\nat \xff"});
+  events.push_back({.kind = Kind::crashed,
+                    .at = at,
+                    .generation = 1,
+                    .serving = 1,
+                    .ok = false,
+                    .worker = 0,
+                    .worker_pid = 99,
+                    .status = 3,
+                    .lived = 2s,
+                    .reason = "exited with status 3 after 2s"});
+  events.push_back({.kind = Kind::serving, .at = at, .generation = 1, .serving = 1, .by = {.how = "crash"}});
+  events.push_back(
+      {.kind = Kind::hammered, .at = at, .by = {.how = "graced"}, .killed = 2, .reason = "not gone in time"});
+  events.push_back(
+      {.kind = Kind::stopping, .at = at, .generation = 1, .by = {.how = "control", .user = 1000, .pid = 7}});
+  return events;
 }
 
 }  // namespace
@@ -73,9 +71,11 @@ TEST_CASE("programs get every member, and null for what is not known") {
   "name": "shop",
   "history": [
     {
+      "schema": 1,
       "event": "reload-failed",
       "time": "2026-11-29T20:03:08.000Z",
       "monotonic_s": 1.5,
+      "name": "shop",
       "generation": 2,
       "serving": 1,
       "by": {
@@ -104,7 +104,8 @@ TEST_CASE("programs get every member, and null for what is not known") {
       "status": null,
       "signal": null,
       "lived_s": null,
-      "killed": null
+      "killed": null,
+      "share": null
     }
   ]
 }

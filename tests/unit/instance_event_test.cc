@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "hooks/event_json.h"
+#include "json/event_json.h"
 
 using namespace graced;
 
@@ -53,10 +53,13 @@ TEST_CASE("what is not known is empty in the environment and null in JSON") {
   const InstanceEvent event{.kind = Kind::stopping, .name = "app", .at = noon};
   CHECK(variable(event, "GRACED_GENERATION") == "");
   CHECK(variable(event, "GRACED_REASON") == "");
-  CHECK(to_json(event) ==
-        R"({"schema":1,"event":"stopping","time":"2026-11-29T12:00:00.007Z","name":"app","generation":null,)"
-        R"("serving":null,"worker":null,"worker_pid":null,"reason":null})"
-        "\n");
+  CHECK(
+      event_json(event) ==
+      R"({"schema":1,"event":"stopping","time":"2026-11-29T12:00:00.007Z","monotonic_s":0.0,"name":"app",)"
+      R"("generation":null,"serving":null,"by":null,"outcome":"ok","reason":null,"last_lines":[],)"
+      R"("took_s":null,"prepare_s":null,"check_s":null,"start_s":null,"probe_s":null,"canary_s":null,"worker":null,)"
+      R"("worker_pid":null,"status":null,"signal":null,"lived_s":null,"killed":null,"share":null})"
+      "\n");
 }
 
 TEST_CASE("a reason with anything in it is safe to show, keeps its lines, and has an end") {
@@ -70,14 +73,15 @@ TEST_CASE("a reason with anything in it is safe to show, keeps its lines, and ha
     const std::string shown = variable(event, "GRACED_REASON");
     CHECK(shown.size() <= 4096 + std::string("…").size());
     CHECK(shown.ends_with("…"));
-    CHECK(to_json({.kind = Kind::crashed, .name = "", .reason = shown}).find("\\ufffd") == std::string::npos);
+    CHECK(event_json({.kind = Kind::crashed, .name = "", .reason = shown}).find("\\ufffd") ==
+          std::string::npos);
   }
 }
 
 TEST_CASE("a reason that is no text is JSON all the same, on one line") {
   const std::string line =
-      to_json({.kind = Kind::crashed, .name = "app", .worker = 2, .reason = "\xff\n\"end\""});
+      event_json({.kind = Kind::crashed, .name = "app", .worker = 2, .reason = "\xff\n\"end\""});
   CHECK(std::ranges::count(line, '\n') == 1);
   CHECK(line.find("\"worker\":2") != std::string::npos);
-  CHECK(line.find("\\ufffd\\n\\\"end\\\"") != std::string::npos);
+  CHECK(line.find(R"("reason":"\ufffd","last_lines":["\"end\""])") != std::string::npos);
 }

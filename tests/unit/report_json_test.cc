@@ -26,6 +26,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   r.reloads = 5;
   r.next_restart = 400ms;
   CHECK(report_json(r) == R"({
+  "schema": 1,
   "name": "shop",
   "version": "0.1.0",
   "pid": 4242,
@@ -140,4 +141,14 @@ TEST_CASE("an instance without anything is nulls and empty lists, never missing 
         "\"workers_asked\": null", "\"last_exit\": null"})
     CHECK_MESSAGE(json.find(part) != std::string::npos, part);
   CHECK(list_json({}) == "[]\n");
+}
+
+TEST_CASE("of an instance that does not answer nothing is known but that") {
+  InstanceReport silent;
+  silent.name = "shop";
+  silent.phase = "silent";
+  const std::string json = list_json({silent});
+  for (const char* part : {"\"schema\": 1", "\"name\": \"shop\"", "\"phase\": \"silent\"", "\"pid\": null",
+                           "\"age_s\": null", "\"reloads\": null", "\"command\": null", "\"workers\": []"})
+    CHECK_MESSAGE(json.find(part) != std::string::npos, part);
 }

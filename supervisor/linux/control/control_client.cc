@@ -11,11 +11,12 @@
 
 #include "linux/base/sys_error.h"
 #include "linux/control/control_peer.h"
-#include "linux/control/history_wire.h"
+#include "linux/control/event_wire.h"
 
 namespace graced {
 namespace {
 
+constexpr Duration a_second = 1s;
 constexpr Duration prompt = 10s;  // for what graced answers at once
 
 Instant now() {
@@ -75,6 +76,7 @@ ControlReply ControlClient::call(const char* interface, const char* method, Dura
     r = sd_bus_message_appendv(made, types, values);
     va_end(values);
   }
+  if (r >= 0 && watch_) return call_watching(made, limit, answer);
   Error error;
   if (r >= 0) {
     sd_bus_message* reply = nullptr;
@@ -82,6 +84,52 @@ ControlReply ControlClient::call(const char* interface, const char* method, Dura
     answer.reset(reply);
   }
   return r >= 0 ? ControlReply{} : control::reply_of(r, error.value);
+}
+
+void ControlClient::watch(Watch watch) {
+  watch_ = {};
+  if (!watch) return;
+  if (sd_bus_add_filter(bus_.get(), static_cast<sd_bus_slot**>(nullptr), &ControlClient::on_message,
+                        static_cast<void*>(this)) < 0)
+    return;
+  BusMessage answer;
+  call(control::interface, "Subscribe", prompt, answer, "");
+  watch_ = std::move(watch);
+}
+
+int ControlClient::on_message(sd_bus_message* message, void* self, sd_bus_error*) noexcept {
+  if (sd_bus_message_is_signal(message, control::interface, "Happened") <= 0) return 0;
+  try {
+    const InstanceEvent event = control::read_event(message);
+    if (const Watch& watch = static_cast<ControlClient*>(self)->watch_) watch(&event);
+  } catch (const std::exception&) {}  // of a later version, with other fields
+  return 1;
+}
+
+// sd-bus would call its own limit and the end of the connection by one name, so the limit is kept here.
+ControlReply ControlClient::call_watching(sd_bus_message* question, Duration limit, BusMessage& answer) {
+  const Instant deadline = after(now(), limit);
+  const auto arrived = [](sd_bus_message* message, void* answer_, sd_bus_error*) {
+    static_cast<BusMessage*>(answer_)->reset(sd_bus_message_ref(message));
+    return 1;
+  };
+  sd_bus* const bus = bus_.get();
+  int r = sd_bus_call_async(bus, static_cast<sd_bus_slot**>(nullptr), question,
+                            static_cast<sd_bus_message_handler_t>(arrived), static_cast<void*>(&answer),
+                            std::numeric_limits<std::uint64_t>::max());
+  while (r >= 0 && !answer) {
+    r = sd_bus_process(bus, static_cast<sd_bus_message**>(nullptr));
+    if (r != 0 || answer) continue;
+    if (now() >= deadline) return control::reply_of(-ETIMEDOUT, SD_BUS_ERROR_NULL);
+    watch_(nullptr);
+    r = sd_bus_wait(bus, to_microseconds(std::min<Duration>(a_second, deadline - now())));
+    if (r == -EINTR) r = 0;
+  }
+  if (!answer) return control::reply_of(r, SD_BUS_ERROR_NULL);
+  const sd_bus_error* error = sd_bus_message_get_error(answer.get());
+  if (error == nullptr) return {};
+  const bool ended = sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) != 0;
+  return control::reply_of(ended ? -ECONNRESET : -sd_bus_message_get_errno(answer.get()), *error);
 }
 
 ControlReply ControlClient::reload(std::optional<Duration> limit) {
@@ -148,10 +196,10 @@ ControlReply ControlClient::report(InstanceReport& into) {
   return reply;
 }
 
-ControlReply ControlClient::history(std::uint32_t most, std::vector<HistoryEntry>& into) {
+ControlReply ControlClient::history(std::uint32_t most, std::vector<InstanceEvent>& into) {
   BusMessage answer;
   ControlReply reply = call(control::interface, "History", prompt, answer, "u", most);
-  if (reply.outcome == ControlOutcome::ok) into = control::read_history(answer.get());
+  if (reply.outcome == ControlOutcome::ok) into = control::read_events(answer.get());
   return reply;
 }
 

@@ -2,11 +2,12 @@
 // a value; only not reaching anybody is an exception.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "core/history.h"
+#include "core/instance_event.h"
 #include "core/time.h"
 #include "linux/base/bus.h"
 #include "linux/base/fd.h"
@@ -23,6 +24,11 @@ class ControlClient {
   // EBUSY that it is there and has hung up: it has too many clients, or no descriptors for another one.
   explicit ControlClient(const std::string& path, Duration patience = 10s);
 
+  // From now on, while an outcome is waited for: what happens, as it comes, and null once a second. Of a
+  // version that tells no events it is null alone. Once; an empty one ends it.
+  using Watch = std::function<void(const InstanceEvent*)>;
+  void watch(Watch watch);
+
   // limit: how long to wait for the outcome, may be `infinity`; none: do not wait, only ask.
   ControlReply reload(std::optional<Duration> limit);
   ControlReply reload_until_settled(Duration limit);
@@ -31,16 +37,19 @@ class ControlClient {
   ControlReply stop(std::optional<Duration> limit);  // until the process is gone
   ControlReply hammer();
   ControlReply report(InstanceReport& into);
-  ControlReply history(std::uint32_t most, std::vector<HistoryEntry>& into);  // the oldest first
+  ControlReply history(std::uint32_t most, std::vector<InstanceEvent>& into);  // the oldest first
   // What it calls itself; none if it does not say so within `patience`.
   std::optional<std::string> name(Duration patience = 2s);
 
  private:
   ControlReply call(const char* interface, const char* method, Duration limit, BusMessage& answer,
                     const char* types, ...);
+  ControlReply call_watching(sd_bus_message* question, Duration limit, BusMessage& answer);
+  static int on_message(sd_bus_message*, void* self, sd_bus_error*) noexcept;
   bool wait_until_gone(Duration limit);
 
   Bus bus_;
+  Watch watch_;
   Fd process_;  // a pidfd of graced; none if it lives in a PID namespace we do not see
 };
 

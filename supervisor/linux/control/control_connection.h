@@ -56,6 +56,10 @@ class ControlConnection {
   uid_t uid() const { return uid_; }  // the kernel's word, from when it connected
   bool may_change_things() const;
 
+  // It wants to be told what happens.
+  void subscribe() { subscribed_ = true; }
+  bool subscribed() const { return subscribed_; }
+
   // What was handed to sd-bus outside of a callback of its own waits to be written.
   void sent() noexcept;
 
@@ -79,6 +83,7 @@ class ControlConnection {
   Fd socket_;
   Fd feed_;
   bool given_up_ = false;
+  bool subscribed_ = false;
   std::size_t unfinished_ = 0;  // bytes of a message that has not ended
   Bus bus_;
   Source io_;

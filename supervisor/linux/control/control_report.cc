@@ -8,6 +8,8 @@ std::string without_last_words(const std::string& why) {
 }
 
 void withhold_secrets(InstanceReport& report) {
+  report.command.clear();
+  if (report.check) report.check->command.clear();
   for (WorkerReport& w : report.workers) w.last_lines.clear();
   if (report.last_exit) report.last_exit->last_lines.clear();
   if (report.last_reload) report.last_reload->why = without_last_words(report.last_reload->why);

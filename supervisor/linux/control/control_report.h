@@ -59,7 +59,7 @@ struct ReloadReport {
 
 // The command of --check that runs now, before a reload.
 struct CheckReport {
-  std::string command;  // as typed
+  std::string command;  // as typed; empty: not shown to who asks
   Duration age{};
 };
 
@@ -97,7 +97,7 @@ struct InstanceReport {
   std::int32_t pid = 0;
   std::string phase;                   // see core/status.h; "silent": it did not answer
   Duration age{};                      // of graced
-  std::string command;                 // as typed
+  std::string command;                 // as typed; empty: not shown to who asks
   std::string executable{};            // of the serving generation, without symbolic links; may be empty
   bool executable_replaced = false;    // does not lead to it any more; a replacement runs it all the same
   std::vector<std::string> changed{};  // files that a replacement would run and that changed since
@@ -123,7 +123,8 @@ struct InstanceReport {
   std::optional<Duration> next_restart;  // of a worker that exited
 };
 
-// What may hold secrets is taken out: the last words of workers. For other users than root and graced's own.
+// What may hold secrets is taken out: command lines, and the last words of workers. For other users than root
+// and graced's own.
 void withhold_secrets(InstanceReport& report);
 
 // The same of a reason: its first line.

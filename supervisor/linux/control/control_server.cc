@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "linux/base/sys_error.h"
-#include "linux/control/history_wire.h"
+#include "linux/control/event_wire.h"
 
 namespace graced {
 namespace {
@@ -116,15 +116,25 @@ struct ControlServer::Calls {
     return guarded(server, [&] {
       std::uint32_t most = 0;
       if (const int read = sd_bus_message_read_basic(call, 'u', &most); read < 0) return read;
-      std::vector<HistoryEntry> entries = server.handler_.history(most);
+      std::vector<InstanceEvent> entries = server.handler_.history(most);
       if (!connection.may_change_things()) {
-        for (HistoryEntry& e : entries) e.why = without_last_words(e.why);
+        for (InstanceEvent& e : entries) e.reason = without_last_words(e.reason);
       }
       sd_bus_message* made = nullptr;
       if (const int r = sd_bus_message_new_method_return(call, &made); r < 0) return r;
       const BusMessage reply{made};
-      control::append_history(made, entries);
+      control::append_events(made, entries);
       return sd_bus_send(nullptr, made, nullptr);
+    });
+  }
+
+  static int on_subscribe(sd_bus_message* call, void* connection_, sd_bus_error*) noexcept {
+    auto& connection = *static_cast<ControlConnection*>(connection_);
+    auto& server = server_of(connection);
+    return guarded(server, [&] {
+      connection.subscribe();
+      const Subscribed to = server.handler_.subscribed();
+      return sd_bus_reply_method_return(call, "st", control::to_utf8(to.name).c_str(), to.serving);
     });
   }
 
@@ -162,8 +172,11 @@ struct ControlServer::Calls {
                                    SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_METHOD_WITH_NAMES("Hammer", "", "", "u", SD_BUS_PARAM(killed), on_hammer,
                                    SD_BUS_VTABLE_UNPRIVILEGED),
-          SD_BUS_METHOD_WITH_NAMES("History", "u", SD_BUS_PARAM(most), control::history_signature,
+          SD_BUS_METHOD_WITH_NAMES("History", "u", SD_BUS_PARAM(most), control::events_signature,
                                    SD_BUS_PARAM(entries), on_history, SD_BUS_VTABLE_UNPRIVILEGED),
+          SD_BUS_METHOD_WITH_NAMES("Subscribe", "", "", "st", SD_BUS_PARAM(name) SD_BUS_PARAM(serving),
+                                   on_subscribe, SD_BUS_VTABLE_UNPRIVILEGED),
+          SD_BUS_SIGNAL_WITH_NAMES("Happened", control::event_signature, SD_BUS_PARAM(event), 0),
           SD_BUS_SIGNAL_WITH_NAMES("PhaseChanged", "s", SD_BUS_PARAM(phase), 0),
           SD_BUS_SIGNAL_WITH_NAMES(
               "WorkerChanged", "tuis",
@@ -345,6 +358,23 @@ void ControlServer::reload_finished(std::uint64_t generation, bool ok, const std
   for (ControlConnection& connection : connections_) {
     const std::string told = control::to_utf8(connection.may_change_things() ? why : without_last_words(why));
     tell(connection, "ReloadFinished", "tbs", generation, ok ? 1 : 0, told.c_str());
+  }
+}
+
+void ControlServer::happened(const InstanceEvent& event) {
+  for (ControlConnection& connection : connections_) {
+    sd_bus* bus = connection.subscribed() ? connection.ready_bus() : nullptr;
+    if (bus == nullptr) continue;
+    InstanceEvent told = event;
+    if (!connection.may_change_things()) told.reason = without_last_words(told.reason);
+    sd_bus_message* made = nullptr;
+    if (sd_bus_message_new_signal(bus, &made, control::path, control::interface, "Happened") < 0) continue;
+    const BusMessage signal{made};
+    try {
+      control::append_event(made, told);
+    } catch (const std::system_error&) { continue; }  // no memory for it
+    static_cast<void>(sd_bus_send(bus, made, nullptr));
+    connection.sent();
   }
 }
 

@@ -7,8 +7,9 @@
 //   Abort() → (t generation, b next)    of the reload that ran, 0: none did; next: another one follows
 //   Stop(b wait)                        answered when graced has stopped
 //   Hammer() → (u killed)
-//   History(u most) → a(…) entries      the last ones, the oldest first; see history_wire.h
-//   properties: all of InstanceReport; signals: PhaseChanged, WorkerChanged, ReloadFinished
+//   History(u most) → a(…) entries      the last ones, the oldest first; see event_wire.h
+//   Subscribe() → (s name, t serving)   from now on this client gets the signal Happened, of event_wire.h
+//   properties: all of InstanceReport; signals: PhaseChanged, WorkerChanged, ReloadFinished, Happened
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@
 #include <string>
 #include <vector>
 
-#include "core/history.h"
 #include "core/id.h"
+#include "core/instance_event.h"
 #include "core/time.h"
 #include "linux/base/bus.h"
 #include "linux/base/fd.h"
@@ -44,6 +45,12 @@ struct RollbackOutcome {
   std::string why_not{};   // empty: it was done
 };
 
+// Whom somebody has subscribed to.
+struct Subscribed {
+  std::string name{};
+  std::uint64_t serving = 0;  // generation; 0: none
+};
+
 // What clients ask for. Any of these may answer before it returns.
 class ControlHandler {
  public:
@@ -55,8 +62,9 @@ class ControlHandler {
   virtual Aborted abort(pid_t who, uid_t user) = 0;
   virtual void stop(RequestId by) = 0;
   virtual unsigned hammer() = 0;  // how many were killed
+  virtual Subscribed subscribed() const = 0;
   virtual InstanceReport report() = 0;
-  virtual std::vector<HistoryEntry> history(std::size_t most) = 0;  // the oldest first
+  virtual std::vector<InstanceEvent> history(std::size_t most) = 0;  // the oldest first
 
   // One of the above threw. It was kept from passing through C; the loop should end.
   virtual void control_failed(std::exception_ptr) noexcept = 0;
@@ -81,6 +89,8 @@ class ControlServer final : private ControlConnection::Owner {
   void phase_changed(const std::string& phase);
   void worker_changed(std::uint64_t generation, std::uint32_t slot, std::int32_t pid, const std::string& state);
   void reload_finished(std::uint64_t generation, bool ok, const std::string& why);
+  // To those who have subscribed. One that does not read them is hung up on.
+  void happened(const InstanceEvent& event);
 
  private:
   enum class Wish { reload, reload_until_settled, stop };

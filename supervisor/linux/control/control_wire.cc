@@ -121,7 +121,7 @@ struct Appending {
     structure(signature_of<AddressReport>, a.name, a.address, a.handoff);
   }
   void operator()(const std::optional<CheckReport>& check) const {
-    const CheckReport c = check.value_or(CheckReport{});
+    const CheckReport c = check.value_or(CheckReport{.command = "", .age = infinity});
     structure(signature_of<std::optional<CheckReport>>, c.command, c.age);
   }
   void operator()(const ProbeReport& p) const {
@@ -225,7 +225,7 @@ struct Reading {
     CheckReport c;
     structure(signature_of<std::optional<CheckReport>>, c.command, c.age);
     check.reset();
-    if (!c.command.empty()) check = std::move(c);
+    if (c.age != infinity && (!c.command.empty() || c.age > 0s)) check = std::move(c);  // 0: of 0.1.0, none
   }
   void operator()(std::optional<ReloadReport>& reload) const {
     ReloadReport r;

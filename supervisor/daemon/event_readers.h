@@ -1,16 +1,14 @@
-// Notices what happened to this instance that somebody outside may want to know: has the hooks run for it, and
-// has the history.
+// Who is told what happens to this instance: the history, the commands of --on, and who follows at the control
+// socket.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "core/instance_event.h"
-#include "core/status.h"
+#include "core/history.h"
 #include "daemon/addresses.h"
-#include "daemon/departed.h"
-#include "daemon/history_keeper.h"
+#include "daemon/announcer.h"
+#include "daemon/instance_events.h"
 #include "daemon/launcher.h"
 #include "daemon/log.h"
 #include "daemon/planner.h"
@@ -21,7 +19,7 @@
 
 namespace graced {
 
-class EventHooks {
+class EventReaders {
  public:
   // Borrowed.
   struct Others {
@@ -31,12 +29,14 @@ class EventHooks {
     Addresses& addresses;
     Launcher& launcher;
     ProcessOutputs& outputs;
+    Announcer& announcer;
   };
-  EventHooks(Others others, GateRunner::Told gate_ended);
+  EventReaders(Others others, GateRunner::Told gate_ended);
 
+  InstanceEvents& events() { return events_; }
   HookRunner& runner() { return runner_; }
   GateRunner& gates() { return gates_; }
-  HistoryKeeper& history() { return history_; }
+  const History& history() const { return history_; }
 
   // The options of the generation that serves.
   void use(const RunOptions& options) { runner_.use(options.hooks); }
@@ -45,17 +45,8 @@ class EventHooks {
   // cannot be started.
   void begin_gate(GenerationId candidate, const Plan& plan, const CanaryStatus& step, GenerationId serving);
 
-  void reloaded(GenerationId generation);
-  void reload_failed(GenerationId candidate, const std::string& why);
-  void rolled_back(GenerationId from, const std::string& why);
-  void promoted(GenerationId generation);                     // it has stood its probation
-  void gave_up(GenerationId failed, const std::string& why);  // failed: the candidate that `why` tells of
-
-  // What else follows from how things are now: somebody serves (again), a worker has ended, graced stops.
-  void look_at(const Status& status, const FindDeparted& departed);
-
  private:
-  void happened(InstanceEvent event);
+  void happened(const InstanceEvent& event);
   HookRunner::Process start(const std::vector<std::string>& command, std::vector<std::string> variables,
                             int standard_input);
   HookRunner::Process start(const Plan& plan, const std::vector<std::string>& command,
@@ -64,10 +55,8 @@ class EventHooks {
   Others o_;
   HookRunner runner_;
   GateRunner gates_;
-  HistoryKeeper history_;
-  Phase phase_ = Phase::starting;
-  std::optional<GenerationId> serving_;
-  std::optional<WorkerId> exited_;  // the last one that was told of
+  History history_;
+  InstanceEvents events_;
 };
 
 }  // namespace graced

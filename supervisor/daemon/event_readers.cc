@@ -1,0 +1,75 @@
+#include "daemon/event_readers.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <utility>
+#include <variant>
+
+#include "core/timestamp.h"
+#include "linux/worker/spawn.h"
+#include "options/shell_words.h"
+
+namespace graced {
+
+EventReaders::EventReaders(Others others, GateRunner::Told gate_ended)
+    : o_(others),
+      runner_(o_.loop, {.start = [this](const auto& command, auto variables,
+                                        int input) { return start(command, std::move(variables), input); },
+                        .note =
+                            [this](pid_t pid, const std::string& note, bool failed) {
+                              LogFields about;
+                              if (pid > 0) about.worker_pid = pid;
+                              failed ? o_.log.warning(about, "{}", note) : o_.log.info(about, "{}", note);
+                            }}),
+      gates_(o_.loop, std::move(gate_ended)),
+      events_(o_.planner.first_options().name, [this](const InstanceEvent& event) { happened(event); }) {
+  use(o_.planner.first_options());
+}
+
+void EventReaders::happened(const InstanceEvent& event) {
+  o_.announcer.control().happened(event);
+  if (!is_remembered(event.kind)) return;
+  history_.add(event);
+  runner_.happened(event);
+}
+
+void EventReaders::begin_gate(GenerationId candidate, const Plan& plan, const CanaryStatus& step,
+                              GenerationId serving) {
+  std::string share = share_text(step.per_mille);
+  share.pop_back();  // a number, of percent
+  std::vector<std::string> variables{
+      "GRACED_EVENT=gate",
+      fmt::format("GRACED_EVENT_TIME={}", to_timestamp(std::chrono::system_clock::now())),
+      fmt::format("GRACED_GENERATION={}", candidate.value),
+      fmt::format("GRACED_SERVING={}", serving.value),
+      "GRACED_REASON=",
+      fmt::format("GRACED_CANARY_SHARE={}", share),
+      fmt::format("GRACED_CANARY_STEP={}", step.step),
+      fmt::format("GRACED_CANARY_STEPS={}", step.steps),
+  };
+  const auto starts = [&](const std::vector<std::string>& command, std::vector<std::string> v) {
+    return start(plan, command, std::move(v), -1);
+  };
+  const pid_t pid = gates_.begin(candidate, step.step, starts, plan.options.gate, std::move(variables));
+  o_.log.info({.generation = candidate.value, .worker_pid = pid}, "gate started: {}",
+              join_shell_words(plan.options.gate));
+}
+
+// As the workers of the generation that serves; before there is one, as those that were to be the first.
+HookRunner::Process EventReaders::start(const std::vector<std::string>& command,
+                                        std::vector<std::string> variables, int standard_input) {
+  const Plan* serving = o_.addresses.serving_plan();
+  const Plan first = serving ? Plan() : o_.planner.plan_without_sockets();
+  return start(serving ? *serving : first, command, std::move(variables), standard_input);
+}
+
+HookRunner::Process EventReaders::start(const Plan& plan, const std::vector<std::string>& command,
+                                        std::vector<std::string> variables, int standard_input) {
+  OutputPipes pipes = ProcessOutputs::make_pipes(plan, true);
+  auto result = spawn(o_.launcher.for_hook(plan, command, std::move(variables), standard_input, pipes));
+  if (const auto* failed = std::get_if<SpawnFailed>(&result)) throw std::runtime_error(failed->why);
+  return {std::get<Spawned>(result).pid, o_.outputs.watch(std::move(pipes))};
+}
+
+}  // namespace graced

@@ -1,0 +1,66 @@
+// One instance that is followed: what happens to it, as it comes. It goes on when it is told to, and nobody is
+// waited for.
+#pragma once
+
+#include <poll.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/instance_event.h"
+#include "linux/base/bus.h"
+#include "linux/base/fd.h"
+
+namespace graced {
+
+class ControlSubscription {
+ public:
+  enum class State {
+    asking,
+    following,
+    absent,       // nobody is there, or it ended before it said hello
+    gone,         // it was followed, and has ended
+    hung_up,      // it is there, and has hung up: it has too many clients, or was not read in time
+    not_offered,  // it is of a version that tells no events
+  };
+
+  // since: what the instance remembers from after then, by CLOCK_MONOTONIC, comes first. Throws
+  // std::runtime_error if there is no libsystemd.
+  ControlSubscription(std::string path, Instant since);
+  ControlSubscription(const ControlSubscription&) = delete;
+  ControlSubscription& operator=(const ControlSubscription&) = delete;
+
+  // To be called when watched() has something.
+  void advance();
+  pollfd watched() const;  // fd -1: nothing
+
+  State state() const { return state_; }
+  const std::string& name() const { return name_; }   // once it is followed
+  std::uint64_t serving() const { return serving_; }  // generation, when that began; 0: none
+  std::vector<InstanceEvent> take();                  // what has come since the last time, with its name
+
+ private:
+  void begin();
+  bool ask(const char* method, const char* types, std::uint32_t most, sd_bus_message_handler_t answered);
+  void ended();
+  void read_answers();
+  void keep(std::vector<InstanceEvent> remembered);
+  static int on_message(sd_bus_message*, void* self, sd_bus_error*) noexcept;
+  static int on_subscribed(sd_bus_message*, void* self, sd_bus_error*) noexcept;
+  static int on_history(sd_bus_message*, void* self, sd_bus_error*) noexcept;
+
+  std::string path_;
+  Instant since_;
+  Fd process_;  // a pidfd of graced
+  State state_ = State::asking;
+  std::string name_;
+  std::uint64_t serving_ = 0;
+  std::vector<InstanceEvent> events_;
+  BusMessage subscribed_;  // the answers, until they are read
+  BusMessage history_;
+  Bus bus_;
+};
+
+}  // namespace graced
