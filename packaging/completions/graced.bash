@@ -30,6 +30,7 @@ _graced_value() {
     "run --stderr" | "run --stdout" | "check --stderr" | "check --stdout") _graced_words "watch inherit" ;;
     "run --ready" | "check --ready") _graced_words "auto notify listen after:" ;;
     "run --check" | "run --gate" | "check --check" | "check --gate") _graced_of -c ;;
+    "run --max-surge" | "check --max-surge") _graced_words "all" ;;
     "run --drain" | "check --drain") _graced_words "auto signal idle" ;;
     "run --drain-signal" | "check --drain-signal") _graced_words "TERM INT QUIT HUP USR1 USR2 WINCH" ;;
     "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "rollback --control" | "abort --control" | "stop --control" | "hammer --control" | "status --control" | "history --control" | "events --control") _graced_of -f ;;
@@ -54,7 +55,7 @@ _graced_command_at() {
         echo $((at + 1))
         return
         ;;
-      -l | --listen | --adopt | --adopt-changes | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --ready | --ready-timeout | --check | --probe | --canary | --gate | --on | --probation | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
+      -l | --listen | --adopt | --adopt-changes | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --ready | --ready-timeout | --check | --probe | --canary | --gate | --on | --probation | --max-surge | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
         [[ ${COMP_WORDS[at + 1]-} != = ]] || at=$((at + 1))
         at=$((at + 2))
         ;;
@@ -102,8 +103,8 @@ _graced() {
   if _graced_value; then return; fi
 
   case $command in
-    run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
-    check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
     reload) options="--control --settled --all --jobs --stop-at-first-failure --wait --no-wait -h --help" ;;
     rollback) options="--control -h --help" ;;
     abort) options="--control -h --help" ;;

@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
+            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -80,6 +80,7 @@ complete -c graced -n '__graced_at run' -l canary -x -d 'at a reload the new gen
 complete -c graced -n '__graced_at run' -l gate -x -a '(__fish_complete_command)' -d 'run this at the end of each step of the canary'
 complete -c graced -n '__graced_at run' -l on -x -d 'run this when that happens'
 complete -c graced -n '__graced_at run' -l probation -x -d 'after a reload the generation before stands by for so long'
+complete -c graced -n '__graced_at run' -l max-surge -x -a 'all' -d 'at a reload start N workers, or P% of them, at a time'
 complete -c graced -n '__graced_at run' -l drain -x -a 'auto signal idle' -d 'signal tells an old worker to finish at once'
 complete -c graced -n '__graced_at run' -l drain-idle -x -d 'with idle drain'
 complete -c graced -n '__graced_at run' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'
@@ -126,6 +127,7 @@ complete -c graced -n '__graced_at check' -l canary -x -d 'at a reload the new g
 complete -c graced -n '__graced_at check' -l gate -x -a '(__fish_complete_command)' -d 'run this at the end of each step of the canary'
 complete -c graced -n '__graced_at check' -l on -x -d 'run this when that happens'
 complete -c graced -n '__graced_at check' -l probation -x -d 'after a reload the generation before stands by for so long'
+complete -c graced -n '__graced_at check' -l max-surge -x -a 'all' -d 'at a reload start N workers, or P% of them, at a time'
 complete -c graced -n '__graced_at check' -l drain -x -a 'auto signal idle' -d 'signal tells an old worker to finish at once'
 complete -c graced -n '__graced_at check' -l drain-idle -x -d 'with idle drain'
 complete -c graced -n '__graced_at check' -l drain-signal -x -a 'TERM INT QUIT HUP USR1 USR2 WINCH' -d 'what tells a worker to finish'

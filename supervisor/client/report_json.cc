@@ -90,6 +90,12 @@ Json to_json(const InstanceReport& r) {
               {"check", r.check ? Json{{"command", json_unless_empty(r.check->command)},
                                        {"age_s", json_seconds(r.check->age)}}
                                 : Json(nullptr)},
+              {"batches", r.batches ? Json{{"count", r.batches->count},
+                                           {"serve", r.batches->serve},
+                                           {"size", r.batches->size},
+                                           {"starting", r.batches->under_way},
+                                           {"leaving", r.batches->leaving}}
+                                    : Json(nullptr)},
               {"probes", probes},
               {"canary", r.canary ? to_json(*r.canary) : Json(nullptr)},
               {"workers", workers},

@@ -194,6 +194,16 @@ std::string report_text(const InstanceReport& r, bool colour) {
   if (r.check)
     page.entry("checks", fmt::format("for {}{}{}", to_rough_text(r.check->age),
                                      r.check->command.empty() ? "" : ": ", one_cell(r.check->command)));
+  if (const auto& b = r.batches) {
+    const std::string next =
+        b->under_way      ? "the next one is starting"
+        : b->leaving == 0 ? "the next one waits"
+                          : fmt::format("the next one waits until {}",
+                                        b->leaving == 1 ? "1 worker has left"
+                                                        : fmt::format("{} workers have left", b->leaving));
+    page.entry("batches", fmt::format("{} of {} batches of generation {} serve, {} each; {}", b->serve,
+                                      b->count, r.candidate, counted(b->size, "worker", "workers"), next));
+  }
   for (const ProbeReport& p : r.probes) {
     page.entry("probes",
                fmt::format("{}: {}", one_cell(p.what),

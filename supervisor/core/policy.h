@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/batches.h"
 #include "core/canary.h"
 #include "core/probing.h"
 #include "core/time.h"
@@ -32,8 +33,9 @@ struct Policy {
                                     // and for the probes after
   std::vector<ProbeRule> probes{};  // that a candidate has to pass before it serves
   std::vector<CanaryStep>
-      canary{};        // that a candidate has to stand then, but for the first one; their shares rise
-  bool gated = false;  // and at the end of each a gate decides whether it goes on
+      canary{};          // that a candidate has to stand then, but for the first one; their shares rise
+  bool gated = false;    // and at the end of each a gate decides whether it goes on
+  MaxSurge max_surge{};  // a reload starts no more workers at a time
   DrainRule drain = DrainRule::signal;
   Duration drain_timeout = 60s;    // from the switch to SIGKILL
   Duration drain_grace = 5s;       // with DrainRule::idle, of that time: from the drain signal on, which comes
@@ -63,6 +65,11 @@ struct Policy {
 
   friend bool operator==(const Policy&, const Policy&) = default;
 };
+
+// Whether its workers are to be started a few at a time, where a generation serves.
+inline bool comes_in_batches(const Policy& policy) {
+  return policy.max_surge.of(policy.workers) < policy.workers;
+}
 
 // SIGHUPs that come during a reload are a burst until it has been quiet for this long: then one
 // reload answers them all, so that a burst costs two.

@@ -54,6 +54,7 @@ struct WorkerStatus {
   Duration drain_idle;
   Instant any_pause;
 
+  bool joined = false;       // of a candidate, or of one that failed: it serves, or has served
   bool thrown_away = false;  // of a candidate that failed: it has never served, so it has nothing to finish
 };
 
@@ -96,18 +97,28 @@ struct ProbationStatus {
   Instant until{};
 };
 
+// While a candidate comes in batches.
+struct SurgeStatus {
+  unsigned batches = 0;
+  unsigned serve = 0;      // of those, beside what is left of the serving generation
+  unsigned size = 0;       // workers of a batch, but for the last one
+  bool under_way = false;  // the next one is started, and does not serve yet; else it waits for room
+  unsigned leaving = 0;    // workers of all generations that leave
+};
+
 struct Status {
   Phase phase = Phase::starting;
   std::optional<GenerationId> serving;
   std::optional<GenerationId> candidate;
   std::optional<GenerationId> previous;      // that served before, and stands by, leaves or is gone
   std::optional<ProbationStatus> probation;  // of the serving generation
+  std::optional<SurgeStatus> surge;          // of the candidate
   std::vector<ProbeStatus> probes;           // of the candidate, once it is ready; empty: it is not probed
   Instant probed_until = no_deadline;        // when patience with them ends
   std::optional<CanaryStatus> canary;        // while the candidate gets a share of the new connections
   std::vector<WorkerStatus> workers;         // oldest first
   std::optional<SurvivorsStatus> survivors;  // while there are any
-  unsigned workers_asked = 0;                // of the serving generation
+  unsigned workers_asked = 0;                // of the serving generation, with what of the candidate serves
   unsigned workers_ready = 0;                // of those
   std::optional<ExitStatus> last_exit;       // since the last reload that went well
   std::optional<ReloadStatus> last_reload;   // the first start is not a reload
@@ -117,6 +128,7 @@ struct Status {
   std::uint64_t restarts = 0;  // workers replaced after they exited by themselves
   bool reload_queued = false;
   std::vector<RestartStatus> waiting;   // in the order in which they were decided on
+  unsigned missing = 0;                 // that a failed reload has replaced, and that start as there is room
   std::optional<Instant> next_restart;  // the first of those, unless all of them are never
   int exit_status = 0;                  // of graced, as far as it is known: while it stops
   std::string stops_because;            // while it does

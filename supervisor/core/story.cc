@@ -27,16 +27,29 @@ std::string probation_part(const ProbationStatus& p) {
   return fmt::format(", on probation, generation {} stands by", p.standby.value);
 }
 
+std::string surge_part(std::uint64_t candidate, const SurgeStatus& surge) {
+  std::string next = ", the next one is starting";
+  if (!surge.under_way) {
+    next = surge.leaving == 0
+               ? ", the next one waits"
+               : fmt::format(", the next one waits until {}",
+                             surge.leaving == 1 ? "1 worker has left"
+                                                : fmt::format("{} workers have left", surge.leaving));
+  }
+  return fmt::format("{} of {} batches of generation {} serve{}", surge.serve, surge.batches, candidate, next);
+}
+
 // Of the candidate.
 std::string trial_part(const Status& s) {
   if (const auto& c = s.canary) {
     return fmt::format("generation {} gets {} of new connections (step {} of {})", s.candidate->value,
                        share_text(c->per_mille), c->step, c->steps);
   }
+  if (s.surge && s.probes.empty()) return surge_part(s.candidate->value, *s.surge);
   if (s.probes.empty()) return fmt::format("generation {} is starting", s.candidate->value);
   const auto left = std::ranges::find(s.probes, false, &ProbeStatus::passed);
   const bool failing = left != s.probes.end() && !left->saw.empty();
-  return fmt::format("generation {} is probed{}", s.candidate->value,
+  return fmt::format("{}generation {} is probed{}", s.surge ? "the first batch of " : "", s.candidate->value,
                      failing ? fmt::format(" ({}: {})", left->what, left->saw) : "");
 }
 
@@ -80,6 +93,7 @@ std::string story_of(const Status& s) {
   if (s.probation) story += probation_part(*s.probation);
   if (const auto n = leaving(s, false); n > 0) story += fmt::format(", {} draining", n);
   if (const auto n = leaving(s, true); n > 0) story += fmt::format(", {} of a failed generation leaving", n);
+  if (s.missing > 0) story += fmt::format(", {} to be started again", counted(s.missing, "worker", "workers"));
   if (s.next_restart) story += ", waiting to start another one";
   if (s.last_reload && !s.last_reload->ok) {
     story += fmt::format("; the reload to generation {} failed: {}", s.last_reload->generation.value,

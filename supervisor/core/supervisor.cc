@@ -1,6 +1,6 @@
 // The reload state machine; supervisor.h tells its course. What its workers do by themselves is in
 // supervisor_workers.cc, how they leave in supervisor_leaving.cc, who stands by in supervisor_probation.cc, who
-// gets a share first in supervisor_canary.cc.
+// gets a share first in supervisor_canary.cc, how they come in batches in supervisor_surge.cc.
 #include "core/supervisor.h"
 
 #include <fmt/format.h>
@@ -53,6 +53,10 @@ void Supervisor::begin_rollout(std::vector<RequestId> askers, Instant now) {
 void Supervisor::on(const Prepared& e, Instant now) {
   if (!rollout_ || rollout_->generation != e.generation || rollout_->policy) return;
   rollout_->policy = e.policy;
+  if (serving_ && comes_in_batches(e.policy)) {  // which are started as there is room
+    rollout_->batches.emplace(e.policy.workers, e.policy.max_surge.of(e.policy.workers));
+    return;
+  }
   for (unsigned slot = 0; slot < e.policy.workers; ++slot) spawn(e.generation, slot, now);
 }
 
@@ -89,6 +93,7 @@ void Supervisor::serve(GenerationId generation, Policy policy) {
   serving_says_ready_ =
       std::ranges::any_of(workers_, [&](const Worker& w) { return serves(w) && w.said_ready; });
   restarts_.due.clear();
+  restarts_.missing.clear();
   restarts_.last_exit.reset();
   restarts_.delays.clear();
   restarts_.unexpected_exits.clear();
@@ -104,8 +109,8 @@ void Supervisor::retire_generation(GenerationId generation, const Policy& policy
 void Supervisor::tell_to_go(Worker& worker, const Policy& policy, Instant now) {
   switch (policy.drain) {
     case DrainRule::signal:
-      if (policy_.settle > 0s) {
-        settle(worker, policy_.settle, policy.drain_timeout, now);
+      if (const Duration time = settle_time(); time > 0s) {
+        settle(worker, time, policy.drain_timeout, now);
       } else {
         leave(worker, policy.drain_timeout, now);
       }
@@ -122,20 +127,23 @@ void Supervisor::ask_to_settle() {
 
 // The serving generation does not hear of it.
 void Supervisor::abandon(const std::string& why, Instant now, int exit_status, bool too_late) {
-  const Rollout failed = *std::exchange(rollout_, std::nullopt);
+  Rollout failed = *std::exchange(rollout_, std::nullopt);
   const Duration limit = failed.policy ? failed.policy->drain_timeout : policy_.drain_timeout;
 
   take_back_share(failed);
   actions_.push_back(Abandon{failed.generation, why, too_late});
   finish_canary(failed, now);
   for (Worker& w : workers_) {
-    if (w.generation != failed.generation || failed.canary) continue;
+    if (w.generation != failed.generation || failed.canary || w.joined) continue;
     w.thrown_away = true;
     if (w.works()) leave(w, limit, now);
   }
+  joined_leave(failed, now);
+  want_back(failed);
   enforce_max_draining(now);
   if (serving_) record(failed, false, why, now);
   answer(failed.askers, false, why, failed.generation);
+  ask_to_settle();
   if (!serving_ && !stopping_) begin_stop(exit_status, why, now, failed.generation);
 }
 
@@ -189,11 +197,12 @@ Instant Supervisor::next_deadline() const {
 // What no single event decides: the next reload, the last worker, the end.
 void Supervisor::follow_up(Instant now) {
   if (probation_ && !anybody_stands_by()) prove_itself(now);
-  if (rollout_ && rollout_->canary && serving_is_lost()) promote(now);
+  if (rollout_ && rollout_->canary && serving_is_lost()) advance(now);
   if (queued_ && !rollout_ && !stopping_ && queued_->not_before <= now) {
     begin_rollout(std::exchange(queued_, std::nullopt)->askers, now);
   }
-  if (serving_ && !rollout_ && !queued_ && !stopping_ && restarts_.due.empty() &&
+  use_room(now);
+  if (serving_ && !rollout_ && !queued_ && !stopping_ && restarts_.due.empty() && restarts_.missing.empty() &&
       std::ranges::none_of(workers_, [&](const Worker& w) { return serves(w) && w.works(); })) {
     const Exit last = restarts_.last_exit ? restarts_.last_exit->exit : Exit{};
     begin_stop(last.status, fmt::format("the last worker {}", last.how), now);
@@ -245,13 +254,14 @@ Phase Supervisor::phase() const {
   if (!serving_) return Phase::starting;
   const unsigned ready = ready_of_serving();
   if (ready == 0) return Phase::down;
-  if (ready < policy_.workers) return Phase::degraded;
+  if (ready < workers_asked()) return Phase::degraded;
   return rollout_ ? Phase::reloading : Phase::serving;
 }
 
 unsigned Supervisor::ready_of_serving() const {
-  return static_cast<unsigned>(std::ranges::count_if(
-      workers_, [&](const Worker& w) { return serves(w) && w.state == WorkerState::ready; }));
+  return static_cast<unsigned>(std::ranges::count_if(workers_, [&](const Worker& w) {
+    return (serves(w) || serves_beside(w)) && w.state == WorkerState::ready;
+  }));
 }
 
 Status Supervisor::status() const {
@@ -261,6 +271,7 @@ Status Supervisor::status() const {
   s.previous = previous_;
   if (probation_) s.probation = ProbationStatus{probation_->standby, probation_->until};
   if (rollout_) s.candidate = rollout_->generation;
+  s.surge = surge_status();
   if (rollout_ && rollout_->probing) {
     s.probes = rollout_->probing->status();
     s.probed_until = rollout_->probing->deadline();
@@ -277,10 +288,11 @@ Status Supervisor::status() const {
                          .killed_at = w.killed_at(),
                          .drain_idle = w.drain_idle,
                          .any_pause = w.any_pause_from(),
+                         .joined = w.joined,
                          .thrown_away = w.thrown_away});
   }
   s.survivors = survivors_;
-  if (serving_) s.workers_asked = policy_.workers;
+  if (serving_) s.workers_asked = workers_asked();
   s.workers_ready = ready_of_serving();
   s.last_exit = restarts_.last_exit;
   s.last_reload = last_reload_;
@@ -293,6 +305,7 @@ Status Supervisor::status() const {
     s.exit_status = stopping_->exit_status;
     s.stops_because = stopping_->why;
   }
+  s.missing = static_cast<unsigned>(restarts_.missing.size());
   for (const Respawn& r : restarts_.due) {
     s.waiting.push_back({r.of, *serving_, r.slot, r.at});
     if (r.at != no_deadline) s.next_restart = std::min(s.next_restart.value_or(no_deadline), r.at);

@@ -20,13 +20,16 @@
 // With DrainRule::signal they settle first, for a moment, where new connections go elsewhere: so that nobody
 // who has just connected, and has not asked yet, is among those whom the signal makes them close.
 //
+// With Policy::max_surge the workers come in batches: each serves once it is ready (Join), and as many old ones
+// leave; the last one is the Switch. supervisor_surge.cc tells more.
+//
 // Where the policy has a probation, the old ones stand by first: they get no new connections, and are told
 // nothing. If the new generation fails within that time they serve again (roll_back); else they leave then.
 //
-// Until the Switch the serving generation is not touched in any way, so there is nothing to roll
-// back. One rollout at a time; a reload asked meanwhile waits in a queue of one, together with all
-// who ask for it. Who aborts a reload means the one that runs: what waits in the queue was asked for later, and
-// is next. Nothing here knows a clock, a PID, a signal or a descriptor.
+// Until the Switch, or the first Join, the serving generation is not touched in any way, so there is nothing to
+// roll back. One rollout at a time; a reload asked meanwhile waits in a queue of one, together with all who ask
+// for it. Who aborts a reload means the one that runs: what waits in the queue was asked for later, and is
+// next. Nothing here knows a clock, a PID, a signal or a descriptor.
 #pragma once
 
 #include <deque>
@@ -34,6 +37,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/batches.h"
 #include "core/canary.h"
 #include "core/policy.h"
 #include "core/probing.h"
@@ -58,6 +62,12 @@ class Supervisor {
   Status status() const;
 
  private:
+  struct Respawn {
+    unsigned slot;
+    Instant at;
+    WorkerId of;                       // who is gone, or leaves
+    std::vector<WorkerId> kept_for{};  // those gone of that slot: what they listened on is kept for it
+  };
   struct Rollout {
     GenerationId generation;
     std::vector<RequestId> askers;
@@ -66,6 +76,8 @@ class Supervisor {
     std::optional<Policy> policy{};    // once prepared
     std::optional<Probing> probing{};  // once ready, until it has passed
     std::optional<Canary> canary{};    // then, until it serves
+    std::optional<Batches> batches{};  // once prepared; none: all workers at once
+    std::vector<Respawn> given_up{};   // old ones that have made room, to be had again should it fail
   };
   struct Probation {
     GenerationId standby;  // the last one that was proven
@@ -78,14 +90,10 @@ class Supervisor {
     Instant first_asked;
     Instant not_before;  // later than now only while a burst of SIGHUPs may go on
   };
-  struct Respawn {
-    unsigned slot;
-    Instant at;
-    WorkerId of;                       // who is gone, or leaves
-    std::vector<WorkerId> kept_for{};  // those gone of that slot: what they listened on is kept for it
-  };
   struct Restarts {
     std::vector<Respawn> due{};
+    std::vector<Respawn> missing{};          // started when there is room…
+    std::size_t most = 0;                    // …that is fewer workers than so many
     std::map<unsigned, Duration> delays{};   // by slot: what the next respawn there waits
     std::deque<Instant> unexpected_exits{};  // within the start limit's window
     std::optional<ExitStatus> last_exit{};   // of one of its workers, by itself
@@ -142,6 +150,12 @@ class Supervisor {
   bool serving_is_lost() const;
   void take_back_share(const Rollout& failed);
   void finish_canary(const Rollout& failed, Instant now);
+  void advance(Instant now);
+  void use_room(Instant now);
+  void join(Instant now);
+  void joined_leave(const Rollout& failed, Instant now);
+  void want_back(Rollout& failed);
+  void fill_missing(Instant now);
   void promote(Instant now);
   void serve(GenerationId generation, Policy policy);
   void begin_probation(GenerationId old, const Policy& policy, Instant now);
@@ -173,6 +187,7 @@ class Supervisor {
   void lost_unexpectedly(const Worker& worker, const Exit& exit, Instant now);
   void enforce_max_draining(Instant now);
   void begin_stop(int exit_status, std::string why, Instant now, GenerationId failed = {});
+  void never_replaced(std::vector<Respawn>& waiting);
   void drain_survivors(Duration limit, Instant now);
   void kill_survivors(Instant now);
   void deadline_passed(WorkerId id, Instant now);
@@ -182,7 +197,12 @@ class Supervisor {
   const Policy& policy_of(GenerationId generation) const;
   bool on_trial(const Worker& worker) const;
   bool serves(const Worker& worker) const;
+  bool serves_beside(const Worker& worker) const;
+  bool makes_room(const Worker& gone) const;
   bool is_replaced(const Worker& gone) const;
+  Duration settle_time() const;
+  unsigned workers_asked() const;
+  std::optional<SurgeStatus> surge_status() const;
   bool must_say_ready(const Policy& policy) const;
   void answer(const std::vector<RequestId>& askers, bool ok, const std::string& why, GenerationId failed = {});
   bool waits_for_survivors() const;

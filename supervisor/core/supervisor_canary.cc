@@ -10,7 +10,7 @@ namespace graced {
 // The candidate is ready, and has passed its probes. Where nobody serves it is what there is.
 void Supervisor::try_on_some(Instant now) {
   const Policy& policy = *rollout_->policy;
-  if (policy.canary.empty() || !serving_ || ready_of_serving() == 0) return promote(now);
+  if (policy.canary.empty() || !serving_ || ready_of_serving() == 0) return advance(now);
   rollout_->probing.reset();
   rollout_->canary.emplace(policy.canary, policy.gated, now);
   actions_.push_back(Share{rollout_->generation, rollout_->canary->per_mille()});
@@ -31,7 +31,7 @@ void Supervisor::go_on(Canary::Next next, Instant now) {
       actions_.push_back(Share{rollout_->generation, rollout_->canary->per_mille()});
       break;
     case Canary::Next::promotion:
-      promote(now);
+      advance(now);
       break;
   }
 }

@@ -146,10 +146,9 @@ void Supervisor::on(const StopAsked& e, Instant now) {
 
 void Supervisor::begin_stop(int exit_status, std::string why, Instant now, GenerationId failed) {
   stopping_ = Stopping{exit_status, std::move(why), failed};
-  for (const Respawn& r : std::exchange(restarts_.due, {})) {
-    for (const WorkerId gone : r.kept_for) actions_.push_back(Lost{gone, false});  // it was to be replaced
-  }
+  never_replaced(restarts_.due);
   if (rollout_) abandon("graced is stopping", now);
+  never_replaced(restarts_.missing);
   if (queued_) answer(std::exchange(queued_, std::nullopt)->askers, false, "graced is stopping");
   if (probation_) answer(std::exchange(probation_->askers, {}), false, "graced is stopping");
 
@@ -170,6 +169,13 @@ void Supervisor::leave_at_stop(Worker& worker, const Policy& policy, Instant now
     case DrainRule::idle:
       retire(worker, policy, policy_.stop_timeout, now);
       break;
+  }
+}
+
+// Those that were to be.
+void Supervisor::never_replaced(std::vector<Respawn>& waiting) {
+  for (const Respawn& r : std::exchange(waiting, {})) {
+    for (const WorkerId gone : r.kept_for) actions_.push_back(Lost{gone, false});
   }
 }
 

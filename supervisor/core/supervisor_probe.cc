@@ -5,7 +5,7 @@
 
 namespace graced {
 
-// All of the candidate's workers are ready.
+// All of the candidate's workers are ready, or those of its first batch.
 void Supervisor::prove(Instant now) {
   const Policy& policy = *rollout_->policy;
   if (policy.probes.empty()) return try_on_some(now);

@@ -70,7 +70,13 @@ void Supervisor::become_ready(Worker& worker, Instant now) {
   if (!on_trial(worker)) return;
   const auto ready = std::ranges::count_if(
       workers_, [&](const Worker& w) { return on_trial(w) && w.state == WorkerState::ready; });
-  if (static_cast<unsigned>(ready) == rollout_->policy->workers) prove(now);
+  const auto& batches = rollout_->batches;
+  if (static_cast<unsigned>(ready) != (batches ? batches->workers_begun() : rollout_->policy->workers)) return;
+  if (batches && batches->joined() > 0) {
+    advance(now);  // the first batch has proven it
+  } else {
+    prove(now);
+  }
 }
 
 // It leaves by itself, so nobody needs to tell it; its replacement need not wait until it is gone.
@@ -110,7 +116,7 @@ void Supervisor::on(const WorkerGone& e, Instant now) {
                                 ? e.exit.how
                                 : fmt::format("worker {} of {}: {}", gone.slot, policy.workers, e.exit.how);
     // Nobody is sent there any more before what has come there is handed over.
-    if (rollout_->canary) canary_failed(why, now);
+    if (rollout_->canary || gone.joined) canary_failed(why, now);
     if (!e.leaves_others) actions_.push_back(Lost{gone.id, false});
     // Who restarts nothing stands for its worker, before it is ready as well as later.
     if (rollout_ && rollout_->generation == gone.generation)
@@ -137,16 +143,22 @@ void Supervisor::lost(const Worker& gone) {
   const bool replaced = is_replaced(gone);
   actions_.push_back(Lost{gone.id, replaced});
   if (!replaced) return;
-  for (Respawn& r : restarts_.due) {
-    if (r.slot == gone.slot) r.kept_for.push_back(gone.id);
-  }
+  const auto keep = [&](std::vector<Respawn>& waiting) {
+    for (Respawn& r : waiting) {
+      if (r.slot == gone.slot) r.kept_for.push_back(gone.id);
+    }
+  };
+  keep(restarts_.due);
+  keep(restarts_.missing);
+  if (rollout_) keep(rollout_->given_up);
 }
 
 // Another one has its place, or will have it.
 bool Supervisor::is_replaced(const Worker& gone) const {
   if (!serves(gone) || stopping_) return false;
-  return std::ranges::any_of(restarts_.due,
-                             [&](const Respawn& r) { return r.slot == gone.slot && r.at != no_deadline; }) ||
+  const auto has_place = [&](const Respawn& r) { return r.slot == gone.slot && r.at != no_deadline; };
+  return std::ranges::any_of(restarts_.due, has_place) || std::ranges::any_of(restarts_.missing, has_place) ||
+         (makes_room(gone) && std::ranges::any_of(rollout_->given_up, has_place)) ||
          std::ranges::any_of(workers_,
                              [&](const Worker& w) { return serves(w) && w.slot == gone.slot && w.works(); });
 }
@@ -199,7 +211,12 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
   auto [delay, first] = restarts_.delays.try_emplace(worker.slot, policy_.restart_delay);
   const bool served = worker.state == WorkerState::ready && now - worker.since >= policy_.restart_delay_reset;
   if (served) delay->second = policy_.restart_delay;
-  restarts_.due.push_back({.slot = worker.slot, .at = after(now, delay->second), .of = worker.id});
+  const Respawn again{.slot = worker.slot, .at = after(now, delay->second), .of = worker.id};
+  if (again.at != no_deadline && makes_room(worker)) {
+    rollout_->given_up.push_back(again);
+  } else {
+    restarts_.due.push_back(again);
+  }
   // Twice as long next time; an infinite delay has no double.
   const Duration limit = std::max(policy_.restart_delay_limit, policy_.restart_delay);
   delay->second = delay->second > limit / 2 ? limit : delay->second * 2;

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "core/exit.h"
 #include "core/id.h"
@@ -71,6 +72,9 @@ struct Gate { GenerationId generation; unsigned step; };
 
 // New connections go there from now on. standby: this one gets none meanwhile, and may get them again; 0: none does.
 struct Switch { GenerationId to; GenerationId standby{}; };
+// The candidate's workers that are ready get new connections beside those of the serving generation, but for
+// `replaced`, which get none any more.
+struct Join { GenerationId candidate; std::vector<WorkerId> replaced; };
 // After the Switch: `from` has not stood its probation, `to` stood by.
 struct RolledBack { GenerationId from; GenerationId to; std::string why; };
 struct Proven { GenerationId generation; GenerationId standby; bool alone; };  // its probation is over; alone: since all that stood by have ended
@@ -94,7 +98,7 @@ struct Finished { int exit_status; std::string why; GenerationId failed; };  // 
 // clang-format on
 
 using Action =
-    std::variant<Prepare, Spawn, Probe, Share, Gate, Switch, RolledBack, Proven, Abandon, Retire, Settle, Drain,
-                 DrainRest, Kill, DrainSurvivors, KillSurvivors, Lost, Answer, Finished>;
+    std::variant<Prepare, Spawn, Probe, Share, Gate, Switch, Join, RolledBack, Proven, Abandon, Retire, Settle,
+                 Drain, DrainRest, Kill, DrainSurvivors, KillSurvivors, Lost, Answer, Finished>;
 
 }  // namespace graced

@@ -32,7 +32,8 @@ struct Worker {
   Instant deadline = no_deadline;  // of starting (or of `--ready after`), settling, retiring and draining
   bool said_ready = false;         // READY=1, whenever it came
   bool process_gone = false;       // only what it started is left
-  bool thrown_away = false;        // its generation was abandoned
+  bool joined = false;             // it has served beside those of the generation before its own
+  bool thrown_away = false;        // its generation was abandoned, before it has joined
 
   // Of a retiring one, whose deadline is the drain signal.
   Duration grace = 0s;             // from there on until it is killed

@@ -56,10 +56,10 @@ bool Addresses::switches(const Plan& plan, const PassedSocket& socket) {
   return socket.switched || (plan.handoff.sets && !starts_at_once_ && sets_.switches(socket.listener));
 }
 
-SocketSets* Addresses::sets_for(GenerationId candidate) {
+SocketSets* Addresses::sets_for(GenerationId candidate, bool beside) {
   const GenerationId serving = *o_.pump.status().serving;
   handoff_.forget_closed();
-  if (starts_at_once_) {
+  if (starts_at_once_ || beside) {
     sets_.share(candidate, serving);
     return nullptr;
   }
@@ -79,6 +79,8 @@ void Addresses::open(GenerationId generation, HandoffCapabilities& capabilities)
     o_.log.warning({.generation = generation.value}, "{}", note);
   std::vector<Fd> adopted = keeper_.take_adopted(plan.handoff.adopt);
   if (!plan.handoff.switched) return;
+  if (o_.pump.status().serving && comes_in_batches(plan.options.policy))
+    handoff_.comes_in_batches(generation, plan.options.policy.workers);
   handoff_.steer_by(capabilities.steering());
   if (plan.handoff.adopt) handoff_.restore(std::move(adopted));
   std::vector<std::shared_ptr<Listener>> own;
@@ -117,6 +119,11 @@ void Addresses::switch_to(GenerationId generation, std::optional<GenerationId> s
   keeper_.restored().forget_taken();
 }
 
+std::string Addresses::join(const Join& join) {
+  handoff_.join(join.candidate, join.replaced);
+  return handoff_.bound_path(join.candidate);
+}
+
 void Addresses::proven(GenerationId standby) {
   const auto plan = plans_.find(standby);
   if (plan == plans_.end()) return;
@@ -138,6 +145,7 @@ Duration Addresses::quickest_start(GenerationId generation) const {
 }
 
 void Addresses::drop(GenerationId candidate) {
+  handoff_.leave_out(candidate);
   plans_.erase(candidate);
   give_up_if_empty(candidate);
   handoff_.drop(candidate);
@@ -148,7 +156,8 @@ void Addresses::settle(GenerationId generation) {
   std::vector<Fd> adopted;
   std::vector<std::pair<WorkerId, pid_t>> workers;
   for (const WorkerProcess& w : o_.workers) {
-    if (w.generation != generation) continue;
+    const WorkerStatus* status = o_.pump.status_of(w.id);
+    if (w.generation != generation || !status || status->state != WorkerState::settling) continue;
     workers.emplace_back(w.id, w.pid);
     for (const int fd : handoff_.listening_sockets(w.id)) adopted.push_back(duplicate(fd));
   }

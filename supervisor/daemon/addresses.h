@@ -66,15 +66,17 @@ class Addresses {
   const Plan* find_plan(GenerationId generation) const;  // null: there is none
   const Plan* serving_plan() const;                      // null: nothing serves yet
 
-  // Where the sockets of the candidate come from; null: it shares those of the serving generation.
-  SocketSets* sets_for(GenerationId candidate);
+  // Where the sockets of the candidate come from; null: it shares those of the serving generation. beside: it
+  // is to serve beside that one for a while.
+  SocketSets* sets_for(GenerationId candidate, bool beside);
 
   const Plan& add(GenerationId generation, Plan plan);
   void open(GenerationId generation, HandoffCapabilities& capabilities);
 
   void switch_to(GenerationId generation, std::optional<GenerationId> standby);
-  void proven(GenerationId standby);  // it stands by no more
-  void drop(GenerationId candidate);  // it failed
+  std::string join(const Join& join);  // what cannot go over yet, see Handoff::bound_path()
+  void proven(GenerationId standby);   // it stands by no more
+  void drop(GenerationId candidate);   // it failed
 
   // Settled follows when its workers have heard from all who have connected.
   void settle(GenerationId generation);

@@ -184,7 +184,9 @@ SignalInbox::Callbacks Daemon::signal_callbacks() {
 void Daemon::pass_on(int signo) {
   log_.info("SIG{} received: passed to the serving workers", signal_name(signo));
   for (const WorkerProcess& w : workers_) {
-    if (w.generation == pump_.status().serving && !w.rest) signal_process(w, signo);
+    const WorkerStatus* s = pump_.status_of(w.id);
+    const bool joined = s && s->joined && w.generation == pump_.status().candidate;
+    if ((w.generation == pump_.status().serving || joined) && !w.rest) signal_process(w, signo);
   }
 }
 

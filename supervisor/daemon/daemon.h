@@ -93,6 +93,7 @@ class Daemon : private ControlHandler {
   void perform(const Share&);
   void perform(const Gate&);
   void perform(const Switch&);
+  void perform(const Join&);
   void perform(const RolledBack&);
   void perform(const Proven&);
   void perform(const Abandon&);

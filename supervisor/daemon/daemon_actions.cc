@@ -47,7 +47,7 @@ void Daemon::perform(const Prepare& a) {
       const OutputWatch::Later later(outputs_.own());
       prepare(generation, [&] {
         return make(*addresses_.serving_plan(), addresses_.spare_place(),
-                    [&] { return addresses_.sets_for(generation); });
+                    [&](bool beside) { return addresses_.sets_for(generation, beside); });
       });
     });
   } catch (const std::exception& e) { pump_.post(PreparationFailed{a.generation, e.what()}); }
@@ -183,6 +183,17 @@ void Daemon::perform(const Switch& a) {
   if (const auto& probation = pump_.status().probation; probation && probation->standby == a.standby)
     tell_of_standby(a);
   presence_.serves(outputs_.own());
+}
+
+void Daemon::perform(const Join& a) {
+  const std::string path = addresses_.join(a);
+  const auto& surge = pump_.status().surge;
+  if (!surge) return;
+  const LogFields about{.generation = a.candidate.value};
+  log_.info(about, "serves with {} of {} batches, and as many workers of generation {} leave", surge->serve,
+            surge->batches, pump_.status().serving->value);
+  if (surge->serve == 1 && !path.empty())
+    log_.warning(about, "{} leads to one generation at a time: it goes over with the last batch", path);
 }
 
 void Daemon::tell_of_standby(const Switch& a) {

@@ -28,6 +28,8 @@ HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inheri
   HandoffPlan plan;
   plan.max_draining = options.policy.max_draining;
   plan.probation = options.policy.probation;
+  plan.workers = options.policy.workers;
+  plan.batch = options.policy.max_surge.of(plan.workers);
 
   const bool by_itself = options.adopt == AdoptChoice::automatic && options.listen.empty() && !inherited;
   if (options.adopt == AdoptChoice::on || by_itself) {
@@ -48,7 +50,7 @@ HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inheri
   const bool kept = options.policy.probation > 0s;
   const bool tried = !options.policy.canary.empty();
   plan.switched = plan.adopt || idle || probed || tried || kept;
-  plan.sets = !plan.switched;
+  plan.sets = !plan.switched && !comes_in_batches(options.policy);  // both generations serve for a while
   if (!plan.switched) return plan;
 
   const SteeringProbe& probe = steering();

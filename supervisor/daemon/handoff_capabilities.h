@@ -25,6 +25,8 @@ struct HandoffPlan {
   bool switched = false;  // new connections are directed: each generation has sockets of its own
   DrainRule drain = DrainRule::signal;
   Duration probation = 0s;         // how long the generation before stands by
+  unsigned workers = 1;            // of a generation…
+  unsigned batch = 1;              // …and how many of them a reload starts at a time
   unsigned max_draining = 0;       // no more generations may drain than that
   std::vector<std::string> notes;  // one line each: what cannot be had, and what is done instead
 };

@@ -50,10 +50,22 @@ std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
           ? ""
           : line("probation",
                  fmt::format("the generation before stands by for {}", graced::to_text(plan.probation)), "");
+  std::string batches;
+  if (plan.batch < plan.workers) {
+    const unsigned count = (plan.workers + plan.batch - 1) / plan.batch;
+    batches =
+        line("reload",
+             fmt::format("in {} batches: {} of {} workers start{}, and as many old ones leave when they serve; "
+                         "never more than {} are about",
+                         count, plan.batch, plan.workers, rules.empty() ? "" : ", the first ones are probed",
+                         plan.workers + plan.batch),
+             "");
+  }
   return "with these options\n" +
          line("addresses", plan.adopt ? "those that the command binds are adopted" : "those of --listen only",
               "") +
-         line("drain", draining, "") + probes + probation + (advice ? line("advice", *advice, "") : "");
+         line("drain", draining, "") + probes + batches + probation +
+         (advice ? line("advice", *advice, "") : "");
 }
 
 }  // namespace graced

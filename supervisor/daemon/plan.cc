@@ -12,6 +12,7 @@
 #include "daemon/canary_places.h"
 #include "daemon/probe_places.h"
 #include "daemon/standby_places.h"
+#include "daemon/surge_places.h"
 #include "handoff/socket_sets.h"
 #include "handoff/stored_listeners.h"
 #include "linux/base/duplicate.h"
@@ -258,6 +259,7 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
   require_standby(options, plan.handoff, !inherited.empty());
   require_shareable(options, plan.handoff, !inherited.empty());
   std::ranges::move(not_shared_out(options), std::back_inserter(plan.handoff.notes));
+  require_batches(options, plan.handoff);
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;
   open_sockets(plan, options, inherited, serving, sets, restored, spare_place);

@@ -104,7 +104,8 @@ Plan Planner::plan_again(RunOptions options, const Place& place, const Plan& ser
         "probation: the generation that serves shares the sockets of --listen with whoever follows it, so it "
         "cannot stand by; stop graced and start it again with the option");
   }
-  Plan plan = make_plan(std::move(options), inherited_.sockets, &serving, inheritable_, capabilities_, sets(),
+  SocketSets* const from = sets(comes_in_batches(options.policy));
+  Plan plan = make_plan(std::move(options), inherited_.sockets, &serving, inheritable_, capabilities_, from,
                         nullptr, spare_place);
   hold_artefact(plan, place.directory);
   return plan;

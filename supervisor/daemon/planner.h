@@ -43,8 +43,9 @@ class Planner {
   // spare_place: see make_plan(). Throws as that does.
   Plan first_plan(RestoredListeners& restored, const std::string& spare_place);
 
-  // The rest of it, for which the options were read again: sets() gives the sets that its sockets come from.
-  using Sets = std::function<SocketSets*()>;
+  // The rest of it, for which the options were read again: sets() gives the sets that its sockets come from;
+  // beside: it is to serve beside the one before for a while.
+  using Sets = std::function<SocketSets*(bool beside)>;
   using MakePlan = std::function<Plan(const Plan& serving, const std::string& spare_place, const Sets& sets)>;
 
   // Reads them; `done` is called with what throws or makes the plan, perhaps before this returns, and not after

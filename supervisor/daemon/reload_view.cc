@@ -18,7 +18,8 @@ std::string reload_text(const RunOptions& options) {
                                  step == policy.canary.front() ? " of new connections" : "", to_text(step.time),
                                  policy.gated ? " and the gate" : ""));
   }
-  stages.push_back(policy.canary.empty() ? "it serves" : "all of them");
+  const std::string all = policy.canary.empty() ? "it serves" : "all of them";
+  stages.push_back(comes_in_batches(policy) ? fmt::format("{} in batches", all) : all);
   if (policy.probation > 0s) stages.push_back(fmt::format("probation for {}", to_text(policy.probation)));
   return fmt::format("A reload: {}.\n", fmt::join(stages, ", then "));
 }

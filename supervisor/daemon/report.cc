@@ -163,6 +163,8 @@ InstanceReport report_of(const ReportSources& from) {
   r.workers_asked = status.workers_asked;
   r.last_exit = last_exit(from, now);
   r.check = from.preflight.report(now);
+  if (const auto& s = status.surge)
+    r.batches = BatchesReport{s->batches, s->serve, s->size, s->under_way, s->leaving};
   for (const ProbeStatus& p : status.probes) r.probes.push_back({p.what, p.passed, p.passes, p.fails, p.saw});
   if (const auto& canary = status.canary) {
     CanaryReport& c = r.canary.emplace(CanaryReport{canary->per_mille, canary->step, canary->steps});

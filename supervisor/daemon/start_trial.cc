@@ -13,6 +13,7 @@
 #include "daemon/plan.h"
 #include "daemon/probe_places.h"
 #include "daemon/standby_places.h"
+#include "daemon/surge_places.h"
 #include "linux/base/account.h"
 #include "linux/base/systemd.h"
 #include "linux/control/control_places.h"
@@ -53,6 +54,7 @@ class Trial {
               attempt("probation", [&] { require_standby(options_, *found.handoff, false); });
               attempt("canary", [&] { require_shareable(options_, *found.handoff, false); });
               std::ranges::move(not_shared_out(options_), std::back_inserter(read_.options.notes));
+              attempt("max-surge", [&] { require_batches(options_, *found.handoff); });
             });
     try_names();
     try_commands();

@@ -100,7 +100,7 @@ void Handoff::took_note_of(TrackedWorker& tracked) {
     if (s.listening && s.steerable() && groups_.join(s.key, s.fd.get(), s.inode)) keys.insert(s.key);
   }
   if (!keys.empty()) share_with(tracked);
-  if (tracked.generation != serving_ || tracked.leaves) return;
+  if (!gets_new(tracked)) return;
   for (const std::string& key : keys) {
     // One that was closed to be bound again would go on being given connections.
     const auto same = std::ranges::count_if(
@@ -164,6 +164,7 @@ void Handoff::switch_to(GenerationId generation, std::optional<GenerationId> sta
   groups_.forget_shares();
   serving_ = generation;
   standby_ = standby;
+  beside_.reset();
   promote_names();
   for (const std::string& key : groups_.keys()) direct(key);
   show_what_serves();
@@ -180,9 +181,10 @@ void Handoff::switch_to(GenerationId generation, std::optional<GenerationId> sta
   tell_what_is_held();
 }
 
-// To what the serving generation has of this address. Nothing of it: to whom it went before.
+// To what the serving generation has of this address, and what has joined it. Nothing of it: to whom it went
+// before.
 void Handoff::direct(const std::string& key) {
-  const std::set<ino_t> chosen = listening_on(key, serving_.value_or(GenerationId{}));
+  const std::vector<ino_t> chosen = chosen_for(key);
   if (chosen.empty()) return;
   try {
     groups_.direct(key, chosen);
@@ -223,7 +225,7 @@ void Handoff::retire(WorkerId worker, const std::optional<std::string>& cgroup, 
   // Without a socket of its own it goes on getting new connections until it is told.
   if (listening.empty()) return callbacks_.idle(worker);
   // No generation follows: graced stops. What is not directed elsewhere must be kept away.
-  if (tracked->generation == serving_) {
+  if (tracked->generation == serving_ && !beside_) {
     for (const std::string& key : keys) {
       if (!queue_for_next_graced || !park(key)) hide(key);
     }
@@ -303,17 +305,17 @@ void Handoff::let_go(std::list<TrackedWorker>::iterator tracked) {
   }
 }
 
-// By the serving generation, or by what waits for the next graced.
+// By the serving generation, what has joined it, or by what waits for the next graced.
 bool Handoff::is_served(const std::string& key) const {
   return std::ranges::any_of(restored_, [&](const auto& r) { return groups_.has(key, r.first); }) ||
-         listens_in(serving_, key);
+         listens_in(serving_, key) || (beside_ && !chosen_for(key).empty());
 }
 
 // What a worker that is gone listened on stays open until a living one of the serving generation listens
 // there: meanwhile connections wait, and then the kernel hands them over.
 void Handoff::drop_orphans() {
   std::map<std::string, const AdoptedSocket*> covered;
-  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.serves_in(serving_); }))
+  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return gets_new(w); }))
     covered.emplace(s.key, &s);
   bool dropped = false;
   for (auto c = tracked_.begin(); c != tracked_.end();) {

@@ -12,6 +12,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/id.h"
@@ -56,6 +57,18 @@ class Handoff {
   // New connections go to this generation from now on. standby: this one gets none meanwhile, and may be
   // switched to again.
   void switch_to(GenerationId generation, std::optional<GenerationId> standby = {});
+
+  // Its workers, so many, are started a few at a time; until the last ones are it need not have the addresses
+  // that only some workers of the serving generation have.
+  void comes_in_batches(GenerationId candidate, unsigned workers) { batches_ = {candidate, workers}; }
+  // Those of this candidate's workers that are ready get new connections as well, beside those of the serving
+  // generation but for `leaving`, which get none from now on.
+  void join(GenerationId candidate, const std::vector<WorkerId>& leaving);
+  // The candidate failed: what has joined gets no new connections any more.
+  void leave_out(GenerationId candidate);
+  // A path that workers of this generation have bound, and which leads to one generation at a time; empty:
+  // none.
+  std::string bound_path(GenerationId generation) const;
 
   // Nobody stands by any more: where only that generation listens nobody is let in.
   void nobody_stands_by();
@@ -156,6 +169,7 @@ class Handoff {
     Instant changed{};
     std::map<ino_t, unsigned> kept_queues;  // of unix sockets that orphans had when it started: how many waited
     bool ready = false;
+    bool joined = false;  // gets new connections though its generation does not serve yet
     bool leaves = false;  // retired, or told to leave
     bool process_gone = false;
     bool orphan = false;  // it is gone, what it listened on is kept for the next one
@@ -181,6 +195,8 @@ class Handoff {
   void forget_closed(TrackedWorker& tracked);
   void direct(const std::string& key);
   void share_with(TrackedWorker& arrived);
+  bool gets_new(const TrackedWorker& worker) const;
+  std::vector<ino_t> chosen_for(const std::string& key) const;
   std::set<ino_t> listening_on(const std::string& key, GenerationId generation) const;
   void let_in(GenerationId candidate, std::span<const std::uint16_t> first_ports);
   Adoption::Arrival arrival(WorkerId worker, const std::string& key, int fd, const SocketAddress& where) const;
@@ -202,6 +218,8 @@ class Handoff {
   bool listens_in(std::optional<GenerationId> generation, const std::string& key) const;
   void tell_what_is_held();
   std::string first_missing(GenerationId generation) const;
+  bool begins_in_batches(GenerationId generation) const;
+  bool all_listen_there(GenerationId generation, const std::string& key) const;
   std::map<std::string, const AdoptedSocket*> listening_in(GenerationId generation) const;  // by key
   TrackedWorker* find(WorkerId worker);
   const TrackedWorker* find(WorkerId worker) const;
@@ -222,7 +240,9 @@ class Handoff {
     unsigned per_mille;
   };
   std::optional<Sharing> sharing_;
-  Retirements retirements_;  // borrow what the tracked workers and listeners_ hold
+  std::pair<GenerationId, unsigned> batches_{};  // the last candidate that came in batches, and its workers
+  std::optional<GenerationId> beside_;           // a candidate some of whose workers have joined
+  Retirements retirements_;                      // borrow what the tracked workers and listeners_ hold
 };
 
 template <class Wanted>

@@ -83,8 +83,10 @@ bool Handoff::bound_anything(WorkerId worker) const {
 std::string Handoff::first_missing(GenerationId generation) const {
   const std::map<std::string, const AdoptedSocket*> served = listening_in(*serving_);
   std::map<std::string, const AdoptedSocket*> has = listening_in(generation);
+  const bool begins = begins_in_batches(generation);
   for (const auto& entry : served) {
     if (has.erase(entry.first) != 0) continue;
+    if (begins && !all_listen_there(*serving_, entry.first)) continue;
     const AdoptedSocket& socket = *entry.second;
     const auto own = std::ranges::find_if(
         has, [&](const auto& h) { return !served.contains(h.first) && made_anew(socket, *h.second); });

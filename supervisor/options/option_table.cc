@@ -167,6 +167,14 @@ constexpr auto rows = std::to_array<OptionRow>({
      .read = [](Options& o, const Text& v) { o.policy.probation = read_finite_time(v); },
      .show = [](const Options& o) { return o.policy.probation == 0s ? Text{} : to_text(o.policy.probation); }},
 
+    {.word = {"max-surge", 0, "N|P%|all",
+              "at a reload start N workers, or P% of them, at a time: when they serve as many old ones leave, "
+              "and when "
+              "those are gone the next ones start"},
+     .group = readiness,
+     .read = [](Options& o, const Text& v) { o.policy.max_surge = read_max_surge(v); },
+     .show = [](const Options& o) { return to_text(o.policy.max_surge); }},
+
     {.word = {"drain", 0, "auto|signal|idle",
               "signal tells an old worker to finish at once; idle lets its connections end first, and then "
               "tells it; auto is idle where workers are adopted, else signal"},

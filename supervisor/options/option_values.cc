@@ -101,6 +101,19 @@ unsigned read_workers(std::string_view text) {
   throw bad("not a number between 1 and {}, nor auto", most);
 }
 
+MaxSurge read_max_surge(std::string_view text) {
+  constexpr unsigned most = 1024;
+  if (text == "all") return {};
+  const bool percent = text.ends_with('%');
+  const auto n = parse_number<unsigned>(text.substr(0, text.size() - percent), 1, percent ? 100 : most);
+  if (!n) throw bad("not a number of workers between 1 and {}, nor a part of them as in 25%, nor all", most);
+  return {*n, percent};
+}
+
+std::string to_text(const MaxSurge& surge) {
+  return surge.limits() ? fmt::format("{}{}", surge.amount, surge.percent ? "%" : "") : "all";
+}
+
 void read_probe(std::string_view text, RunOptions& options) {
   constexpr std::size_t most_probes = 16;
   if (options.probes.size() == most_probes)

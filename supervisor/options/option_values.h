@@ -26,6 +26,10 @@ int read_signal(std::string_view text);
 std::string signal_name(int number);
 
 unsigned read_workers(std::string_view text);
+
+// "4", "25%", "all".
+MaxSurge read_max_surge(std::string_view text);
+std::string to_text(const MaxSurge& surge);  // "all" likewise
 void read_probe(std::string_view text, RunOptions& options);
 void read_start_limit(std::string_view text, Policy& policy);
 

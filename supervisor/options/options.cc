@@ -106,6 +106,17 @@ void check_probes(const RunOptions& options, const std::vector<GivenValue>& valu
   }
 }
 
+// When the last of them serves the old ones are gone.
+void check_max_surge(const RunOptions& options, const GivenValues& given, Complaints& complaints) {
+  const auto& policy = options.policy;
+  if (!policy.max_surge.limits() || policy.probation == 0s) return;
+  complaints.add(
+      place_of(given, "max-surge"),
+      fmt::format("--max-surge {} and --probation {} cannot be had together: with batches nobody is left of "
+                  "the generation before who could stand by",
+                  to_text(policy.max_surge), to_text(policy.probation)));
+}
+
 void note_start_limit(RunOptions& options) {
   const auto& policy = options.policy;
   if (policy.restart == RestartRule::never || start_limit_can_be_reached(policy)) return;
@@ -181,6 +192,7 @@ ReadOptions read_run_options(const ParsedWords& words, const std::vector<std::st
   check_ready(options, given, complaints);
   if (const auto probes = given.find("probe"); probes != given.end())
     check_probes(options, probes->second, complaints);
+  check_max_surge(options, given, complaints);
   note_start_limit(options);
   note_drain_idle(options);
   note_gate(options);

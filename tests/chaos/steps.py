@@ -355,6 +355,38 @@ def workers_changed(world, n):
     world.reload(0)
 
 
+@step(3, 2)
+def reload_in_batches(world, n, what):
+    """Few workers start at a time. It goes well, or its last worker fails, or an old or a new one dies or it is
+    aborted in between: then the old ones are all there again."""
+    workers = 2 + n % 3
+    world.settings["workers"] = str(workers)
+    world.configure()
+    world.reload(0)
+    world.settings["max-surge"] = ["1", "2", "50%"][n // 3 % 3]
+    world.configure()
+    if what % 4 == 0:
+        return world.reload(0)
+    if what % 4 == 1:
+        world.build("exit=3@%d" % (workers - 1), "ready")
+        return world.reload(1, ["status 3"])
+    world.build("slow=0.2", "ready")
+    asked = subprocess.Popen([GRACED, "reload", "--control", world.control], **QUIETLY)
+    began = lambda: asked.poll() is not None or world.status()["batches"]
+    wait_until(began, "the batches begin")
+    if what % 4 == 2:
+        world.ask("abort")
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(world.pick(n), signal.SIGKILL)  # those that are ready are old ones, or serve beside them
+    try:
+        asked.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        asked.kill()
+        raise Broken("who asks for a reload in batches is answered", world.status(), world.stderr.last())
+    return BROKEN_OFF if what % 4 == 3 else None
+
+
 @step(3, 1)
 def addresses_changed(world, n):
     world.extra = ["127.0.0.1:0,name=a", "unix:" + world.path("extra.sock"), "unix:@" + world.directory][: n % 4]
@@ -567,5 +599,6 @@ def graced_killed(world):
 def clean(world):
     """A step's own settings end with it."""
     world.settings.update(PATIENT)
+    world.settings.pop("max-surge", None)
     world.configure()
     world.build("ready")

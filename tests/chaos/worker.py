@@ -2,7 +2,7 @@
 """The server behind graced in the chaos runs: HTTP with keep-alive on every socket it was passed. It is as
 bad as it is told: words on its command line before it serves, and, at SIGUSR2, what the file $CHAOS_DO says.
 
-  ready early hang slow=S exit=N say=TEXT deaf lie     at the start
+  ready early hang slow=S exit=N exit=N@WORKER say=TEXT deaf lie     at the start
 """
 import errno, os, selectors, signal, socket, sys, time
 
@@ -194,7 +194,9 @@ def main():
         elif habit == "slow":
             time.sleep(float(value))
         elif habit == "exit":
-            os._exit(int(value))
+            status, _, whom = value.partition("@")
+            if whom in ("", os.environ["GRACED_WORKER"]):
+                os._exit(int(status))
         elif habit == "say":
             os.write(2, value.encode() + b"\n")
         elif habit == "deaf":

@@ -110,6 +110,18 @@ TEST_CASE("new connections reach the chosen sockets and no other, in every famil
   }
 }
 
+TEST_CASE("a socket that is chosen three times gets three times as many") {
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Address address(Family::ipv4, method, 3);
+    address.direct_to({0, 1, 1, 1});
+    const std::vector<int> got = address.spread(400);
+    CHECK(got[0] > 50);
+    CHECK(got[1] > 220);
+    CHECK(got[2] == 0);
+  }
+}
+
 TEST_CASE("a switch leaves what is queued where it is, and refuses nobody") {
   for (const SteeringMethod method : all_methods()) {
     CAPTURE(static_cast<int>(method));

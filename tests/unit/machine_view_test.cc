@@ -42,6 +42,13 @@ TEST_CASE("what the options come to is said") {
   CHECK(handoff_text(plan, steering, {}, {{.what = "GET http://a/"}, {.what = "tcp://a:1"}})
             .ends_with("  probe      GET http://a/, before a generation serves\n"
                        "  probe      tcp://a:1, before a generation serves\n"));
+  plan.workers = 32;
+  plan.batch = 5;
+  CHECK(handoff_text(plan, steering)
+            .ends_with(
+                "  reload     in 7 batches: 5 of 32 workers start, and as many old ones leave when they serve; "
+                "never more than 37 are about\n"));
+  plan.batch = 32;
   plan.max_draining = 1;
   CHECK(handoff_text(plan, steering).ends_with("  drain      idle, of one generation at a time\n"));
 }

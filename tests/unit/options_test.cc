@@ -203,6 +203,19 @@ TEST_CASE("the other words an option knows are known too") {
   CHECK(load({"--workers", "auto", "app"}).policy.workers == std::min(available_cpus(), 1024U));
 }
 
+TEST_CASE("how many workers a reload starts at a time is a number, a part of them, or all") {
+  CHECK(!load({"app"}).policy.max_surge.limits());
+  CHECK(load({"--max-surge", "4", "app"}).policy.max_surge == MaxSurge{4});
+  CHECK(load({"--max-surge", "25%", "app"}).policy.max_surge == MaxSurge{25, true});
+  CHECK(load({"--max-surge", "all", "app"}).policy.max_surge == MaxSurge{});
+  CHECK(setting(settings_of({"app"}, {}), "max-surge").value == "all");
+  CHECK(setting(settings_of({"--max-surge", "25%", "app"}, {}), "max-surge").value == "25%");
+  CHECK(complaint({"--max-surge", "0", "app"})
+            .starts_with("--max-surge 0: not a number of workers between 1 and 1024"));
+  CHECK(complaint({"--max-surge", "2", "--probation", "1min", "app"})
+            .starts_with("--max-surge 2 and --probation 1min cannot be had together"));
+}
+
 TEST_CASE("a signal has a name, with or without SIG, or a number") {
   for (const char* text : {"TERM", "SIGTERM", "term", "sigterm", "15"}) {
     CAPTURE(text);

@@ -45,6 +45,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "probation_s": null,
   "workers_asked": 2,
   "check": null,
+  "batches": null,
   "probes": [],
   "canary": null,
   "workers": [

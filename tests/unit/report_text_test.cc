@@ -204,6 +204,18 @@ TEST_CASE("a check that runs is shown, with its time and its command") {
         std::string::npos);
 }
 
+TEST_CASE("a reload in batches says how far it is, and what the next one waits for") {
+  InstanceReport r = serving();
+  CHECK(report_text(r, false).find("batches") == std::string::npos);
+  r.phase = "reloading";
+  r.candidate = 8;
+  r.batches = BatchesReport{8, 3, 4, false, 2};
+  CHECK(report_text(r, false).find("  batches      3 of 8 batches of generation 8 serve, 4 workers each; "
+                                   "the next one waits until 2 workers have left\n") != std::string::npos);
+  r.batches->under_way = true;
+  CHECK(report_text(r, false).find("4 workers each; the next one is starting\n") != std::string::npos);
+}
+
 TEST_CASE("a reload that went well says when and how long it took") {
   InstanceReport r = serving();
   r.reloads = 1;

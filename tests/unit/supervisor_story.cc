@@ -21,12 +21,13 @@ struct Words {
         "Prepared generation {}: workers {}, ready {} after {}, ready timeout {}, drain {} timeout {} grace {} "
         "last call {}, idle {}, stop timeout {} idle {}, "
         "max draining {}, restart {}, delay {} to {} reset {}, start limit {}/{}, settle {}, probation {}, "
-        "canary '{}'{}",
+        "canary '{}'{}, max surge {}{}",
         e.generation.value, p.workers, static_cast<int>(p.ready), ms(p.ready_after), ms(p.ready_timeout),
         static_cast<int>(p.drain), ms(p.drain_timeout), ms(p.drain_grace), ms(p.last_call), ms(p.drain_idle),
         ms(p.stop_timeout), ms(p.stop_idle), p.max_draining, static_cast<int>(p.restart), ms(p.restart_delay),
         ms(p.restart_delay_limit), ms(p.restart_delay_reset), p.start_limit, ms(p.start_limit_window),
-        ms(p.settle), ms(p.probation), canary_text(p.canary), p.gated ? " with a gate" : "");
+        ms(p.settle), ms(p.probation), canary_text(p.canary), p.gated ? " with a gate" : "", p.max_surge.amount,
+        p.max_surge.percent ? "%" : "");
   }
   std::string operator()(const PreparationFailed& e) const {
     return fmt::format("PreparationFailed generation {}", e.generation.value);
@@ -97,6 +98,11 @@ struct Words {
   }
   std::string operator()(const Switch& a) const {
     return fmt::format("Switch to generation {}, {} stands by", a.to.value, a.standby.value);
+  }
+  std::string operator()(const Join& a) const {
+    std::string text = fmt::format("Join generation {}, instead of", a.candidate.value);
+    for (const WorkerId w : a.replaced) text += fmt::format(" {}", w.value);
+    return text;
   }
   std::string operator()(const RolledBack& a) const {
     return fmt::format("RolledBack from generation {} to {}: {}", a.from.value, a.to.value, a.why);

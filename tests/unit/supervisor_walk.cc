@@ -26,7 +26,7 @@ Policy Walk::any_policy() {
       any({ReadyRule::automatic, ReadyRule::automatic, ReadyRule::notify, ReadyRule::listen, ReadyRule::after});
   p.ready_after = any<Duration>({0s, 10ms, 1s});
   p.ready_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, 30s, 30s, infinity});
-  for (unsigned probes = any({0u, 0u, 0u, 0u, 1u, 2u}); probes > 0; --probes) {
+  for (unsigned probes = any({0u, 0u, 0u, 1u, 1u, 2u}); probes > 0; --probes) {
     p.probes.push_back({.what = "a look",
                         .start_delay = any<Duration>({0s, 0s, 5ms, 1s}),
                         .interval = any<Duration>({0s, 5ms, 1s}),
@@ -40,6 +40,7 @@ Policy Walk::any_policy() {
   p.drain = any({DrainRule::signal, DrainRule::idle});
   p.settle = any<Duration>({0s, 0s, 5ms, 200ms});
   p.probation = any<Duration>({0s, 0s, 5ms, 1s, 60s, 60s});
+  if (p.probation == 0s) p.max_surge = any<MaxSurge>({{}, {}, {1}, {2}, {50, true}});  // not to be had together
   p.last_call = any<Duration>({0s, 1ms, 1s});
   p.drain_grace = any<Duration>({0s, 5ms, 5s});
   p.drain_idle = any<Duration>({infinity, infinity, 0s, 1s});
@@ -116,6 +117,12 @@ void Walk::step() {
   };
   const auto probe = [&] { return one_in(12) ? any({0u, 1u, 2u}) : witness_.looking().value_or(0); };
 
+  const auto beside = [&](const Witness::Process& p) {
+    return p.works() && p.generation == witness_.candidate();
+  };
+
+  // Between two batches little time passes.
+  if (witness_.joined() > 0 && one_in(10)) return tell(WorkerGone{any_worker(beside), any_exit(), one_in(3)});
   const std::uint64_t dice = random_() % 1000;
   if (dice < 220) {
     tell(WorkerReady{any_worker(starting)});
@@ -168,13 +175,15 @@ void Walk::step() {
       tell(GatePassed{candidate(), any({1u, 2u, 3u})});
     else
       tell(WorkerGone{any_worker(of_candidate), any_exit(), one_in(3)});
-  } else if (dice < 900 && witness_.standby()) {
+  } else if (dice < 940 && witness_.standby()) {
     if (one_in(3))
       tell(RollbackAsked{"somebody"});
     else if (one_in(2))
       tell(WorkerGone{any_worker(standby), any_exit(), one_in(3)});
     else
       tell(WorkerGone{any_worker(serving), any_exit(), one_in(3)});
+  } else if (dice < 930 && witness_.joined() > 0) {
+    tell(WorkerGone{one_in(2) ? any_worker(beside) : any_worker(serving), any_exit(), one_in(3)});
   } else {
     time_passes();
   }

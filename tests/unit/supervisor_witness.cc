@@ -54,18 +54,25 @@ std::optional<unsigned> Witness::gate() const {
   return canary_ && canary_->asked ? std::optional(static_cast<unsigned>(canary_->step) + 1) : std::nullopt;
 }
 
+// It, or its first batch.
 bool Witness::is_ready(GenerationId candidate) const {
   const auto ready = std::ranges::count_if(processes_, [&](const auto& p) {
     return p.second.generation == candidate && p.second.works() && p.second.is_ready;
   });
-  return ready == policy_of(candidate).workers;
+  return ready == (serving_ ? batch() : policy_of(candidate).workers);
+}
+
+// By the batch that starts, instead of another old one.
+bool Witness::is_replaced_by_batch(unsigned slot) const {
+  const unsigned all = policy_of(*candidate_).workers;
+  return batch() < all && slot >= joined_ && (slot < joined_ + batch() || joined_ + batch() >= all);
 }
 
 // Nor is anybody going to. Those who have ended now are to be replaced, or not.
 bool Witness::nobody_will_serve() const {
-  return to_be_filled_.empty() && std::ranges::none_of(processes_, [&](const auto& p) {
-           return is_serving(p.second) && p.second.works();
-         });
+  return std::ranges::all_of(to_be_filled_, [&](unsigned slot) { return is_replaced_by_batch(slot); }) &&
+         std::ranges::none_of(processes_,
+                              [&](const auto& p) { return is_serving(p.second) && p.second.works(); });
 }
 
 bool Witness::has_passed(GenerationId candidate) const {
@@ -94,6 +101,8 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   ends_canary_ = gate_passed_ = false;
   has_failed_ = to_roll_back_ = rolled_back_ = told_of_rollback_ = proven_ = false;
   to_leave_now_.clear();
+  who_leaves_now_.clear();
+  joins_ = false;
   to_answer_now_.clear();
   told_now_.clear();
   to_settle_.clear();
@@ -291,6 +300,12 @@ void Witness::on(const Spawn& a) {
       policy.ready == ReadyRule::listen || (policy.ready == ReadyRule::automatic && !serving_said_ready_);
   promise(a.watch_listening == watch, "worker {} is watched or not", a.worker.value);
   promise(a.ready == policy.ready, "worker {} is judged by another rule", a.worker.value);
+  if (candidate_ == a.generation && serving_ && batch() < policy.workers) {
+    const std::size_t most = std::max(serving_policy().workers, policy.workers) + batch();
+    promise(processes_.size() < most, "more than {} workers for a batch", most);
+    promise(a.slot < joined_ + batch(), "a worker of another batch is started");
+    promise(!standby_, "a batch is started, and somebody stands by");
+  }
   newest_worker_ = a.worker;
   if (serving_ == a.generation) {
     to_be_filled_.erase(a.slot);
@@ -298,6 +313,8 @@ void Witness::on(const Spawn& a) {
   }
   processes_[a.worker] = Process{.generation = a.generation, .slot = a.slot, .started = now_};
   if (serving_ == a.generation) ++tally_.replacements;
+  if (serving_ == a.generation && want_back_) ++tally_.restored;
+  if (before_->missing <= 1) want_back_ = false;
 }
 
 void Witness::on(const Probe& a) {
@@ -305,10 +322,8 @@ void Witness::on(const Probe& a) {
           a.generation.value);
   const Policy& policy = policy_of(a.generation);
   promise(a.probe < policy.probes.size(), "there is no probe {}", a.probe);
-  const auto ready = std::ranges::count_if(processes_, [&](const auto& p) {
-    return p.second.generation == a.generation && p.second.works() && p.second.is_ready;
-  });
-  promise(ready == policy.workers, "generation {} is probed before it is ready", a.generation.value);
+  promise(is_ready(a.generation), "generation {} is probed before it is ready", a.generation.value);
+  promise(joined_ == 0, "generation {} is probed though it serves", a.generation.value);
   Look& look = probed_[a.probe];
   promise(!look.looks, "probe {} looks twice at a time", a.probe);
   promise(look.passes < policy.probes[a.probe].passes, "probe {} looks again though it has passed", a.probe);
@@ -354,6 +369,42 @@ void Witness::on(const Gate& a) {
   ++tally_.gates;
 }
 
+unsigned Witness::batch() const {
+  const Policy& policy = policy_of(*candidate_);
+  return policy.max_surge.of(policy.workers);
+}
+
+void Witness::on(const Join& a) {
+  promise(candidate_ == a.candidate && serving_ && !stopping_,
+          "generation {} joins, which is not the candidate", a.candidate.value);
+  proves_itself(a.candidate);
+  if (!std::exchange(probed_, {}).empty()) ++tally_.probed;
+  const unsigned before = std::exchange(joined_, joined_ + batch());
+  promise(joined_ < policy_of(a.candidate).workers, "the last batch of generation {} joins", a.candidate.value);
+  unsigned ready = 0;
+  for (auto& [id, p] : processes_) {
+    if (p.generation != a.candidate) continue;
+    promise(p.works() && p.is_ready, "generation {} joins although worker {} is not ready", a.candidate.value,
+            id.value);
+    p.joined = true;
+    ++ready;
+  }
+  promise(ready == joined_, "{} workers join, not {}", ready, joined_);
+  std::vector<WorkerId> replaced;
+  for (auto& [id, p] : processes_) {
+    if (!is_serving(p) || !p.works() || p.slot < before || p.slot >= joined_) continue;
+    replaced.push_back(id);
+    is_to_leave(id, p, policy_of(a.candidate));
+    given_up_.insert(p.slot);
+  }
+  promise(replaced == a.replaced, "generation {} joins in the place of others", a.candidate.value);
+  for (unsigned slot = before; slot < joined_; ++slot) {
+    if (to_be_filled_.erase(slot) == 1) given_up_.insert(slot);
+  }
+  joins_ = true;
+  ++tally_.joins;
+}
+
 void Witness::on(const Switch& a) {
   ++tally_.switches;
   if (candidate_ == a.to)
@@ -375,17 +426,22 @@ void Witness::ends_canary() {
   canary_.reset();
 }
 
+// It serves, or its first batch does.
+void Witness::proves_itself(GenerationId candidate) {
+  if (canary_) return ends_canary();
+  if (joined_ > 0) return;
+  promise(has_passed(candidate), "generation {} serves, whose probes have not passed", candidate.value);
+  const bool anybody = std::ranges::any_of(
+      processes_, [&](const auto& p) { return is_serving(p.second) && p.second.works() && p.second.is_ready; });
+  promise(policy_of(candidate).canary.empty() || !anybody || std::holds_alternative<TimePassed>(*event_),
+          "generation {} gets everybody at once", candidate.value);
+}
+
 void Witness::promoted(const Switch& a) {
-  if (canary_) {
-    ends_canary();
-  } else {
-    promise(has_passed(a.to), "a switch to generation {}, whose probes have not passed", a.to.value);
-    const bool anybody = std::ranges::any_of(processes_, [&](const auto& p) {
-      return is_serving(p.second) && p.second.works() && p.second.is_ready;
-    });
-    promise(policy_of(a.to).canary.empty() || !anybody || std::holds_alternative<TimePassed>(*event_),
-            "generation {} gets everybody at once", a.to.value);
-  }
+  proves_itself(a.to);
+  promise(joined_ == 0 || joined_ + batch() >= policy_of(a.to).workers, "a switch before the last batch");
+  joined_ = 0;
+  given_up_.clear();
   if (!std::exchange(probed_, {}).empty()) ++tally_.probed;
   std::set<unsigned> ready;
   for (const auto& [id, p] : processes_) {
@@ -472,11 +528,16 @@ void Witness::is_to_leave(GenerationId generation) {
     if (p.generation != generation) continue;
     if (p.standby && standby_ == generation) continue;
     p.standby = false;
-    if (!p.works()) continue;
-    p.settles = policy_of(generation).drain == DrainRule::signal && serving_policy().settle > 0s;
-    p.settle_time = serving_policy().settle;
-    if (p.settles) to_settle_.insert(generation);
+    if (p.works()) is_to_leave(id, p, serving_policy());
   }
+}
+
+// following: of those who get the new connections.
+void Witness::is_to_leave(WorkerId id, Process& p, const Policy& following) {
+  who_leaves_now_.insert(id);
+  p.settles = policy_of(p.generation).drain == DrainRule::signal && following.settle > 0s;
+  p.settle_time = following.settle;
+  if (p.settles) to_settle_.insert(p.generation);
 }
 
 void Witness::on(const RolledBack& a) {
@@ -518,14 +579,22 @@ void Witness::on(const Abandon& a) {
           a.generation.value);
   abandoned_ = std::exchange(candidate_, std::nullopt);
   probed_.clear();
+  const bool by_stop = a.why == "graced is stopping";  // else a stop may follow at once
   if (const auto canary = std::exchange(canary_, std::nullopt)) {
     promise(canary->taken_back, "a canary has failed, and goes on getting connections");
     promise(ends_canary_ || rolled_back_ || stopping_ || to_abort_, "a canary ends for nothing");
     ++tally_.failed_canaries;
-    if (!stopping_) is_to_leave(a.generation);
+    if (!by_stop) is_to_leave(a.generation);
   } else {
     thrown_away_.insert(a.generation);
   }
+  for (auto& [id, p] : processes_) {
+    if (p.generation == a.generation && p.joined && p.works() && !by_stop) is_to_leave(id, p, serving_policy());
+  }
+  if (std::exchange(joined_, 0) > 0) ++tally_.joined_failed;
+  want_back_ = want_back_ || !given_up_.empty();
+  if (!stopping_) to_be_filled_.merge(given_up_);
+  given_up_.clear();
   to_answer(candidate_askers_, false);
   ++tally_.abandons;
 }
@@ -536,8 +605,7 @@ void Witness::on(const Retire& a) {
   Process& p = it->second;
   promise(p.works(), "worker {} is retired though it leaves already", a.worker.value);
   promise(policy_of(p.generation).drain == DrainRule::idle, "worker {} is to be told at once", a.worker.value);
-  promise(stopping_ || to_leave_now_.contains(p.generation), "worker {} is retired for nothing",
-          a.worker.value);
+  promise(stopping_ || who_leaves_now_.contains(a.worker), "worker {} is retired for nothing", a.worker.value);
   p.retired = true;
   told_now_.insert(a.worker);
 }
@@ -566,10 +634,8 @@ void Witness::told_retired(WorkerId id, Process& p) {
 }
 
 void Witness::on(const Settle& a) {
-  promise(to_leave_now_.contains(a.generation), "generation {} settles for nothing", a.generation.value);
   promise(policy_of(a.generation).drain == DrainRule::signal, "generation {} is to be idle first",
           a.generation.value);
-  promise(proven_ || serving_policy().settle > 0s, "generation {} has no time to settle", a.generation.value);
   promise(to_settle_.erase(a.generation) == 1, "generation {} has nobody to settle", a.generation.value);
 }
 
@@ -601,8 +667,8 @@ void Witness::on(const Drain& a) {
                     std::ranges::any_of(before_->workers, [&](const WorkerStatus& w) {
                       return w.worker == a.worker && w.state == WorkerState::starting && w.deadline <= now_;
                     });
-  const bool thrown_away = abandoned_ == p.generation && thrown_away_.contains(p.generation);
-  promise(stopping_ || to_leave_now_.contains(p.generation) || thrown_away || late,
+  const bool thrown_away = abandoned_ == p.generation && thrown_away_.contains(p.generation) && !p.joined;
+  promise(stopping_ || who_leaves_now_.contains(a.worker) || thrown_away || late,
           "worker {} is told to leave for nothing", a.worker.value);
   promise(late || thrown_away || policy_of(p.generation).drain == DrainRule::signal,
           "worker {} is told to leave and has connections", a.worker.value);
@@ -743,9 +809,12 @@ void Witness::look_at_end(bool was_stopping) {
 
   const bool too_many = serving_ && unexpected_exits_.size() > serving_policy().start_limit;
   if (stopping_ && !was_stopping && !stop_asked_) {
-    const bool none_left = before_->waiting.empty() && std::ranges::none_of(told_now_, [&](WorkerId id) {
-                             return is_serving(processes_.at(id));
-                           });
+    // One that was started again for a reload that failed, and is late, has no successor by that rule.
+    const bool none_follows = serving_ && serving_policy().restart == RestartRule::never;
+    const bool none_left =
+        before_->waiting.empty() && (none_follows || std::ranges::none_of(told_now_, [&](WorkerId id) {
+                                       return is_serving(processes_.at(id));
+                                     }));
     promise(!serving_ || too_many || none_left, "graced gives up for nothing");
     ++tally_.gave_up;
   }
@@ -753,19 +822,19 @@ void Witness::look_at_end(bool was_stopping) {
 }
 
 void Witness::look_at(const Status& status) {
-  const auto ready = static_cast<unsigned>(std::ranges::count_if(processes_, [&](const auto& p) {
-    return is_serving(p.second) && p.second.works() && p.second.is_ready;
-  }));
-  const Phase phase = finished_                          ? Phase::finished
-                      : stopping_                        ? Phase::stopping
-                      : !serving_                        ? Phase::starting
-                      : ready == 0                       ? Phase::down
-                      : ready < serving_policy().workers ? Phase::degraded
-                      : candidate_                       ? Phase::reloading
-                                                         : Phase::serving;
+  const auto ready = static_cast<unsigned>(std::ranges::count_if(
+      processes_, [&](const auto& p) { return serves(p.second) && p.second.works() && p.second.is_ready; }));
+  const unsigned asked = serving_ ? std::max(serving_policy().workers, joined_) : 0;
+  const Phase phase = finished_       ? Phase::finished
+                      : stopping_     ? Phase::stopping
+                      : !serving_     ? Phase::starting
+                      : ready == 0    ? Phase::down
+                      : ready < asked ? Phase::degraded
+                      : candidate_    ? Phase::reloading
+                                      : Phase::serving;
   promise(status.workers_ready == ready, "status: {} workers ready, not {}", status.workers_ready, ready);
-  promise(status.workers_asked == (serving_ ? serving_policy().workers : 0),
-          "status: wrong number of workers asked");
+  promise(status.workers_asked == asked, "status: wrong number of workers asked");
+  promise(!status.surge || status.surge->serve == joined_ / batch(), "status: wrong number of batches");
   look_at_last_exit(status);
   promise(status.phase == phase, "status: phase is {}, not {}", to_text(status.phase), to_text(phase));
   promise(status.serving == serving_, "status: wrong serving generation");
@@ -835,8 +904,9 @@ void Witness::look_at_workers(const Status& status) {
                               : p.stands_by()                          ? WorkerState::standby
                               : p.is_ready                             ? WorkerState::ready
                                                                        : WorkerState::starting;
-    promise(w.thrown_away == thrown_away_.contains(w.generation), "status: worker {} is thrown away or not",
-            id.value);
+    promise(w.joined == p.joined, "status: worker {} has joined or not", id.value);
+    promise(w.thrown_away == (thrown_away_.contains(w.generation) && !p.joined),
+            "status: worker {} is thrown away or not", id.value);
     promise(w.state == state, "status: worker {} is {}, not {}", id.value, to_text(w.state), to_text(state));
     if (p.works()) {
       promise(is_serving(p) || candidate_ == p.generation, "worker {} works for nobody", id.value);
@@ -876,7 +946,7 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
       const bool right = !stopping_ ? w.deadline == by_drain
                                     : w.deadline == std::min(by_drain, by_stop) ||
                                           (w.deadline == by_stop && p.drained &&
-                                           (is_serving(p) || was->state == WorkerState::standby ||
+                                           (is_serving(p) || p.joined || was->state == WorkerState::standby ||
                                             (before_->canary && before_->candidate == p.generation)));
       promise(right, "worker {} has the wrong time to leave", w.worker.value);
     }
@@ -932,7 +1002,7 @@ void Witness::look_at_connections(const WorkerStatus& w) {
 
 // What happens to the candidate is nothing to the workers that serve.
 void Witness::look_at_the_untouched(const Status& status) {
-  if (!before_->candidate || !before_->serving || switched_from_ || stopping_) return;
+  if (!before_->candidate || !before_->serving || switched_from_ || stopping_ || joins_) return;
   const auto own_business = Overloaded{[&](const auto& e) requires requires {e.worker;
 }
 {
@@ -947,8 +1017,11 @@ void Witness::look_at_the_untouched(const Status& status) {
 if (std::visit(own_business, *event_)) return;
 const auto of_serving = [&](const Status& s) {
   std::vector<WorkerStatus> found;
-  std::ranges::copy_if(s.workers, std::back_inserter(found),
-                       [&](const auto& w) { return w.generation == serving_; });
+  // Those that are started in the place of what has been given up are new.
+  std::ranges::copy_if(s.workers, std::back_inserter(found), [&](const auto& w) {
+    return w.generation == serving_ &&
+           std::ranges::find(before_->workers, w.worker, &WorkerStatus::worker) != before_->workers.end();
+  });
   return found;
 };
 promise(std::ranges::equal(of_serving(*before_), of_serving(status), same),

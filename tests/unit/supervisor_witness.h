@@ -7,6 +7,13 @@
 //   Probe       for a candidate only all of whose N workers are ready; one look a probe at a time, none once
 //   that
 //               has passed
+//   batches     of as many workers as the policy says, one after the other, each once there is room: with them
+//   no
+//               more workers are about than one generation has and one batch
+//   Join        when all of a batch that is not the last one are ready, and the first one has passed its
+//   probes, and
+//               then at once; the serving workers of its slots leave. They are started again if the candidate
+//               fails, and its workers that have joined leave as any do
 //   Switch      only to a generation all of whose N workers are ready, by their own rule, and whose probes have
 //               passed, and then at once; or back to the one that stands by, if one of the serving generation
 //               fails or somebody asks for it, and then at once
@@ -92,6 +99,9 @@ struct Tally {
   std::uint64_t kills_by_request = 0;
   std::uint64_t survivors_killed = 0;
   std::uint64_t survivors_waited_for = 0;
+  std::uint64_t joins = 0;
+  std::uint64_t joined_failed = 0;
+  std::uint64_t restored = 0;
   std::uint64_t rollbacks = 0;
   std::uint64_t rollbacks_of_second = 0;  // bad one in a row
   std::uint64_t proven = 0;
@@ -111,6 +121,7 @@ class Witness {
     bool said_ready = false;
     bool is_ready = false;  // by its generation's rule
     bool standby = false;
+    bool joined = false;  // it has served beside the generation before
     bool settles = false;
     Duration settle_time = 0s;
     bool retired = false;
@@ -137,7 +148,8 @@ class Witness {
   std::optional<GenerationId> standby() const { return standby_; }
   std::optional<GenerationId> unprepared() const;  // asked to be prepared, and not answered yet
   std::optional<GenerationId> candidate() const { return candidate_; }
-  std::optional<unsigned> looking() const;  // a probe that is waited for
+  unsigned joined() const { return joined_; }  // workers of the candidate that serve
+  std::optional<unsigned> looking() const;     // a probe that is waited for
   bool is_canary() const { return canary_.has_value(); }
   std::optional<unsigned> gate() const;  // of the step (1…N) that is waited for
   GenerationId newest_generation() const { return newest_; }
@@ -158,11 +170,17 @@ class Witness {
   void on(const Probe&);
   void on(const Share&);
   void on(const Gate&);
+  void on(const Join&);
+  void proves_itself(GenerationId candidate);
+  bool is_replaced_by_batch(unsigned slot) const;
   void on(const Switch&);
   void promoted(const Switch&);
   void rolled_back(const Switch&);
   void serves_now(GenerationId generation);
   void is_to_leave(GenerationId generation);
+  void is_to_leave(WorkerId id, Process& process, const Policy& following);
+  unsigned batch() const;  // how many workers of the candidate are started at a time
+  bool serves(const Process& p) const { return is_serving(p) || (p.joined && candidate_ == p.generation); }
   GenerationId who_stands_by(GenerationId serving) const;
   bool can_stand_by(WorkerId id, const Process& process) const;
   void on(const RolledBack&);
@@ -219,6 +237,9 @@ class Witness {
   std::optional<Course> canary_;  // of the candidate
   std::optional<GenerationId> serving_;
   std::optional<GenerationId> candidate_;
+  unsigned joined_ = 0;          // workers of the candidate that serve
+  std::set<unsigned> given_up_;  // slots of the serving generation, for the candidate
+  bool want_back_ = false;       // some of those were not all started again when that failed
   bool serving_said_ready_ = false;
   std::vector<Instant> unexpected_exits_;
   std::optional<WorkerId> last_lost_;     // by itself, of the serving generation
@@ -258,6 +279,8 @@ class Witness {
   bool told_of_rollback_ = false;
   bool proven_ = false;
   std::set<GenerationId> to_leave_now_;
+  std::set<WorkerId> who_leaves_now_;  // of generations that go on
+  bool joins_ = false;
   std::map<RequestId, bool> to_answer_now_;  // whether it went well
   std::set<WorkerId> told_now_;              // to leave
   std::set<GenerationId> to_settle_;

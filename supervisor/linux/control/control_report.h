@@ -57,6 +57,15 @@ struct ReloadReport {
   Duration took{};
 };
 
+// Where the workers of the candidate come in batches.
+struct BatchesReport {
+  std::uint32_t count = 0;
+  std::uint32_t serve = 0;    // of those, beside what is left of the serving generation
+  std::uint32_t size = 0;     // workers
+  bool under_way = false;     // the next one is starting; else it waits until there is room
+  std::uint32_t leaving = 0;  // workers that it waits for
+};
+
 // The command of --check that runs now, before a reload.
 struct CheckReport {
   std::string command;  // as typed; empty: not shown to who asks
@@ -109,6 +118,7 @@ struct InstanceReport {
   std::uint32_t workers_asked = 0;           // of the serving generation; 0: none serves
   std::vector<WorkerReport> workers;         // oldest first
   std::optional<CheckReport> check{};
+  std::optional<BatchesReport> batches{};
   std::vector<ProbeReport> probes{};  // empty: no candidate is probed
   std::optional<CanaryReport> canary{};
   std::vector<AddressReport> addresses;

@@ -64,6 +64,8 @@ constexpr const char* signature_of<std::optional<ReloadReport>> = "(tbstt)";
 template <>
 constexpr const char* signature_of<std::optional<CheckReport>> = "(st)";
 template <>
+constexpr const char* signature_of<std::optional<BatchesReport>> = "(uuubu)";
+template <>
 constexpr const char* signature_of<ProbeReport> = "(sbuus)";
 template <>
 constexpr const char* signature_of<std::vector<ProbeReport>> = "a(sbuus)";
@@ -119,6 +121,10 @@ struct Appending {
   }
   void operator()(const AddressReport& a) const {
     structure(signature_of<AddressReport>, a.name, a.address, a.handoff);
+  }
+  void operator()(const std::optional<BatchesReport>& batches) const {
+    const BatchesReport b = batches.value_or(BatchesReport{});
+    structure(signature_of<std::optional<BatchesReport>>, b.count, b.serve, b.size, b.under_way, b.leaving);
   }
   void operator()(const std::optional<CheckReport>& check) const {
     const CheckReport c = check.value_or(CheckReport{.command = "", .age = infinity});
@@ -221,6 +227,12 @@ struct Reading {
     structure(signature_of<GenerationReport>, g.generation, memory, g.cpu);
     if (memory != no_memory) g.memory = memory;
   }
+  void operator()(std::optional<BatchesReport>& batches) const {
+    BatchesReport b;
+    structure(signature_of<std::optional<BatchesReport>>, b.count, b.serve, b.size, b.under_way, b.leaving);
+    batches.reset();
+    if (b.count != 0) batches = b;
+  }
   void operator()(std::optional<CheckReport>& check) const {
     CheckReport c;
     structure(signature_of<std::optional<CheckReport>>, c.command, c.age);
@@ -277,6 +289,7 @@ constexpr std::array table{
     property<&R::probation_left>("ProbationUSec"),
     property<&R::workers_asked>("WorkersAsked"),
     property<&R::check>("Check"),
+    property<&R::batches>("Batches"),
     property<&R::probes>("Probes"),
     property<&R::canary>("Canary"),
     property<&R::workers>("Workers"),

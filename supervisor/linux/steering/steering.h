@@ -54,10 +54,10 @@ class ReuseportGroup {
   // ones.
   void left(const std::vector<ino_t>& inodes);
 
-  // From now on new connections go to these only. As long as one of them listens, no other socket gets
-  // any; if all of them are closed, the kernel spreads over what listens. Without eBPF they must have
-  // joined. Throws std::system_error naming the step, and then all is as before; EOPNOTSUPP means an
-  // MPTCP socket (Go: GODEBUG=multipathtcp=0), or SteeringMethod::none.
+  // From now on new connections go to these only, which may be there several times, to get more. As long as one
+  // of them listens, no other socket gets any; if all of them are closed, the kernel spreads over what listens.
+  // Without eBPF they must have joined. Throws std::system_error naming the step, and then all is as before;
+  // EOPNOTSUPP means an MPTCP socket (Go: GODEBUG=multipathtcp=0), or SteeringMethod::none.
   void direct_to(std::span<const int> fds);
 
   // What a probe connects from these ports, see ProbeChoice, goes to these sockets only, until the next call.

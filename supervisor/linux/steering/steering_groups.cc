@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <vector>
 
 #include "linux/base/duplicate.h"
 #include "linux/sockets/hiding.h"
@@ -34,8 +33,10 @@ void SteeringGroups::keep_only(const std::set<ino_t>& held) {
   std::erase_if(groups_, [&](const auto& g) { return !left.contains(g.first); });
 }
 
-void SteeringGroups::direct(const std::string& key, const std::set<ino_t>& chosen) {
-  groups_.at(key).direct_to(borrowed(chosen));
+void SteeringGroups::direct(const std::string& key, const std::vector<ino_t>& chosen) {
+  std::vector<int> fds;
+  for (const ino_t inode : chosen) fds.push_back(sockets_.at(inode).fd.get());
+  groups_.at(key).direct_to(fds);
 }
 
 std::vector<int> SteeringGroups::borrowed(const std::set<ino_t>& inodes) const {

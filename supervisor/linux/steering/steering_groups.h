@@ -30,9 +30,9 @@ class SteeringGroups {
   // The others have been closed by all who had them.
   void keep_only(const std::set<ino_t>& held);
 
-  // New connections go to these sockets of the address, which have joined. Throws as
-  // ReuseportGroup::direct_to() does.
-  void direct(const std::string& key, const std::set<ino_t>& chosen);
+  // New connections go to these sockets of the address, which have joined; to one that is there several times,
+  // so many times as often. Throws as ReuseportGroup::direct_to() does.
+  void direct(const std::string& key, const std::vector<ino_t>& chosen);
 
   // What a probe connects goes to these of the address, which have joined; see ReuseportGroup. Nothing where
   // new connections were never directed: nobody else is there.
