@@ -34,6 +34,17 @@ void add(std::optional<Number>& sum, std::uint64_t more) {
   sum = static_cast<Number>(sum.value_or(0) + more);
 }
 
+void see_queue(AddressLoad& load, unsigned waiting, unsigned longest) {
+  const auto fuller = [](std::uint64_t w, std::uint64_t l, std::uint64_t than_w, std::uint64_t than_l) {
+    return w * std::max<std::uint64_t>(1, than_l) > than_w * std::max<std::uint64_t>(1, l);
+  };
+  if (load.waiting && fuller(*load.waiting, *load.longest, waiting, longest)) return;
+  if (load.waiting && !fuller(waiting, longest, *load.waiting, *load.longest) && *load.longest >= longest)
+    return;
+  load.waiting = waiting;
+  load.longest = longest;
+}
+
 class NetworkLook {
  public:
   explicit NetworkLook(std::size_t instances) : accepted_(instances) {}
@@ -87,9 +98,7 @@ class NetworkLook {
       each_place(
           kind, s.local.port, [&](const Endpoint& e) { return e == s.local; },
           [&](const Place& p) {
-            add(p.load->waiting,
-                s.counts.unread);  // of a listening socket these two are its queue and its limit
-            add(p.load->longest, s.counts.unacknowledged);
+            see_queue(*p.load, s.counts.unread, s.counts.unacknowledged);  // so the kernel tells them
             if (s.drops) add(p.load->drops, *s.drops);
             add(p.load->connected, 0);
           });
@@ -130,8 +139,7 @@ class NetworkLook {
       if (!p.place.where.is_abstract()) p.file = file_in_list(file_id(p.place.where.path.c_str()));
     list.each_unix_listener([&](const UnixListenerSeen& s) {
       each_unix_place(s, [&](const Place& p) {
-        add(p.load->waiting, s.queue.waiting);
-        add(p.load->longest, s.queue.longest);
+        see_queue(*p.load, s.queue.waiting, s.queue.longest);
         add(p.load->connected, 0);
       });
     });

@@ -17,9 +17,12 @@ namespace graced {
 // All sockets that are bound to one address of an instance together, whichever process has them: graced, its
 // workers, or another instance that shares the address.
 struct AddressLoad {
-  std::string address;                     // as in AddressReport
-  std::optional<std::uint32_t> waiting;    // connections to be accepted; none of datagrams
-  std::optional<std::uint32_t> longest;    // how many may wait there, net.core.somaxconn included
+  std::string address;  // as in AddressReport
+  // Connections to be accepted, and how many may wait there, net.core.somaxconn included. Each generation may
+  // have a socket of its own, and each worker: then those of the one that is nearest to its limit, as
+  // connections are lost there first. None of datagrams.
+  std::optional<std::uint32_t> waiting;
+  std::optional<std::uint32_t> longest;
   std::optional<std::uint64_t> drops;      // connections or datagrams without room, since the sockets were made
   std::optional<std::uint32_t> connected;  // connections that were accepted from it and are open
 };

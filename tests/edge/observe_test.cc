@@ -113,6 +113,27 @@ TEST_CASE("queue, limit, drops and connections of a TCP address are those that t
   CHECK(generation(seen[0], 1).connections == 1);
 }
 
+TEST_CASE("of several sockets at an address the queue that is nearest to its limit is told") {
+  const OwnNetwork network;
+  Instances at;
+  Loopback where(Family::ipv4);
+  const Fd listener = where.listen(5);
+  const Fd first = where.connect();
+  const Fd second = where.connect();
+  const Fd roomier = where.listen(1024);
+  InstanceReport report;
+  report.addresses = {{"http", address_of(listener)}};
+  ControlStory story("shop", at.control("shop"), report);
+  const auto queue = [&] {
+    const AddressLoad load = observe({at.found("shop")})[0].addresses[0];
+    return fmt::format("{}/{}", load.waiting.value_or(99), load.longest.value_or(99));
+  };
+  CHECK(queue() == "2/5");
+  accept_from(listener);
+  accept_from(listener);
+  CHECK(queue() == "0/1024");
+}
+
 TEST_CASE("while two generations live each has the connections whose descriptors it has") {
   const OwnNetwork network;
   Instances at;
