@@ -7,16 +7,13 @@
 #include <optional>
 #include <string_view>
 
+#include "client/fitted_columns.h"
 #include "client/page.h"
 #include "core/columns.h"
 #include "core/time.h"
-#include "core/utf8.h"
 
 namespace graced {
 namespace {
-
-constexpr std::size_t gap = 2;        // between columns
-constexpr std::size_t readable = 16;  // free text is not shortened below this
 
 struct Column {
   std::string_view heading;
@@ -35,8 +32,8 @@ bool serves(const InstanceReport& r, const WorkerReport& w) {
   return w.generation == r.serving && w.state == "ready";
 }
 
-// Since it serves: since its reload, else, without one, since graced runs. Where another reload has failed
-// since, as long as its oldest worker lives, which may be less.
+}  // namespace
+
 std::optional<Duration> age_of_serving(const InstanceReport& r) {
   if (r.serving == 0) return std::nullopt;
   if (r.last_reload && r.last_reload->ok && r.last_reload->generation == r.serving) return r.last_reload->age;
@@ -54,17 +51,11 @@ std::string workers_of(const InstanceReport& r) {
   return fmt::format("{}/{}", ready, r.workers_asked);
 }
 
-std::string addresses_of(const InstanceReport& r) {
-  std::vector<std::string> shown;
-  for (const AddressReport& a : r.addresses) {
-    std::string address = one_cell(a.address);
-    if (address.starts_with("tcp ")) address.erase(0, 4);
-    if (std::ranges::find(shown, address) == shown.end()) shown.push_back(std::move(address));
-  }
-  return fmt::format("{}", fmt::join(shown, ", "));
+std::string draining_of(const InstanceReport& r) {
+  const auto n = std::ranges::count_if(r.workers, drains);
+  return n > 0 ? fmt::to_string(n) : "";
 }
 
-// What is wrong with it, or was with its last reload.
 std::string trouble_of(const InstanceReport& r) {
   if (r.last_exit && (r.phase == "down" || r.phase == "degraded"))
     return fmt::format("worker {} {}, {} ago", r.last_exit->slot, one_cell(r.last_exit->how),
@@ -77,6 +68,18 @@ Cell last_reload_of(const InstanceReport& r) {
   if (!r.last_reload) return {"-"};
   const std::string ago = to_rough_text(r.last_reload->age) + " ago";
   return r.last_reload->ok ? Cell{"ok " + ago} : Cell{"failed " + ago, Paint::red};
+}
+
+namespace {
+
+std::string addresses_of(const InstanceReport& r) {
+  std::vector<std::string> shown;
+  for (const AddressReport& a : r.addresses) {
+    std::string address = one_cell(a.address);
+    if (address.starts_with("tcp ")) address.erase(0, 4);
+    if (std::ranges::find(shown, address) == shown.end()) shown.push_back(std::move(address));
+  }
+  return fmt::format("{}", fmt::join(shown, ", "));
 }
 
 constexpr Column table[]{
@@ -98,8 +101,7 @@ constexpr Column table[]{
     {"workers", true, 0, false, false, [](const InstanceReport& r) { return Cell{workers_of(r)}; }},
     {"draining", true, 5, false, true,
      [](const InstanceReport& r) {
-       const auto n = std::ranges::count_if(r.workers, drains);
-       return Cell{n > 0 ? fmt::to_string(n) : "", Paint::yellow};
+       return Cell{draining_of(r), Paint::yellow};
      }},
     {"last reload", false, 0, false, false, last_reload_of},
     {"up", false, 4, false, false,
@@ -111,73 +113,22 @@ constexpr Column table[]{
     {"command", false, 1, true, true, [](const InstanceReport& r) { return Cell{one_cell(r.command)}; }},
 };
 
-// A column with its cells, the heading first.
-struct Filled {
-  const Column* column;
-  std::vector<Cell> cells;
-  std::size_t width;
-};
-
-std::optional<Filled> filled(const Column& column, const std::vector<InstanceReport>& reports) {
-  Filled f{&column, {Cell{std::string(column.heading), Paint::dim, column.right}}, columns_of(column.heading)};
-  bool any = false;
-  for (const InstanceReport& r : reports) {
-    Cell& cell = f.cells.emplace_back(column.cell(r));
-    cell.right = column.right;
-    f.width = std::max(f.width, columns_of(cell.text));
-    any = any || !cell.text.empty();
-  }
-  if (column.optional && !any) return std::nullopt;
-  return f;
-}
-
-void shorten(Cell& cell, std::size_t width) {
-  if (columns_of(cell.text) <= width) return;
-  std::string_view rest = cell.text;
-  std::string kept;
-  while (!rest.empty()) {
-    const std::size_t length = std::max<std::size_t>(1, decode_utf8(rest).length);
-    if (columns_of(kept) + columns_of(rest.substr(0, length)) + 1 > width) break;
-    kept += rest.substr(0, length);
-    rest.remove_prefix(length);
-  }
-  cell.text = kept + "\u2026";
-}
-
-std::size_t width_of(const std::vector<Filled>& columns) {
-  std::size_t width = 0;
-  for (const Filled& f : columns) width += f.width + (width > 0 ? gap : 0);
-  return width;
-}
-
-void fit(std::vector<Filled>& columns, std::size_t limit) {
-  while (width_of(columns) > limit) {
-    const auto rank = [](const Filled& f) { return f.column->goes == 0 ? ~0U : f.column->goes; };
-    const auto first = std::ranges::min_element(columns, {}, rank);
-    if (first->column->goes == 0) return;
-    const std::size_t others = width_of(columns) - first->width;
-    if (first->column->free && limit >= others + readable) {
-      for (Cell& cell : first->cells) shorten(cell, limit - others);
-      return;
-    }
-    columns.erase(first);
-  }
-}
-
 }  // namespace
 
 std::string list_text(const std::vector<InstanceReport>& reports, bool colour, std::size_t columns) {
   if (reports.empty()) return "";
-  std::vector<Filled> shown;
-  for (const Column& column : table)
-    if (auto f = filled(column, reports)) shown.push_back(std::move(*f));
-  if (columns > 0) fit(shown, columns);
-
-  std::vector<std::vector<Cell>> rows(reports.size() + 1);
-  for (Filled& f : shown)
-    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back(std::move(f.cells[i]));
+  std::vector<FittedColumn> shown;
+  for (const Column& c : table) {
+    FittedColumn& filled = shown.emplace_back();
+    filled = {.heading = std::string(c.heading),
+              .right = c.right,
+              .goes = c.goes,
+              .free = c.free,
+              .optional = c.optional};
+    for (const InstanceReport& r : reports) filled.cells.push_back(c.cell(r));
+  }
   Page page{colour};
-  page.table("", rows);
+  page.table("", fit_columns(std::move(shown), columns));
   return std::move(page).text();
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string>
 
 #include "core/utf8.h"
 
@@ -102,6 +103,18 @@ std::size_t columns_of(std::string_view text) {
     text.remove_prefix(std::max<std::size_t>(1, next.length));
   }
   return columns;
+}
+
+std::string shortened(std::string_view text, std::size_t columns) {
+  if (columns_of(text) <= columns) return std::string(text);
+  std::size_t kept = 0;
+  for (std::size_t used = 0; kept < text.size();) {
+    const std::size_t length = std::max<std::size_t>(1, decode_utf8(text.substr(kept)).length);
+    used += columns_of(text.substr(kept, length));
+    if (used + 1 > columns) break;
+    kept += length;
+  }
+  return std::string(text.substr(0, kept)) + "\u2026";
 }
 
 }  // namespace graced
