@@ -114,6 +114,7 @@ _graced() {
     history) options="--control --json -n --last -h --help" ;;
     events) options="--control --json --until --timeout -h --help" ;;
     list) options="--json -h --help" ;;
+    top) options="--control --sort -h --help" ;;
     help) options="" ;;
   esac
   if [[ $current == -* ]]; then

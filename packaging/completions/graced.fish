@@ -59,6 +59,7 @@ complete -c graced -n __graced_at -a status -d 'who serves, who drains, what hap
 complete -c graced -n __graced_at -a history -d 'what has happened, when, and who asked for it'
 complete -c graced -n __graced_at -a events -d 'what happens, as it happens'
 complete -c graced -n __graced_at -a list -d 'instances that run here'
+complete -c graced -n __graced_at -a top -d 'all instances on the terminal, again each second'
 complete -c graced -n __graced_at -a help -d 'all about one of them'
 complete -c graced -n __graced_at -s h -l help -d 'all commands'
 complete -c graced -n __graced_at -l version -d 'print version and features'

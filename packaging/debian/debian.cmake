@@ -1,4 +1,4 @@
-# The packages graced, graced-probe, libgraced-child-dev and libgraced-child0, by CPack; packaging/package is how they are built.
+# The packages graced, graced-probe, graced-top, libgraced-child-dev and libgraced-child0, by CPack; packaging/package is how they are built.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME graced)
 set(CPACK_PACKAGE_VENDOR "the graced authors")
@@ -11,7 +11,7 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL graced probe sdk shared)
+set(CPACK_COMPONENTS_ALL graced probe top sdk shared)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
@@ -21,7 +21,7 @@ set(CPACK_DEBIAN_GRACED_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_GRACED_PACKAGE_SHLIBDEPS ON)
 # Loaded when it is needed, which nobody can see from outside: the oldest one that has all of its symbols.
 set(CPACK_DEBIAN_GRACED_PACKAGE_DEPENDS "libsystemd0 (>= 248)")
-set(CPACK_DEBIAN_GRACED_PACKAGE_SUGGESTS "graced-probe, systemd | supervisor | runit | s6")
+set(CPACK_DEBIAN_GRACED_PACKAGE_SUGGESTS "graced-probe, graced-top, systemd | supervisor | runit | s6")
 set(CPACK_DEBIAN_GRACED_PACKAGE_CONTROL_EXTRA
   ${CMAKE_CURRENT_LIST_DIR}/conffiles ${CMAKE_CURRENT_LIST_DIR}/postinst ${CMAKE_CURRENT_LIST_DIR}/prerm
   ${CMAKE_CURRENT_LIST_DIR}/postrm)
@@ -44,6 +44,18 @@ What graced starts for its option --probe: it asks a server that is about to
 serve for a URL, or connects to it, and tells what it saw. Nobody has to start
 it. It is a package of its own, because graced itself needs neither HTTP nor
 TLS.")
+
+set(CPACK_DEBIAN_TOP_PACKAGE_NAME graced-top)
+set(CPACK_DEBIAN_TOP_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_TOP_PACKAGE_SHLIBDEPS ON)
+# Loaded when it is needed, as by graced itself.
+set(CPACK_DEBIAN_TOP_PACKAGE_DEPENDS "libsystemd0 (>= 248)")
+set(CPACK_DEBIAN_TOP_PACKAGE_ENHANCES graced)
+set(CPACK_COMPONENT_TOP_DESCRIPTION "shows all instances of graced on a terminal
+What \"graced top\" runs: all instances of this machine with their phase,
+connections, accept queues, processor time, memory and last reload, again
+each second, and one of them opened. It is a package of its own, because
+graced itself draws nothing.")
 
 set(CPACK_DEBIAN_SDK_PACKAGE_NAME libgraced-child-dev)
 set(CPACK_DEBIAN_SDK_PACKAGE_SECTION libdevel)
@@ -75,7 +87,7 @@ string(TIMESTAMP GRACED_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/changelog.in ${PROJECT_BINARY_DIR}/debian/changelog.Debian @ONLY)
 configure_file(${PROJECT_SOURCE_DIR}/CHANGELOG.md ${PROJECT_BINARY_DIR}/debian/changelog COPYONLY)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/copyright ${PROJECT_BINARY_DIR}/debian/copyright COPYONLY)
-foreach(package IN ITEMS graced probe sdk shared)
+foreach(package IN ITEMS graced probe top sdk shared)
   string(TOUPPER ${package} component)
   install(FILES ${PROJECT_BINARY_DIR}/debian/changelog.Debian ${PROJECT_BINARY_DIR}/debian/changelog
     ${PROJECT_BINARY_DIR}/debian/copyright

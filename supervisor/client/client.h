@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/time.h"
@@ -49,5 +50,7 @@ int client_status(const std::vector<Target>&, StatusView, const Terminal&);
 int client_list(bool json, const Terminal&);
 int client_history(const HistoryCommand&, const Terminal&);
 int client_events(const EventsCommand&, const Terminal&);
+// Becomes graced-top, which is a program of its own. Returns only where that cannot be.
+int client_top(const std::vector<std::string>& words, const Terminal&);
 
 }  // namespace graced

@@ -181,7 +181,6 @@ constexpr auto words_elsewhere = std::to_array<std::pair<std::string_view, std::
      "then graced run"},
     {"ps", "graced list shows what runs here, graced status the workers of one"},
     {"ls", "graced list shows what runs here"},
-    {"top", "graced list shows what runs here, graced status the workers of one"},
     {"logs",
      "workers' lines go where graced's own go (under systemd: journalctl -u graced@NAME); graced status has "
      "the "
@@ -191,6 +190,24 @@ constexpr auto words_elsewhere = std::to_array<std::pair<std::string_view, std::
     {"revert", "graced rollback goes back to the generation that stands by"},
     {"kill", "graced stop ends an instance, graced hammer what still drains"},
 });
+
+TopSort read_sort(const std::string& text) {
+  const auto at =
+      std::ranges::find(top_sorts, std::string_view(text), &std::pair<std::string_view, TopSort>::first);
+  if (at != top_sorts.end()) return at->second;
+  std::vector<std::string_view> known;
+  for (const auto& [name, sort] : top_sorts) known.push_back(name);
+  throw std::invalid_argument(fmt::format("no such key, there are {}", fmt::join(known, ", ")));
+}
+
+// The environment names an instance for commands that need one; this one needs none.
+TopCommand top_of(const CommandRow& command, const ParsedWords& parsed, const Words& environment,
+                  const Words& words) {
+  TopCommand top{.words = words};
+  if (!parsed.rest.empty() || given(parsed, "control")) top.target = target_of(command, parsed, environment);
+  if (const auto sort = value_of(parsed, "sort")) top.sort = read_as("--sort", *sort, read_sort);
+  return top;
+}
 
 [[noreturn]] void unknown_command(const std::string& word) {
   const auto shown = one_line(word);
@@ -273,6 +290,8 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment, st
                                      one_line(parsed.rest.front()))};
       }
       return ListCommand{given(parsed, "json")};
+    case CommandKind::top:
+      return top_of(*command, parsed, environment, words);
   }
   return HelpCommand{help_text(columns)};
 }

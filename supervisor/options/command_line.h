@@ -10,6 +10,7 @@
 #include "core/instance_event.h"
 #include "core/time.h"
 #include "options/option_words.h"
+#include "options/top_sort.h"
 
 namespace graced {
 
@@ -85,6 +86,11 @@ struct EventsCommand {
 struct ListCommand {
   bool json = false;
 };
+struct TopCommand {
+  std::optional<Target> target{};  // that is opened; none: all are shown
+  TopSort sort = TopSort::name;
+  std::vector<std::string> words{};  // as they were given, for the program that carries it out
+};
 struct HelpCommand {
   std::string text;  // to be printed as it is
 };
@@ -92,7 +98,7 @@ struct VersionCommand {};
 
 using ParsedCommand = std::variant<RunCommand, CheckCommand, ReloadCommand, RollbackCommand, AbortCommand,
                                    StopCommand, HammerCommand, StatusCommand, HistoryCommand, EventsCommand,
-                                   ListCommand, HelpCommand, VersionCommand>;
+                                   ListCommand, TopCommand, HelpCommand, VersionCommand>;
 
 // args: without the program's name. environment: "NAME=VALUE" each; GRACED_CONTROL and GRACED_NAME
 // say which instance where the words do not, COLUMNS how wide help may be. terminal: its columns, 0 where there

@@ -21,6 +21,8 @@ constexpr WordOption timeout{"timeout", 0, "TIME", "end after this: exit status 
 constexpr WordOption wait{"wait", 0, "TIME", "wait no longer than this: exit status 4"};
 constexpr WordOption settled{"settled", 0, "", "wait until its probation is over as well"};
 constexpr WordOption no_wait{"no-wait", 0, "", "ask and do not wait for the outcome"};
+constexpr WordOption sort{"sort", 0, "KEY",
+                          "name, phase, connections, queue, cpu, memory or reloads (default: name)"};
 constexpr WordOption all{"all", 0, "", "all instances that run here"};
 constexpr WordOption jobs{"jobs", 0, "N", "with --all, so many at a time (default: 1)"};
 constexpr WordOption stop_at_first_failure{"stop-at-first-failure", 0, "",
@@ -168,6 +170,21 @@ std::span<const CommandRow> command_table() {
        "Exit status: 0 told, 2 wrong usage.",
        {{"graced list", "names to use with the other commands"}},
        {json, help}},
+      {CommandKind::top,
+       "top",
+       "[NAME] [--sort KEY]",
+       "all instances on the terminal, again each second",
+       "Phase, generation, workers, connections, accept queue and its limit, processor time, memory, reloads "
+       "and "
+       "the last reload of each, as far as the terminal has room. Enter opens one, or NAME does at once: "
+       "generations, workers, what they still finish, history and last words. ? tells the keys, q ends it.\n"
+       "This is a program of its own, graced-top, in a package of that name.\n"
+       "Exit status: 0 ended by q, 1 no terminal, or graced-top is not installed; 2 wrong usage, 3 no such "
+       "instance.",
+       {{"graced top", "everything that runs here"},
+        {"graced top app", "the one called app"},
+        {"graced top --sort cpu", "who takes most of the processors first"}},
+       {control, sort, help}},
   };
   return table;
 }

@@ -133,7 +133,7 @@ server.serve_forever()
         self.assertIn("workers", self.sh(check))
 
         done = {line.split()[1]: line for line in others}
-        self.assertEqual(set(done), {"reload", "abort", "status", "history", "events", "list", "hammer", "stop"})
+        self.assertEqual(set(done), {"reload", "abort", "status", "history", "events", "list", "top", "hammer", "stop"})
         self.assertIn("generation 2 serves", self.sh(done["reload"]))
         self.assertIn("no reload", self.sh(done["abort"], code=1))
         self.assertIn("serving generation 2", self.sh(done["status"]))
@@ -146,6 +146,7 @@ server.serve_forever()
         for flag in ("--json", "--ready", "--alive"):
             self.sh(done["status"] + " " + flag)
         self.assertIn("shop", self.sh(done["list"]))
+        self.assertIn("needs a terminal", self.sh(done["top"], code=1))  # tests/e2e/top_test.py has one
         self.sh(done["hammer"])
         self.sh(done["stop"])
         self.assertEqual(process.wait(), 0)

@@ -3,7 +3,7 @@ a terminal."""
 import json, os, pty, re, signal, subprocess, threading, time, unittest
 
 from harness import GRACED, PATIENCE, Case, become_nobody, main, wait_until
-from own_places import ALONE, can_be_alone
+from alone import ALONE, can_be_alone
 from schema import assert_valid
 
 LONG = "100h"

@@ -1,36 +1,13 @@
 """Many instances on one machine: graced list, status of several, and reload --all. In a mount namespace of its own, for
 all that run in the usual places are meant."""
 import fcntl, json, os, pty, signal, struct, subprocess, termios, time, unittest
-from harness import Case, GRACED, NOBODY, PATIENCE, WORKER, main
-from own_places import ALONE, can_be_alone
+from alone import ALONE, AloneCase, can_be_alone
+from harness import GRACED, NOBODY, PATIENCE, WORKER, main
 from schema import assert_valid
 
 
 @unittest.skipUnless(can_be_alone(), "needs a mount namespace")
-class Instances(Case):
-    def setUp(self):
-        super().setUp()
-        self.env = {"XDG_RUNTIME_DIR": self.path("run"), "RUNTIME_DIRECTORY": ""}
-        self.there = {}
-
-    def start(self, *names, habits=("ready", "serve")):
-        """Instances that are found by themselves."""
-        for name in names:
-            g = self.serving(name=name, habits=habits)
-            os.makedirs(self.path("run/graced/" + name))
-            os.symlink(g.control, self.path("run/graced/%s/control" % name))
-            self.there[name] = g
-            self.addCleanup(self.wake, g)
-
-    def wake(self, g):
-        if g.process.poll() is None:
-            g.signal(signal.SIGCONT)
-
-    def call(self, *words, **more):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("GRACED_")}
-        return subprocess.run([*ALONE, GRACED, *words], capture_output=True, text=True, timeout=PATIENCE,
-                              env={**environment, **self.env}, stdin=subprocess.DEVNULL, **more)
-
+class Instances(AloneCase):
     def shown(self, columns):
         """graced list on a terminal of that width."""
         pid, terminal = pty.fork()
@@ -103,8 +80,7 @@ class Instances(Case):
         self.start("one", "three")
         self.become("ready", "serve")
         two = self.graced(command=(self.reader(WORKER),), name="pair")
-        os.makedirs(self.path("run/graced/pair"))
-        os.symlink(two.control, self.path("run/graced/pair/control"))
+        self.find(two)
         self.become("exit=3")
         done = self.call("reload", "--all")
         self.assertEqual(done.returncode, 1)

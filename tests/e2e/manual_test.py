@@ -21,8 +21,8 @@ LOOKED_AT = {
 CODE = {"graced-child.3"}
 # These take a descriptor 3 that is open, or rights that root may not have in a container: exit status 1 will do.
 UNDERSTOOD = {"notify-fd = 3", "keep-capabilities = net_bind_service,sys_nice", "rlimit = nofile=65536"}
-# All others end with 0.
-STATUS = {"graced abort shop": 1}
+# All others end with 0. There is no terminal.
+STATUS = {"graced abort shop": 1, **dict.fromkeys(("graced top", "graced top shop", "graced top --sort cpu"), 1)}
 SAID = re.compile(r"shop\.conf:\d+: |generation \d+: could not start: ")
 
 sandbox = None

@@ -60,7 +60,7 @@ class Instance:
         return b" 200 OK" in answer
 
 
-NAMES = "graced", "graced-probe", "libgraced-child-dev", "libgraced-child0"
+NAMES = "graced", "graced-probe", "graced-top", "libgraced-child-dev", "libgraced-child0"
 
 
 class Life(unittest.TestCase):
@@ -94,6 +94,15 @@ class Life(unittest.TestCase):
         run("dpkg", "--unpack", package("graced-probe", "PACKAGES"))  # whether libcurl is here or not
         self.assertIn("/usr/libexec/graced/graced-probe", files_of("graced-probe"))
         self.assertIn("libcurl4 (>= ", run("dpkg-query", "--show", "--showformat=${Depends}", "graced-probe"))
+
+    def test_the_program_that_shows_all_instances_is_a_package_of_its_own(self):
+        run("dpkg", "--install", package("graced", "PACKAGES"))
+        self.assertIn("the package graced-top has it", run("sh", "-c", "graced top 2>&1; test $? = 1"))
+        run("dpkg", "--unpack", package("graced-top", "PACKAGES"))  # whether ncurses is here or not
+        files = files_of("graced-top")
+        self.assertIn("/usr/libexec/graced/graced-top", files)
+        self.assertIn("/usr/share/man/man1/graced-top.1.gz", files)
+        self.assertIn("libncursesw6 (>= ", run("dpkg-query", "--show", "--showformat=${Depends}", "graced-top"))
 
     def test_a_worker_is_built_with_the_library_as_installed(self):
         run("dpkg", "--install", package("libgraced-child-dev", "PACKAGES"), package("libgraced-child0", "PACKAGES"))

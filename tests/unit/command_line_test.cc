@@ -131,6 +131,19 @@ TEST_CASE("the environment says which instance where the words do not") {
   CHECK(parsed<StopCommand>({"stop"}, {"GRACED_NAME=", "GRACED_CONTROL="}).target == anybody);
 }
 
+TEST_CASE("top shows all instances unless one is named, and knows its keys") {
+  CHECK(!parsed<TopCommand>({"top"}).target);
+  CHECK(!parsed<TopCommand>({"top"}, {"GRACED_NAME=env", "GRACED_CONTROL=/run/env"}).target);
+  CHECK(parsed<TopCommand>({"top"}).sort == TopSort::name);
+  CHECK(parsed<TopCommand>({"top", "app"}).target == named("app"));
+  CHECK(parsed<TopCommand>({"top", "--control", "/x"}).target == at("/x"));
+  CHECK(parsed<TopCommand>({"top", "--sort", "memory"}).sort == TopSort::memory);
+  CHECK(parsed<TopCommand>({"top", "--sort=cpu", "app"}).words == Words{"--sort=cpu", "app"});
+  CHECK(complaint({"top", "--sort", "age"}) ==
+        "--sort age: no such key, there are name, phase, connections, queue, cpu, memory, reloads");
+  CHECK(complaint({"top", "a", "b"}) == "top takes one NAME, 'b' is one too many");
+}
+
 TEST_CASE("a command that is none is answered with the nearest one") {
   CHECK(complaint({"relaod"}) == "unknown command 'relaod'; did you mean 'reload'?");
   CHECK(complaint({"xyzzy"}) == "unknown command 'xyzzy'; see graced --help");
@@ -138,7 +151,7 @@ TEST_CASE("a command that is none is answered with the nearest one") {
   CHECK(complaint({"./app"}) == "unknown command './app'; to run it: graced run -- ./app");
   CHECK(complaint({"-l", "80"}) == "'-l' comes before any command; to run a server: graced run -l …");
   CHECK(complaint({"ls"}) == "unknown command 'ls'; graced list shows what runs here");
-  for (const char* word : {"ls", "ps", "top", "logs", "restart", "start", "cancel", "kill"})
+  for (const char* word : {"ls", "ps", "logs", "restart", "start", "cancel", "kill"})
     CHECK(complaint({word}).starts_with(std::string("unknown command '") + word + "'; "));
   for (const char* word : {"-V", "--version", "version"}) parsed<VersionCommand>({word});
   CHECK(complaint({"restart"}).find("graced reload starts the next generation") != std::string::npos);

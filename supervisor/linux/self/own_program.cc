@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "linux/base/sys_error.h"
+
 namespace graced {
 
 std::string own_program(const std::string& name, const std::string& installed) {
@@ -26,6 +28,14 @@ std::string own_program(const std::string& name, const std::string& installed) {
   }
   throw std::runtime_error(
       fmt::format("{} is not installed: there is no {}", name, fmt::join(places, ", nor ")));
+}
+
+void become_own_program(const std::string& path, const std::vector<std::string>& words) {
+  std::vector<char*> arguments{const_cast<char*>(path.c_str())};
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  ::execv(path.c_str(), arguments.data());
+  throw sys_error("start {}", path);
 }
 
 }  // namespace graced
