@@ -2,10 +2,12 @@
 returns the kinds of failed requests that it explains."""
 import contextlib, os, resource, shutil, signal, socket, subprocess, time
 
-from world import GRACED, PATIENCE, PATIENT, Broken, alive, must, stat_of, wait_until
+from world import GRACED, PATIENCE, Broken, alive, must, stat_of, wait_until
 
 ANYTHING = {"refused", "reset", "eof", "reused_reset", "partial", "timeout", "http", "body"}
 BROKEN_OFF = {"reset", "eof", "partial", "reused_reset"}  # the worker that had it died
+PROVING = {"reload-sick", "rolled-back"}  # with a probe and a probation only…
+NOT_PROVING = {"addresses-changed", "path-vanishes"}  # …which nobody can have whose unix paths are graced's
 # A socket of the worker's own is its own to shut; and with --listen nothing is adopted.
 NOT_ADOPTED = {"worker-does-shutdown", "worker-does-close", "addresses-changed", "path-vanishes"}
 QUIETLY = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -230,6 +232,7 @@ def draining_killed(world, which):
     world.reload(0)
     world.build("ready")
     world.reload(0)
+    wait_until(lambda: world.status()["standby"] is None, "a probation ends")
     pid = world.pick(which, "draining")
     if pid:
         os.kill(pid, signal.SIGKILL)
@@ -598,7 +601,7 @@ def graced_killed(world):
 
 def clean(world):
     """A step's own settings end with it."""
-    world.settings.update(PATIENT)
+    world.settings.update(world.usual)
     world.settings.pop("max-surge", None)
     world.configure()
     world.build("ready")

@@ -99,7 +99,7 @@ class Stderr:
 
 
 class World:
-    def __init__(self, workers, sockets, keep_alive, starter):
+    def __init__(self, workers, sockets, keep_alive, starter, proves):
         self.directory = tempfile.mkdtemp(prefix="graced-chaos-")
         self.mark = ("CHAOS_WORLD=" + self.directory).encode()
         # Whose they are: "own" are bound by graced, "held" passed to it by its manager, "adopted" bound by workers.
@@ -121,7 +121,12 @@ class World:
                 self.address = s.getsockname()
         os.mkdir(self.path("build"))
         self.build("ready")
-        self.settings = {**PATIENT, "restart-delay": "10ms", "start-limit": "1000/1min", "workers": str(workers)}
+        self.usual = dict(PATIENT)  # settings, unless a step has its own
+        if proves:  # itself, by what is in the file, and by not dying for a moment
+            self.verdict("exit 0")
+            self.usual.update({"probe": "exec:/bin/sh %s,interval=10ms,timeout=%ds" % (self.path("verdict"), PATIENCE), "probation": "100ms"})
+        self.proves = proves
+        self.settings = {**self.usual, "restart-delay": "10ms", "start-limit": "1000/1min", "workers": str(workers)}
         self.extra = []
         self.configure()
         try:
@@ -146,6 +151,10 @@ class World:
             os.unlink(app)
             return
         self.write("build/app", '#!/bin/sh\nexec "%s" %s\n' % (os.path.join(HERE, "worker.py"), " ".join(habits)), 0o755)
+
+    def verdict(self, script):
+        """What the probe of a candidate is, where there is one."""
+        self.write("verdict", script + "\n", 0o755)
 
     def configure(self, *bad_lines):
         lines = ["command = " + self.path("build/app")]
