@@ -87,7 +87,7 @@ class Lines {
 
 }  // namespace
 
-std::vector<Line> instance_page(const Sight& s, const std::vector<HistoryEntry>& history, std::size_t columns) {
+std::vector<Line> instance_page(const Sight& s, const std::vector<InstanceEvent>& history, std::size_t columns) {
   Lines lines(columns);
   if (!s.told()) {
     lines.add({line_of(!s.seen ? "" : one_cell(s.seen->why), Paint::red)});
@@ -100,7 +100,7 @@ std::vector<Line> instance_page(const Sight& s, const std::vector<HistoryEntry>&
                 {line_of(fmt::format("cpu {}  memory {}  descriptors {}", share_text(s.supervisor_cpu),
                                      bytes_text(s.seen->supervisor.memory),
                                      count_text(s.seen->supervisor.descriptors)))});
-  std::vector<HistoryEntry> newest_first(history.rbegin(), history.rend());
+  std::vector<InstanceEvent> newest_first(history.rbegin(), history.rend());
   lines.section("history, the newest first", lines_of_page(history_text(newest_first, true)));
   return std::move(lines).take();
 }

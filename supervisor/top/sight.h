@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/history.h"
+#include "core/instance_event.h"
 #include "linux/control/control_places.h"
 #include "observe/observed_instance.h"
 
@@ -28,7 +28,7 @@ struct Sight {
 
 struct Sights {
   std::vector<Sight> instances{};       // by name
-  std::vector<HistoryEntry> history{};  // of the one that is opened, the oldest first
+  std::vector<InstanceEvent> history{};  // of the one that is opened, the oldest first
   std::string trouble{};                // why nothing could be looked at; empty: it could
   std::size_t number = 0;               // of the look; 0: there was none yet
 };

@@ -87,10 +87,10 @@ class Looks {
       s.supervisor_cpu = meter_.look(s.found.control + " itself", *s.seen->supervisor.cpu, at);
   }
 
-  static std::vector<HistoryEntry> history_of(const Sights& sights, const std::string& control) {
+  static std::vector<InstanceEvent> history_of(const Sights& sights, const std::string& control) {
     const auto it = std::ranges::find_if(
         sights.instances, [&](const Sight& s) { return s.found.control == control && s.told(); });
-    std::vector<HistoryEntry> entries;
+    std::vector<InstanceEvent> entries;
     if (it == sights.instances.end()) return entries;
     try {
       ControlClient(control, patience).history(UINT32_MAX, entries);

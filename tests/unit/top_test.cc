@@ -189,14 +189,16 @@ TEST_CASE("an opened instance shows all that is known of it, and nothing a termi
   w.state = "draining";
   w.waits_for = "2 connections (1 idle)";
   w.status = "evil \x1b[2J status";
-  s.seen->generations.insert(s.seen->generations.begin(), GenerationLoad{.generation = 2});
+  GenerationLoad leaving;
+  leaving.generation = 2;
+  s.seen->generations.insert(s.seen->generations.begin(), leaving);
   s.seen->report.last_exit =
       ExitReport{3, 1, 99, "killed by SIGSEGV after 2s", {}, "SIGSEGV", 3s, 2s, {"panic\x07: x"}};
-  HistoryEntry old;
-  old.event = HistoryEntry::serving;
+  InstanceEvent old;
+  old.kind = InstanceEvent::Kind::serving;
   old.generation = 1;
-  HistoryEntry young;
-  young.event = HistoryEntry::reloaded;
+  InstanceEvent young;
+  young.kind = InstanceEvent::Kind::reloaded;
   young.generation = 3;
   for (const std::size_t width : {40U, 60U, 200U}) {
     const auto lines = instance_page(s, {old, young}, width);
