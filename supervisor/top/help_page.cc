@@ -28,13 +28,15 @@ Columns
 
 Sorted by name only instances on the screen are asked, once a second; each question wakes a graced. Sorted by anything else all of them are.)";
 
+constexpr std::size_t explained_at = 19;  // columns, of what a key or a column means
+
 }  // namespace
 
 std::vector<Line> help_page(std::size_t columns) {
   std::vector<Line> lines;
   for (const Line& line : lines_of_page(text)) {
-    std::vector<Line> parts = wrapped(line, columns);
     const std::string shown = text_of(line);
+    std::vector<Line> parts = wrapped(line, columns, shown.starts_with("  ") ? explained_at : 0);
     if (shown == "Keys" || shown == "Columns")
       for (Line& part : parts)
         for (Span& span : part.spans) span.paint = Paint::bold;

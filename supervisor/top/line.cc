@@ -91,10 +91,11 @@ std::vector<Line> lines_of_table(const std::vector<std::vector<Cell>>& rows) {
   return lines_of_page(std::move(page).text());
 }
 
-std::vector<Line> wrapped(const Line& line, std::size_t columns) {
+std::vector<Line> wrapped(const Line& line, std::size_t columns, std::optional<std::size_t> wanted) {
   columns = std::max<std::size_t>(columns, 10);
   const std::string text = text_of(line);
-  const std::size_t indent = std::min(std::min(text.find_first_not_of(' '), text.size()) + 2, columns / 2);
+  const std::size_t farther = std::min(text.find_first_not_of(' '), text.size()) + 2;
+  const std::size_t indent = std::min(wanted.value_or(farther), columns / 2);
   std::vector<Line> lines{Line{{}, line.chosen}};
   std::size_t room = columns;
   for (const Span& span : line.spans) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,8 @@ std::vector<Line> lines_of_page(std::string_view page);
 // Rows of a table under their headings, aligned.
 std::vector<Line> lines_of_table(const std::vector<std::vector<Cell>>& rows);
 
-// In so many columns, 10 at least: what goes on is indented as far as the line is.
-std::vector<Line> wrapped(const Line&, std::size_t columns);
+// In so many columns, 10 at least: what goes on is indented by `indent`, else a bit farther than the line is.
+std::vector<Line> wrapped(const Line&, std::size_t columns, std::optional<std::size_t> indent = {});
 
 // As much as there is room for; "…" at the end where that is not all.
 Line cut(const Line&, std::size_t columns);

@@ -191,7 +191,7 @@ std::vector<const Sight*> sorted(const Sights& sights, TopSort by) {
 
 std::vector<Line> overview(const std::vector<const Sight*>& sights, TopSort by, std::size_t columns) {
   std::vector<FittedColumn> shown;
-  const std::size_t longest_name = std::max<std::size_t>(8, columns / 4);
+  const std::size_t longest_name = std::max<std::size_t>(8, columns / 5);
   FittedColumn& name = shown.emplace_back();
   name.heading = heading_of(name_heading, by == TopSort::name);
   for (const Sight* s : sights)

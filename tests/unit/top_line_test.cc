@@ -25,6 +25,7 @@ TEST_CASE("a long line is wrapped between words and goes on where it is indented
   CHECK(text_of(lines[0]) == "  one two");
   CHECK(text_of(lines[1]) == "    three four");
   CHECK(text_of(lines[2]) == "    five");
+  CHECK(text_of(wrapped(line_of("  key  what it does"), 14, 7)[1]) == "       does");
   CHECK(wrapped(line_of("short"), 14) == std::vector<Line>{line_of("short")});
   CHECK(wrapped(Line{}, 14).size() == 1);
 }
