@@ -48,10 +48,9 @@ void EventReaders::begin_gate(GenerationId candidate, const Plan& plan, const Ca
       fmt::format("GRACED_CANARY_STEP={}", step.step),
       fmt::format("GRACED_CANARY_STEPS={}", step.steps),
   };
-  const auto starts = [&](const std::vector<std::string>& command, std::vector<std::string> v) {
-    return start(plan, command, std::move(v), -1);
-  };
-  const pid_t pid = gates_.begin(candidate, step.step, starts, plan.options.gate, std::move(variables));
+  const HookRunner::Process gate = start_gate(plan, std::move(variables));
+  const pid_t pid = gate.pid;
+  gates_.began(candidate, step.step, gate);
   o_.log.info({.generation = candidate.value, .worker_pid = pid}, "gate started: {}",
               join_shell_words(plan.options.gate));
 }
@@ -61,13 +60,23 @@ HookRunner::Process EventReaders::start(const std::vector<std::string>& command,
                                         std::vector<std::string> variables, int standard_input) {
   const Plan* serving = o_.addresses.serving_plan();
   const Plan first = serving ? Plan() : o_.planner.plan_without_sockets();
-  return start(serving ? *serving : first, command, std::move(variables), standard_input);
+  const Plan& plan = serving ? *serving : first;
+  OutputPipes pipes = ProcessOutputs::make_pipes(plan, true);
+  const Launch launch = o_.launcher.for_hook(plan, command, std::move(variables), standard_input, pipes);
+  return start(launch, std::move(pipes));
 }
 
-HookRunner::Process EventReaders::start(const Plan& plan, const std::vector<std::string>& command,
-                                        std::vector<std::string> variables, int standard_input) {
+// All that it says comes in one line after the other: the last one is what it has to say.
+HookRunner::Process EventReaders::start_gate(const Plan& plan, std::vector<std::string> variables) {
   OutputPipes pipes = ProcessOutputs::make_pipes(plan, true);
-  auto result = spawn(o_.launcher.for_hook(plan, command, std::move(variables), standard_input, pipes));
+  pipes.out.reset();
+  Launch launch = o_.launcher.for_hook(plan, plan.options.gate, std::move(variables), -1, pipes);
+  launch.stdout_fd = launch.stderr_fd;
+  return start(launch, std::move(pipes));
+}
+
+HookRunner::Process EventReaders::start(const Launch& launch, OutputPipes pipes) {
+  auto result = spawn(launch);
   if (const auto* failed = std::get_if<SpawnFailed>(&result)) throw std::runtime_error(failed->why);
   return {std::get<Spawned>(result).pid, o_.outputs.watch(std::move(pipes))};
 }

@@ -49,8 +49,8 @@ class EventReaders {
   void happened(const InstanceEvent& event);
   HookRunner::Process start(const std::vector<std::string>& command, std::vector<std::string> variables,
                             int standard_input);
-  HookRunner::Process start(const Plan& plan, const std::vector<std::string>& command,
-                            std::vector<std::string> variables, int standard_input);
+  HookRunner::Process start_gate(const Plan& plan, std::vector<std::string> variables);
+  HookRunner::Process start(const Launch& launch, OutputPipes pipes);
 
   Others o_;
   HookRunner runner_;

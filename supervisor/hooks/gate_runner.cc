@@ -8,9 +8,8 @@
 
 namespace graced {
 
-pid_t GateRunner::begin(GenerationId candidate, unsigned step, const Start& start,
-                        const std::vector<std::string>& command, std::vector<std::string> variables) {
-  running_ = Running{candidate, step, start(command, std::move(variables))};
+void GateRunner::began(GenerationId candidate, unsigned step, HookRunner::Process process) {
+  running_ = Running{candidate, step, process};
   if (!limit_) {
     limit_ = loop_.timer([this] {
       running_->timed_out = true;
@@ -18,7 +17,6 @@ pid_t GateRunner::begin(GenerationId candidate, unsigned step, const Start& star
     });
   }
   limit_.fire_at(monotonic_now() + time_limit);
-  return running_->process.pid;
 }
 
 void GateRunner::ended(const Exit& exit, const std::function<void()>& reap) {

@@ -1,11 +1,10 @@
-// Runs the command of --gate, one at a time, as hooks are run: beside graced's own work, and killed with all
-// that it started when it takes longer than its time limit. How it ends is what it was asked for.
+// Waits for the command of --gate, one at a time, beside graced's own work; it is killed with all that it
+// started when it takes longer than its time limit. How it ends is what it was asked for.
 #pragma once
 
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "core/exit.h"
 #include "core/id.h"
@@ -18,17 +17,13 @@ class GateRunner {
  public:
   static constexpr Duration time_limit = HookRunner::time_limit;
 
-  // As HookRunner::Callbacks::start; it finds nothing on its standard input.
-  using Start = std::function<HookRunner::Process(const std::vector<std::string>& command,
-                                                  std::vector<std::string> variables)>;
   // why_not: its last line, or else how it ended; none: it has passed.
   using Told = std::function<void(GenerationId, unsigned step, const std::optional<std::string>& why_not)>;
 
   GateRunner(Loop& loop, Told told) : loop_(loop), told_(std::move(told)) {}
 
-  // For a step (1…N) of this candidate. Its PID. Throws what `start` throws.
-  pid_t begin(GenerationId candidate, unsigned step, const Start& start,
-              const std::vector<std::string>& command, std::vector<std::string> variables);
+  // For a step (1…N) of this candidate the process was just started.
+  void began(GenerationId candidate, unsigned step, HookRunner::Process process);
 
   bool is_gate(pid_t pid) const { return running_ && running_->process.pid == pid; }
 

@@ -169,6 +169,8 @@ void Walk::step() {
                 : tell(GatePassed{candidate(), *witness_.gate()});
     else if (one_in(3))
       tell(RollbackAsked{"somebody"});
+    else if (one_in(4))
+      tell(WorkerGone{any_worker(serving), {"exited with status 0", 0}});
     else if (one_in(8))
       tell(ShareFailed{candidate(), "no"});
     else if (one_in(2))
