@@ -209,4 +209,9 @@ complete -c graced -n '__graced_at events' -xa '(__graced_instances)'
 complete -c graced -n '__graced_at list' -l json -d 'for programs'
 complete -c graced -n '__graced_at list' -l help -s h -d 'this help'
 
-complete -c graced -n '__graced_at help' -xa 'run check reload rollback abort stop hammer status history events list help'
+complete -c graced -n '__graced_at top' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at top' -l sort -x -a 'name phase connections queue cpu memory reloads' -d 'name, phase, connections, queue, cpu, memory or reloads'
+complete -c graced -n '__graced_at top' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at top' -xa '(__graced_instances)'
+
+complete -c graced -n '__graced_at help' -xa 'run check reload rollback abort stop hammer status history events list top help'
