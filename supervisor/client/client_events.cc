@@ -45,7 +45,7 @@ int client_events(const EventsCommand& command, const Terminal& terminal) {
     const Instant deadline = command.timeout ? after(began, *command.timeout) : no_deadline;
     ControlFollower follower{terminal.places, {command.names, command.control}, began};
     for (;;) {
-      const std::vector<InstanceEvent> events = follower.wait(deadline, ::fileno(terminal.out));
+      const std::vector<InstanceEvent> events = follower.wait(deadline, terminal.out);
       for (const std::string& name : follower.take_silent())
         fmt::print(terminal.err, "graced: '{}' tells no events: it runs an earlier version\n", printable(name));
       for (const InstanceEvent& event : events) {

@@ -9,7 +9,20 @@
 
 namespace graced {
 
-enum class CommandKind { run, check, reload, rollback, abort, stop, hammer, status, history, events, list, top };
+enum class CommandKind {
+  run,
+  check,
+  reload,
+  rollback,
+  abort,
+  stop,
+  hammer,
+  status,
+  history,
+  events,
+  list,
+  top
+};
 
 struct Example {
   std::string_view line;

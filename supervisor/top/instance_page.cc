@@ -87,7 +87,8 @@ class Lines {
 
 }  // namespace
 
-std::vector<Line> instance_page(const Sight& s, const std::vector<InstanceEvent>& history, std::size_t columns) {
+std::vector<Line> instance_page(const Sight& s, const std::vector<InstanceEvent>& history,
+                                std::size_t columns) {
   Lines lines(columns);
   if (!s.told()) {
     lines.add({line_of(!s.seen ? "" : one_cell(s.seen->why), Paint::red)});

@@ -27,10 +27,10 @@ struct Sight {
 };
 
 struct Sights {
-  std::vector<Sight> instances{};       // by name
+  std::vector<Sight> instances{};        // by name
   std::vector<InstanceEvent> history{};  // of the one that is opened, the oldest first
-  std::string trouble{};                // why nothing could be looked at; empty: it could
-  std::size_t number = 0;               // of the look; 0: there was none yet
+  std::string trouble{};                 // why nothing could be looked at; empty: it could
+  std::size_t number = 0;                // of the look; 0: there was none yet
 };
 
 // Which instances are worth a look, as each look wakes them.

@@ -1,7 +1,7 @@
 """A reload with --max-surge: the new workers come in batches, and as many old ones leave before the next batch starts."""
 import os, signal, threading
 import own_network
-from harness import HERE, NOBODY, NO_PRIVILEGE, PATIENCE, WORKER, Case, ask, children, for_everybody, main, wait_until
+from harness import HERE, NOBODY, NO_PRIVILEGE, WORKER, Case, ask, children, for_everybody, main, wait_until
 from load import Load, assert_nothing_lost
 from own_network import free_port
 

@@ -33,13 +33,13 @@ int milliseconds_until(Instant when) {
 ControlFollower::ControlFollower(ControlPlaces places, Whom whom, Instant since)
     : places_(std::move(places)), whom_(std::move(whom)), since_(since) {}
 
-std::vector<InstanceEvent> ControlFollower::wait(Instant until, int output) {
+std::vector<InstanceEvent> ControlFollower::wait(Instant until, std::FILE* output) {
   std::vector<InstanceEvent> news;
   while (read_ && now() < until) {
     look_around();
     for (Followed& followed : all_) advance(followed, news);
     if (!news.empty() || !silent_.empty()) break;
-    std::vector<pollfd> watched{{.fd = output, .events = 0, .revents = 0}};
+    std::vector<pollfd> watched{{.fd = ::fileno(output), .events = 0, .revents = 0}};
     for (const Followed& followed : all_)
       if (followed.subscription) watched.push_back(followed.subscription->watched());
     const Instant next = std::min(until, next_look_);

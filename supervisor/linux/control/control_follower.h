@@ -2,6 +2,7 @@
 // that start later, and in one that comes again.
 #pragma once
 
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,8 +26,8 @@ class ControlFollower {
   ControlFollower(ControlPlaces places, Whom whom, Instant since);
 
   // The next ones, in the order in which they came; none once that time has come, or nobody reads from `output`
-  // (a descriptor) any more. Throws std::runtime_error if there is no libsystemd.
-  std::vector<InstanceEvent> wait(Instant until, int output);
+  // any more. Throws std::runtime_error if there is no libsystemd.
+  std::vector<InstanceEvent> wait(Instant until, std::FILE* output);
   bool is_read() const { return read_; }  // output is
 
   // Those that are of a version that tells no events, each once.
