@@ -37,12 +37,7 @@ class RawClient {
     for (const char digit : uid) hex += {'3', digit};
     send(std::string(1, '\0') + "AUTH EXTERNAL " + hex + "\r\nBEGIN\r\n");
     std::string said;
-    while (said.find("\r\n") == std::string::npos) {
-      char c = 0;
-      REQUIRE(readable());
-      REQUIRE(::read(socket_.get(), &c, 1) == 1);
-      said += c;
-    }
+    while (said.find("\r\n") == std::string::npos) said += next();
     REQUIRE(said.starts_with("OK "));
   }
 
@@ -56,6 +51,13 @@ class RawClient {
   ssize_t send_some(const std::string& bytes) {
     const ssize_t n = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     return n < 0 && errno == EAGAIN ? 0 : n;
+  }
+
+  char next() {
+    char c = 0;
+    REQUIRE(readable());
+    REQUIRE(::read(socket_.get(), &c, 1) == 1);
+    return c;
   }
 
   bool readable() {
@@ -233,6 +235,17 @@ TEST_CASE("a client that asks and never reads is not answered for ever") {
   CHECK(asked < 1'000'000);
   CHECK(resident_kilobytes(graced.pid()) - before < allowed_growth);
   CHECK(serves(temp / "control"));
+}
+
+TEST_CASE("the answer to its Hello is the first thing that a client made for buses is told") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  RawClient client{temp / "control"};
+  client.authenticate();
+  graced.does("phase reloading");
+  client.send(method_call("org.freedesktop.DBus", "Hello"));
+  client.next();  // the byte order
+  CHECK(client.next() == SD_BUS_MESSAGE_METHOD_RETURN);
 }
 
 TEST_CASE("signals that a client does not read are not kept for ever") {

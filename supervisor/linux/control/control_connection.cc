@@ -152,6 +152,7 @@ void ControlConnection::give_up() noexcept {
 int ControlConnection::on_message(sd_bus_message* message, void* self_, sd_bus_error*) noexcept {
   auto& self = *static_cast<ControlConnection*>(self_);
   self.unfinished_ = 0;
+  self.spoken_ = true;
   self.owner_.message_begins();
 
   const auto is = [&](const char* interface, const char* method) {

@@ -56,6 +56,10 @@ class ControlConnection {
   uid_t uid() const { return uid_; }  // the kernel's word, from when it connected
   bool may_change_things() const;
 
+  // Before it has said a word it is told nothing: clients made for buses end at a message that comes before the
+  // answer to their Hello.
+  bool has_spoken() const { return spoken_; }
+
   // It wants to be told what happens.
   void subscribe() { subscribed_ = true; }
   bool subscribed() const { return subscribed_; }
@@ -83,6 +87,7 @@ class ControlConnection {
   Fd socket_;
   Fd feed_;
   bool given_up_ = false;
+  bool spoken_ = false;
   bool subscribed_ = false;
   std::size_t unfinished_ = 0;  // bytes of a message that has not ended
   Bus bus_;

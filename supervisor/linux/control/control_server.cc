@@ -334,7 +334,7 @@ void ControlServer::answer(RequestId to, bool ok, std::uint64_t generation, cons
 template <class... Values>
 void ControlServer::tell(ControlConnection& connection, const char* signal, const char* types,
                          Values... values) {
-  sd_bus* bus = connection.ready_bus();
+  sd_bus* bus = connection.has_spoken() ? connection.ready_bus() : nullptr;
   if (bus == nullptr) return;
   static_cast<void>(sd_bus_emit_signal(bus, control::path, control::interface, signal, types, values...));
   connection.sent();
