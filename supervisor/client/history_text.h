@@ -9,6 +9,6 @@
 namespace graced {
 
 // A sentence each on a line, after the local time; last words below it. colour: for a terminal that wants it.
-std::string history_text(const std::vector<InstanceEvent>& entries, bool colour);
+std::string history_text(const std::vector<InstanceEvent>& events, bool colour);
 
 }  // namespace graced

@@ -50,7 +50,7 @@ bool is_stage(InstanceEvent::Kind kind) {
 
 }  // namespace
 
-ReloadStages::ReloadStages(std::string name, const Terminal& terminal)
+ReloadStages::ReloadStages(const std::string& name, const Terminal& terminal)
     : name_(printable(name)),
       terminal_(terminal),
       began_(std::chrono::steady_clock::now()),

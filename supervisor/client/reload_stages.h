@@ -13,7 +13,7 @@ namespace graced {
 class ReloadStages {
  public:
   // Of the instance of this name. The terminal must be one that rewrites lines.
-  ReloadStages(std::string name, const Terminal& terminal);
+  ReloadStages(const std::string& name, const Terminal& terminal);
   ReloadStages(const ReloadStages&) = delete;
   ReloadStages& operator=(const ReloadStages&) = delete;
   ~ReloadStages() { clear(); }

@@ -30,13 +30,13 @@ class InstanceEvents {
 
   // The course of a candidate.
   void began(GenerationId candidate, const Status& status);
-  void check_began(GenerationId candidate, const Status& status);
+  void check_began(GenerationId generation, const Status& status);
   void spawns(GenerationId generation, const Status& status);  // also of replacements, later
-  void probed(GenerationId candidate, const Status& status);   // each probe
+  void probed(GenerationId generation, const Status& status);  // each probe
   // It gets this share of the new connections: each step.
-  void shared(GenerationId candidate, unsigned per_mille, const Status& status);
+  void shared(GenerationId generation, unsigned per_mille, const Status& status);
   void serves(GenerationId generation, const Status& status);
-  void failed(GenerationId candidate, const std::string& why, const Status& status);
+  void failed(GenerationId generation, const std::string& why, const Status& status);
   void rolled_back(GenerationId from, const std::string& why, const Status& status);
   void promoted(GenerationId generation, const Status& status);  // it has stood its probation
 
