@@ -87,6 +87,18 @@ TEST_CASE("a switch needs no value on the command line, and has one elsewhere") 
                     doctest::Contains("'maybe' is neither yes nor no"));
 }
 
+TEST_CASE("a canary is read with its gate, and a gate alone is noted") {
+  const auto options = load({"--canary", "5%/30s,25%/2min", "--gate", "rate --below '1 %'", "app"});
+  CHECK(options.policy.canary == std::vector<CanaryStep>{{50, 30s}, {250, 2min}});
+  CHECK(options.policy.gated);
+  CHECK(options.gate == Words{"rate", "--below", "1 %"});
+  CHECK(options.notes.empty());
+  CHECK(load({"--gate", "true", "app"}).notes ==
+        Words{"--gate has no effect without --canary: it is run at the end of each step of that"});
+  CHECK_THROWS_WITH(load({"--canary", "100%/1s", "app"}),
+                    doctest::Contains("a share of 100% is all of them, which it gets after the last step"));
+}
+
 TEST_CASE("every option arrives where it belongs") {
   const WrittenFiles files;
   const auto env_file = files.write("env", "FROM=file\n");
