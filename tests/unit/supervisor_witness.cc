@@ -483,11 +483,12 @@ GenerationId Witness::who_stands_by(GenerationId serving) const {
   return any ? *serving_ : GenerationId{};
 }
 
-// The oldest worker whose time has come is ready first, and the last one of the candidate is the newest one.
+// The oldest worker whose time has come is ready first, and the last one of the candidate is the newest one; the end
+// of a canary comes after all of them.
 bool Witness::can_stand_by(WorkerId id, const Process& p) const {
   if (!p.works() || !p.is_ready) return false;
   const auto was = std::ranges::find(before_->workers, id, &WorkerStatus::worker);
-  if (was->state == WorkerState::ready) return true;
+  if (was->state == WorkerState::ready || before_->canary) return true;
   const auto last = std::find_if(processes_.rbegin(), processes_.rend(),
                                  [&](const auto& other) { return other.second.generation == newest_; });
   return id < last->first;
