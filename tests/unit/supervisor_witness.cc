@@ -483,8 +483,8 @@ GenerationId Witness::who_stands_by(GenerationId serving) const {
   return any ? *serving_ : GenerationId{};
 }
 
-// The oldest worker whose time has come is ready first, and the last one of the candidate is the newest one; the end
-// of a canary comes after all of them.
+// The oldest worker whose time has come is ready first, and the last one of the candidate is the newest one;
+// the end of a canary comes after all of them.
 bool Witness::can_stand_by(WorkerId id, const Process& p) const {
   if (!p.works() || !p.is_ready) return false;
   const auto was = std::ranges::find(before_->workers, id, &WorkerStatus::worker);
@@ -1032,7 +1032,8 @@ promise(std::ranges::equal(of_serving(*before_), of_serving(status), same),
 std::set<GenerationId> Witness::draining_generations() const {
   std::set<GenerationId> found;
   for (const auto& [id, p] : processes_) {
-    const bool stood_by = stopping_ && before_->probation && before_->probation->standby == p.generation;
+    const bool stood_by =
+        stopping_ && !proven_ && before_->probation && before_->probation->standby == p.generation;
     if (p.leaves() && !is_serving(p) && standby_ != p.generation && !stood_by) found.insert(p.generation);
   }
   return found;
