@@ -1,4 +1,4 @@
-# The packages graced, graced-probe, graced-top, libgraced-child-dev and libgraced-child0, by CPack; packaging/package is how they are built.
+# The packages graced, graced-probe, graced-top, graced-exporter, libgraced-child-dev and libgraced-child0, by CPack; packaging/package is how they are built.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME graced)
 set(CPACK_PACKAGE_VENDOR "the graced authors")
@@ -11,7 +11,7 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL graced probe top sdk shared)
+set(CPACK_COMPONENTS_ALL graced probe top exporter sdk shared)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
@@ -21,7 +21,7 @@ set(CPACK_DEBIAN_GRACED_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_GRACED_PACKAGE_SHLIBDEPS ON)
 # Loaded when it is needed, which nobody can see from outside: the oldest one that has all of its symbols.
 set(CPACK_DEBIAN_GRACED_PACKAGE_DEPENDS "libsystemd0 (>= 248)")
-set(CPACK_DEBIAN_GRACED_PACKAGE_SUGGESTS "graced-probe, graced-top, systemd | supervisor | runit | s6")
+set(CPACK_DEBIAN_GRACED_PACKAGE_SUGGESTS "graced-probe, graced-top, graced-exporter, systemd | supervisor | runit | s6")
 set(CPACK_DEBIAN_GRACED_PACKAGE_CONTROL_EXTRA
   ${CMAKE_CURRENT_LIST_DIR}/conffiles ${CMAKE_CURRENT_LIST_DIR}/postinst ${CMAKE_CURRENT_LIST_DIR}/prerm
   ${CMAKE_CURRENT_LIST_DIR}/postrm)
@@ -57,6 +57,21 @@ connections, accept queues, processor time, memory and last reload, again
 each second, and one of them opened. It is a package of its own, because
 graced itself draws nothing.")
 
+set(CPACK_DEBIAN_EXPORTER_PACKAGE_NAME graced-exporter)
+set(CPACK_DEBIAN_EXPORTER_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_EXPORTER_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_EXPORTER_PACKAGE_DEPENDS "libsystemd0 (>= 248)")
+set(CPACK_DEBIAN_EXPORTER_PACKAGE_ENHANCES graced)
+set(CPACK_DEBIAN_EXPORTER_PACKAGE_SUGGESTS prometheus)
+set(CPACK_DEBIAN_EXPORTER_PACKAGE_CONTROL_EXTRA
+  ${CMAKE_CURRENT_LIST_DIR}/exporter/postinst ${CMAKE_CURRENT_LIST_DIR}/exporter/prerm ${CMAKE_CURRENT_LIST_DIR}/exporter/postrm)
+set(CPACK_COMPONENT_EXPORTER_DESCRIPTION "metrics of all instances of graced, for Prometheus
+One process a machine that looks at all instances of graced and serves what
+it sees over HTTP: metrics, state as JSON, and events as they happen. It runs
+as a user of its own and changes nothing.
+
+Alert rules and a dashboard for Grafana come with it.")
+
 set(CPACK_DEBIAN_SDK_PACKAGE_NAME libgraced-child-dev)
 set(CPACK_DEBIAN_SDK_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_SDK_PACKAGE_DEPENDS "libgraced-child0 (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})")
@@ -87,7 +102,7 @@ string(TIMESTAMP GRACED_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/changelog.in ${PROJECT_BINARY_DIR}/debian/changelog.Debian @ONLY)
 configure_file(${PROJECT_SOURCE_DIR}/CHANGELOG.md ${PROJECT_BINARY_DIR}/debian/changelog COPYONLY)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/copyright ${PROJECT_BINARY_DIR}/debian/copyright COPYONLY)
-foreach(package IN ITEMS graced probe top sdk shared)
+foreach(package IN ITEMS graced probe top exporter sdk shared)
   string(TOUPPER ${package} component)
   install(FILES ${PROJECT_BINARY_DIR}/debian/changelog.Debian ${PROJECT_BINARY_DIR}/debian/changelog
     ${PROJECT_BINARY_DIR}/debian/copyright

@@ -5,7 +5,6 @@
 #include <set>
 #include <system_error>
 
-#include "linux/control/control_round.h"
 #include "linux/proc/open_sockets.h"
 #include "linux/proc/process_usage.h"
 #include "linux/sockets/socket_list.h"
@@ -126,7 +125,7 @@ ObservedInstance observed(const Found& found, ControlAnswer answer) {
 std::vector<ObservedInstance> observe(const std::vector<Found>& instances, const Looking& looking) {
   std::vector<std::string> paths;
   for (const Found& f : instances) paths.push_back(f.control);
-  std::vector<ControlAnswer> answers = ask_all(paths, looking.patience, Stragglers::leave);
+  std::vector<ControlAnswer> answers = ask_all(paths, looking.patience, looking.stragglers);
   std::vector<ObservedInstance> all;
   for (std::size_t i = 0; i < instances.size(); ++i)
     all.push_back(observed(instances[i], std::move(answers[i])));

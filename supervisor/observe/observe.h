@@ -9,14 +9,15 @@
 #include "core/time.h"
 #include "linux/base/file_id.h"
 #include "linux/control/control_places.h"
+#include "linux/control/control_round.h"
 #include "observe/observed_instance.h"
 
 namespace graced {
 
 struct Looking {
-  // How long to wait for one that gives no sign of life; all are waited for together, and less where most have
-  // answered.
+  // How long to wait for one that gives no sign of life; all are waited for together.
   Duration patience = 2s;
+  Stragglers stragglers = Stragglers::leave;
   bool supervisor = false;  // memory and descriptors of graced itself, which cost more than all else here
 };
 

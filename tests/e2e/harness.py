@@ -25,7 +25,7 @@ def for_everybody(program):
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GRACED = for_everybody(os.environ["GRACED_BINARY"])
-for beside in "graced-probe", "graced-top":  # as graced looks for them
+for beside in "graced-probe", "graced-top", "graced-exporter":  # as graced looks for them
     for_everybody(os.path.join(os.path.dirname(os.environ["GRACED_BINARY"]), beside))
 WORKER = for_everybody(os.path.join(HERE, "worker.py"))
 NOBODY = 65534

@@ -60,7 +60,7 @@ class Instance:
         return b" 200 OK" in answer
 
 
-NAMES = "graced", "graced-probe", "graced-top", "libgraced-child-dev", "libgraced-child0"
+NAMES = "graced", "graced-probe", "graced-top", "graced-exporter", "libgraced-child-dev", "libgraced-child0"
 
 
 class Life(unittest.TestCase):
@@ -103,6 +103,15 @@ class Life(unittest.TestCase):
         self.assertIn("/usr/libexec/graced/graced-top", files)
         self.assertIn("/usr/share/man/man1/graced-top.1.gz", files)
         self.assertIn("libncursesw6 (>= ", run("dpkg-query", "--show", "--showformat=${Depends}", "graced-top"))
+
+    def test_what_looks_at_instances_is_a_package_of_its_own_which_starts_nothing(self):
+        run("dpkg", "--unpack", package("graced-exporter", "PACKAGES"))  # whether libmicrohttpd is here or not
+        files = files_of("graced-exporter")
+        for path in ("/usr/bin/graced-exporter", "/lib/systemd/system/graced-exporter.service", "/lib/systemd/system/graced-exporter.socket",
+                     "/usr/share/man/man1/graced-exporter.1.gz", "/usr/share/doc/graced-exporter/monitoring/graced.rules.yml",
+                     "/usr/share/doc/graced-exporter/monitoring/graced.dashboard.json"):
+            self.assertIn(path, files)
+        self.assertIn("libmicrohttpd12 (>= ", run("dpkg-query", "--show", "--showformat=${Depends}", "graced-exporter"))
 
     def test_a_worker_is_built_with_the_library_as_installed(self):
         run("dpkg", "--install", package("libgraced-child-dev", "PACKAGES"), package("libgraced-child0", "PACKAGES"))

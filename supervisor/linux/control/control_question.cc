@@ -2,6 +2,7 @@
 #include "linux/control/control_question.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <limits>
 #include <system_error>
 #include <utility>
@@ -9,23 +10,29 @@
 #include "linux/base/sys_error.h"
 #include "linux/control/control_peer.h"
 #include "linux/control/control_wire.h"
+#include "linux/control/event_wire.h"
 
 namespace graced {
 namespace {
 
-constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();  // whoever asks has one
+constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();   // whoever asks has one
+constexpr auto all_of_it = std::numeric_limits<std::uint32_t>::max();  // entries of a history
 
 BusMessage question_of(sd_bus* bus, ControlAsk ask) {
   const bool report = ask == ControlAsk::report;
+  const bool history = ask == ControlAsk::history;
   sd_bus_message* made = nullptr;
   int r = sd_bus_message_new_method_call(bus, &made, control::interface, control::path,
                                          report ? "org.freedesktop.DBus.Properties" : control::interface,
-                                         report ? "GetAll" : "Reload");
+                                         report    ? "GetAll"
+                                         : history ? "History"
+                                                   : "Reload");
   BusMessage question{made};
   const int wait = ask == ControlAsk::reload ? 1 : 0;
   if (r >= 0) {
-    r = report ? sd_bus_message_append_basic(made, 's', control::interface)
-               : sd_bus_message_append_basic(made, 'b', &wait);
+    r = report    ? sd_bus_message_append_basic(made, 's', control::interface)
+        : history ? sd_bus_message_append_basic(made, 'u', &all_of_it)
+                  : sd_bus_message_append_basic(made, 'b', &wait);
   }
   if (r < 0) throw sys_error_of(r, "ask over the control socket");
   return question;
@@ -102,14 +109,18 @@ void ControlQuestion::read_answer() {
   }
   ControlReply reply;
   InstanceReport report;
+  std::vector<InstanceEvent> history;
   try {
     if (ask_ == ControlAsk::report)
       control::read_report(message_.get(), report);
+    else if (ask_ == ControlAsk::history)
+      history = control::read_events(message_.get());
     else
       sd_bus_message_read_basic(message_.get(), 't', &reply.generation);
   } catch (const std::system_error& e) { reply = {.outcome = ControlOutcome::failed, .why = e.what()}; }
   settle(std::move(reply));
   answer_->report = std::move(report);
+  answer_->history = std::move(history);
 }
 
 void ControlQuestion::settle(ControlReply reply) {

@@ -6,7 +6,9 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "core/instance_event.h"
 #include "linux/base/bus.h"
 #include "linux/base/fd.h"
 #include "linux/control/control_reply.h"
@@ -16,6 +18,7 @@ namespace graced {
 
 enum class ControlAsk {
   report,
+  history,
   reload,           // and to be told when it has ended
   reload_untended,  // and no more
 };
@@ -23,8 +26,9 @@ enum class ControlAsk {
 struct ControlAnswer {
   ControlReply reply;
   bool reached = false;  // it said hello; false and `gone`: nobody is there; false and `timed_out`: it hangs
-  bool turned_away = false;  // not reached, though it is there: it hung up
-  InstanceReport report{};   // of `report`, if ok
+  bool turned_away = false;              // not reached, though it is there: it hung up
+  InstanceReport report{};               // of `report`, if ok
+  std::vector<InstanceEvent> history{};  // of `history`, likewise: the oldest first
   pid_t process = 0;  // graced, as it is called here; 0: not reached, or in a PID namespace that we do not see
 };
 

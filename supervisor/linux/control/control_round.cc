@@ -96,8 +96,8 @@ class Round {
 
 }  // namespace
 
-std::vector<ControlAnswer> ask_all(const std::vector<std::string>& paths, Duration most,
-                                   Stragglers stragglers) {
+std::vector<ControlAnswer> ask_all(const std::vector<std::string>& paths, Duration most, Stragglers stragglers,
+                                   ControlAsk what) {
   std::vector<ControlAnswer> answers(paths.size());
   std::size_t answered = 0;
   Duration slowest{0};
@@ -105,15 +105,14 @@ std::vector<ControlAnswer> ask_all(const std::vector<std::string>& paths, Durati
     const bool hurry = stragglers == Stragglers::leave && 2 * answered >= paths.size();
     return u.last_sign + (hurry ? std::min(most, std::max(moment, 4 * slowest)) : most);
   };
-  Round{}.go(paths, ControlAsk::report, most_at_once, until,
-             [&](const UnderWay& u, const ControlAnswer& answer) {
-               answers[u.index] = answer;
-               if (answer.reply.outcome != ControlOutcome::timed_out) {
-                 ++answered;
-                 slowest = std::max(slowest, now() - u.begun);
-               }
-               return true;
-             });
+  Round{}.go(paths, what, most_at_once, until, [&](const UnderWay& u, const ControlAnswer& answer) {
+    answers[u.index] = answer;
+    if (answer.reply.outcome != ControlOutcome::timed_out) {
+      ++answered;
+      slowest = std::max(slowest, now() - u.begun);
+    }
+    return true;
+  });
   return answers;
 }
 

@@ -1,0 +1,88 @@
+// What is to be had under which path.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "exporter/event_feed.h"
+#include "exporter/exporter_options.h"
+#include "exporter/site.h"
+
+using namespace graced;
+using Json = nlohmann::json;
+
+namespace {
+
+Look one() {
+  Look look;
+  Seen& seen = look.instances.emplace_back();
+  seen.name = "shop";
+  seen.observed.answer = ObservedInstance::Answer::told;
+  seen.observed.report.name = "shop";
+  seen.observed.report.phase = "serving";
+  seen.history.push_back(InstanceEvent{.kind = InstanceEvent::Kind::serving});
+  Seen& hung = look.instances.emplace_back();
+  hung.name = "hung";
+  hung.observed.answer = ObservedInstance::Answer::silent;
+  return look;
+}
+
+Reply ask(const std::string& path) {
+  const Look look = one();
+  return Site::answer({.method = "GET", .path = path, .accept = ""}, &look, {});
+}
+
+}  // namespace
+
+TEST_CASE("the state of instances is the JSON of graced's commands") {
+  const Json all = Json::parse(ask("/api/v1/instances").body);
+  const Json one_of_them = Json::parse(ask("/api/v1/instances/shop").body);
+  CHECK(one_of_them["name"] == "shop");
+  CHECK(one_of_them["phase"] == "serving");
+  CHECK(all.dump().find("\"silent\"") != std::string::npos);
+  const Json history = Json::parse(ask("/api/v1/instances/shop/history").body);
+  CHECK(history["history"][0]["event"] == "serving");
+}
+
+TEST_CASE("what is not there is 404, and what could not be looked at 503") {
+  CHECK(ask("/api/v1/instances/other").status == 404);
+  CHECK(ask("/api/v1/instances/other/history").status == 404);
+  CHECK(ask("/etc/passwd").status == 404);
+  CHECK(ask("/../page_files.h").status == 404);
+  CHECK(ask("/").status == 200);
+  CHECK(Site::answer({.method = "GET", .path = "/metrics", .accept = ""}, nullptr, {}).status == 503);
+}
+
+TEST_CASE("a reader of events goes on where it was, and is told what it missed") {
+  EventFeed feed;
+  feed.add("reloaded", "{}");
+  std::uint64_t at = where_to_begin(std::nullopt, feed.next());
+  CHECK(feed.from(at).empty());
+  feed.add("crashed", R"({"a":1})");
+  CHECK(feed.from(at) == "id: 2\nevent: crashed\ndata: {\"a\":1}\n\n");
+  CHECK(feed.from(at).empty());
+  CHECK(where_to_begin("1", feed.next()) == 2);
+  CHECK(where_to_begin("99", feed.next()) == 3);  // of an exporter before this one
+  CHECK(where_to_begin("x", feed.next()) == 3);
+  for (std::size_t i = 0; i < EventFeed::capacity + 5; ++i) feed.add("reloaded", "{}");
+  CHECK(feed.from(at).starts_with("event: missed\ndata: {\"missed\":5}\n\nid: 8\n"));
+}
+
+TEST_CASE("options of the exporter are read, and wrong ones are told in a line") {
+  const ExporterOptions usual = parse_exporter_options({});
+  CHECK(usual.listen.address() == "127.0.0.1:9917");
+  CHECK(usual.time_limit == 3s);
+  CHECK(!usual.show_secrets);
+  CHECK(!usual.text);
+  CHECK(parse_exporter_options({"--control", "/a", "--control=/b"}).controls.size() == 2);
+  CHECK(parse_exporter_options({"--help"}).text->find("--listen") != std::string::npos);
+  for (const auto& words : std::vector<std::vector<std::string>>{{"--listen", "udp:53"},
+                                                                 {"--listen", "127.0.0.1:99999"},
+                                                                 {"--time-limit", "0"},
+                                                                 {"--time-limit", "infinity"},
+                                                                 {"--time"},
+                                                                 {"--nonsense"},
+                                                                 {"extra"}}) {
+    CAPTURE(words.front());
+    CHECK_THROWS_AS(parse_exporter_options(words), std::invalid_argument);
+  }
+}
