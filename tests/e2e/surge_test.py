@@ -87,6 +87,24 @@ class Surge(Case):
         self.reload_under_load(g, "127.0.0.1:%d" % port, 4, 3)  # graced-probe is a child as well
         self.assertEqual(g.said().count("tcp://127.0.0.1:%d: passed" % port), 3, g.said())  # the start's, and one a reload
 
+    def test_it_comes_and_goes_with_the_configuration(self):
+        g = self.serving("-w", "3", "--ready-timeout", "5min", "--config", self.write("t.conf", ""))
+        load = Load("%s:%d" % g.address())
+        try:
+            for generation, lines in enumerate(("", "max-surge = 1\n", "max-surge = 50%\n", "", ""), 2):
+                self.write("t.conf", lines)
+                r = g.reload()
+                self.assertEqual((r.returncode, r.stderr), (0, ""), g.said())
+                self.assertEqual(len(self.ready(g, generation)), 3)
+                load.next_pid()
+            report = load.report()
+        finally:
+            load.close()
+        assert_nothing_lost(self, report)
+        self.assertEqual(g.said().count(" of 3 batches, "), 2, g.said())
+        self.assertEqual(g.said().count(" of 2 batches, "), 1, g.said())
+        self.assertEqual(g.end(), 0)
+
     def test_the_first_batch_is_the_canary(self):
         port = free_port()
         g = self.graced("-w", "3", "--max-surge", "1", "--ready-timeout", "5min", "--canary", "40%/200ms",
