@@ -20,7 +20,8 @@ LOOKED_AT = {
 # Parts of programs, which manual_code_test.py compiles.
 CODE = {"graced-child.3"}
 # These take a descriptor 3 that is open, or rights that root may not have in a container: exit status 1 will do.
-UNDERSTOOD = {"notify-fd = 3", "keep-capabilities = net_bind_service,sys_nice", "rlimit = nofile=65536"}
+UNDERSTOOD = {"notify-fd = 3", "keep-capabilities = net_bind_service,sys_nice", "rlimit = nofile=65536",
+              "gate = /srv/shop/bin/error-rate --below 1%"}
 # All others end with 0. There is no terminal.
 STATUS = {"graced abort shop": 1, **dict.fromkeys(("graced top", "graced top shop", "graced top --sort cpu"), 1)}
 SAID = re.compile(r"shop\.conf:\d+: |generation \d+: could not start: ")
