@@ -1,15 +1,16 @@
 """graced top in a real terminal (tmux): what is on the screen, and what keys do."""
-import os, re, shutil, signal, socket, subprocess, unittest
+import itertools, os, re, shutil, signal, socket, subprocess, unittest
 from alone import ALONE, AloneCase, can_be_alone
 from harness import GRACED, PATIENCE, WORKER, main, wait_until
 
 # Accepts one connection, and no more.
 HOLDER = """#!/usr/bin/python3 -SE
-import signal, socket
+import signal, socket, sys
 listener = socket.socket(fileno=3)
 kept = listener.accept()
 signal.pause()
 """
+NUMBERS = itertools.count()
 TOP = os.path.join(os.path.dirname(GRACED), "graced-top")
 
 
@@ -27,7 +28,7 @@ class Terminal:
 
     def __init__(self, case, command, env, columns=100, rows=24):
         self.case = case
-        self.socket = case.path("tmux.%d" % len(os.listdir(case.directory)))
+        self.socket = case.path("tmux.%d" % next(NUMBERS))
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("GRACED_", "TMUX"))}
         self.env.update(LC_ALL="C.UTF-8")
         said = "; echo \"ended with $?\"; exec cat"
@@ -168,6 +169,18 @@ class Top(AloneCase):
 
     def titles(self, screen):
         return screen.tmux("display-message", "-p", "#{pane_title}").count("owned")
+
+    def test_who_is_down_comes_first_and_says_why_with_its_last_words(self):
+        self.start("blog")
+        program = self.write("crasher", HOLDER.replace("signal.pause()", "sys.stderr.write('panic at dawn\\n')\nsys.exit(7)"), 0o755)
+        self.find(self.graced("--restart-delay", "1h", "--ready", "after:0s", command=(program,), name="shop"))
+        socket.create_connection(self.there["shop"].address(), PATIENCE).close()
+        screen = self.top("--sort", "phase", columns=200)
+        shown = screen.shows(r"shop +down .*worker 0 exited with status 7 after .* ago")
+        self.assertRegex(shown, r"(?s)phase\*.*\nshop .*\nblog ")
+        screen.press("Enter")
+        shown = screen.shows(r"(?s)\Agraced top  shop\nshop  down.*history.*worker 0 of generation 1 .*exited with status 7")
+        self.assertGreaterEqual(shown.count("panic at dawn"), 2)  # of its last exit, and of the history
 
     def test_sorted_by_another_key_and_help(self):
         self.start("a", "b")
