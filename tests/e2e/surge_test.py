@@ -143,6 +143,26 @@ class Surge(Case):
         history = g.run("history").stdout
         self.assertEqual((history.count(" generation 2 failed "), len(history.splitlines())), (1, 2), history)
 
+    def test_a_batch_that_fails_where_the_address_is_adopted(self):
+        port = free_port()
+        binds = "exec %s tcp:127.0.0.1:%d ready\n" % (BINDER, port)
+        self.write("app", "#!/bin/sh\n" + binds, 0o755)
+        g = self.graced("-w", "4", "--max-surge", "1", "--ready-timeout", "5min", options=(), command=(self.path("app"),))
+        self.write("app", '#!/bin/sh\n[ "$GRACED_WORKER" = 2 ] && exit 3\n' + binds, 0o755)
+        load, census = Load("127.0.0.1:%d" % port), Census(g.pid)
+        try:
+            for _ in range(2):
+                r = g.reload()
+                self.assertEqual(r.returncode, 1, g.said())
+                wait_until(lambda: len(self.ready(g, 1)) == 4 and len(g.workers()) == 4, g.said)
+            report = load.report()
+        finally:
+            load.close()
+            most = census.end()
+        assert_nothing_lost(self, report)
+        self.assertLessEqual(most, 5, g.said())
+        self.assertEqual(g.status()["phase"], "serving")
+
     def waiting(self, *options, workers=4):
         """One of these batches serves, and the old worker whose place it has does not leave."""
         os.environ["LEAVE_FILE"] = self.path("leave")
