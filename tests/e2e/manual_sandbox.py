@@ -75,7 +75,7 @@ class Sandbox:
 
         write("/etc/graced/shop.conf", shop_conf)
         write("/etc/graced/example.conf", example_conf)
-        for path in ("/srv/shop/bin/shop", "/srv/shop/bin/error-rate", "/srv/shop/shop", "/srv/shop/app.pl", *(os.path.join(self.place, n) for n in ("app", "server"))):
+        for path in ("/srv/shop/bin/shop", "/srv/shop/shop", "/srv/shop/app.pl", *(os.path.join(self.place, n) for n in ("app", "server"))):
             write(path, SERVER, 0o755)
         write(os.path.join(self.place, "server.py"), server_py, 0o755)
         programs = os.path.join(self.place, "bin")
