@@ -58,6 +58,12 @@ std::string what_happened(const InstanceEvent& e) {
     case Kind::rolled_back:
       return fmt::format("{} was rolled back, generation {} serves{}", generation, e.serving.value_or(0),
                          because);
+    case Kind::replaced:
+      return fmt::format("{} serves{} in the place of another one of the same, whose probe failed{}",
+                         generation, course(e), because);
+    case Kind::replacement_failed:
+      return fmt::format("{}, which was to replace one whose probe failed, failed{}{}", generation, course(e),
+                         because);
     case Kind::crashed:
       return fmt::format("worker {} of {}{} {}", e.worker.value_or(0), generation,
                          e.worker_pid ? fmt::format(" (PID {})", *e.worker_pid) : "", reason);

@@ -53,6 +53,11 @@ void forget_all_but_lists(Json& object) {
     if (!value.is_array() && key != "schema" && key != "name" && key != "phase") value = nullptr;
 }
 
+Json to_json(const ReplacementReport& r) {
+  return {
+      {"generation", r.generation}, {"by", r.by}, {"ok", r.ok}, {"why", r.why}, {"age_s", json_seconds(r.age)}};
+}
+
 Json to_json(const InstanceReport& r) {
   Json workers = Json::array();
   for (const auto& w : r.workers) workers.push_back(to_json(w));
@@ -62,12 +67,18 @@ Json to_json(const InstanceReport& r) {
         {"generation", g.generation}, {"memory", json_if_known(g.memory)}, {"cpu_s", json_seconds(g.cpu)}});
   }
   Json probes = Json::array();
-  for (const auto& p : r.probes)
+  for (const auto& p : r.probes) {
     probes.push_back(Json{{"probe", p.what},
                           {"passed", p.passed},
                           {"passes", p.passes},
                           {"fails", p.fails},
                           {"saw", json_unless_empty(p.saw)}});
+  }
+  Json watched = Json::array();
+  for (const auto& p : r.watched) {
+    watched.push_back(
+        Json{{"probe", p.what}, {"passes", p.passes}, {"fails", p.fails}, {"saw", json_unless_empty(p.saw)}});
+  }
   Json addresses = Json::array();
   for (const auto& a : r.addresses)
     addresses.push_back(Json{{"name", a.name}, {"address", a.address}, {"handoff", a.handoff}});
@@ -98,6 +109,9 @@ Json to_json(const InstanceReport& r) {
                                     : Json(nullptr)},
               {"probes", probes},
               {"canary", r.canary ? to_json(*r.canary) : Json(nullptr)},
+              {"watched_by", watched},
+              {"replaces", json_unless_zero(r.replaces)},
+              {"last_replacement", r.last_replacement ? to_json(*r.last_replacement) : Json(nullptr)},
               {"workers", workers},
               {"addresses", addresses},
               {"generations", generations},

@@ -23,13 +23,19 @@ Paint paint_of_state(std::string_view state) {
 }
 
 std::string headline(const InstanceReport& r) {
-  if (r.phase == "serving") return fmt::format("serving generation {}", r.serving);
+  const std::string replacement =
+      r.replaces != 0 ? fmt::format(", generation {} is to replace it, since its probe fails", r.candidate)
+                      : "";
+  if (r.phase == "serving") return fmt::format("serving generation {}{}", r.serving, replacement);
   if (r.phase == "down" || r.phase == "degraded") {
     const auto ready = std::ranges::count_if(
         r.workers, [&](const WorkerReport& w) { return w.generation == r.serving && w.state == "ready"; });
     std::string text = fmt::format("{}: {}", r.phase,
                                    serving_text(r.serving, static_cast<std::uint64_t>(ready), r.workers_asked));
-    if (r.candidate != 0) text += fmt::format(", generation {} is starting", r.candidate);
+    if (r.replaces != 0)
+      text += replacement;
+    else if (r.candidate != 0)
+      text += fmt::format(", generation {} is starting", r.candidate);
     return text + (r.reload_queued ? ", another reload is next" : "");
   }
   std::string text = r.phase;
@@ -130,6 +136,21 @@ void show_last_reload(Page& page, const ReloadReport& last) {
     page.block(printable_lines(why.substr(end + 1), std::string(2 + Page::label_width, ' ') + "| "));
 }
 
+// What its last words were is told with the reason of the failure.
+void show_last_replacement(Page& page, const ReplacementReport& last) {
+  const std::string_view why = last.why;
+  const std::size_t end = why.find('\n');
+  const std::string when = fmt::format("{} ago", to_rough_text(last.age));
+  const std::string what =
+      last.ok ? fmt::format("generation {} by {} {}, since its probe failed", last.generation, last.by, when)
+              : page.painted(fmt::format("generation {}, which was to replace {}, failed {}", last.by,
+                                         last.generation, when),
+                             Paint::red);
+  page.entry("replaced", fmt::format("{}: {}", what, one_cell(why.substr(0, end))));
+  if (end != std::string_view::npos)
+    page.block(printable_lines(why.substr(end + 1), std::string(2 + Page::label_width, ' ') + "| "));
+}
+
 void show_last_words(Page& page, const std::vector<std::string>& lines) {
   const std::string indent(2 + Page::label_width, ' ');
   for (const std::string& words : lines) page.line(fmt::format("{}| {}", indent, printable(words)));
@@ -213,6 +234,14 @@ std::string report_text(const InstanceReport& r, bool colour) {
                                                          counted(p.fails, "look", "looks"))));
   }
   if (r.canary) page.entry("canary", canary_text(r));
+  for (const ProbeReport& p : r.watched) {
+    const std::string seen = p.saw.empty()  ? p.passes > 0 ? "passes" : "has not looked yet"
+                             : p.fails == 0 ? one_cell(p.saw)
+                                            : fmt::format("{}, failed {} in a row", one_cell(p.saw),
+                                                          counted(p.fails, "look", "looks"));
+    page.entry("watched by",
+               fmt::format("{}: {}", one_cell(p.what), p.saw.empty() ? seen : page.painted(seen, Paint::red)));
+  }
   if (!r.config.empty()) page.entry("config", one_cell(r.config));
   show_addresses(page, r.addresses);
   show_generations(page, r.generations);
@@ -221,9 +250,10 @@ std::string report_text(const InstanceReport& r, bool colour) {
                                         to_rough_text(*r.probation_left), r.standby));
   }
   const std::string rolled_back = r.rollbacks > 0 ? fmt::format(", {} rolled back", r.rollbacks) : "";
-  page.entry("reloads", fmt::format("{} done, {} failed{}; {} after an exit", r.reloads, r.failed_reloads,
-                                    rolled_back, counted(r.restarts, "worker replaced", "workers replaced")));
+  page.entry("reloads", fmt::format("{} done, {} failed{}; {}", r.reloads, r.failed_reloads, rolled_back,
+                                    counted(r.restarts, "worker replaced", "workers replaced")));
   if (r.last_reload) show_last_reload(page, *r.last_reload);
+  if (r.last_replacement) show_last_replacement(page, *r.last_replacement);
   if (r.last_exit) {
     const bool mended = r.phase == "serving" || r.phase == "reloading";
     show_last_exit(page, *r.last_exit, mended ? Paint::plain : Paint::red);

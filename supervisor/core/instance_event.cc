@@ -16,11 +16,31 @@ namespace {
 constexpr std::size_t longest_reason = 4096;
 
 // By InstanceEvent::Kind.
-constexpr auto kinds = std::to_array<std::string_view>(
-    {"serving",  "reloaded",  "reload-failed",  "promoted",      "rolled-back",  "crashed",
-     "hammered", "gave-up",   "stopping",       "preparing",     "checking",     "starting",
-     "ready",    "probing",   "canary",         "draining",      "gone",         "degraded",
-     "down",     "recovered", "instance-found", "instance-gone", "events-missed"});
+constexpr auto kinds = std::to_array<std::string_view>({"serving",
+                                                        "reloaded",
+                                                        "reload-failed",
+                                                        "promoted",
+                                                        "rolled-back",
+                                                        "replaced",
+                                                        "replacement-failed",
+                                                        "crashed",
+                                                        "hammered",
+                                                        "gave-up",
+                                                        "stopping",
+                                                        "preparing",
+                                                        "checking",
+                                                        "starting",
+                                                        "ready",
+                                                        "probing",
+                                                        "canary",
+                                                        "draining",
+                                                        "gone",
+                                                        "degraded",
+                                                        "down",
+                                                        "recovered",
+                                                        "instance-found",
+                                                        "instance-gone",
+                                                        "events-missed"});
 static_assert(kinds.size() == static_cast<std::size_t>(InstanceEvent::Kind::other));
 
 constexpr auto remembered = static_cast<std::size_t>(InstanceEvent::Kind::preparing);

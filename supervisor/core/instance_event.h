@@ -16,8 +16,8 @@ namespace graced {
 
 // Who wanted what happened.
 struct Asker {
-  std::string how{};     // "start", of graced itself; "signal", "control"; "crash", of a worker; "graced", by
-                         // itself; empty: nobody
+  std::string how{};     // "start", of graced itself; "signal", "control"; "crash", of a worker; "probe",
+                         // that failed; "graced", by itself; empty: nobody
   std::string signal{};  // "SIGHUP"
   std::optional<std::uint32_t> user{};  // none: not known
   std::int32_t pid = 0;                 // 0: not known, or of another PID namespace
@@ -36,15 +36,17 @@ struct Stages {
 struct InstanceEvent {
   enum class Kind {
     // These are remembered, and --on may name them.
-    serving,        // a generation serves where none did: at the start, and after a time without one
-    reloaded,       // a new generation serves
-    reload_failed,  // the generation before goes on
-    promoted,       // it has stood its probation
-    rolled_back,    // it has not: the generation before serves again
-    crashed,        // a worker of the serving generation ended by itself
-    hammered,       // workers were killed
-    gave_up,        // graced ends with another status than 0
-    stopping,       // graced ends with status 0
+    serving,             // a generation serves where none did: at the start, and after a time without one
+    reloaded,            // a new generation serves
+    reload_failed,       // the generation before goes on
+    promoted,            // it has stood its probation
+    rolled_back,         // it has not: the generation before serves again
+    replaced,            // its probe has failed: another one of the same serves
+    replacement_failed,  // that goes on all the same
+    crashed,             // a worker of the serving generation ended by itself
+    hammered,            // workers were killed
+    gave_up,             // graced ends with another status than 0
+    stopping,            // graced ends with status 0
 
     // And these are told to who follows, and no more.
     preparing,  // a generation begins: its options are read, its addresses bound

@@ -174,6 +174,9 @@ constexpr auto rows = std::to_array<Row>({
     {"interval", Of::all, true, [](ProbeSpec& s, Text v) { s.rule.interval = time_above_zero(v); }},
     {"passes", Of::all, true, [](ProbeSpec& s, Text v) { s.rule.passes = count(v); }},
     {"fails", Of::all, true, [](ProbeSpec& s, Text v) { s.rule.fails = count(v); }},
+    // Without a time of its own: that of interval, which may follow.
+    {"while-serving", Of::all, false,
+     [](ProbeSpec& s, Text v) { s.rule.while_serving = v == "yes" ? 0s : time_above_zero(v); }},
     {"start-delay", Of::all, true, [](ProbeSpec& s, Text v) { s.rule.start_delay = finite_time(v); }},
     {"status", Of::http, true, [](ProbeSpec& s, Text v) { read_status(s, v); }},
     {"body", Of::http, true, [](ProbeSpec& s, Text v) { s.body = something(v); }},
@@ -211,6 +214,7 @@ ProbeSpec parse_probe_spec(Text text) {
   }
   known->read(spec, what.substr(colon + 1));
   for (std::size_t i = 1; i < parts.size(); ++i) read_option(spec, parts[i]);
+  if (spec.rule.while_serving == 0s) spec.rule.while_serving = spec.rule.interval;
   spec.rule.what = spec.kind == ProbeSpec::Kind::http ? "GET " + spec.target : spec.target;
   return spec;
 }

@@ -12,6 +12,19 @@ Probing::Probing(const std::vector<ProbeRule>& rules, Duration patience, Instant
     probes_.push_back({.rule = rule, .next = after(now, rule.start_delay), .status = {.what = rule.what}});
 }
 
+// None of them is ever over but those that do not look at who serves.
+Probing Probing::while_serving(const std::vector<ProbeRule>& rules, Instant now) {
+  Probing probing;
+  for (const ProbeRule& rule : rules) {
+    Course& p = probing.probes_.emplace_back(Course{.rule = rule, .status = {.what = rule.what}});
+    p.status.passed = !rule.while_serving;
+    p.rule.interval = rule.while_serving.value_or(0s);
+    p.endless = true;
+    p.next = after(now, p.rule.interval);
+  }
+  return probing;
+}
+
 std::vector<unsigned> Probing::due(Instant now) {
   std::vector<unsigned> found;
   for (unsigned i = 0; i < probes_.size(); ++i) {
@@ -30,7 +43,7 @@ void Probing::passed(unsigned probe, Instant now) {
   p->next = after(now, p->rule.interval);
   p->status.fails = 0;
   p->status.saw.clear();
-  p->status.passed = ++p->status.passes >= p->rule.passes;
+  if (++p->status.passes >= p->rule.passes) p->status.passed = !p->endless;
 }
 
 std::optional<std::string> Probing::failed(unsigned probe, const std::string& saw, Instant now) {
@@ -41,7 +54,29 @@ std::optional<std::string> Probing::failed(unsigned probe, const std::string& sa
   p->status.passes = 0;
   p->status.saw = saw;
   if (++p->status.fails < p->rule.fails) return std::nullopt;
-  return fmt::format("{}: {}, {} of {} failed", p->rule.what, saw, p->status.fails, p->rule.fails);
+  return text_of(*p);
+}
+
+std::string Probing::text_of(const Course& p) {
+  return fmt::format("{}: {}, {} of {} failed", p.rule.what, p.status.saw, p.rule.fails, p.rule.fails);
+}
+
+void Probing::begin_anew(Instant now) {
+  for (Course& p : probes_) {
+    if (p.status.passed) continue;
+    p.status = {.what = p.rule.what};
+    p.next = std::max(p.next, after(now, std::max(p.rule.start_delay, p.rule.interval)));
+  }
+}
+
+bool Probing::any() const {
+  return !all_passed();
+}
+
+std::optional<std::string> Probing::failure() const {
+  const auto p = std::ranges::find_if(
+      probes_, [](const Course& c) { return !c.status.passed && c.status.fails >= c.rule.fails; });
+  return p == probes_.end() ? std::nullopt : std::optional(text_of(*p));
 }
 
 bool Probing::all_passed() const {

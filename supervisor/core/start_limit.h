@@ -9,4 +9,7 @@ namespace graced {
 // too few exits within the window.
 bool start_limit_can_be_reached(const Policy& policy);
 
+// What the one after the next restart waits, if the next one waits `delay`: twice as long, up to the limit.
+Duration doubled_delay(const Policy& policy, Duration delay);
+
 }  // namespace graced

@@ -47,7 +47,7 @@ Phase course_of(const Status& s) {
   switch (s.phase) {
     case Phase::degraded:
     case Phase::down:
-      return s.candidate ? Phase::reloading : Phase::serving;
+      return s.candidate && !s.replaces ? Phase::reloading : Phase::serving;
     case Phase::starting:
     case Phase::serving:
     case Phase::reloading:

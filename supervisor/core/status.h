@@ -84,6 +84,15 @@ struct ReloadStatus {
   Duration took;
 };
 
+// Of a generation whose probe failed while it served, by another one of the same.
+struct ReplacementStatus {
+  GenerationId replaced;
+  GenerationId by;
+  bool ok;
+  std::string why;  // if ok, what the probe saw; else why the other one failed
+  Instant at;
+};
+
 // What an earlier graced has left.
 struct SurvivorsStatus {
   WorkerState state = WorkerState::ready;  // until a generation serves, or graced stops; then draining, killed
@@ -111,21 +120,26 @@ struct Status {
   std::optional<GenerationId> serving;
   std::optional<GenerationId> candidate;
   std::optional<GenerationId> previous;      // that served before, and stands by, leaves or is gone
+  std::optional<GenerationId> rollback_to;   // that serves again if a rollback is asked for now
   std::optional<ProbationStatus> probation;  // of the serving generation
   std::optional<SurgeStatus> surge;          // of the candidate
   std::vector<ProbeStatus> probes;           // of the candidate, once it is ready; empty: it is not probed
   Instant probed_until = no_deadline;        // when patience with them ends
   std::optional<CanaryStatus> canary;        // while the candidate gets a share of the new connections
-  std::vector<WorkerStatus> workers;         // oldest first
-  std::optional<SurvivorsStatus> survivors;  // while there are any
-  unsigned workers_asked = 0;                // of the serving generation, with what of the candidate serves
-  unsigned workers_ready = 0;                // of those
-  std::optional<ExitStatus> last_exit;       // since the last reload that went well
-  std::optional<ReloadStatus> last_reload;   // the first start is not a reload
-  std::uint64_t reloads = 0;                 // done
+  std::vector<ProbeStatus> watched;          // by the probes that look at the serving generation
+  std::optional<GenerationId> replaces;      // the candidate is another one of this, which a probe has failed
+  Instant next_replacement = no_deadline;    // when another one of it is started, should nothing change
+  std::optional<ReplacementStatus> last_replacement;  // since the last reload that went well
+  std::vector<WorkerStatus> workers;                  // oldest first
+  std::optional<SurvivorsStatus> survivors;           // while there are any
+  unsigned workers_asked = 0;               // of the serving generation, with what of the candidate serves
+  unsigned workers_ready = 0;               // of those
+  std::optional<ExitStatus> last_exit;      // since the last reload that went well
+  std::optional<ReloadStatus> last_reload;  // the first start is not a reload
+  std::uint64_t reloads = 0;                // done
   std::uint64_t failed_reloads = 0;
   std::uint64_t rollbacks = 0;
-  std::uint64_t restarts = 0;  // workers replaced after they exited by themselves
+  std::uint64_t restarts = 0;  // workers replaced after they exited by themselves, or their probe failed
   bool reload_queued = false;
   std::vector<RestartStatus> waiting;   // in the order in which they were decided on
   unsigned missing = 0;                 // that a failed reload has replaced, and that start as there is room

@@ -23,6 +23,21 @@ std::string serving_part(const Status& s) {
                      counted(s.workers_ready, "worker", "workers"));
 }
 
+// What is wrong with it though it serves, and what becomes of it.
+std::string replacement_part(const Status& s) {
+  std::string text;
+  const auto failing = std::ranges::find_if(s.watched, [](const ProbeStatus& p) { return !p.saw.empty(); });
+  if (failing != s.watched.end()) text = fmt::format(", its probe fails ({}: {})", failing->what, failing->saw);
+  if (s.replaces) text += fmt::format(", generation {} is to replace it", s.candidate->value);
+  return text;
+}
+
+std::string last_replacement_part(const ReplacementStatus& r) {
+  if (r.ok)
+    return fmt::format("; generation {} was replaced, since its probe failed: {}", r.replaced.value, r.why);
+  return fmt::format("; generation {}, which was to replace it, failed: {}", r.by.value, r.why);
+}
+
 std::string probation_part(const ProbationStatus& p) {
   return fmt::format(", on probation, generation {} stands by", p.standby.value);
 }
@@ -57,7 +72,7 @@ std::string trouble_part(const Status& s) {
   std::string story =
       fmt::format("{}: {}", to_text(s.phase), serving_text(s.serving->value, s.workers_ready, s.workers_asked));
   if (s.last_exit) story += fmt::format(", worker {} {}", s.last_exit->slot, s.last_exit->exit.how);
-  if (s.candidate) story += ", " + trial_part(s);
+  if (s.candidate && !s.replaces) story += ", " + trial_part(s);
   return story;
 }
 
@@ -90,6 +105,7 @@ std::string story_of(const Status& s) {
     case Phase::finished:
       return "stopped";
   }
+  story += replacement_part(s);
   if (s.probation) story += probation_part(*s.probation);
   if (const auto n = leaving(s, false); n > 0) story += fmt::format(", {} draining", n);
   if (const auto n = leaving(s, true); n > 0) story += fmt::format(", {} of a failed generation leaving", n);
@@ -99,6 +115,7 @@ std::string story_of(const Status& s) {
     story += fmt::format("; the reload to generation {} failed: {}", s.last_reload->generation.value,
                          s.last_reload->why);
   }
+  if (s.last_replacement) story += last_replacement_part(*s.last_replacement);
   return story;
 }
 

@@ -1,6 +1,7 @@
 // The reload state machine; supervisor.h tells its course. What its workers do by themselves is in
 // supervisor_workers.cc, how they leave in supervisor_leaving.cc, who stands by in supervisor_probation.cc, who
-// gets a share first in supervisor_canary.cc, how they come in batches in supervisor_surge.cc.
+// gets a share first in supervisor_canary.cc, how they come in batches in supervisor_surge.cc, who is probed in
+// supervisor_probe.cc and supervisor_liveness.cc.
 #include "core/supervisor.h"
 
 #include <fmt/format.h>
@@ -24,6 +25,7 @@ std::vector<Action> Supervisor::handle(const Event& event, Instant now) {
 
 void Supervisor::on(const ReloadAsked& e, Instant now) {
   if (e.settled && e.by != nobody) wait_until_settled_.push_back(e.by);
+  if (rollout_ && rollout_->replaces) abandon("a reload was asked for", now);
   if (stopping_) {
     answer({e.by}, false, "graced is stopping");
   } else if (rollout_ || queued_) {
@@ -53,6 +55,7 @@ void Supervisor::begin_rollout(std::vector<RequestId> askers, Instant now) {
 void Supervisor::on(const Prepared& e, Instant now) {
   if (!rollout_ || rollout_->generation != e.generation || rollout_->policy) return;
   rollout_->policy = e.policy;
+  if (rollout_->replaces) as_no_new_build(*rollout_->policy);
   if (serving_ && comes_in_batches(e.policy)) {  // which are started as there is room
     rollout_->batches.emplace(e.policy.workers, e.policy.max_surge.of(e.policy.workers));
     return;
@@ -66,21 +69,27 @@ void Supervisor::on(const PreparationFailed& e, Instant now) {
 
 // A start has nothing to fall back on; to end that is to stop.
 void Supervisor::on(const AbortAsked& e, Instant now) {
-  if (rollout_ && serving_) canary_failed(fmt::format("aborted by {}", e.by), now);
+  if (rollout_ && !rollout_->replaces && serving_) canary_failed(fmt::format("aborted by {}", e.by), now);
 }
 
 void Supervisor::promote(Instant now) {
-  previous_ = serving_;
+  const auto old = serving_;
   const Policy old_policy = policy_;
+  const auto replaces = rollout_->replaces;
+  if (old && !replaces) previous_ = Previous{*old, old_policy};
   serve(rollout_->generation, *rollout_->policy);
-  if (previous_) {
-    begin_probation(*previous_, old_policy, now);
+  watch_serving(replaces.has_value(), now);
+  if (old) {
+    begin_probation(*old, old_policy, now);
   } else {
     actions_.push_back(Switch{*serving_});
   }
   enforce_max_draining(now);
   drain_survivors(policy_.drain_timeout, now);
-  if (previous_) record(*rollout_, true, "", now);
+  if (replaces)
+    replaced(*replaces, now);
+  else if (old)
+    record(*rollout_, true, "", now);
   answer_promoted();
   ask_to_settle();
   rollout_.reset();
@@ -131,7 +140,8 @@ void Supervisor::abandon(const std::string& why, Instant now, int exit_status, b
   const Duration limit = failed.policy ? failed.policy->drain_timeout : policy_.drain_timeout;
 
   take_back_share(failed);
-  actions_.push_back(Abandon{failed.generation, why, too_late});
+  actions_.push_back(Abandon{failed.generation, why, too_late,
+                             failed.replaces ? failed.replaces->generation : GenerationId{}});
   finish_canary(failed, now);
   for (Worker& w : workers_) {
     if (w.generation != failed.generation || failed.canary || w.joined) continue;
@@ -141,7 +151,10 @@ void Supervisor::abandon(const std::string& why, Instant now, int exit_status, b
   joined_leave(failed, now);
   want_back(failed);
   enforce_max_draining(now);
-  if (serving_) record(failed, false, why, now);
+  if (failed.replaces)
+    not_replaced(failed, why, now);
+  else if (serving_)
+    record(failed, false, why, now);
   answer(failed.askers, false, why, failed.generation);
   ask_to_settle();
   if (!serving_ && !stopping_) begin_stop(exit_status, why, now, failed.generation);
@@ -167,6 +180,7 @@ void Supervisor::on(const TimePassed&, Instant now) {
   // After those whose time is over, who make room for a candidate that is given up now.
   probes_wait(now);
   canary_waits(now);
+  look_at_serving(now);
   if (survivors_ && survivors_->deadline <= now) kill_survivors(now);
 
   std::vector<Respawn> respawns_due;
@@ -191,7 +205,7 @@ Instant Supervisor::next_deadline() const {
   if (rollout_ && rollout_->canary) next = std::min(next, rollout_->canary->next());
   if (queued_ && !rollout_) next = std::min(next, queued_->not_before);
   if (probation_) next = std::min(next, probation_->until);
-  return next;
+  return std::min(next, next_of_liveness());
 }
 
 // What no single event decides: the next reload, the last worker, the end.
@@ -201,6 +215,7 @@ void Supervisor::follow_up(Instant now) {
   if (queued_ && !rollout_ && !stopping_ && queued_->not_before <= now) {
     begin_rollout(std::exchange(queued_, std::nullopt)->askers, now);
   }
+  replace_failed(now);
   use_room(now);
   if (serving_ && !rollout_ && !queued_ && !stopping_ && restarts_.due.empty() && restarts_.missing.empty() &&
       std::ranges::none_of(workers_, [&](const Worker& w) { return serves(w) && w.works(); })) {
@@ -255,7 +270,7 @@ Phase Supervisor::phase() const {
   const unsigned ready = ready_of_serving();
   if (ready == 0) return Phase::down;
   if (ready < workers_asked()) return Phase::degraded;
-  return rollout_ ? Phase::reloading : Phase::serving;
+  return rollout_ && !rollout_->replaces ? Phase::reloading : Phase::serving;
 }
 
 unsigned Supervisor::ready_of_serving() const {
@@ -268,10 +283,15 @@ Status Supervisor::status() const {
   Status s;
   s.phase = phase();
   s.serving = serving_;
-  s.previous = previous_;
+  if (previous_) s.previous = previous_->generation;
+  s.rollback_to = rollback_to();
   if (probation_) s.probation = ProbationStatus{probation_->standby, probation_->until};
   if (rollout_) s.candidate = rollout_->generation;
   s.surge = surge_status();
+  if (rollout_ && rollout_->replaces) s.replaces = rollout_->replaces->generation;
+  s.watched = liveness_.status();
+  s.next_replacement = liveness_.next_attempt();
+  s.last_replacement = liveness_.last_replacement;
   if (rollout_ && rollout_->probing) {
     s.probes = rollout_->probing->status();
     s.probed_until = rollout_->probing->deadline();

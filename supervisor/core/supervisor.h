@@ -26,6 +26,9 @@
 // Where the policy has a probation, the old ones stand by first: they get no new connections, and are told
 // nothing. If the new generation fails within that time they serve again (roll_back); else they leave then.
 //
+// Where a probe looks at who serves (supervisor_liveness.cc), what it sees may begin a rollout that nobody has
+// asked for, of another generation of the same.
+//
 // Until the Switch, or the first Join, the serving generation is not touched in any way, so there is nothing to
 // roll back. One rollout at a time; a reload asked meanwhile waits in a queue of one, together with all who ask
 // for it. Who aborts a reload means the one that runs: what waits in the queue was asked for later, and is
@@ -39,6 +42,7 @@
 
 #include "core/batches.h"
 #include "core/canary.h"
+#include "core/liveness.h"
 #include "core/policy.h"
 #include "core/probing.h"
 #include "core/status.h"
@@ -68,6 +72,10 @@ class Supervisor {
     WorkerId of;                       // who is gone, or leaves
     std::vector<WorkerId> kept_for{};  // those gone of that slot: what they listened on is kept for it
   };
+  struct Replacing {
+    GenerationId generation;  // that has failed
+    std::string why;
+  };
   struct Rollout {
     GenerationId generation;
     std::vector<RequestId> askers;
@@ -78,6 +86,11 @@ class Supervisor {
     std::optional<Canary> canary{};    // then, until it serves
     std::optional<Batches> batches{};  // once prepared; none: all workers at once
     std::vector<Respawn> given_up{};   // old ones that have made room, to be had again should it fail
+    std::optional<Replacing> replaces{};
+  };
+  struct Previous {
+    GenerationId generation;
+    Policy policy;
   };
   struct Probation {
     GenerationId standby;  // the last one that was proven
@@ -160,8 +173,20 @@ class Supervisor {
   void serve(GenerationId generation, Policy policy);
   void begin_probation(GenerationId old, const Policy& policy, Instant now);
   void answer_promoted();
-  void roll_back(const std::string& why, Instant now);
+  void roll_back(const std::string& why, Instant now, bool by_probe = false);
+  std::optional<GenerationId> rollback_to() const;
+  void call_back(Instant now);
   void fill_slots(Instant now);
+  void watch_serving(bool of_same, Instant now);
+  bool can_be_watched() const;
+  void look_at_serving(Instant now);
+  void failed_while_serving(const ProbeFailed&, Instant now);
+  bool may_replace() const;
+  static void as_no_new_build(Policy& policy);
+  void replace_failed(Instant now);
+  void replaced(const Replacing& what, Instant now);
+  void not_replaced(const Rollout& failed, const std::string& why, Instant now);
+  Instant next_of_liveness() const;
   void prove_itself(Instant now);
   bool anybody_stands_by() const;
   void tell_to_go(Worker& worker, const Policy& policy, Instant now);
@@ -213,7 +238,7 @@ class Supervisor {
   std::vector<Worker> workers_;  // oldest first
   std::optional<GenerationId> serving_;
   bool serving_says_ready_ = false;  // some worker of the serving generation said READY=1
-  std::optional<GenerationId> previous_;
+  std::optional<Previous> previous_;
   std::optional<Probation> probation_;  // of the serving generation, with somebody who stands by
   std::optional<Rollout> rollout_;
   std::optional<QueuedReload> queued_;
@@ -223,6 +248,7 @@ class Supervisor {
   std::vector<RequestId> wait_until_settled_;  // of those who ask for reloads
 
   Restarts restarts_;  // of the serving generation
+  Liveness liveness_;  // likewise
   Counts counts_;
   std::optional<ReloadStatus> last_reload_;
 

@@ -146,6 +146,7 @@ void Supervisor::on(const StopAsked& e, Instant now) {
 
 void Supervisor::begin_stop(int exit_status, std::string why, Instant now, GenerationId failed) {
   stopping_ = Stopping{exit_status, std::move(why), failed};
+  liveness_.stop();
   never_replaced(restarts_.due);
   if (rollout_) abandon("graced is stopping", now);
   never_replaced(restarts_.missing);

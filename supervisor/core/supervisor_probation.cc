@@ -37,7 +37,7 @@ void Supervisor::begin_probation(GenerationId old, const Policy& policy, Instant
   };
   if (std::ranges::any_of(workers_, can_stand_by))
     probation_ = Probation{old, policy, after(now, policy_.probation)};
-  actions_.push_back(Switch{*serving_, probation_ ? old : GenerationId{}});
+  actions_.push_back(Switch{*serving_, probation_ ? old : GenerationId{}, rollout_->replaces.has_value()});
   for (Worker& w : workers_) {
     if (!can_stand_by(w)) continue;
     w.state = WorkerState::standby;
@@ -61,13 +61,40 @@ void Supervisor::answer_promoted() {
   answer(askers, true, probation_ ? fmt::format("on probation for {}", to_text(policy_.probation)) : "");
 }
 
+// Without a probation the generation before can come back as long as none of its workers was told to leave.
+std::optional<GenerationId> Supervisor::rollback_to() const {
+  if (stopping_ || !serving_) return std::nullopt;
+  if (probation_) return probation_->standby;
+  if (!previous_) return std::nullopt;
+  bool any = false;
+  for (const Worker& w : workers_) {
+    if (w.generation != previous_->generation) continue;
+    if (w.state == WorkerState::draining || w.state == WorkerState::killed) return std::nullopt;
+    any = any || w.can_return();
+  }
+  return any ? std::optional(previous_->generation) : std::nullopt;
+}
+
+// As if it had stood by.
+void Supervisor::call_back(Instant now) {
+  const auto generation = rollback_to();
+  if (!generation) return;
+  for (Worker& w : workers_) {
+    if (w.generation != *generation || !w.can_return()) continue;
+    w.return_to_standby(now);
+    actions_.push_back(Return{w.id});
+  }
+  probation_ = Probation{*generation, previous_->policy, now};
+}
+
 void Supervisor::on(const RollbackAsked& e, Instant now) {
   if (rollout_ && rollout_->canary) return canary_failed(fmt::format("rolled back, asked by {}", e.by), now);
+  if (!probation_) call_back(now);
   if (probation_) roll_back(fmt::format("asked by {}", e.by), now);
 }
 
 // New connections go back first. A candidate was prepared for the place of the one that has failed.
-void Supervisor::roll_back(const std::string& why, Instant now) {
+void Supervisor::roll_back(const std::string& why, Instant now, bool by_probe) {
   const Probation probation = *std::exchange(probation_, std::nullopt);
   const GenerationId failed = *serving_;
   const Policy failed_policy = policy_;
@@ -79,8 +106,9 @@ void Supervisor::roll_back(const std::string& why, Instant now) {
     w.since = now;
   }
   serve(probation.standby, probation.policy);
-  previous_ = failed;
-  actions_.push_back(Switch{*serving_});
+  watch_serving(false, now);
+  previous_ = Previous{failed, failed_policy};
+  actions_.push_back(Switch{*serving_, {}, true});
   retire_generation(failed, failed_policy, now);
   fill_slots(now);
   if (rollout_) abandon(fmt::format("generation {} was {}", failed.value, reason), now);
@@ -89,7 +117,7 @@ void Supervisor::roll_back(const std::string& why, Instant now) {
   const bool told = last_reload_ && last_reload_->generation == failed;
   last_reload_ = ReloadStatus{failed, false, reason, now, told ? last_reload_->took : Duration{}};
   ++counts_.rollbacks;
-  actions_.push_back(RolledBack{failed, *serving_, why});
+  actions_.push_back(RolledBack{failed, *serving_, why, by_probe});
   answer(probation.askers, false, reason);
   ask_to_settle();
 }

@@ -25,12 +25,14 @@ void Supervisor::probes_wait(Instant now) {
 }
 
 void Supervisor::on(const ProbePassed& e, Instant now) {
+  if (serving_ == e.generation) return liveness_.passed(e.probe, now);
   if (!rollout_ || rollout_->generation != e.generation || !rollout_->probing) return;
   rollout_->probing->passed(e.probe, now);
   if (rollout_->probing->all_passed()) try_on_some(now);
 }
 
 void Supervisor::on(const ProbeFailed& e, Instant now) {
+  if (serving_ == e.generation) return failed_while_serving(e, now);
   if (!rollout_ || rollout_->generation != e.generation || !rollout_->probing) return;
   if (const auto why = rollout_->probing->failed(e.probe, e.saw, now)) abandon(*why, now);
 }

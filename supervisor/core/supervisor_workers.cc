@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/start_limit.h"
 #include "core/supervisor.h"
 
 namespace graced {
@@ -63,9 +64,12 @@ void Supervisor::on(const WorkerUnfit& e, Instant now) {
 
 void Supervisor::become_ready(Worker& worker, Instant now) {
   if (worker.state != WorkerState::starting) return;
+  const bool nobody_was = serves(worker) && ready_of_serving() == 0;
   worker.state = WorkerState::ready;
   worker.since = now;
   worker.deadline = no_deadline;
+  worker.has_been_ready = true;
+  if (nobody_was) liveness_.begin_anew(now);
 
   if (!on_trial(worker)) return;
   const auto ready = std::ranges::count_if(
@@ -217,9 +221,7 @@ void Supervisor::lost_unexpectedly(const Worker& worker, const Exit& exit, Insta
   } else {
     restarts_.due.push_back(again);
   }
-  // Twice as long next time; an infinite delay has no double.
-  const Duration limit = std::max(policy_.restart_delay_limit, policy_.restart_delay);
-  delay->second = delay->second > limit / 2 ? limit : delay->second * 2;
+  delay->second = doubled_delay(policy_, delay->second);
 }
 
 void Supervisor::deadline_passed(WorkerId id, Instant now) {

@@ -41,7 +41,7 @@ struct Settled { GenerationId generation; };  // its workers have heard from all
 
 struct ReloadAsked { RequestId by; bool settled = false; };  // the first start, SIGHUP (nobody), `graced reload`; settled: answer when it is proven
 struct AbortAsked { std::string by; };  // the reload that runs is to end as if it had failed; by: "root (PID 812)"
-struct RollbackAsked { std::string by; };  // a canary is to end, or else the generation that stands by is to serve again; by: as above
+struct RollbackAsked { std::string by; };  // a canary is to end, or else the one that stands by, or was told nothing yet, is to serve again; by: as above
 struct StopAsked { RequestId by; };    // the second one does not wait
 struct HammerAsked {};                // SIGKILL for all that drains now
 struct TimePassed {};
@@ -52,15 +52,16 @@ using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListe
                            RollbackAsked, StopAsked, HammerAsked, TimePassed>;
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
-struct Prepare { GenerationId generation; };
+// same_as: it is another one of that, which serves: nothing is read or checked again; 0: it is not.
+struct Prepare { GenerationId generation; GenerationId same_as{}; };
 
 // Start worker number `slot` (0…N-1) of `generation`; a failure comes back as WorkerGone.
 // watch_listening: tell WorkerListening when it is seen waiting for connections. ready: what its READY=1 is
 // worth. automatic: it is to be seen waiting as well; else the word alone is believed.
 struct Spawn { WorkerId worker; GenerationId generation; unsigned slot; bool watch_listening; ReadyRule ready; };
 
-// Look at the candidate with this one of its policy's probes; answer with ProbePassed or ProbeFailed, unless it is
-// abandoned before.
+// Look at the candidate, or at the generation that serves, with this one of its policy's probes; answer with
+// ProbePassed or ProbeFailed, unless it is abandoned before, or another one serves.
 struct Probe { GenerationId generation; unsigned probe; };
 
 // So many of all new connections go to the candidate from now on, at random, and the others where they went; 0: all
@@ -71,19 +72,25 @@ struct Share { GenerationId generation; unsigned per_mille; };
 struct Gate { GenerationId generation; unsigned step; };
 
 // New connections go there from now on. standby: this one gets none meanwhile, and may get them again; 0: none does.
-struct Switch { GenerationId to; GenerationId standby{}; };
+// told_apart: RolledBack or Replaced follows, and tells what it is for.
+struct Switch { GenerationId to; GenerationId standby{}; bool told_apart = false; };
 // The candidate's workers that are ready get new connections beside those of the serving generation, but for
 // `replaced`, which get none any more.
 struct Join { GenerationId candidate; std::vector<WorkerId> replaced; };
-// After the Switch: `from` has not stood its probation, `to` stood by.
-struct RolledBack { GenerationId from; GenerationId to; std::string why; };
+// After the Switch: `from` has not stood its probation, or somebody wants `to` back, which stood by or was told nothing yet.
+struct RolledBack { GenerationId from; GenerationId to; std::string why; bool by_probe = false; };
+// A probe of the generation that serves has failed; so another one of the same is to replace it. at: when, if nothing else comes first; no_deadline: never.
+struct Ailing { GenerationId generation; std::string why; Instant at; };
+struct Replaced { GenerationId from; GenerationId to; std::string why; };  // after the Switch: that was done
 struct Proven { GenerationId generation; GenerationId standby; bool alone; };  // its probation is over; alone: since all that stood by have ended
 
 // The candidate failed; forget what was prepared. One that had a share of the connections finishes those. too_late: it was not ready in time, so say what it was waited for.
-struct Abandon { GenerationId generation; std::string why; bool too_late = false; };
+// replaces: the one that it was to replace, since a probe of that had failed; 0: it was asked for.
+struct Abandon { GenerationId generation; std::string why; bool too_late = false; GenerationId replaces{}; };
 
 struct Retire { WorkerId worker; };                            // no new connections for it; tell when it is idle
 struct Settle { GenerationId generation; };  // tell when its workers have heard from all who have connected
+struct Return { WorkerId worker; };          // neither any more: before the Switch back to its generation
 struct Drain { WorkerId worker; };                             // tell it to finish what it has and leave
 struct DrainRest { WorkerId worker; };                         // its process is gone: the same for what that left behind
 struct Kill { WorkerId worker; };                              // the hammer
@@ -97,8 +104,8 @@ struct Finished { int exit_status; std::string why; GenerationId failed; };  // 
 
 // clang-format on
 
-using Action =
-    std::variant<Prepare, Spawn, Probe, Share, Gate, Switch, Join, RolledBack, Proven, Abandon, Retire, Settle,
-                 Drain, DrainRest, Kill, DrainSurvivors, KillSurvivors, Lost, Answer, Finished>;
+using Action = std::variant<Prepare, Spawn, Probe, Share, Gate, Switch, Join, RolledBack, Ailing, Replaced,
+                            Proven, Abandon, Retire, Settle, Return, Drain, DrainRest, Kill, DrainSurvivors,
+                            KillSurvivors, Lost, Answer, Finished>;
 
 }  // namespace graced

@@ -11,6 +11,15 @@ constexpr Instant before(Instant at, Duration d) {
 
 }  // namespace
 
+void Worker::return_to_standby(Instant now) {
+  state = WorkerState::standby;
+  since = now;
+  deadline = no_deadline;
+  grace = last_call = 0s;
+  drain_idle = infinity;
+  closes_first = false;
+}
+
 Instant Worker::killed_at() const {
   switch (state) {
     case WorkerState::settling:

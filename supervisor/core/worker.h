@@ -10,6 +10,7 @@
 //   standby  | nothing              | nothing more       | has none            | as a ready one
 //   settling | nothing              | nothing more       | draining            | draining, once it has settled
 //   retiring | nothing              | nothing more       | draining            | draining, once it is idle
+//            | (a rollback makes both ready again, as it does a standby)
 //   draining | nothing              | nothing more       | killed              | nothing
 //   killed   | nothing              | nothing more       | has none            | nothing
 //
@@ -31,9 +32,10 @@ struct Worker {
   Instant since{};                 // of the state
   Instant deadline = no_deadline;  // of starting (or of `--ready after`), settling, retiring and draining
   bool said_ready = false;         // READY=1, whenever it came
-  bool process_gone = false;       // only what it started is left
-  bool joined = false;             // it has served beside those of the generation before its own
-  bool thrown_away = false;        // its generation was abandoned, before it has joined
+  bool has_been_ready = false;
+  bool process_gone = false;  // only what it started is left
+  bool joined = false;        // it has served beside those of the generation before its own
+  bool thrown_away = false;   // its generation was abandoned, before it has joined
 
   // Of a retiring one, whose deadline is the drain signal.
   Duration grace = 0s;             // from there on until it is killed
@@ -43,6 +45,13 @@ struct Worker {
   bool closes_first = false;       // …and what is left is closed before the drain signal, not after it
 
   bool works() const { return state == WorkerState::starting || state == WorkerState::ready; }
+  // It was told nothing, and would be as ready as before.
+  bool can_return() const {
+    const bool untold = state == WorkerState::settling || state == WorkerState::retiring;
+    return untold && has_been_ready && !process_gone;
+  }
+  // To be called of such a one; it stands by then.
+  void return_to_standby(Instant now);
   bool stands_by() const { return state == WorkerState::standby; }
   bool leaves() const {
     return state == WorkerState::settling || state == WorkerState::retiring || state == WorkerState::draining;

@@ -8,6 +8,16 @@
 
 namespace graced {
 
+namespace {
+
+bool is_gone(const PassedSocket& s, const Plan& serving) {
+  return std::ranges::none_of(serving.sockets, [&](const PassedSocket& now) {
+    return now.listener == s.listener || now.listener->key() == s.listener->key();
+  });
+}
+
+}  // namespace
+
 std::vector<std::string> kept_waiting(const Plan& candidate) {
   std::vector<std::string> notes;
   const auto early = [&](const PassedSocket& s, const std::string& why) {
@@ -35,13 +45,14 @@ std::vector<std::string> show_addresses(const Plan& serving) {
   return complaints;
 }
 
+bool any_is_gone(const Plan& before, const Plan& serving) {
+  return std::ranges::any_of(before.sockets, [&](const PassedSocket& s) { return is_gone(s, serving); });
+}
+
 std::vector<std::string> refuse_gone_addresses(const Plan& before, const Plan& serving) {
   std::vector<std::string> complaints;
   for (const PassedSocket& s : before.sockets) {
-    const bool stays = std::ranges::any_of(serving.sockets, [&](const PassedSocket& now) {
-      return now.listener == s.listener || now.listener->key() == s.listener->key();
-    });
-    if (stays) continue;
+    if (!is_gone(s, serving)) continue;
     try {
       s.listener->refuse();
     } catch (const std::exception& e) {

@@ -16,6 +16,9 @@ std::vector<std::string> kept_waiting(const Plan& candidate);
 // It serves: its new addresses get connections.
 std::vector<std::string> show_addresses(const Plan& serving);
 
+// Whether one of the addresses of the generation before is none of its.
+bool any_is_gone(const Plan& before, const Plan& serving);
+
 // Where it does not listen any more nobody is let in, though the workers of the one before still accept.
 std::vector<std::string> refuse_gone_addresses(const Plan& before, const Plan& serving);
 

@@ -108,11 +108,11 @@ void Addresses::switch_to(GenerationId generation, std::optional<GenerationId> s
     } catch (const std::exception& e) { o_.log.warning("{}", e.what()); }
   }
   // Addresses that nobody needs any more are closed with their plan; draining workers keep theirs.
-  const auto is_other = [&](const auto& p) { return p.first != generation && p.first != standby; };
-  for (const auto& p : plans_) {
-    if (is_other(p)) give_up_if_empty(p.first);
-  }
-  std::erase_if(plans_, is_other);
+  // Who may be called back, and would find all of its addresses, needs its plan for that.
+  const auto back = o_.pump.status().rollback_to;
+  erase_plans([&](const auto& p) {
+    return p.first != generation && p.first != standby && (p.first != back || any_is_gone(p.second, plan));
+  });
   watch_listeners();
   listener_watch_.look_again();
   keeper_.store(plan.sockets);
@@ -122,6 +122,35 @@ void Addresses::switch_to(GenerationId generation, std::optional<GenerationId> s
 std::string Addresses::join(const Join& join) {
   handoff_.join(join.candidate, join.replaced);
   return handoff_.bound_path(join.candidate);
+}
+
+template <class Unneeded>
+void Addresses::erase_plans(Unneeded unneeded) {
+  for (const auto& p : plans_) {
+    if (unneeded(p)) give_up_if_empty(p.first);
+  }
+  std::erase_if(plans_, unneeded);
+}
+
+void Addresses::forget_who_is_told() {
+  const Status& status = o_.pump.status();
+  const auto is_needed = [&](GenerationId g) {
+    return g == status.serving || g == status.candidate || g == status.rollback_to;
+  };
+  if (std::ranges::all_of(plans_, [&](const auto& p) { return is_needed(p.first); })) return;
+  erase_plans([&](const auto& p) { return !is_needed(p.first); });
+  watch_listeners();
+}
+
+void Addresses::returns(const WorkerProcess& worker) {
+  handoff_.returns(worker.id);
+  settlements_.forget(worker.generation, worker.id);
+}
+
+std::string Addresses::closed_to(GenerationId generation) const {
+  if (!plans_.contains(generation)) return "not all of its addresses are open any more";
+  const std::string address = handoff_.closed_to(generation);
+  return address.empty() ? "" : address + " is not its own any more";
 }
 
 void Addresses::proven(GenerationId standby) {

@@ -61,7 +61,7 @@ class Addresses {
   void look_again() { listener_watch_.look_again(); }
   void look_at_paths() { listener_watch_.look_at_paths(); }
 
-  // Of the serving generation, of the one that stands by and of the candidate.
+  // Of the serving generation, of the one that a rollback leads to and of the candidate.
   const Plan& plan_of(GenerationId generation) const { return plans_.at(generation); }
   const Plan* find_plan(GenerationId generation) const;  // null: there is none
   const Plan* serving_plan() const;                      // null: nothing serves yet
@@ -77,6 +77,13 @@ class Addresses {
   std::string join(const Join& join);  // what cannot go over yet, see Handoff::bound_path()
   void proven(GenerationId standby);   // it stands by no more
   void drop(GenerationId candidate);   // it failed
+
+  // A worker that was retired, or whose generation settles, is to serve again with its generation.
+  void returns(const WorkerProcess& worker);
+  // Why this generation, which leaves, cannot serve again although none of its workers was told; empty: it can.
+  std::string closed_to(GenerationId generation) const;
+  // The plan of who might have served again is needed no more.
+  void forget_who_is_told();
 
   // Settled follows when its workers have heard from all who have connected.
   void settle(GenerationId generation);
@@ -102,6 +109,8 @@ class Addresses {
   void store_adopted();
   Duration quickest_start(GenerationId generation) const;
   void give_up_if_empty(GenerationId generation);
+  template <class Unneeded>
+  void erase_plans(Unneeded unneeded);
   std::vector<std::shared_ptr<Listener>> listeners() const;
 
   Others o_;

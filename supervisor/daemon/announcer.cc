@@ -73,7 +73,7 @@ std::vector<WorkerId> Announcer::tell_of_workers(const Status& status, const Wor
     if (!process) continue;  // not started yet
     control_->worker_changed(w.generation.value, w.slot, process->pid,
                              w.thrown_away ? shown_state(w) : std::string(to_text(w.state)));
-    const bool again = told && told->state == WorkerState::standby;
+    const bool again = told && told->state != WorkerState::starting;
     if (w.state == WorkerState::ready && !again) {
       log_.info(about(*process), "is ready after {}", to_rough_text(monotonic_now() - process->started));
       ready.push_back(w.worker);

@@ -30,24 +30,6 @@ std::string variable(const std::vector<std::string>& environment, std::string_vi
 constexpr Duration quick_word = 5ms;
 constexpr Duration first_answers = 1ms;
 
-// Who asks. One from another PID namespace has no number here.
-std::string named(pid_t who, uid_t user) {
-  std::string by = user == 0 ? "root" : fmt::format("uid {}", user);
-  if (who > 0) by += fmt::format(" (PID {})", who);
-  return by;
-}
-
-std::string why_no_rollback(const Status& status) {
-  if (status.phase == Phase::stopping || status.phase == Phase::finished) return "graced is stopping";
-  if (!status.serving) return "no generation serves yet";
-  if (!status.previous) return fmt::format("no generation served before generation {}", status.serving->value);
-  const bool leaves = std::ranges::any_of(
-      status.workers, [&](const WorkerStatus& w) { return w.generation == *status.previous; });
-  return fmt::format(
-      "generation {} {}: deploy its build again and reload (--probation TIME keeps it for so long)",
-      status.previous->value, leaves ? "leaves already" : "is gone");
-}
-
 }  // namespace
 
 Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> serves)
@@ -208,28 +190,22 @@ void Daemon::ask_for_reload(RequestId by, bool settled) {
   happens(ReloadAsked{by, settled});
 }
 
+// Who asks. One from another PID namespace has no number here.
+std::string Daemon::named(pid_t who, uid_t user) {
+  std::string by = user == 0 ? "root" : fmt::format("uid {}", user);
+  if (who > 0) by += fmt::format(" (PID {})", who);
+  return by;
+}
+
 Aborted Daemon::abort(pid_t who, uid_t user) {
   const OutputWatch::Later later(outputs_.own());
   const std::string by = named(who, user);
   log_.info("abort asked at the control socket by {}", by);
   const Status& status = pump_.status();
-  const auto candidate = status.serving ? status.candidate : std::nullopt;
+  const auto candidate = status.serving && !status.replaces ? status.candidate : std::nullopt;
   happens(AbortAsked{by});
-  return {candidate.value_or(GenerationId{}).value, status.reload_queued || status.candidate};
-}
-
-RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
-  const OutputWatch::Later later(outputs_.own());
-  const std::string by = named(who, user);
-  log_.info("rollback asked at the control socket by {}", by);
-  const Status& status = pump_.status();
-  if (!status.probation && !status.canary) return {.why_not = why_no_rollback(status)};
-  RollbackOutcome outcome = status.canary
-                                ? RollbackOutcome{status.candidate->value, status.serving->value, ""}
-                                : RollbackOutcome{status.serving->value, status.probation->standby.value, ""};
-  events().asked();
-  happens(RollbackAsked{by});
-  return outcome;
+  return {candidate.value_or(GenerationId{}).value,
+          status.reload_queued || (status.candidate && !status.replaces)};
 }
 
 void Daemon::stop(RequestId by) {
@@ -272,15 +248,6 @@ void Daemon::checked(const Preflight::Ended& check) {
     failure_.note_last_words(check.generation, check.last_words);
     happens(PreparationFailed{check.generation, "check: " + check.exit.how});
   }
-}
-
-void Daemon::probe_saw(GenerationId candidate, unsigned probe, const std::optional<std::string>& saw) {
-  const OutputWatch::Later later(outputs_.own());
-  if (const Plan* plan = addresses_.find_plan(candidate))
-    log_.info({.generation = candidate.value}, "{}: {}", plan->options.probes.at(probe).rule.what,
-              saw ? *saw : "passed");
-  if (saw) return happens(ProbeFailed{candidate, probe, *saw});
-  happens(ProbePassed{candidate, probe});
 }
 
 // What the last one of a generation has left behind ends with it.

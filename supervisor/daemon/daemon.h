@@ -79,7 +79,7 @@ class Daemon : private ControlHandler {
   bool is_finished() const { return pump_.status().phase == Phase::finished; }
   void happens(Event event) { pump_.happens(std::move(event)); }
   void checked(const Preflight::Ended& check);
-  void probe_saw(GenerationId candidate, unsigned probe, const std::optional<std::string>& saw);
+  void probe_saw(GenerationId generation, unsigned probe, const std::optional<std::string>& saw);
   void gate_ended(GenerationId candidate, unsigned step, const std::optional<std::string>& why_not);
   void forgotten(const WorkerProcess& worker);
   bool serving_waits();
@@ -95,10 +95,13 @@ class Daemon : private ControlHandler {
   void perform(const Switch&);
   void perform(const Join&);
   void perform(const RolledBack&);
+  void perform(const Ailing&);
+  void perform(const Replaced&);
   void perform(const Proven&);
   void perform(const Abandon&);
   void perform(const Retire&);
   void perform(const Settle&);
+  void perform(const Return&);
   void perform(const Drain&);
   void perform(const DrainRest&);
   void perform(const Kill&);
@@ -114,6 +117,11 @@ class Daemon : private ControlHandler {
   void tell_of_artefact(const WorkerProcess& worker, const Plan& plan, const Launch& launch);
   void tell_of_standby(const Switch&);
   void tell_what_is_not_shared(GenerationId candidate, bool any_is);
+  void tell_what_probe_saw(GenerationId generation, unsigned probe, const std::optional<std::string>& saw);
+  void not_replaced(const Abandon&, const std::string& why);
+  std::string when_text(Instant at) const;  // another one is started
+  static std::string named(pid_t who, uid_t user);
+  RollbackOutcome end_canary(const std::string& by);
   void limit_draining(const RunOptions& options);
   AttendedWorker attended(const WorkerProcess& worker, const Plan& plan) const;
   void warn(WorkerId worker, const std::string& note);

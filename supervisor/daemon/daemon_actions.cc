@@ -31,6 +31,7 @@ void Daemon::decided() {
 
 void Daemon::done() {
   addresses_.keep_time_of_retired();
+  addresses_.forget_who_is_told();
   events().handled(pump_.status());
   announcer_.tell_of_phase(pump_.status(), pump_.next_deadline(), failure_.error());
 }
@@ -38,6 +39,12 @@ void Daemon::done() {
 void Daemon::perform(const Prepare& a) {
   failure_.begin(a.generation);
   events().began(a.generation, pump_.status());
+  if (a.same_as != GenerationId{}) {
+    return prepare(a.generation, [&] {
+      return planner_.another(addresses_.plan_of(a.same_as), addresses_.spare_place(),
+                              addresses_.sets_for(a.generation));
+    });
+  }
   if (!pump_.status().serving) {
     prepare(a.generation, [&] { return planner_.first_plan(addresses_.restored(), addresses_.spare_place()); });
     return;
@@ -143,31 +150,22 @@ void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, con
   if (launch.program && launch.program->path.empty()) {
     log_.info(about(worker),
               "runs the file that generation {} was prepared with; {} does not lead to it any more",
-              worker.generation.value, plan.artefact.executable());
+              worker.generation.value, plan.artefact->executable());
   }
   if (worker.generation != pump_.status().serving) return;
-  if (const auto changed = plan.artefact.changed(); !changed.empty()) {
+  if (const auto changed = plan.artefact->changed(); !changed.empty()) {
     log_.warning(about(worker), "may run other code than generation {} was prepared with: {} changed since",
                  worker.generation.value, fmt::join(changed, ", "));
   }
 }
 
-void Daemon::perform(const Probe& a) {
-  events().probed(a.generation, pump_.status());
-  const Plan& plan = addresses_.plan_of(a.generation);
-  const auto why_not = looks_.begin(a.generation, a.probe, plan);
-  if (!why_not) return;
-  log_.info({.generation = a.generation.value}, "{}: {}", plan.options.probes.at(a.probe).rule.what, *why_not);
-  pump_.post(ProbeFailed{a.generation, a.probe, *why_not});
-}
-
 void Daemon::perform(const Switch& a) {
+  looks_.give_up_all();  // at who served; who serves now has passed
   addresses_.switch_to(a.to, a.standby == GenerationId{} ? std::nullopt : std::optional(a.standby));
   const Plan& plan = addresses_.plan_of(a.to);
   limit_draining(plan.options);
   readers_.use(plan.options);
-  const auto& previous = pump_.status().previous;
-  if (previous && *previous > a.to) {  // a rollback, which is told as such
+  if (a.told_apart) {
     if (plan.options.draining_memory_high) launcher_.cgroups().set_no_memory_high(a.to.value);
     return;
   }
@@ -207,25 +205,6 @@ void Daemon::tell_of_standby(const Switch& a) {
   }
 }
 
-void Daemon::perform(const RolledBack& a) {
-  const std::string why = "rolled back: " + a.why;
-  announcer_.control().reload_finished(a.from.value, false, why);
-  events().rolled_back(a.from, a.why, pump_.status());
-  log_.error({.generation = a.from.value}, "rolled back: {}; generation {} serves again", a.why, a.to.value);
-}
-
-void Daemon::perform(const Proven& a) {
-  addresses_.proven(a.standby);
-  const LogFields about{.generation = a.generation.value};
-  if (a.alone)
-    log_.warning(about, "is on probation no more: all workers of generation {}, which stood by, have ended",
-                 a.standby.value);
-  else {
-    events().promoted(a.generation, pump_.status());
-    log_.info(about, "has stood its probation, and generation {} leaves", a.standby.value);
-  }
-}
-
 void Daemon::perform(const Abandon& a) {
   preflight_.give_up(a.generation);
   looks_.give_up(a.generation);
@@ -246,6 +225,7 @@ void Daemon::perform(const Abandon& a) {
   addresses_.drop(a.generation);
 
   failure_.failed(a.why, missing);
+  if (a.replaces != GenerationId{}) return not_replaced(a, failure_.in_full(a.generation, a.why));
   const Status& status = pump_.status();
   const LogFields about{.generation = a.generation.value};
   events().failed(a.generation, failure_.in_full(a.generation, a.why), status);

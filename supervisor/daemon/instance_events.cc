@@ -14,6 +14,10 @@ Asker by_graced() {
   return {.how = "graced"};
 }
 
+Asker by_probe() {
+  return {.how = "probe"};
+}
+
 bool ends(Phase phase) {
   return phase == Phase::stopping || phase == Phase::finished;
 }
@@ -36,7 +40,7 @@ void InstanceEvents::reload_asked() {
 }
 
 void InstanceEvents::began(GenerationId candidate, const Status& status) {
-  const auto asked = std::exchange(next_, std::nullopt);
+  const auto asked = status.replaces ? std::optional(by_probe()) : std::exchange(next_, std::nullopt);
   candidate_ = Candidate{candidate,
                          asked            ? *asked
                          : status.serving ? by_graced()
@@ -117,11 +121,26 @@ void InstanceEvents::failed(GenerationId generation, const std::string& why, con
   if (candidate(generation)) add_course(event);
 }
 
-void InstanceEvents::rolled_back(GenerationId from, const std::string& why, const Status& status) {
+void InstanceEvents::replaced(GenerationId by, const std::string& why, const Status& status) {
+  Candidate* c = candidate(by);
+  if (c) is_ready(*c, status);
+  InstanceEvent& event = add(Kind::replaced, by, status);
+  event.reason = why;
+  if (c) add_course(event);
+}
+
+void InstanceEvents::not_replaced(GenerationId generation, const std::string& why, const Status& status) {
+  InstanceEvent& event = add(Kind::replacement_failed, generation, status);
+  event.ok = false;
+  event.reason = why;
+  if (candidate(generation)) add_course(event);
+}
+
+void InstanceEvents::rolled_back(GenerationId from, const std::string& why, bool probe, const Status& status) {
   InstanceEvent& event = add(Kind::rolled_back, from, status);
   event.ok = false;
   if (!by_) event.reason = why;
-  event.by = by_.value_or(Asker{.how = "crash"});
+  event.by = by_.value_or(probe ? by_probe() : Asker{.how = "crash"});
 }
 
 void InstanceEvents::promoted(GenerationId generation, const Status& status) {

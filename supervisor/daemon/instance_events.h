@@ -37,7 +37,9 @@ class InstanceEvents {
   void shared(GenerationId generation, unsigned per_mille, const Status& status);
   void serves(GenerationId generation, const Status& status);
   void failed(GenerationId generation, const std::string& why, const Status& status);
-  void rolled_back(GenerationId from, const std::string& why, const Status& status);
+  void rolled_back(GenerationId from, const std::string& why, bool probe, const Status& status);
+  void replaced(GenerationId by, const std::string& why, const Status& status);
+  void not_replaced(GenerationId generation, const std::string& why, const Status& status);
   void promoted(GenerationId generation, const Status& status);  // it has stood its probation
 
   // Those that had not ended by themselves; generation 0: what an earlier graced has left.

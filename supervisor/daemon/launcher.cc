@@ -93,7 +93,7 @@ Launch Launcher::for_worker(const Plan& plan, GenerationId generation, unsigned 
                             const OutputPipes& pipes) {
   Launch worker = launch(plan, generation, plan.command, pipes);
   worker.environment.push_back(fmt::format("GRACED_WORKER={}", slot));
-  worker.program = plan.artefact.program();
+  worker.program = plan.artefact->program();
   if (plan.handoff.adopt) {
     const AdoptionCapability& capability = plan.handoff.adoption;
     worker.adoption =

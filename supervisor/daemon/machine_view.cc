@@ -5,6 +5,8 @@
 
 #include <string_view>
 
+#include "core/counted.h"
+
 namespace graced {
 
 namespace {
@@ -44,7 +46,17 @@ std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
                    : fmt::format("idle, of {} generations at most at a time", plan.max_draining);
   }
   std::string probes;
-  for (const ProbeRule& p : rules) probes += line("probe", p.what + ", before a generation serves", "");
+  for (const ProbeRule& p : rules) {
+    std::string when = ", before a generation serves";
+    if (p.while_serving) {
+      when += fmt::format(
+          " and every {} while it does; if it fails {} in a row {}another one of the same "
+          "replaces it",
+          graced::to_text(*p.while_serving), counted(p.fails, "time", "times"),
+          plan.probation == 0s ? "" : "it is rolled back, or after its probation ");
+    }
+    probes += line("probe", p.what + when, "");
+  }
   const std::string probation =
       plan.probation == 0s
           ? ""

@@ -152,6 +152,7 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
       plan.sockets.push_back({std::move(listener), spec.name(), i, own || from_set});
     }
   }
+  for (const PassedSocket& s : plan.sockets) plan.served.push_back(served_socket(s.listener->fd()));
 }
 
 }  // namespace
@@ -263,13 +264,27 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;
   open_sockets(plan, options, inherited, serving, sets, restored, spare_place);
-  for (const PassedSocket& s : plan.sockets) plan.served.push_back(served_socket(s.listener->fd()));
   const bool from_sets = plan.handoff.sets && std::ranges::any_of(plan.sockets, &PassedSocket::switched);
   if (from_sets || plan.handoff.settles) options.policy.settle = settle_time;
 
   std::vector<std::string> names;
   for (const PassedSocket& s : plan.sockets) names.push_back(s.name);
   number_sockets(plan, std::move(options), names);
+  return plan;
+}
+
+// Its sockets are as many, in the same order.
+Plan another_plan(const Plan& serving, const std::vector<std::shared_ptr<Listener>>& inherited,
+                  SocketSets* sets, const std::string& spare_place) {
+  Plan plan;
+  plan.options = serving.options;
+  plan.handoff = serving.handoff;
+  plan.handoff.notes.clear();
+  plan.command = serving.command;
+  plan.environment = serving.environment;
+  plan.identity = serving.identity;
+  plan.artefact = serving.artefact;
+  open_sockets(plan, plan.options, inherited, &serving, sets, nullptr, spare_place);
   return plan;
 }
 
@@ -281,7 +296,7 @@ void hold_artefact(Plan& plan, const Fd& place) {
   } else if (place) {
     directory = duplicate(place.get());
   }
-  plan.artefact = Artefact(std::move(directory), plan.command, plan.environment, user);
+  plan.artefact = std::make_shared<const Artefact>(std::move(directory), plan.command, plan.environment, user);
 }
 
 Launch launch_of(const Plan& plan, std::vector<std::string> command) {
@@ -298,7 +313,7 @@ Launch launch_of(const Plan& plan, std::vector<std::string> command) {
   }
   launch.umask = plan.options.umask;
   launch.directory = plan.options.chdir;
-  launch.directory_fd = plan.artefact.directory();
+  launch.directory_fd = plan.artefact->directory();
   return launch;
 }
 

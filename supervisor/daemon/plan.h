@@ -41,7 +41,7 @@ struct Plan {
   std::vector<std::string> check;        // likewise; empty: none
   std::vector<std::string> environment;  // of every worker, without what differs between them
   std::optional<Launch::Identity> identity;
-  Artefact artefact;  // what hold_artefact found
+  std::shared_ptr<const Artefact> artefact = std::make_shared<const Artefact>();  // what hold_artefact found
 };
 
 // Of graced's own environment, "NAME=VALUE" each, what its workers have as well.
@@ -65,6 +65,11 @@ std::string control_path(const RunOptions& options);
 Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
                const std::vector<std::string>& environment, HandoffCapabilities& capabilities, SocketSets* sets,
                RestoredListeners* restored, const std::string& spare_place);
+
+// Of another generation of the same: nothing is read, found or checked again, and what it runs is what that one
+// runs. Only sockets are opened, and thrown for, as in make_plan().
+Plan another_plan(const Plan& serving, const std::vector<std::shared_ptr<Listener>>& inherited,
+                  SocketSets* sets, const std::string& spare_place);
 
 // A plan as far as it can be made without sockets and without a look at what this machine offers: who the
 // workers are, and what they find in their environment. Throws as make_plan() does.

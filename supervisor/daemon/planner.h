@@ -52,6 +52,11 @@ class Planner {
   // give_up(). Throws std::exception with one line to show.
   void read_again(const std::function<void(const MakePlan&)>& done);
 
+  // See another_plan().
+  Plan another(const Plan& serving, const std::string& spare_place, SocketSets* sets) const {
+    return another_plan(serving, inherited_.sockets, sets, spare_place);
+  }
+
   // The file that this waits for; empty: none.
   std::string waits_for() const { return files_.waits_for(); }
   void give_up() { files_.give_up(); }

@@ -28,9 +28,9 @@ std::string text_of(Handoff::How how) {
 
 void add_plan(InstanceReport& report, GenerationId generation, const Plan& plan, Addresses& addresses) {
   report.command = fmt::format("{}", fmt::join(plan.command, " "));
-  report.executable = plan.artefact.executable();
-  report.executable_replaced = plan.artefact.runs_from_descriptor();
-  report.changed = plan.artefact.changed();
+  report.executable = plan.artefact->executable();
+  report.executable_replaced = plan.artefact->runs_from_descriptor();
+  report.changed = plan.artefact->changed();
   for (const PassedSocket& s : plan.sockets)
     report.addresses.push_back(
         {s.name, s.listener->address(), addresses.switches(plan, s) ? "switched" : "shared"});
@@ -173,6 +173,12 @@ InstanceReport report_of(const ReportSources& from) {
       c.of_candidate = counts->shared;
       c.of_serving = counts->others;
     }
+  }
+  for (const ProbeStatus& p : status.watched) r.watched.push_back({p.what, p.passed, p.passes, p.fails, p.saw});
+  r.replaces = status.replaces.value_or(GenerationId{}).value;
+  if (const auto& last = status.last_replacement) {
+    r.last_replacement = ReplacementReport{last->replaced.value, last->by.value, last->ok,
+                                           from.failure.in_full(last->by, last->why), now - last->at};
   }
   r.reloads = status.reloads;
   r.failed_reloads = status.failed_reloads;

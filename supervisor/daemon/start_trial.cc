@@ -171,7 +171,7 @@ class Trial {
       placed = false;
     }
     Launch worker = launch_of(plan_, plan_.command);
-    worker.program = plan_.artefact.program();
+    worker.program = plan_.artefact->program();
     worker.kept_capabilities = plan_.options.kept_capabilities;
     try_launch(worker, "command", placed);
     // What is said of the worker is not said again.

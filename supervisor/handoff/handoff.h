@@ -102,6 +102,12 @@ class Handoff {
   // replacement listens.
   void left_behind(WorkerId worker, const std::vector<pid_t>& tops);
 
+  // It was retired, or its generation settles: no longer. Before the switch back to its generation.
+  void returns(WorkerId worker);
+  // What this generation had and cannot have again, so that nobody would reach it there: "unix /run/a.sock";
+  // empty: nothing.
+  std::string closed_to(GenerationId generation) const;
+
   // It gets no new connections any more. Those of a retired one are watched, and closed, as before.
   void told_to_leave(WorkerId worker);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "handoff/handoff.h"
+#include "linux/sockets/hiding.h"
 
 namespace graced {
 
@@ -17,6 +18,22 @@ bool Handoff::listens_in(std::optional<GenerationId> generation, const std::stri
           std::ranges::any_of(passed->second, [&](const auto& l) { return l->key() == key; })) ||
          std::ranges::any_of(listening_of([&](const TrackedWorker& w) { return w.generation == generation; }),
                              [&](const Listening& l) { return l.socket.key == key; });
+}
+
+void Handoff::returns(WorkerId worker) {
+  if (TrackedWorker* tracked = find(worker)) tracked->leaves = false;
+  retirements_.stop(worker);
+}
+
+// A path is another generation's since that was promoted, and what only this one had was hidden for good.
+std::string Handoff::closed_to(GenerationId generation) const {
+  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.generation == generation; })) {
+    const bool lost = s.steerable()       ? is_unseen(s.fd.get())
+                      : s.name->directory ? names_.in_place(s.name->directory, s.name->file) != s.name
+                                          : false;
+    if (lost) return s.address;
+  }
+  return "";
 }
 
 void Handoff::nobody_stands_by() {

@@ -125,7 +125,8 @@ constexpr auto rows = std::to_array<OptionRow>({
      .show = [](const Options& o) { return join_shell_words(o.check); }},
     {.word =
          {"probe", 0, "WHAT[,opt=value…]",
-          "look at a candidate that is ready, which nobody else reaches yet, before it serves: "
+          "look at a candidate that is ready, which nobody else reaches yet, before it serves, and with "
+          "while-serving[=TIME] for as long as it does: "
           "http://HOST:PORT/PATH, https://…, http+unix:/path.sock:/PATH, tcp://HOST:PORT, tcp+unix:/path.sock, "
           "exec:COMMAND"},
      .group = readiness,
@@ -151,8 +152,8 @@ constexpr auto rows = std::to_array<OptionRow>({
          },
      .show = [](const Options& o) { return join_shell_words(o.gate); }},
     {.word = {"on", 0, "EVENT[,EVENT…]=COMMAND",
-              "run this when that happens: serving, reloaded, reload-failed, promoted, rolled-back, crashed, "
-              "hammered, gave-up, stopping"},
+              "run this when that happens: serving, reloaded, reload-failed, promoted, rolled-back, replaced, "
+              "replacement-failed, crashed, hammered, gave-up, stopping"},
      .group = readiness,
      .unset = "none",
      .repeatable = true,

@@ -1,60 +1,16 @@
 """A candidate is probed before it serves: what does not pass changes nothing, and nobody else has reached it."""
-import os, signal, threading
+import os, signal
 import own_network
-from harness import HERE, NOBODY, NO_PRIVILEGE, Case, alive, ask, children, for_everybody, main, wait_until
+from harness import NOBODY, NO_PRIVILEGE, alive, ask, children, main, wait_until
 from own_network import free_port
-
-PROBED = for_everybody(os.path.join(HERE, "probed.py"))
-HEALTHY, SICK = "200 OK", "500 Internal Server Error"
+from probing import HEALTHY, PROBED, SICK, Clients, Probed
 
 
 def setUpModule():
     own_network.enter()
 
 
-class Clients:
-    """They ask, each time by a new connection, until they are told to stop."""
-
-    def __init__(self, address, many=4):
-        self.address, self.answers, self.failures, self.over = address, {}, [], False
-        self.threads = [threading.Thread(target=self.ask_on) for _ in range(many)]
-        for t in self.threads:
-            t.start()
-
-    def ask_on(self):
-        while not self.over:
-            try:
-                answer = ask(self.address)
-                self.answers[answer] = self.answers.get(answer, 0) + 1
-            except OSError as e:
-                self.failures.append(e)
-
-    def stop(self):
-        self.over = True
-        for t in self.threads:
-            t.join()
-
-
-class Probe(Case):
-    def become(self, health):
-        self.write("health", health)
-
-    def asked(self, generation):
-        try:
-            with open(self.path("asked.%d" % generation)) as f:
-                return f.read().split()
-        except FileNotFoundError:
-            return []
-
-    def probed(self, *options, where=("passed",), port=None, health=HEALTHY, **more):
-        self.become(health)
-        self.port = port or free_port()
-        listen = ("-l", "127.0.0.1:%d" % self.port) if where == ("passed",) else ()
-        return self.graced(*options, options=listen, command=(PROBED, self.directory, *(where or (str(self.port),))), **more)
-
-    def url(self, path="/healthz"):
-        return "http://127.0.0.1:%d%s" % (self.port, path)
-
+class Probe(Probed):
     def assert_sick_one_changes_nothing(self, g):
         """Nor has anybody else reached it."""
         self.assertEqual(g.ask(), "generation 1")
@@ -99,10 +55,6 @@ class Probe(Case):
         self.assert_sick_one_changes_nothing(g)
         self.assert_healthy_one_serves(g)
         g.end()
-
-    def unprivileged(self):
-        for path in [self.directory, *map(self.path, os.listdir(self.directory))]:
-            os.chown(path, NOBODY, NOBODY)
 
     def test_the_same_by_classic_bpf_with_listen(self):
         g = self.passed(within=("sh", "-c", '"$@"; exit $?', "sh", *NO_PRIVILEGE), preexec=self.unprivileged)

@@ -2,7 +2,9 @@
 """A server that knows nothing of graced, for tests of what is probed: probed.py DIRECTORY PORT|PATH|passed…
 
 At /healthz it says what the file `health` in DIRECTORY had in it when the server started: a status, or `hang` for no
-answer at all. Anywhere else it says which generation it is of. Each request is a line of the file `asked.GENERATION`."""
+answer at all. Anywhere else it says which generation it is of; at /hold it takes its time for that. Each request is a line
+of the file `asked.GENERATION`. Once there is a file `health.GENERATION` that is the health of it, and if it is `hang`
+nobody is answered any more at all."""
 import os, selectors, socket, sys
 
 directory, places = sys.argv[1], sys.argv[2:]
@@ -33,6 +35,16 @@ for place in places:
     for s in listen(place):
         selector.register(s, selectors.EVENT_READ)
 kept = []
+
+
+def health_now():
+    try:
+        with open(os.path.join(directory, "health." + generation)) as f:
+            return f.read().strip(), True
+    except FileNotFoundError:
+        return health, False
+
+
 while True:
     for key, _ in selector.select():
         client = key.fileobj.accept()[0]
@@ -48,12 +60,13 @@ while True:
             continue
         path = request.split()[1].decode()
         asked.write(path + "\n")
-        if path != "/healthz":
-            status, body = "200 OK", "generation " + generation
-        elif health == "hang":
+        now, of_all = health_now()
+        if path == "/hold" or (now == "hang" and (of_all or path == "/healthz")):
             kept.append(client)
             continue
+        if path != "/healthz":
+            status, body = "200 OK", "generation " + generation
         else:
-            status, body = health, "health of generation " + generation
+            status, body = now, "health of generation " + generation
         client.sendall(("HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)).encode())
         client.close()

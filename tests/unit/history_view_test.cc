@@ -116,3 +116,21 @@ TEST_CASE("programs get every member, and null for what is not known") {
     CHECK_MESSAGE(crash.find(part) != std::string::npos, part);
   CHECK(history_json("shop", {}).find("\"history\": []") != std::string::npos);
 }
+
+TEST_CASE("what became of a generation whose probe failed is told") {
+  ::setenv("TZ", "UTC", 1);
+  std::vector<InstanceEvent> entries;
+  entries.push_back({.kind = Kind::replacement_failed,
+                     .generation = 2,
+                     .by = {.how = "probe"},
+                     .ok = false,
+                     .reason = "no room"});
+  entries.push_back({.kind = Kind::replaced,
+                     .generation = 3,
+                     .by = {.how = "probe"},
+                     .reason = "tcp://a:1: no answer in 2s"});
+  CHECK(history_text(entries, false) ==
+        "1970-01-01 00:00:00  generation 2, which was to replace one whose probe failed, failed: no room\n"
+        "1970-01-01 00:00:00  generation 3 serves in the place of another one of the same, whose probe failed: "
+        "tcp://a:1: no answer in 2s\n");
+}

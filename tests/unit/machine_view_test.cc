@@ -42,6 +42,16 @@ TEST_CASE("what the options come to is said") {
   CHECK(handoff_text(plan, steering, {}, {{.what = "GET http://a/"}, {.what = "tcp://a:1"}})
             .ends_with("  probe      GET http://a/, before a generation serves\n"
                        "  probe      tcp://a:1, before a generation serves\n"));
+  const ProbeRule watches{.what = "tcp://a:1", .fails = 2, .while_serving = 10s};
+  CHECK(handoff_text(plan, steering, {}, {watches})
+            .ends_with(
+                "  probe      tcp://a:1, before a generation serves and every 10s while it does; if it fails 2 "
+                "times in a row another one of the same replaces it\n"));
+  plan.probation = 1min;
+  CHECK(handoff_text(plan, steering, {}, {watches})
+            .find("in a row it is rolled back, or after its probation another one of the same replaces it\n") !=
+        std::string::npos);
+  plan.probation = 0s;
   plan.workers = 32;
   plan.batch = 5;
   CHECK(handoff_text(plan, steering)

@@ -109,3 +109,14 @@ TEST_CASE("an option that is none is refused in one line") {
         "option 'status': '399-200' is no status, as in 200 or 200-399");
   CHECK(complaint("http://a/,body=") == "option 'body': it is empty");
 }
+
+TEST_CASE("who serves is looked at only if that is asked for, at its own interval or at that of all looks") {
+  CHECK(!parse_probe_spec("tcp://a:1").rule.while_serving);
+  CHECK(parse_probe_spec("tcp://a:1,while-serving").rule.while_serving == 1s);
+  CHECK(parse_probe_spec("tcp://a:1,while-serving,interval=3s").rule.while_serving == 3s);
+  CHECK(parse_probe_spec("tcp://a:1,while-serving=10s,interval=3s").rule.while_serving == 10s);
+  CHECK(parse_probe_spec("tcp://a:1,while-serving=10s,interval=3s").rule.interval == 3s);
+  CHECK(complaint("tcp://a:1,while-serving=0") == "option 'while-serving': it must be longer than 0");
+  CHECK(complaint("tcp://a:1,while-serving=infinity")
+            .starts_with("option 'while-serving': 'infinity' is no time"));
+}

@@ -23,6 +23,9 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   r.last_reload = ReloadReport{6, false, "one\ntwo", 2s, 250ms};
   r.workers_asked = 2;
   r.last_exit = ExitReport{6, 1, 4251, "killed by SIGSEGV after 2s", std::nullopt, "SIGSEGV", 3s, 2s, {"bye"}};
+  r.watched = {{"tcp://a:1", false, 0, 2, "connection refused"}};
+  r.replaces = 6;
+  r.last_replacement = ReplacementReport{6, 7, false, "exited with status 1", 3s};
   r.reloads = 5;
   r.next_restart = 400ms;
   CHECK(report_json(r) == R"({
@@ -48,6 +51,22 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "batches": null,
   "probes": [],
   "canary": null,
+  "watched_by": [
+    {
+      "probe": "tcp://a:1",
+      "passes": 0,
+      "fails": 2,
+      "saw": "connection refused"
+    }
+  ],
+  "replaces": 6,
+  "last_replacement": {
+    "generation": 6,
+    "by": 7,
+    "ok": false,
+    "why": "exited with status 1",
+    "age_s": 3.0
+  },
   "workers": [
     {
       "generation": 6,

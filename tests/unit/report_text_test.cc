@@ -31,7 +31,7 @@ TEST_CASE("a quiet instance takes few lines") {
         "  graced       PID 4242, up 3h 12min, version 0.1.0\n"
         "  command      ./shop --port 80\n"
         "  listening    80  tcp [::]:80\n"
-        "  reloads      0 done, 0 failed; 0 workers replaced after an exit\n"
+        "  reloads      0 done, 0 failed; 0 workers replaced\n"
         "\n"
         "  generation  worker   PID  state  age\n"
         "           1       0  4250  ready  3h 12min\n");
@@ -72,7 +72,7 @@ TEST_CASE("what a draining worker waits for is told") {
         "  command      ./shop --port 80\n"
         "  listening    adopted  tcp [::]:80  (switched)\n"
         "               adopted  udp [::]:80  (not handed off)\n"
-        "  reloads      0 done, 0 failed; 0 workers replaced after an exit\n"
+        "  reloads      0 done, 0 failed; 0 workers replaced\n"
         "\n"
         "  generation  worker   PID  state     age   next            waits for\n"
         "           1       0  4250  draining  1min  SIGTERM in 55s  2 connections, 1 queued, quiet for 250ms\n"
@@ -108,7 +108,7 @@ TEST_CASE("a night with everything in it can be read at a glance") {
         "  config       /etc/graced/shop.conf\n"
         "  listening    80     tcp [::]:80\n"
         "               größe  unix /run/shop.sock\n"
-        "  reloads      5 done, 1 failed; 1 worker replaced after an exit\n"
+        "  reloads      5 done, 1 failed; 1 worker replaced\n"
         "  last reload  generation 4 failed 2min ago, after 1.5s: worker 0 exited with status 1\n"
         "               | panic: bad \\x1b[31mconfig\n"
         "               | bye\n"
@@ -214,6 +214,29 @@ TEST_CASE("a reload in batches says how far it is, and what the next one waits f
                                    "the next one waits until 2 workers have left\n") != std::string::npos);
   r.batches->under_way = true;
   CHECK(report_text(r, false).find("4 workers each; the next one is starting\n") != std::string::npos);
+}
+
+TEST_CASE("what looks at who serves is told, and what became of one that failed") {
+  InstanceReport r = serving();
+  r.watched = {{"GET http://a/", false, 7, 0, ""},
+               {"tcp://a:1", false, 0, 1, "connection refused"},
+               {"tcp://a:2", false, 0, 0, ""}};
+  CHECK(report_text(r, false).find("  watched by   GET http://a/: passes\n"
+                                   "  watched by   tcp://a:1: connection refused, failed 1 look in a row\n"
+                                   "  watched by   tcp://a:2: has not looked yet\n") != std::string::npos);
+  r.replaces = r.serving;
+  r.candidate = r.serving + 1;
+  CHECK(report_text(r, false).find(
+            fmt::format("serving generation {}, generation {} is to replace it, since its probe fails\n",
+                        r.serving, r.candidate)) != std::string::npos);
+  r.last_replacement = ReplacementReport{1, 2, true, "tcp://a:1: connection refused, 3 of 3 failed", 5s};
+  CHECK(
+      report_text(r, false).find("  replaced     generation 1 by 2 5s ago, since its probe failed: tcp://a:1: "
+                                 "connection refused, 3 of 3 failed\n") != std::string::npos);
+  r.last_replacement = ReplacementReport{1, 2, false, "exited with status 1\nno room", 5s};
+  CHECK(report_text(r, false).find(
+            "  replaced     generation 2, which was to replace 1, failed 5s ago: exited with "
+            "status 1\n               | no room\n") != std::string::npos);
 }
 
 TEST_CASE("a reload that went well says when and how long it took") {

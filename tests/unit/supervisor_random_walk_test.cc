@@ -75,6 +75,12 @@ TEST_CASE("whatever happens, in whatever order, the promises are kept") {
   CHECK(tally.rollbacks > often / 2);
   CHECK(tally.rollbacks_of_second > 0);
   CHECK(tally.proven > often / 2);
+  CHECK(tally.ailed > often / 2);
+  CHECK(tally.replaced > often / 10);
+  CHECK(tally.not_replaced > often / 10);
+  CHECK(tally.given_up_for_reload > often / 50);
+  CHECK(tally.rollbacks_by_probe > often / 50);
+  CHECK(tally.called_back > often / 10);
   CHECK(tally.left_alone > often / 10);
   CHECK(tally.gave_up > often);
 }

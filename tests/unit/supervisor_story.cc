@@ -81,7 +81,7 @@ struct Words {
   std::string operator()(const TimePassed&) const { return "TimePassed"; }
 
   std::string operator()(const Prepare& a) const {
-    return fmt::format("Prepare generation {}", a.generation.value);
+    return fmt::format("Prepare generation {}, same as {}", a.generation.value, a.same_as.value);
   }
   std::string operator()(const Spawn& a) const {
     return fmt::format("Spawn {}: generation {} slot {}{}", a.worker.value, a.generation.value, a.slot,
@@ -104,6 +104,13 @@ struct Words {
     for (const WorkerId w : a.replaced) text += fmt::format(" {}", w.value);
     return text;
   }
+  std::string operator()(const Ailing& a) const {
+    return fmt::format("Ailing generation {}: {}", a.generation.value, a.why);
+  }
+  std::string operator()(const Replaced& a) const {
+    return fmt::format("Replaced generation {} by {}: {}", a.from.value, a.to.value, a.why);
+  }
+  std::string operator()(const Return& a) const { return fmt::format("Return {}", a.worker.value); }
   std::string operator()(const RolledBack& a) const {
     return fmt::format("RolledBack from generation {} to {}: {}", a.from.value, a.to.value, a.why);
   }

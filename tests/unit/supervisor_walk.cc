@@ -15,6 +15,7 @@ Walk::Walk(std::uint64_t seed, Tally& tally)
       faults_(any({2u, 5u, 20u})),
       hardy_(one_in(2)),
       survivors_stay_(one_in(2)),
+      watched_(one_in(3)),
       first_(any_policy()),
       core_(first_),
       witness_(first_, tally) {}
@@ -26,12 +27,16 @@ Policy Walk::any_policy() {
       any({ReadyRule::automatic, ReadyRule::automatic, ReadyRule::notify, ReadyRule::listen, ReadyRule::after});
   p.ready_after = any<Duration>({0s, 10ms, 1s});
   p.ready_timeout = any<Duration>({0s, 5ms, 1s, 30s, 30s, 30s, 30s, infinity});
-  for (unsigned probes = any({0u, 0u, 0u, 1u, 1u, 2u}); probes > 0; --probes) {
-    p.probes.push_back({.what = "a look",
+  for (unsigned probes = watched_ ? 1 : any({0u, 0u, 0u, 1u, 1u, 2u}); probes > 0; --probes) {
+    p.probes.push_back({.what = fmt::format("look {}", probes),
                         .start_delay = any<Duration>({0s, 0s, 5ms, 1s}),
                         .interval = any<Duration>({0s, 5ms, 1s}),
                         .passes = any({1u, 1u, 2u}),
-                        .fails = any({1u, 2u, 3u})});
+                        .fails = any({1u, 2u, 3u}),
+                        .while_serving = any<std::optional<Duration>>({std::nullopt, 0s, 5ms, 1s})});
+    if (watched_)
+      p.probes.back() = {
+          .what = "a look", .fails = any({1u, 2u}), .while_serving = any<Duration>({0s, 5ms, 1s})};
   }
   for (unsigned steps = any({0u, 0u, 0u, 1u, 2u, 3u}); steps > 0; --steps)
     p.canary.push_back({.per_mille = static_cast<unsigned>(p.canary.size()) + any({1u, 50u, 900u}),
@@ -60,6 +65,11 @@ Policy Walk::any_policy() {
     p.start_limit = 1000;
   }
   return p;
+}
+
+// A replacement is another one of the same.
+Policy Walk::candidates_policy() {
+  return witness_.replaces() ? witness_.serving_policy() : any_policy();
 }
 
 // Mostly one of those, if there is any; else any other; now and then one that nobody knows.
@@ -123,13 +133,26 @@ void Walk::step() {
 
   // Between two batches little time passes.
   if (witness_.joined() > 0 && one_in(10)) return tell(WorkerGone{any_worker(beside), any_exit(), one_in(3)});
+  if (const auto watching = witness_.watching(); watching && !one_in(3)) {
+    const GenerationId serving_now = *witness_.serving();
+    if (one_in(5))
+      tell(ProbePassed{serving_now, *watching});
+    else
+      tell(ProbeFailed{serving_now, *watching, "nothing good"});
+    return;
+  }
+  if (const auto looking = witness_.looking(); watched_ && looking && one_in(2))
+    return tell(ProbePassed{*witness_.candidate(), *looking});
+  const bool ails = core_.status().next_replacement != no_deadline;
+  if (ails && one_in(3)) return time_passes();
+
   const std::uint64_t dice = random_() % 1000;
   if (dice < 220) {
     tell(WorkerReady{any_worker(starting)});
   } else if (dice < 360) {
     tell(WorkerListening{any_worker(starting)});
   } else if (dice < 480) {
-    tell(Prepared{unprepared && !one_in(12) ? *unprepared : generation(), any_policy()});
+    tell(Prepared{unprepared && !one_in(12) ? *unprepared : generation(), candidates_policy()});
   } else if (dice < 490) {
     tell(PreparationFailed{unprepared && !one_in(4) ? *unprepared : generation(), "cannot be prepared"});
   } else if (dice < 555) {
@@ -204,8 +227,9 @@ void Walk::time_passes() {
 
 bool Walk::helps_on() {
   if (const auto generation = witness_.unprepared()) {
-    Policy policy = any_policy();
+    Policy policy = candidates_policy();
     if (policy.ready_timeout < 30s) policy.probes.clear();  // they may take longer
+    // The looks at who serves are not answered from now on: they would never end.
     tell(Prepared{*generation, policy});
     return true;
   }

@@ -36,6 +36,7 @@ class Walk {
     return of.begin()[random_() % of.size()];
   }
   Policy any_policy();
+  Policy candidates_policy();
   template <class Which>
   WorkerId any_worker(Which which);
   RequestId any_asker();
@@ -54,6 +55,7 @@ class Walk {
   const unsigned faults_;      // one in so many
   const bool hardy_;           // never gives up by itself, so that it walks far
   const bool survivors_stay_;  // until they are killed, or longer
+  const bool watched_;         // every generation that serves is probed, and often fails that
   const Policy first_;
   Supervisor core_;
   Witness witness_;

@@ -75,6 +75,13 @@ bool Witness::nobody_will_serve() const {
                               [&](const auto& p) { return is_serving(p.second) && p.second.works(); });
 }
 
+std::optional<unsigned> Witness::watching() const {
+  for (const auto& [probe, look] : watched_) {
+    if (look.looks) return probe;
+  }
+  return std::nullopt;
+}
+
 bool Witness::has_passed(GenerationId candidate) const {
   const auto& rules = policy_of(candidate).probes;
   for (unsigned i = 0; i < rules.size(); ++i) {
@@ -99,7 +106,8 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   abandoned_.reset();
   to_abort_.reset();
   ends_canary_ = gate_passed_ = false;
-  has_failed_ = to_roll_back_ = rolled_back_ = told_of_rollback_ = proven_ = false;
+  has_failed_ = to_roll_back_ = rolled_back_ = told_of_rollback_ = proven_ = to_tell_of_replacement_ = false;
+  returned_.reset();
   to_leave_now_.clear();
   who_leaves_now_.clear();
   joins_ = false;
@@ -134,6 +142,8 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   promise(!gate_passed_ || !gate(), "a gate has passed, and nothing follows");
   promise(to_roll_back_ == rolled_back_ || stopping_, "a generation fails on probation, and serves on");
   promise(rolled_back_ == told_of_rollback_, "a rollback is silent");
+  promise(!to_tell_of_replacement_, "a replacement is silent");
+  promise(!returned_ || rolled_back_, "a generation returns, and does not serve");
   promise(!to_abort_ || abandoned_ == to_abort_, "a reload goes on that was aborted");
   promise(!rest_to_tell_, "nobody tells what a worker has left behind");
   promise(!gone_now_, "a worker is gone, and nobody says whether it is lost");
@@ -152,7 +162,11 @@ void Witness::happened(const Event& event) {
   };
   std::visit(Overloaded{
                  [&](const Prepared& e) {
-                   if (unprepared() == e.generation) policies_.emplace(e.generation, e.policy);
+                   if (unprepared() != e.generation) return;
+                   policies_.emplace(e.generation, e.policy);
+                   if (!replaces_) return;
+                   policies_.at(e.generation).probation = 0s;
+                   policies_.at(e.generation).canary.clear();
                  },
                  [&](const PreparationFailed&) {},
                  [&](const WorkerReady& e) {
@@ -202,11 +216,13 @@ void Witness::happened(const Event& event) {
                    processes_.erase(e.worker);
                  },
                  [&](const ProbePassed& e) {
+                   if (e.generation == serving_) return saw_while_serving(e.probe, true);
                    const auto look = probed_.find(e.probe);
                    if (e.generation != candidate_ || look == probed_.end() || !look->second.looks) return;
                    look->second = {.passes = look->second.passes + 1};
                  },
                  [&](const ProbeFailed& e) {
+                   if (e.generation == serving_) return saw_while_serving(e.probe, false);
                    const auto look = probed_.find(e.probe);
                    if (e.generation != candidate_ || look == probed_.end() || !look->second.looks) return;
                    look->second = {.fails = look->second.fails + 1};
@@ -224,6 +240,8 @@ void Witness::happened(const Event& event) {
                    if (!stopping_ && (candidate_ || queued_)) {
                      queued_ = true;
                      ++tally_.queued;
+                     if (replaces_) to_abort_ = candidate_;  // and it is next at once
+                     if (replaces_) ++tally_.given_up_for_reload;
                    }
                    if (e.by == nobody) return;
                    if (stopping_)
@@ -232,12 +250,12 @@ void Witness::happened(const Event& event) {
                      (queued_ ? queued_askers_ : candidate_askers_).insert(e.by);
                  },
                  [&](const AbortAsked&) {
-                   if (serving_) to_abort_ = candidate_;
+                   if (serving_ && !replaces_) to_abort_ = candidate_;
                    if (to_abort_) ++tally_.aborts;
                  },
                  [&](const RollbackAsked&) {
                    ends_canary_ = canary_.has_value();
-                   to_roll_back_ = standby_ && !canary_;
+                   to_roll_back_ = (standby_ || before_->rollback_to) && !canary_;
                  },
                  [&](const StopAsked& e) {
                    hammered_ = stopping_;
@@ -272,6 +290,23 @@ void Witness::lost(WorkerId id, const Process& process, int status) {
   if (unexpected_exits_.size() > policy.start_limit && !candidate_ && !queued_) one_too_many_ = true;
 }
 
+// Where nobody is ready nothing that is seen counts, and then it begins anew: the core's own count is believed.
+void Witness::saw_while_serving(unsigned probe, bool passed) {
+  const auto look = watched_.find(probe);
+  if (look == watched_.end() || !look->second.looks) return;
+  look->second.looks = false;
+  if (stopping_) return;
+  look->second.fails = passed ? 0 : look->second.fails + 1;
+  const ProbeRule& rule = serving_policy().probes[probe];
+  const auto was = std::ranges::find(before_->watched, rule.what, &ProbeStatus::what);
+  promise(was != before_->watched.end(), "status: probe {} does not look", probe);
+  promise(was->fails <= look->second.fails + (passed ? was->fails : 0),
+          "status: probe {} has failed more often", probe);
+  if (passed || before_->workers_ready == 0 || was->fails + 1 < rule.fails || !standby_) return;
+  to_roll_back_ = true;
+  ++tally_.rollbacks_by_probe;
+}
+
 void Witness::done(const Action& action) {
   promise(!finished_, "Finished was not the last action");
   std::visit([&](const auto& a) { on(a); }, action);
@@ -283,7 +318,54 @@ void Witness::on(const Prepare& a) {
   promise(a.generation == GenerationId{newest_.value + 1}, "generation {} does not follow {}",
           a.generation.value, newest_.value);
   candidate_ = newest_ = a.generation;
+  replaces_.reset();
+  if (a.same_as != GenerationId{}) return begins_to_replace(a);
   if (std::exchange(queued_, false)) candidate_askers_ = std::exchange(queued_askers_, {});
+}
+
+void Witness::begins_to_replace(const Prepare& a) {
+  promise(a.same_as == serving_, "generation {} is replaced, which does not serve", a.same_as.value);
+  promise(!queued_ && !standby_, "a replacement begins instead of a reload or a rollback");
+  const auto& rules = serving_policy().probes;
+  promise(std::ranges::any_of(watched_, [&](const auto& w) { return w.second.fails >= rules[w.first].fails; }),
+          "generation {} is replaced for nothing", a.same_as.value);
+  const Policy& policy = serving_policy();
+  std::erase_if(attempts_, [&](Instant at) { return after(at, policy.start_limit_window) <= now_; });
+  promise(attempts_.size() < policy.start_limit, "too many replacements");
+  promise(next_attempt_ <= now_, "a replacement begins before its delay is over");
+  attempts_.push_back(now_);
+  replaces_ = a.same_as;
+}
+
+void Witness::on(const Ailing& a) {
+  promise(a.generation == serving_ && !standby_ && !stopping_, "generation {} ails for nothing",
+          a.generation.value);
+  promise(std::holds_alternative<ProbeFailed>(*event_), "generation {} ails, and nobody has looked",
+          a.generation.value);
+  promise(a.at >= after(now_, serving_policy().restart_delay), "generation {} is replaced too soon",
+          a.generation.value);
+  next_attempt_ = a.at;
+  ++tally_.ailed;
+}
+
+void Witness::on(const Replaced& a) {
+  promise(std::exchange(to_tell_of_replacement_, false) && switched_from_ == a.from && serving_ == a.to,
+          "a replacement is told that was none");
+  promise(!a.why.empty(), "a replacement without a reason");
+}
+
+// It was told nothing, and serves from the Switch on.
+void Witness::on(const Return& a) {
+  const auto it = processes_.find(a.worker);
+  promise(it != processes_.end(), "Return for worker {}, who is not there", a.worker.value);
+  Process& p = it->second;
+  promise((p.retired || p.settles) && !p.drained && !p.killed && !p.outlived,
+          "worker {} returns, which has been told or does not leave", a.worker.value);
+  promise(std::holds_alternative<RollbackAsked>(*event_) && previous_ == p.generation,
+          "worker {} returns for nothing", a.worker.value);
+  p.retired = p.settles = false;
+  p.standby = p.is_ready = true;
+  returned_ = p.generation;
 }
 
 void Witness::on(const Spawn& a) {
@@ -317,7 +399,16 @@ void Witness::on(const Spawn& a) {
   if (before_->missing <= 1) want_back_ = false;
 }
 
+void Witness::probe_serving(unsigned probe) {
+  promise(serving_policy().probes.at(probe).while_serving.has_value(), "probe {} looks at who serves", probe);
+  const bool any = std::ranges::any_of(
+      processes_, [&](const auto& p) { return is_serving(p.second) && p.second.works() && p.second.is_ready; });
+  promise(any && !stopping_, "probe {} looks where nobody is ready", probe);
+  promise(!std::exchange(watched_[probe].looks, true), "probe {} looks twice at a time", probe);
+}
+
 void Witness::on(const Probe& a) {
+  if (a.generation == serving_) return probe_serving(a.probe);
   promise(candidate_ == a.generation, "generation {} is probed, which is not the candidate",
           a.generation.value);
   const Policy& policy = policy_of(a.generation);
@@ -454,6 +545,17 @@ void Witness::promoted(const Switch& a) {
   const GenerationId standby = who_stands_by(a.to);
   promise(a.standby == standby, "generation {} stands by, not {}", a.standby.value, standby.value);
 
+  promise(a.told_apart == replaces_.has_value(), "a reload is told as a replacement, or the other way round");
+  if (replaces_) {
+    promise(replaces_ == serving_, "the wrong generation is replaced");
+    to_tell_of_replacement_ = true;
+    ++tally_.replaced;
+  } else {
+    if (serving_) previous_ = serving_;
+    attempts_.clear();
+    next_attempt_ = {};
+  }
+  replaces_.reset();
   second_ = standby_.has_value();
   to_answer(probation_askers_, false);
   const auto before = std::exchange(standby_, std::nullopt);
@@ -495,8 +597,13 @@ bool Witness::can_stand_by(WorkerId id, const Process& p) const {
 }
 
 void Witness::rolled_back(const Switch& a) {
-  promise(standby_ == a.to, "a switch to generation {}, which is no candidate and does not stand by",
-          a.to.value);
+  promise(standby_ == a.to || returned_ == a.to,
+          "a switch to generation {}, which is no candidate and does not stand by", a.to.value);
+  promise(a.told_apart, "a rollback is told as a reload");
+  if (returned_) ++tally_.called_back;
+  previous_ = serving_;
+  attempts_.clear();
+  next_attempt_ = {};
   promise(to_roll_back_, "a rollback for nothing");
   promise(a.standby == GenerationId{}, "generation {} stands by after a rollback", a.standby.value);
   standby_.reset();
@@ -517,6 +624,7 @@ void Witness::serves_now(GenerationId generation) {
   serving_ = generation;
   serving_said_ready_ = std::ranges::any_of(
       processes_, [&](const auto& p) { return is_serving(p.second) && p.second.said_ready; });
+  watched_.clear();
   unexpected_exits_.clear();
   last_lost_.reset();
   to_be_filled_.clear();
@@ -570,14 +678,20 @@ void Witness::on(const Abandon& a) {
           a.generation.value);
   promise(!std::holds_alternative<Prepared>(*event_) && !std::holds_alternative<WorkerReady>(*event_) &&
               !std::holds_alternative<ProbePassed>(*event_) && !std::holds_alternative<GatePassed>(*event_) &&
-              !std::holds_alternative<ReloadAsked>(*event_) && !std::holds_alternative<HammerAsked>(*event_),
+              (replaces_ || !std::holds_alternative<ReloadAsked>(*event_)) &&
+              !std::holds_alternative<HammerAsked>(*event_),
           "a candidate is abandoned for nothing");
   promise(!std::holds_alternative<AbortAsked>(*event_) || to_abort_ == a.generation,
           "an abort ends what is no reload");
-  promise(!std::holds_alternative<ProbeFailed>(*event_) || has_failed_,
+  promise(!std::holds_alternative<ProbeFailed>(*event_) || has_failed_ || rolled_back_,
           "a candidate is abandoned though it may fail again");
   promise(!a.too_late || std::holds_alternative<TimePassed>(*event_), "generation {} was not late",
           a.generation.value);
+  promise(a.replaces == replaces_.value_or(GenerationId{}),
+          "an abandoned reload is told as a replacement or not");
+  if (replaces_) ++tally_.not_replaced;
+  if (std::exchange(replaces_, std::nullopt) == serving_ && !std::holds_alternative<ReloadAsked>(*event_))
+    next_attempt_ = std::max(next_attempt_, after(now_, serving_policy().restart_delay));
   abandoned_ = std::exchange(candidate_, std::nullopt);
   probed_.clear();
   const bool by_stop = a.why == "graced is stopping";  // else a stop may follow at once
@@ -826,13 +940,13 @@ void Witness::look_at(const Status& status) {
   const auto ready = static_cast<unsigned>(std::ranges::count_if(
       processes_, [&](const auto& p) { return serves(p.second) && p.second.works() && p.second.is_ready; }));
   const unsigned asked = serving_ ? std::max(serving_policy().workers, joined_) : 0;
-  const Phase phase = finished_       ? Phase::finished
-                      : stopping_     ? Phase::stopping
-                      : !serving_     ? Phase::starting
-                      : ready == 0    ? Phase::down
-                      : ready < asked ? Phase::degraded
-                      : candidate_    ? Phase::reloading
-                                      : Phase::serving;
+  const Phase phase = finished_                  ? Phase::finished
+                      : stopping_                ? Phase::stopping
+                      : !serving_                ? Phase::starting
+                      : ready == 0               ? Phase::down
+                      : ready < asked            ? Phase::degraded
+                      : candidate_ && !replaces_ ? Phase::reloading
+                                                 : Phase::serving;
   promise(status.workers_ready == ready, "status: {} workers ready, not {}", status.workers_ready, ready);
   promise(status.workers_asked == asked, "status: wrong number of workers asked");
   promise(!status.surge || status.surge->serve == joined_ / batch(), "status: wrong number of batches");
@@ -840,6 +954,18 @@ void Witness::look_at(const Status& status) {
   promise(status.phase == phase, "status: phase is {}, not {}", to_text(status.phase), to_text(phase));
   promise(status.serving == serving_, "status: wrong serving generation");
   promise(status.candidate == candidate_, "status: wrong candidate");
+  promise(status.replaces == replaces_, "status: wrong about a replacement");
+  promise(status.previous == previous_, "status: wrong about who served before");
+  if (status.rollback_to && !standby_) {
+    promise(status.rollback_to == previous_, "status: a rollback to generation {}", status.rollback_to->value);
+    bool any = false;
+    for (const auto& [id, p] : processes_) {
+      if (p.generation != previous_) continue;
+      promise(!p.drained && !p.killed, "status: a rollback to one of whom worker {} was told", id.value);
+      any = any || (p.leaves() && !p.outlived);
+    }
+    promise(any, "status: a rollback to one that is gone");
+  }
   promise(status.probation.has_value() == standby_.has_value(), "status: wrong about a probation");
   promise(status.canary.has_value() == canary_.has_value(), "status: wrong about a canary");
   if (canary_)
@@ -964,6 +1090,9 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
     promise(next <= status.probed_until, "the end of probing is slept through");
     promise(looking() || next <= after(now_, 1s), "a look is slept through");
   }
+  if (!stopping_ && status.next_replacement != no_deadline && status.workers_ready > 0 && !candidate_ &&
+      !queued_)
+    promise(next <= status.next_replacement, "a replacement is slept through");
   if (unprepared()) {
     promise(next <= after(now_, serving_policy().ready_timeout), "a preparation may hang for ever");
   }

@@ -4,9 +4,10 @@
 //   candidate   there is at most one; it ends with Switch or with Abandon
 //   workers     never more than N of the serving generation work; a slot has one worker
 //   Spawn       for the candidate or the serving generation only; watched as its rule says
-//   Probe       for a candidate only all of whose N workers are ready; one look a probe at a time, none once
-//   that
-//               has passed
+//   Probe       for a candidate only all of whose N workers are ready, and none once that probe has passed; for
+//   the
+//               serving generation only by the probes that look while it serves, and while one of its workers
+//               is ready; one look a probe at a time
 //   batches     of as many workers as the policy says, one after the other, each once there is room: with them
 //   no
 //               more workers are about than one generation has and one batch
@@ -14,9 +15,14 @@
 //   probes, and
 //               then at once; the serving workers of its slots leave. They are started again if the candidate
 //               fails, and its workers that have joined leave as any do
+//   replacement begins only where such a probe has failed as often as it may, nobody stands by and no reload
+//   runs
+//               or waits; no more of them than the start limit has room for, and none before its delay is over;
+//               it is no reload, is given up for one that somebody asks for, and has no probation
 //   Switch      only to a generation all of whose N workers are ready, by their own rule, and whose probes have
 //               passed, and then at once; or back to the one that stands by, if one of the serving generation
-//               fails or somebody asks for it, and then at once
+//               or its probe fails or somebody asks for it, and then at once; or, if somebody asks, to the one
+//               that served before and of which nobody was told to leave
 //   standby     is the last generation that was proven, while the serving one is on probation; its workers are
 //               told nothing until that is over, and those that end are replaced only after a rollback
 //   Share       for a candidate only that is as far as one that gets the Switch, with the share of its first
@@ -102,6 +108,12 @@ struct Tally {
   std::uint64_t joins = 0;
   std::uint64_t joined_failed = 0;
   std::uint64_t restored = 0;
+  std::uint64_t ailed = 0;
+  std::uint64_t replaced = 0;  // by another one of the same
+  std::uint64_t not_replaced = 0;
+  std::uint64_t given_up_for_reload = 0;
+  std::uint64_t rollbacks_by_probe = 0;
+  std::uint64_t called_back = 0;
   std::uint64_t rollbacks = 0;
   std::uint64_t rollbacks_of_second = 0;  // bad one in a row
   std::uint64_t proven = 0;
@@ -149,7 +161,9 @@ class Witness {
   std::optional<GenerationId> unprepared() const;  // asked to be prepared, and not answered yet
   std::optional<GenerationId> candidate() const { return candidate_; }
   unsigned joined() const { return joined_; }  // workers of the candidate that serve
-  std::optional<unsigned> looking() const;     // a probe that is waited for
+  std::optional<GenerationId> replaces() const { return replaces_; }
+  std::optional<unsigned> looking() const;   // a probe of the candidate that is waited for
+  std::optional<unsigned> watching() const;  // of the serving generation
   bool is_canary() const { return canary_.has_value(); }
   std::optional<unsigned> gate() const;  // of the step (1…N) that is waited for
   GenerationId newest_generation() const { return newest_; }
@@ -184,6 +198,12 @@ class Witness {
   GenerationId who_stands_by(GenerationId serving) const;
   bool can_stand_by(WorkerId id, const Process& process) const;
   void on(const RolledBack&);
+  void on(const Ailing&);
+  void on(const Replaced&);
+  void on(const Return&);
+  void begins_to_replace(const Prepare&);
+  void saw_while_serving(unsigned probe, bool passed);
+  void probe_serving(unsigned probe);
   void on(const Proven&);
   void on(const Abandon&);
   void on(const Retire&);
@@ -235,6 +255,12 @@ class Witness {
     bool taken_back = false;
   };
   std::optional<Course> canary_;  // of the candidate
+  std::map<unsigned, Look>
+      watched_;  // of the serving generation's, likewise; not all of its failures may count
+  std::optional<GenerationId> replaces_;  // the candidate, and not asked for
+  std::optional<GenerationId> previous_;  // served before, and was another build
+  std::vector<Instant> attempts_;         // to replace one, since a generation that was asked for serves
+  Instant next_attempt_{};                // not before
   std::optional<GenerationId> serving_;
   std::optional<GenerationId> candidate_;
   unsigned joined_ = 0;          // workers of the candidate that serve
@@ -277,6 +303,8 @@ class Witness {
   bool to_roll_back_ = false;
   bool rolled_back_ = false;
   bool told_of_rollback_ = false;
+  std::optional<GenerationId> returned_;
+  bool to_tell_of_replacement_ = false;
   bool proven_ = false;
   std::set<GenerationId> to_leave_now_;
   std::set<WorkerId> who_leaves_now_;  // of generations that go on

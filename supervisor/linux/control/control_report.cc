@@ -12,6 +12,7 @@ void withhold_secrets(InstanceReport& report) {
   if (report.check) report.check->command.clear();
   for (WorkerReport& w : report.workers) w.last_lines.clear();
   if (report.last_exit) report.last_exit->last_lines.clear();
+  if (report.last_replacement) report.last_replacement->why = without_last_words(report.last_replacement->why);
   if (report.last_reload) report.last_reload->why = without_last_words(report.last_reload->why);
 }
 

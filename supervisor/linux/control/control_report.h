@@ -66,13 +66,22 @@ struct BatchesReport {
   std::uint32_t leaving = 0;  // workers that it waits for
 };
 
+// Of a generation whose probe failed while it served, by another one of the same.
+struct ReplacementReport {
+  std::uint64_t generation = 0;  // that was replaced, or was to be
+  std::uint64_t by = 0;
+  bool ok = false;
+  std::string why;  // if ok, what the probe saw; else why the other one failed; may have several lines
+  Duration age{};   // since then
+};
+
 // The command of --check that runs now, before a reload.
 struct CheckReport {
   std::string command;  // as typed; empty: not shown to who asks
   Duration age{};
 };
 
-// What one --probe has seen of the candidate, which is ready.
+// What one --probe has seen of the candidate, which is ready, or of the generation that serves.
 struct ProbeReport {
   std::string what;  // "GET http://127.0.0.1:8080/healthz"
   bool passed = false;
@@ -121,6 +130,9 @@ struct InstanceReport {
   std::optional<BatchesReport> batches{};
   std::vector<ProbeReport> probes{};  // empty: no candidate is probed
   std::optional<CanaryReport> canary{};
+  std::vector<ProbeReport> watched{};  // by those that look at the serving generation
+  std::uint64_t replaces = 0;          // generation that the candidate is another one of; 0: it is none
+  std::optional<ReplacementReport> last_replacement{};  // since the last reload that went well
   std::vector<AddressReport> addresses;
   std::vector<GenerationReport> generations{};  // by number
   std::optional<ReloadReport> last_reload;

@@ -62,6 +62,8 @@ constexpr const char* signature_of<AddressReport> = "(sss)";
 template <>
 constexpr const char* signature_of<std::optional<ReloadReport>> = "(tbstt)";
 template <>
+constexpr const char* signature_of<std::optional<ReplacementReport>> = "(ttbst)";
+template <>
 constexpr const char* signature_of<std::optional<CheckReport>> = "(st)";
 template <>
 constexpr const char* signature_of<std::optional<BatchesReport>> = "(uuubu)";
@@ -140,6 +142,10 @@ struct Appending {
   }
   void operator()(const GenerationReport& g) const {
     structure(signature_of<GenerationReport>, g.generation, g.memory.value_or(no_memory), g.cpu);
+  }
+  void operator()(const std::optional<ReplacementReport>& replacement) const {
+    const ReplacementReport r = replacement.value_or(ReplacementReport{});
+    structure(signature_of<std::optional<ReplacementReport>>, r.generation, r.by, r.ok, r.why, r.age);
   }
   void operator()(const std::optional<ReloadReport>& reload) const {
     const ReloadReport r = reload.value_or(ReloadReport{});
@@ -239,6 +245,12 @@ struct Reading {
     check.reset();
     if (c.age != infinity && (!c.command.empty() || c.age > 0s)) check = std::move(c);  // 0: of 0.1.0, none
   }
+  void operator()(std::optional<ReplacementReport>& replacement) const {
+    ReplacementReport r;
+    structure(signature_of<std::optional<ReplacementReport>>, r.generation, r.by, r.ok, r.why, r.age);
+    replacement.reset();
+    if (r.generation != 0) replacement = std::move(r);
+  }
   void operator()(std::optional<ReloadReport>& reload) const {
     ReloadReport r;
     structure(signature_of<std::optional<ReloadReport>>, r.generation, r.ok, r.why, r.age, r.took);
@@ -292,6 +304,9 @@ constexpr std::array table{
     property<&R::batches>("Batches"),
     property<&R::probes>("Probes"),
     property<&R::canary>("Canary"),
+    property<&R::watched>("WatchedBy"),
+    property<&R::replaces>("Replaces"),
+    property<&R::last_replacement>("LastReplacement"),
     property<&R::workers>("Workers"),
     property<&R::addresses>("Addresses"),
     property<&R::generations>("Generations"),
