@@ -39,6 +39,48 @@ def rolled_back(world, how, which):
     return BROKEN_OFF if how % 2 else ()
 
 
+def watched(world):
+    """A reload to a generation that is probed while it serves: it is sick once there is a file with its number."""
+    world.settings["probe"] = "exec:sh -c '! test -e %s.$GRACED_GENERATION',interval=20ms,while-serving=50ms,timeout=40s,fails=2" % (
+        world.path("sick"))
+    world.configure()
+    world.reload(0)
+    return world.status()["serving"]
+
+
+@step(4, 1)
+def sick_while_serving(world, n):
+    """Another one of the same takes its place, perhaps at the second try, or somebody's reload does."""
+    serving = watched(world)
+    wait_until(lambda: world.status()["standby"] is None, "a probation ends")
+    before = world.status()
+    sick = [serving, serving + 1][:1 + n % 2]
+    for generation in sick:
+        world.write("sick.%d" % generation, "")
+    if n % 6 == 0:
+        world.reload(0)
+    wait_until(lambda: world.status()["serving"] not in sick, "who fails while serving is replaced", world.stderr.last)
+    must(world.status()["failed_reloads"] == before["failed_reloads"], "a replacement is no reload", world.status())
+
+
+@step(2)
+def sick_on_probation(world):
+    good = world.status()["serving"]
+    world.settings["probation"] = "1h"
+    world.write("sick.%d" % watched(world), "")
+    wait_until(lambda: world.status()["serving"] == good, "who fails on probation is rolled back", world.stderr.last)
+
+
+@step(3)
+def called_back(world):
+    """Where the generation before drains and was not told yet, or stands by; else that is said, and nothing changes."""
+    before = world.status()["serving"]
+    world.reload(0)
+    told = world.ask("rollback")
+    must(told.returncode in (0, 1), "a rollback is answered", told.returncode, told.stderr)
+    must((world.status()["serving"] == before) == (told.returncode == 0), "a rollback does what it says", told.stdout, told.stderr)
+
+
 @step(2, 1)
 def hooks_told(world, which):
     """Each event once, and in the order in which they happened."""
