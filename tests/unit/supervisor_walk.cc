@@ -15,7 +15,7 @@ Walk::Walk(std::uint64_t seed, Tally& tally)
       faults_(any({2u, 5u, 20u})),
       hardy_(one_in(2)),
       survivors_stay_(one_in(2)),
-      watched_(one_in(3)),
+      watched_(one_in(4)),
       first_(any_policy()),
       core_(first_),
       witness_(first_, tally) {}
@@ -143,6 +143,7 @@ void Walk::step() {
   }
   if (const auto looking = witness_.looking(); watched_ && looking && one_in(2))
     return tell(ProbePassed{*witness_.candidate(), *looking});
+  if (witness_.is_canary() && one_in(20)) return tell(WorkerGone{any_worker(serving), any_exit(), one_in(3)});
   const bool ails = core_.status().next_replacement != no_deadline;
   if (ails && one_in(3)) return time_passes();
 
@@ -207,6 +208,8 @@ void Walk::step() {
       tell(WorkerGone{any_worker(standby), any_exit(), one_in(3)});
     else
       tell(WorkerGone{any_worker(serving), any_exit(), one_in(3)});
+  } else if (dice < 903 && core_.status().rollback_to) {
+    tell(RollbackAsked{"somebody"});
   } else if (dice < 930 && witness_.joined() > 0) {
     tell(WorkerGone{one_in(2) ? any_worker(beside) : any_worker(serving), any_exit(), one_in(3)});
   } else {
