@@ -292,7 +292,7 @@ Status Supervisor::status() const {
   s.watched = liveness_.status();
   s.next_replacement = liveness_.next_attempt();
   s.last_replacement = liveness_.last_replacement;
-  if (rollout_ && rollout_->probing) {
+  if (rollout_ && rollout_->probing && !rollout_->canary) {
     s.probes = rollout_->probing->status();
     s.probed_until = rollout_->probing->deadline();
   }

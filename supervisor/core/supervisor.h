@@ -82,7 +82,7 @@ class Supervisor {
     Instant began;
     Instant preparation_deadline;
     std::optional<Policy> policy{};    // once prepared
-    std::optional<Probing> probing{};  // once ready, until it has passed
+    std::optional<Probing> probing{};  // once ready, until it has passed; of a canary, of who serves
     std::optional<Canary> canary{};    // then, until it serves
     std::optional<Batches> batches{};  // once prepared; none: all workers at once
     std::vector<Respawn> given_up{};   // old ones that have made room, to be had again should it fail

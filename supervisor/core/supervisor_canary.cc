@@ -2,16 +2,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/supervisor.h"
 
 namespace graced {
 
-// The candidate is ready, and has passed its probes. Where nobody serves it is what there is.
+// The candidate is ready, and has passed its probes. Where nobody serves it is what there is. Those that look
+// while it serves go on, as it does for some.
 void Supervisor::try_on_some(Instant now) {
   const Policy& policy = *rollout_->policy;
   if (policy.canary.empty() || !serving_ || ready_of_serving() == 0) return advance(now);
   rollout_->probing.reset();
+  if (Probing goes_on = Probing::while_serving(policy.probes, now); goes_on.any())
+    rollout_->probing = std::move(goes_on);
   rollout_->canary.emplace(policy.canary, policy.gated, now);
   actions_.push_back(Share{rollout_->generation, rollout_->canary->per_mille()});
 }

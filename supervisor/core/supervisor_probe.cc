@@ -34,7 +34,7 @@ void Supervisor::on(const ProbePassed& e, Instant now) {
 void Supervisor::on(const ProbeFailed& e, Instant now) {
   if (serving_ == e.generation) return failed_while_serving(e, now);
   if (!rollout_ || rollout_->generation != e.generation || !rollout_->probing) return;
-  if (const auto why = rollout_->probing->failed(e.probe, e.saw, now)) abandon(*why, now);
+  if (const auto why = rollout_->probing->failed(e.probe, e.saw, now)) canary_failed(*why, now);
 }
 
 }  // namespace graced

@@ -79,10 +79,10 @@ class Handoff {
   bool share(GenerationId candidate, unsigned per_mille);
   std::optional<ShareCounts> share_counts() const { return groups_.share_counts(); }  // see SteeringGroups
 
-  // What is connected from these ports, see ProbeChoice, reaches this candidate's sockets, whatever the serving
-  // generation gets; until the next call, or the switch. None: nobody looks. Before the first generation serves
-  // everybody reaches its sockets.
-  void probe(GenerationId candidate, std::span<const std::uint16_t> first_ports);
+  // What is connected from these ports, see ProbeChoice, reaches this candidate's sockets, or the serving
+  // generation's, whoever gets other connections; until the next call, or the switch. None: nobody looks.
+  // Before the first generation serves everybody reaches its sockets.
+  void probe(GenerationId generation, std::span<const std::uint16_t> first_ports);
   // Why the candidate cannot be reached at this TCP port although somebody listens there; empty: nothing is
   // known.
   std::string keeps_out_probe(GenerationId candidate, std::uint16_t port) const;

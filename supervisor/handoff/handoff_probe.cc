@@ -15,8 +15,10 @@
 namespace graced {
 
 void Handoff::probe(GenerationId candidate, std::span<const std::uint16_t> first_ports) {
-  if (!serving_ || candidate == *serving_) return;
+  if (!serving_) return;
   try {
+    // Who serves is reached anyway, but by what is shared out.
+    if (candidate == *serving_) return groups_.spare(first_ports);
     let_in(candidate, first_ports);
     if (first_ports.empty()) return groups_.probe_no_more();
     for (const std::string& key : groups_.keys()) groups_.probe(key, first_ports, listening_on(key, candidate));

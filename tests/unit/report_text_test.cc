@@ -2,6 +2,7 @@
 #include "client/report_text.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "core/columns.h"
 

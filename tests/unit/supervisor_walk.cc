@@ -236,7 +236,7 @@ bool Walk::helps_on() {
     tell(Prepared{*generation, policy});
     return true;
   }
-  if (const auto probe = witness_.looking()) {
+  if (const auto probe = witness_.looking(); probe && !witness_.is_canary()) {
     tell(ProbePassed{*witness_.candidate(), *probe});
     return true;
   }

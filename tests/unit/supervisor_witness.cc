@@ -137,7 +137,8 @@ void Witness::sees(const Event& event, Instant now, const Status& before, const 
   }
   for (const Action& action : actions) done(action);
   promise(!has_failed_ || abandoned_, "a probe has failed, and its candidate goes on");
-  promise(!candidate_ || probed_.empty() || !has_passed(*candidate_), "all probes have passed, and no switch");
+  promise(!candidate_ || canary_ || probed_.empty() || !has_passed(*candidate_),
+          "all probes have passed, and no switch");
   promise(!ends_canary_ || abandoned_ || switched_from_, "a canary goes on that has failed");
   promise(!gate_passed_ || !gate(), "a gate has passed, and nothing follows");
   promise(to_roll_back_ == rolled_back_ || stopping_, "a generation fails on probation, and serves on");
@@ -417,7 +418,9 @@ void Witness::on(const Probe& a) {
   promise(joined_ == 0, "generation {} is probed though it serves", a.generation.value);
   Look& look = probed_[a.probe];
   promise(!look.looks, "probe {} looks twice at a time", a.probe);
-  promise(look.passes < policy.probes[a.probe].passes, "probe {} looks again though it has passed", a.probe);
+  promise(
+      canary_ ? policy.probes[a.probe].while_serving.has_value() : look.passes < policy.probes[a.probe].passes,
+      "probe {} looks again though it has passed", a.probe);
   look.looks = true;
 }
 
@@ -697,7 +700,7 @@ void Witness::on(const Abandon& a) {
   const bool by_stop = a.why == "graced is stopping";  // else a stop may follow at once
   if (const auto canary = std::exchange(canary_, std::nullopt)) {
     promise(canary->taken_back, "a canary has failed, and goes on getting connections");
-    promise(ends_canary_ || rolled_back_ || stopping_ || to_abort_, "a canary ends for nothing");
+    promise(ends_canary_ || has_failed_ || rolled_back_ || stopping_ || to_abort_, "a canary ends for nothing");
     ++tally_.failed_canaries;
     if (!by_stop) is_to_leave(a.generation);
   } else {

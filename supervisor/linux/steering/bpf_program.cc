@@ -268,12 +268,12 @@ std::optional<ShareCounts> read_counts(int counts) {
   return read;
 }
 
-Fd load_choice(int array, std::span<const unsigned> slots, Queued queued, const ProbeChoice* probe,
+Fd load_choice(int array, std::span<const unsigned> slots, Queued queued, std::span<const ProbeChoice> probes,
                const SharedChoice* share) {
   assert(!slots.empty() && slots.size() <= most_choices);
   Program p;
   p.push_back(copy(context, BPF_REG_1));
-  if (probe) try_probe(p, array, *probe);
+  for (const ProbeChoice& probe : probes) try_probe(p, array, probe);
   if (share) try_share(p, array, *share);
   try_slots(p, array, slots,
             share && share->counts >= 0 ? static_cast<int>(offsetof(ShareCounts, others)) : nowhere);

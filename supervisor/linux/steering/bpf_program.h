@@ -57,8 +57,8 @@ std::optional<ShareCounts> read_counts(int counts);  // none: they cannot be rea
 
 // eBPF: one of these slots by the hash of the connection; if that socket is gone, another one of them;
 // if all of them are gone, the kernel's own choice. 1 to most_choices.
-Fd load_choice(int array, std::span<const unsigned> slots, Queued queued, const ProbeChoice* probe = nullptr,
-               const SharedChoice* share = nullptr);
+Fd load_choice(int array, std::span<const unsigned> slots, Queued queued,
+               std::span<const ProbeChoice> probes = {}, const SharedChoice* share = nullptr);
 
 // eBPF: the slot that this number says, see make_number(); nobody if no socket is in there. Queues migrate.
 Fd load_choice_by_number(int array, int number);
@@ -69,7 +69,7 @@ void attach_program(int socket, int program);
 
 // Classic BPF, which needs no privilege: one of these sockets at random, by where they stand in the
 // kernel's list of the group. A place that does not exist means the kernel's own choice. 1 to most_choices.
-void attach_places(int socket, std::span<const unsigned> places, const ProbeChoice* probe = nullptr,
+void attach_places(int socket, std::span<const unsigned> places, std::span<const ProbeChoice> probes = {},
                    const SharedChoice* share = nullptr);
 
 // Whatever program of a group was attached before, by whomever: the kernel spreads until the next one is.

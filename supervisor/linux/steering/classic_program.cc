@@ -101,12 +101,13 @@ void return_share(ClassicProgram& p, const SharedChoice& share) {
 
 }  // namespace
 
-void attach_places(int socket, std::span<const unsigned> places, const ProbeChoice* probe,
+void attach_places(int socket, std::span<const unsigned> places, std::span<const ProbeChoice> probes,
                    const SharedChoice* share) {
   assert(!places.empty() && places.size() <= most_choices);
   ClassicProgram p;
-  if (probe && !probe->choices.empty())
-    if_of_probe(p, probe->first_ports, [&] { return_any_place(p, probe->choices); });
+  for (const ProbeChoice& probe : probes) {
+    if (!probe.choices.empty()) if_of_probe(p, probe.first_ports, [&] { return_any_place(p, probe.choices); });
+  }
   if (share) return_share(p, *share);
   return_any_place(p, places);
   attach_classic(socket, SO_ATTACH_REUSEPORT_CBPF, p, "SO_ATTACH_REUSEPORT_CBPF");

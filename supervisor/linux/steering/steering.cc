@@ -79,6 +79,16 @@ void ReuseportGroup::share_no_more() {
   direct(chosen_);
 }
 
+void ReuseportGroup::spare(std::span<const std::uint16_t> first_ports) {
+  const bool spared_any = spares_any();
+  spared_.assign(first_ports.begin(), first_ports.end());
+  if (!chosen_.empty() && (spared_any || spares_any())) direct(chosen_);
+}
+
+bool ReuseportGroup::spares_any() const {
+  return shared_ && !shared_->members.empty() && !spared_.empty();
+}
+
 std::optional<ShareCounts> ReuseportGroup::share_counts() const {
   return shared_ && shared_->counts ? read_counts(shared_->counts.get()) : std::nullopt;
 }
@@ -104,12 +114,12 @@ void ReuseportGroup::direct_by_slots(std::span<const Member> chosen) {
   std::vector<unsigned> slots;
   for (const Member& m : chosen) slots.push_back(slot_for(m));
   std::vector<unsigned> slots_of_probe;
-  std::optional<ProbeChoice> probe;
+  std::vector<ProbeChoice> probes;
   if (probed_) {
     for (const Member& m : probed_->members) slots_of_probe.push_back(slot_for(m));
-    probe = ProbeChoice{probed_->first_ports, slots_of_probe};
+    probes.push_back({probed_->first_ports, slots_of_probe});
   }
-  const ProbeChoice* const probing = probe ? &*probe : nullptr;
+  if (spares_any()) probes.push_back({spared_, slots});
   std::vector<unsigned> slots_of_share;
   std::optional<SharedChoice> share;
   if (shared_ && !shared_->members.empty()) {
@@ -120,11 +130,11 @@ void ReuseportGroup::direct_by_slots(std::span<const Member> chosen) {
 
   Fd program;
   try {
-    program = load_choice(array_.get(), slots, queued_, probing, sharing);
+    program = load_choice(array_.get(), slots, queued_, probes, sharing);
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::invalid_argument || queued_ == Queued::reset) throw;
     queued_ = Queued::reset;  // Linux before 5.14
-    program = load_choice(array_.get(), slots, queued_, probing, sharing);
+    program = load_choice(array_.get(), slots, queued_, probes, sharing);
   }
   attach_program(chosen.front().fd, program.get());
 }
@@ -150,18 +160,19 @@ unsigned ReuseportGroup::slot_for(const Member& member) {
 void ReuseportGroup::direct_by_places(std::span<const Member> chosen) {
   const std::vector<unsigned> places = places_of(chosen);
   std::vector<unsigned> places_of_probe;
-  std::optional<ProbeChoice> probe;
+  std::vector<ProbeChoice> probes;
   if (probed_) {
     places_of_probe = places_of(probed_->members);
-    probe = ProbeChoice{probed_->first_ports, places_of_probe};
+    probes.push_back({probed_->first_ports, places_of_probe});
   }
+  if (spares_any()) probes.push_back({spared_, places});
   std::vector<unsigned> places_of_share;
   std::optional<SharedChoice> share;
   if (shared_ && !shared_->members.empty()) {
     places_of_share = places_of(shared_->members);
     share = SharedChoice{shared_->per_mille, places_of_share};
   }
-  attach_places(chosen.front().fd, places, probe ? &*probe : nullptr, share ? &*share : nullptr);
+  attach_places(chosen.front().fd, places, probes, share ? &*share : nullptr);
 }
 
 std::vector<unsigned> ReuseportGroup::places_of(std::span<const Member> members) const {

@@ -73,6 +73,9 @@ class ReuseportGroup {
   void share(unsigned per_mille, std::span<const int> fds);
   void share_no_more();
   void forget_share() { shared_.reset(); }  // the next direct_to() is without
+  // What a probe connects from these ports, see ProbeChoice, is none of what is shared out; until the next
+  // call. Costs nothing where nothing is. Throws as direct_to() does.
+  void spare(std::span<const std::uint16_t> first_ports);
   // Since the first share() after there was none; nothing where that cannot be counted, which takes eBPF.
   std::optional<ShareCounts> share_counts() const;
 
@@ -82,6 +85,7 @@ class ReuseportGroup {
     ino_t inode;
   };
 
+  bool spares_any() const;
   void direct(std::span<const Member> chosen);
   void direct_by_slots(std::span<const Member> chosen);
   void direct_by_places(std::span<const Member> chosen);
@@ -102,6 +106,7 @@ class ReuseportGroup {
     Fd counts;
   };
   std::optional<Shared> shared_;
+  std::vector<std::uint16_t> spared_;
   Fd array_;                  // kept: a socket cannot move to another one
   std::vector<ino_t> slots_;  // of array_; 0 is free
   Queued queued_ = Queued::migrate;

@@ -11,7 +11,9 @@ namespace graced {
 bool SteeringGroups::join(const std::string& key, int fd, ino_t inode) {
   if (key.empty() || sockets_.contains(inode)) return false;
   const Fd& kept = sockets_.emplace(inode, Socket{key, duplicate(fd)}).first->second.fd;
-  groups_.try_emplace(key, method_).first->second.joined(kept.get(), inode);
+  const auto [group, is_new] = groups_.try_emplace(key, method_);
+  if (is_new) group->second.spare(spared_);
+  group->second.joined(kept.get(), inode);
   return true;
 }
 
@@ -59,6 +61,11 @@ bool SteeringGroups::share(const std::string& key, unsigned per_mille, const std
   ReuseportGroup& group = groups_.at(key);
   if (group.is_directed()) group.share(per_mille, borrowed(shared));
   return group.is_directed();
+}
+
+void SteeringGroups::spare(std::span<const std::uint16_t> first_ports) {
+  spared_.assign(first_ports.begin(), first_ports.end());
+  for (auto& [key, group] : groups_) group.spare(spared_);
 }
 
 void SteeringGroups::share_no_more() {

@@ -43,6 +43,8 @@ class SteeringGroups {
   // new connections were never directed, and so cannot be shared.
   bool share(const std::string& key, unsigned per_mille, const std::set<ino_t>& shared);
   void share_no_more();
+  // What a probe connects from these ports is none of that, at any address; until the next call.
+  void spare(std::span<const std::uint16_t> first_ports);
   void forget_shares();
   // Of all addresses; nothing where that cannot be counted.
   std::optional<ShareCounts> share_counts() const;
@@ -64,6 +66,7 @@ class SteeringGroups {
   SteeringMethod method_ = SteeringMethod::none;
   std::map<std::string, ReuseportGroup> groups_;
   std::map<ino_t, Socket> sockets_;
+  std::vector<std::uint16_t> spared_;
 };
 
 }  // namespace graced
