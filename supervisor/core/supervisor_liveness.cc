@@ -13,9 +13,11 @@ void Supervisor::watch_serving(bool of_same, Instant now) {
   liveness_.watch(policy_, of_same, now);
 }
 
-// Where nobody is ready it is known that nobody answers.
+// Where nobody is ready it is known that nobody answers. Who has joined from a candidate is none of it.
 bool Supervisor::can_be_watched() const {
-  return serving_ && !stopping_ && ready_of_serving() > 0;
+  return !stopping_ && std::ranges::any_of(workers_, [&](const Worker& w) {
+    return serving_ == w.generation && w.state == WorkerState::ready;
+  });
 }
 
 void Supervisor::look_at_serving(Instant now) {

@@ -64,7 +64,7 @@ void Supervisor::on(const WorkerUnfit& e, Instant now) {
 
 void Supervisor::become_ready(Worker& worker, Instant now) {
   if (worker.state != WorkerState::starting) return;
-  const bool nobody_was = serves(worker) && ready_of_serving() == 0;
+  const bool nobody_was = serves(worker) && !can_be_watched();
   worker.state = WorkerState::ready;
   worker.since = now;
   worker.deadline = no_deadline;

@@ -303,7 +303,10 @@ void Witness::saw_while_serving(unsigned probe, bool passed) {
   promise(was != before_->watched.end(), "status: probe {} does not look", probe);
   promise(was->fails <= look->second.fails + (passed ? was->fails : 0),
           "status: probe {} has failed more often", probe);
-  if (passed || before_->workers_ready == 0 || was->fails + 1 < rule.fails || !standby_) return;
+  const bool any_ready = std::ranges::any_of(before_->workers, [&](const WorkerStatus& w) {
+    return w.generation == serving_ && w.state == WorkerState::ready;
+  });
+  if (passed || !any_ready || was->fails + 1 < rule.fails || !standby_) return;
   to_roll_back_ = true;
   ++tally_.rollbacks_by_probe;
 }
