@@ -40,9 +40,10 @@ void Daemon::perform(const Prepare& a) {
   failure_.begin(a.generation);
   events().began(a.generation, pump_.status());
   if (a.same_as != GenerationId{}) {
+    const Plan& same = addresses_.plan_of(a.same_as);
     return prepare(a.generation, [&] {
-      return planner_.another(addresses_.plan_of(a.same_as), addresses_.spare_place(),
-                              addresses_.sets_for(a.generation));
+      return planner_.another(same, addresses_.spare_place(),
+                              addresses_.sets_for(a.generation, comes_in_batches(same.options.policy)));
     });
   }
   if (!pump_.status().serving) {
