@@ -134,6 +134,7 @@ void Addresses::erase_plans(Unneeded unneeded) {
 
 void Addresses::forget_who_is_told() {
   const Status& status = o_.pump.status();
+  if (status.phase == Phase::stopping || status.phase == Phase::finished) return;
   const auto is_needed = [&](GenerationId g) {
     return g == status.serving || g == status.candidate || g == status.rollback_to;
   };
