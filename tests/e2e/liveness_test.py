@@ -1,8 +1,8 @@
 """A generation that serves is probed: one that fails is rolled back, or replaced by another one of the same. And a rollback by
 hand to one that leaves, and has been told nothing yet."""
-import json, os, signal, socket, threading
+import json, os, signal, socket, subprocess
 import own_network
-from harness import NO_PRIVILEGE, PATIENCE, alive, ask, children, main, wait_until
+from harness import GRACED, NO_PRIVILEGE, PATIENCE, alive, ask, children, main, wait_until
 from own_network import free_port
 from probing import HEALTHY, PROBED, SICK, Clients, Probed
 
@@ -176,6 +176,30 @@ class Liveness(Probed):
         self.assertEqual(self.entries(g, "rolled-back")[0]["by"]["how"], "probe")
         self.assertEqual(g.status()["restarts"], 0)
         self.assertEqual(g.end(), 0)
+
+    def a_canary_is_watched(self, **more):
+        """Who serves is reached beside it, each by its own looks."""
+        g = self.watched("--canary", "99%/1h", **more)
+        asker = subprocess.Popen([GRACED, "reload", "--control", g.control], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (asker.kill(), asker.communicate()))
+        wait_until(lambda: g.status()["canary"], g.said)
+        for generation in 1, 2:
+            before = self.asked(generation).count("/healthz")
+            wait_until(lambda: self.asked(generation).count("/healthz") > before + 4, g.said)
+        self.is_from_now_on(SICK, 2)
+        _, said = asker.communicate(timeout=PATIENCE)
+        self.assertEqual(asker.returncode, 1, said)
+        self.assertIn("with 99% of new connections: GET " + self.url() + ": 500 Internal Server Error, 2 of 2 failed", said)
+        status = g.status()
+        self.assertEqual((status["serving"], status["watched_by"][0]["fails"], status["restarts"]), (1, 0, 0))
+        self.assertEqual(g.ask(), "generation 1")
+        self.assertEqual(g.end(), 0)
+
+    def test_a_canary_is_looked_at_and_who_serves_beside_it(self):
+        self.a_canary_is_watched()
+
+    def test_a_canary_is_looked_at_and_who_serves_beside_it_without_privilege(self):
+        self.a_canary_is_watched(where=(), within=UNPRIVILEGED, preexec=self.unprivileged)
 
     def test_a_unix_socket_and_a_command_look_at_who_serves(self):
         path = self.path("app.sock")

@@ -145,3 +145,33 @@ TEST_CASE("a probe reaches whom it looks at, whatever the share") {
     CHECK(g.spread(200)[1] > 130);
   }
 }
+
+TEST_CASE("a probe of who serves reaches that one, whatever the share, and costs nothing where there is none") {
+  constexpr in_port_t first = 61552;
+  constexpr in_port_t second = first + probe_ports;
+  static_assert(first % probe_ports == 0);
+  for (const SteeringMethod method : all_methods()) {
+    CAPTURE(static_cast<int>(method));
+    Group g(Family::ipv4, method, 3);
+    g.group.spare(std::array{first});  // before there is a share
+    g.group.share(990, std::array{g.listeners[1].get()});
+    g.group.probe(std::array{second}, std::array{g.listeners[2].get()});
+    const auto looks_arrive_at = [&](in_port_t from, std::size_t at) {
+      int looks = 0;
+      for (in_port_t port = from; port < from + probe_ports; ++port) {
+        const Fd look = g.where.connect_from(port);
+        if (!look) continue;
+        ++looks;
+        CHECK(g.arrived_at() == at);
+      }
+      CHECK(looks > 0);
+    };
+    looks_arrive_at(first, 0);
+    looks_arrive_at(second, 2);
+    CHECK(g.spread(200)[1] > 170);
+    g.group.spare({});
+    CHECK(g.spread(200)[1] > 170);
+    g.group.share_no_more();
+    CHECK(g.spread(60)[0] == 60);
+  }
+}
