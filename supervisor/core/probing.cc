@@ -57,8 +57,9 @@ std::optional<std::string> Probing::failed(unsigned probe, const std::string& sa
   return text_of(*p);
 }
 
-std::string Probing::text_of(const Course& p) {
-  return fmt::format("{}: {}, {} of {} failed", p.rule.what, p.status.saw, p.rule.fails, p.rule.fails);
+std::string Probing::text_of(const Course& course) {
+  return fmt::format("{}: {}, {} of {} failed", course.rule.what, course.status.saw, course.rule.fails,
+                     course.rule.fails);
 }
 
 void Probing::begin_anew(Instant now) {

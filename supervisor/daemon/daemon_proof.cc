@@ -113,7 +113,7 @@ RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
 }
 
 RollbackOutcome Daemon::end_canary(const std::string& by) {
-  const RollbackOutcome outcome{pump_.status().candidate->value, pump_.status().serving->value, ""};
+  RollbackOutcome outcome{pump_.status().candidate->value, pump_.status().serving->value, ""};
   events().asked();
   happens(RollbackAsked{by});
   return outcome;
