@@ -30,6 +30,8 @@ bool is_stage(InstanceEvent::Kind kind) {
     case Kind::serving:
     case Kind::promoted:
     case Kind::rolled_back:
+    case Kind::replaced:
+    case Kind::replacement_failed:
     case Kind::crashed:
     case Kind::hammered:
     case Kind::gave_up:
