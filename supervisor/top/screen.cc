@@ -43,9 +43,10 @@ std::string ascii(std::string_view text) {
 
 enum Pair : short { green = 1, yellow, red };
 
-int attributes_of(Paint paint) {
-  const auto coloured = [](Pair pair, int otherwise) {
-    return has_colors() ? static_cast<int>(COLOR_PAIR(pair)) : otherwise;
+// Where there is no colour, what is red is bold.
+int attributes_of(Paint paint, bool colours) {
+  const auto coloured = [&](Pair pair, int otherwise) {
+    return colours ? static_cast<int>(COLOR_PAIR(pair)) : otherwise;
   };
   switch (paint) {
     case Paint::plain:
@@ -123,7 +124,8 @@ Screen::Screen(bool colour) {
   nonl();
   curs_set(0);
   keypad(stdscr, true);
-  if (colour && has_colors()) {
+  colours_ = colour && has_colors();
+  if (colours_) {
     start_color();
     use_default_colors();
     init_pair(green, COLOR_GREEN, -1);
@@ -152,7 +154,7 @@ void Screen::show(const std::vector<Line>& lines) {
     wmove(stdscr, static_cast<int>(row), 0);
     const Line shown = cut(lines[row], width);
     for (const Span& span : shown.spans) {
-      wattrset(stdscr, attributes_of(span.paint) | chosen);
+      wattrset(stdscr, attributes_of(span.paint, colours_) | chosen);
       const std::string text = utf8_ ? span.text : ascii(span.text);
       waddnstr(stdscr, text.data(), static_cast<int>(text.size()));
     }

@@ -47,6 +47,7 @@ class Screen {
 
  private:
   bool utf8_;
+  bool colours_ = false;
   unsigned failed_waits_ = 0;
 };
 

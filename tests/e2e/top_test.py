@@ -178,6 +178,7 @@ class Top(AloneCase):
         screen = self.top("--sort", "phase", columns=200)
         shown = screen.shows(r"shop +down .*worker 0 exited with status 7 after .* ago")
         self.assertRegex(shown, r"(?s)phase\*.*\nshop .*\nblog ")
+        self.top(NO_COLOR="1").shows("\x1b\\[1mdown", "-e")
         screen.press("Enter")
         shown = screen.shows(r"(?s)\Agraced top  shop\nshop  down.*history.*worker 0 of generation 1 .*exited with status 7")
         self.assertGreaterEqual(shown.count("panic at dawn"), 2)  # of its last exit, and of the history
