@@ -51,7 +51,8 @@ class Manuals(Case):
     def test_the_members_of_the_manual_are_those_of_the_schema(self):
         text = page("graced-json.7")
         sections = {"status": "Status", "history": "History", "event": "Events", "check": "Members of check", "probe": "Members of probes",
-                    "batches": "Members of batches", "canary": "Members of canary",
+                    "batches": "Members of batches", "canary": "Members of canary", "watch": "Members of watched_by",
+                    "replacement": "Members of last_replacement",
                     "worker": "Members of workers", "address": "Members of addresses", "generation": "Members of generations",
                     "reload": "Members of last_reload", "exit": "Members of last_exit", "by": "Members of by"}
         self.assertEqual(set(definitions()) - set(sections), {"list"})
