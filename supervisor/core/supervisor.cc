@@ -76,7 +76,7 @@ void Supervisor::promote(Instant now) {
   const auto old = serving_;
   const Policy old_policy = policy_;
   const auto replaces = rollout_->replaces;
-  if (old && !replaces) previous_ = Previous{*old, old_policy};
+  if (old && !replaces) previous_ = Previous{*old, old_policy, rollout_->batches.has_value()};
   serve(rollout_->generation, *rollout_->policy);
   watch_serving(replaces.has_value(), now);
   if (old) {
@@ -211,6 +211,7 @@ Instant Supervisor::next_deadline() const {
 // What no single event decides: the next reload, the last worker, the end.
 void Supervisor::follow_up(Instant now) {
   if (probation_ && !anybody_stands_by()) prove_itself(now);
+  if (!stopping_) fill_missing(now);
   if (rollout_ && rollout_->canary && serving_is_lost()) advance(now);
   if (queued_ && !rollout_ && !stopping_ && queued_->not_before <= now) {
     begin_rollout(std::exchange(queued_, std::nullopt)->askers, now);

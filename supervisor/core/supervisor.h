@@ -91,6 +91,7 @@ class Supervisor {
   struct Previous {
     GenerationId generation;
     Policy policy;
+    bool in_batches = false;  // it made room for the one that followed, so only a part of it is left
   };
   struct Probation {
     GenerationId standby;  // the last one that was proven

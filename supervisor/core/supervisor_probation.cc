@@ -61,11 +61,13 @@ void Supervisor::answer_promoted() {
   answer(askers, true, probation_ ? fmt::format("on probation for {}", to_text(policy_.probation)) : "");
 }
 
-// Without a probation the generation before can come back as long as none of its workers was told to leave.
+// Without a probation the generation before can come back as long as none of its workers was told to leave; not
+// in the place of one that came in batches, or is about to: there is no room for all of it.
 std::optional<GenerationId> Supervisor::rollback_to() const {
   if (stopping_ || !serving_) return std::nullopt;
   if (probation_) return probation_->standby;
-  if (!previous_) return std::nullopt;
+  if (!previous_ || previous_->in_batches) return std::nullopt;
+  if (rollout_ && rollout_->batches && rollout_->batches->workers_begun() > 0) return std::nullopt;
   bool any = false;
   for (const Worker& w : workers_) {
     if (w.generation != previous_->generation) continue;

@@ -13,6 +13,9 @@ namespace {
 std::string why_no_rollback(const Status& status) {
   if (status.phase == Phase::stopping || status.phase == Phase::finished) return "graced is stopping";
   if (!status.serving) return "no generation serves yet";
+  if (status.surge && status.candidate)
+    return fmt::format("generation {} comes in batches: graced abort ends that reload",
+                       status.candidate->value);
   if (!status.previous) return fmt::format("no generation served before generation {}", status.serving->value);
   const bool leaves = std::ranges::any_of(
       status.workers, [&](const WorkerStatus& w) { return w.generation == *status.previous; });

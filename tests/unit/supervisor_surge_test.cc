@@ -252,6 +252,21 @@ TEST_CASE("a second reload in between is the next one") {
   CHECK(the<Prepare>(s.last).generation == GenerationId{3});
 }
 
+TEST_CASE("a generation that has made room cannot come back") {
+  Policy policy = in_batches(2, 1);
+  policy.drain = DrainRule::idle;
+  Story s = reloading(policy);
+  the_batch_becomes_ready(s);
+  s.happens(RollbackAsked{"somebody"});
+  CHECK(s.last.empty());
+  s.exits(WorkerId{1}, 0);
+  the_batch_becomes_ready(s);
+  CHECK(the<Retire>(s.last).worker == WorkerId{2});
+  CHECK(!s.supervisor.status().rollback_to);
+  s.happens(RollbackAsked{"somebody"});
+  CHECK(s.last.empty());
+}
+
 TEST_CASE("a batch does not begin while somebody stands by") {
   Policy kept;
   kept.workers = 2;

@@ -70,7 +70,10 @@ bool Witness::is_replaced_by_batch(unsigned slot) const {
 
 // Nor is anybody going to. Those who have ended now are to be replaced, or not.
 bool Witness::nobody_will_serve() const {
-  return std::ranges::all_of(to_be_filled_, [&](unsigned slot) { return is_replaced_by_batch(slot); }) &&
+  // Those for whom there is no room are not going to be started beside a canary.
+  const auto by_others = static_cast<unsigned>(
+      std::ranges::count_if(to_be_filled_, [&](unsigned slot) { return !is_replaced_by_batch(slot); }));
+  return (by_others == 0 || (by_others <= before_->missing && before_->waiting.empty())) &&
          std::ranges::none_of(processes_,
                               [&](const auto& p) { return is_serving(p.second) && p.second.works(); });
 }
