@@ -47,7 +47,9 @@ int client_events(const EventsCommand& command, const Terminal& terminal) {
     for (;;) {
       const std::vector<InstanceEvent> events = follower.wait(deadline, terminal.out);
       for (const std::string& name : follower.take_silent())
-        fmt::print(terminal.err, "graced: '{}' tells no events: it runs an earlier version\n", printable(name));
+        fmt::print(terminal.err,
+                   "graced: '{}' tells no events that can be read here: it runs another version\n",
+                   printable(name));
       for (const InstanceEvent& event : events) {
         fmt::print(terminal.out, "{}", command.json ? event_json(event) : event_line(event, terminal.colour));
         std::fflush(terminal.out);

@@ -1,6 +1,6 @@
 """`graced events`: what happens in all instances, as it happens; who reads it, and who does not. And the stages of a reload on
 a terminal."""
-import json, os, pty, re, signal, subprocess, threading, time, unittest
+import json, os, pty, re, signal, socket, struct, subprocess, threading, time, unittest
 
 from harness import GRACED, PATIENCE, Case, become_nobody, main, wait_until
 from alone import ALONE, can_be_alone
@@ -239,6 +239,76 @@ class One(Followed):
         mine = assert_valid("status", g.status())
         self.assertIn("password:1234", mine["last_reload"]["why"])
         self.assertTrue(mine["command"])
+
+
+class OtherVersion(Case):
+    """A graced that was started before an upgrade, or after."""
+
+    def setUp(self):
+        super().setUp()
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(self.path("control"))
+        self.listening.listen()
+        self.addCleanup(self.listening.close)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listening.accept()
+            except OSError:
+                return
+            with client:
+                self.talk(client)
+
+    def talk(self, client):
+        """Bytes of D-Bus: as much of it as these questions need."""
+        said = b""
+
+        def read(most, enough):
+            nonlocal said
+            while not enough():
+                more = client.recv(4096)
+                if not more:
+                    raise EOFError
+                said += more
+            part, said = said[:most()], said[most():]
+            return part
+
+        try:
+            read(lambda: said.index(b"BEGIN\r\n") + 7, lambda: b"BEGIN\r\n" in said)
+            client.sendall(b"DATA\r\nOK 0123456789abcdef0123456789abcdef\r\nAGREE_UNIX_FD\r\n")
+            while True:
+                head = read(lambda: 16, lambda: len(said) >= 16)
+                body, serial, fields = struct.unpack("<4xIII", head)
+                length = (fields + 7) // 8 * 8 + body
+                rest = read(lambda: length, lambda: len(said) >= length)
+                client.sendall(self.answer(rest, serial))
+        except (EOFError, OSError):
+            pass
+
+    def answer(self, question, serial):
+        kind, fields = 2, b"\5\1u\0" + struct.pack("<I", serial)
+        if b"Subscribe" in question:
+            signature, body = b"st", struct.pack("<I", 4) + b"shop\0" + b"\0" * 7 + struct.pack("<Q", 3)
+        elif b"History" in question:
+            signature, body = b"as", struct.pack("<I", 0)
+        else:
+            kind, signature, body = 3, b"", b""
+            fields += b"\4\1s\0" + struct.pack("<I", 5) + b"a.Bad\0"
+            fields += b"\0" * (-len(fields) % 8)
+        if signature:
+            fields += b"\10\1g\0" + bytes([len(signature)]) + signature + b"\0"
+        padding = b"\0" * (-len(fields) % 8)
+        return struct.pack("<cBBBIII", b"l", kind, 1, 1, len(body), serial, len(fields)) + fields + padding + body
+
+    def test_what_cannot_be_read_is_said(self):
+        r = self.run_graced("history", "--control", self.path("control"))
+        self.assertEqual((r.returncode, r.stdout), (1, ""))
+        self.assertIn("it runs another version, whose history cannot be read", r.stderr)
+        r = self.run_graced("events", "--control", self.path("control"), "--timeout", "1s")
+        self.assertEqual((r.returncode, r.stdout), (0, ""))
+        self.assertEqual(r.stderr, "graced: '%s' tells no events that can be read here: it runs another version\n" % self.path("control"))
 
 
 class Stages(Case):

@@ -199,6 +199,8 @@ ControlReply ControlClient::report(InstanceReport& into) {
 ControlReply ControlClient::history(std::uint32_t most, std::vector<InstanceEvent>& into) {
   BusMessage answer;
   ControlReply reply = call(control::interface, "History", prompt, answer, "u", most);
+  if (reply.outcome == ControlOutcome::ok && !control::holds_events(answer.get()))
+    return {.outcome = ControlOutcome::failed, .why = "it runs another version, whose history cannot be read"};
   if (reply.outcome == ControlOutcome::ok) into = control::read_events(answer.get());
   return reply;
 }

@@ -101,6 +101,10 @@ void ControlSubscription::read_answers() {
   }
   if (const BusMessage answer = std::move(history_); answer && state_ == State::asking) {
     if (sd_bus_message_get_error(answer.get()) != nullptr) return ended();
+    if (!control::holds_events(answer.get())) {
+      state_ = State::not_offered;
+      return;
+    }
     keep(control::read_events(answer.get()));
     state_ = State::following;
   }

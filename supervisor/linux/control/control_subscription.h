@@ -23,7 +23,7 @@ class ControlSubscription {
     absent,       // nobody is there, or it ended before it said hello
     gone,         // it was followed, and has ended
     hung_up,      // it is there, and has hung up: it has too many clients, or was not read in time
-    not_offered,  // it is of a version that tells no events
+    not_offered,  // it is of a version that tells no events, or others
   };
 
   // since: what the instance remembers from after then, by CLOCK_MONOTONIC, comes first. Throws

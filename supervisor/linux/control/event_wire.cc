@@ -107,6 +107,10 @@ void append_events(sd_bus_message* message, const std::vector<InstanceEvent>& ev
   must(sd_bus_message_close_container(message));
 }
 
+bool holds_events(sd_bus_message* message) {
+  return sd_bus_message_verify_type(message, 'a', event_signature) > 0;
+}
+
 std::vector<InstanceEvent> read_events(sd_bus_message* message) {
   std::vector<InstanceEvent> events;
   must(sd_bus_message_enter_container(message, 'a', event_signature));

@@ -21,5 +21,7 @@ void append_event(sd_bus_message* message, const InstanceEvent& event);
 InstanceEvent read_event(sd_bus_message* message);
 void append_events(sd_bus_message* message, const std::vector<InstanceEvent>& events);
 std::vector<InstanceEvent> read_events(sd_bus_message* message);
+// Whether events come next as they are carried here; another version may carry them otherwise.
+bool holds_events(sd_bus_message* message);
 
 }  // namespace graced::control
