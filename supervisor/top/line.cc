@@ -91,11 +91,11 @@ std::vector<Line> lines_of_table(const std::vector<std::vector<Cell>>& rows) {
   return lines_of_page(std::move(page).text());
 }
 
-std::vector<Line> wrapped(const Line& line, std::size_t columns, std::optional<std::size_t> wanted) {
+std::vector<Line> wrapped(const Line& line, std::size_t columns, std::optional<std::size_t> indent) {
   columns = std::max<std::size_t>(columns, 10);
   const std::string text = text_of(line);
   const std::size_t farther = std::min(text.find_first_not_of(' '), text.size()) + 2;
-  const std::size_t indent = std::min(wanted.value_or(farther), columns / 2);
+  const std::size_t margin = std::min(indent.value_or(farther), columns / 2);
   std::vector<Line> lines{Line{{}, line.chosen}};
   std::size_t room = columns;
   for (const Span& span : line.spans) {
@@ -112,8 +112,8 @@ std::vector<Line> wrapped(const Line& line, std::size_t columns, std::optional<s
       rest.remove_prefix(now);
       if (rest.empty()) break;
       rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-      lines.push_back({{{std::string(indent, ' '), Paint::plain}}, line.chosen});
-      room = columns - indent;
+      lines.push_back({{{std::string(margin, ' '), Paint::plain}}, line.chosen});
+      room = columns - margin;
     }
   }
   return lines;
