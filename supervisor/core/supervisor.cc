@@ -111,15 +111,16 @@ void Supervisor::serve(GenerationId generation, Policy policy) {
 // Its workers get no new connections any more: now they are to leave.
 void Supervisor::retire_generation(GenerationId generation, const Policy& policy, Instant now) {
   for (Worker& w : workers_) {
-    if (w.generation == generation && (w.works() || w.stands_by())) tell_to_go(w, policy, now);
+    if (w.generation == generation && (w.works() || w.stands_by())) tell_to_go(w, policy, policy_.settle, now);
   }
 }
 
-void Supervisor::tell_to_go(Worker& worker, const Policy& policy, Instant now) {
+// settle_time: of those to whom new connections go from now on.
+void Supervisor::tell_to_go(Worker& worker, const Policy& policy, Duration settle_time, Instant now) {
   switch (policy.drain) {
     case DrainRule::signal:
-      if (const Duration time = settle_time(); time > 0s) {
-        settle(worker, time, policy.drain_timeout, now);
+      if (settle_time > 0s) {
+        settle(worker, settle_time, policy.drain_timeout, now);
       } else {
         leave(worker, policy.drain_timeout, now);
       }
@@ -212,7 +213,7 @@ Instant Supervisor::next_deadline() const {
 void Supervisor::follow_up(Instant now) {
   if (probation_ && !anybody_stands_by()) prove_itself(now);
   if (!stopping_) fill_missing(now);
-  if (rollout_ && rollout_->canary && serving_is_lost()) advance(now);
+  if (rollout_ && rollout_->canary && nobody_serves()) advance(now);
   if (queued_ && !rollout_ && !stopping_ && queued_->not_before <= now) {
     begin_rollout(std::exchange(queued_, std::nullopt)->askers, now);
   }

@@ -161,7 +161,7 @@ class Supervisor {
   void go_on(Canary::Next next, Instant now);
   void canary_failed(const std::string& why, Instant now);
   bool is_canary(GenerationId generation) const;
-  bool serving_is_lost() const;
+  bool nobody_serves() const;
   void take_back_share(const Rollout& failed);
   void finish_canary(const Rollout& failed, Instant now);
   void advance(Instant now);
@@ -190,7 +190,7 @@ class Supervisor {
   Instant next_of_liveness() const;
   void prove_itself(Instant now);
   bool anybody_stands_by() const;
-  void tell_to_go(Worker& worker, const Policy& policy, Instant now);
+  void tell_to_go(Worker& worker, const Policy& policy, Duration settle_time, Instant now);
   void retire_generation(GenerationId generation, const Policy& policy, Instant now);
   void ask_to_settle();
   void abandon(const std::string& why, Instant now, int exit_status = 1, bool too_late = false);
@@ -226,7 +226,6 @@ class Supervisor {
   bool serves_beside(const Worker& worker) const;
   bool makes_room(const Worker& gone) const;
   bool is_replaced(const Worker& gone) const;
-  Duration settle_time() const;
   unsigned workers_asked() const;
   std::optional<SurgeStatus> surge_status() const;
   bool must_say_ready(const Policy& policy) const;

@@ -64,8 +64,8 @@ void Supervisor::canary_failed(const std::string& why, Instant now) {
   abandon(fmt::format("with {} of new connections: {}", share_text(rollout_->canary->per_mille()), why), now);
 }
 
-// Nobody serves but the candidate, and nobody is going to.
-bool Supervisor::serving_is_lost() const {
+// Nobody serves but a candidate, and nobody will soon.
+bool Supervisor::nobody_serves() const {
   return std::ranges::none_of(workers_, [&](const Worker& w) { return serves(w) && w.works(); }) &&
          std::ranges::none_of(restarts_.due, [](const Respawn& r) { return r.at != no_deadline; });
 }
@@ -82,7 +82,7 @@ void Supervisor::finish_canary(const Rollout& failed, Instant now) {
     if (stopping_)
       leave_at_stop(w, *failed.policy, now);
     else
-      tell_to_go(w, *failed.policy, now);
+      tell_to_go(w, *failed.policy, policy_.settle, now);
   }
   ask_to_settle();
 }

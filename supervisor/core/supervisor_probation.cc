@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <ranges>
+#include <set>
 #include <utility>
 
 #include "core/supervisor.h"
@@ -45,7 +47,7 @@ void Supervisor::begin_probation(GenerationId old, const Policy& policy, Instant
   }
   // Those that were not ready yet are started anew, should they be needed.
   for (Worker& w : workers_) {
-    if (w.generation == old && w.works()) tell_to_go(w, policy, now);
+    if (w.generation == old && w.works()) tell_to_go(w, policy, policy_.settle, now);
   }
 }
 
@@ -77,12 +79,13 @@ std::optional<GenerationId> Supervisor::rollback_to() const {
   return any ? std::optional(previous_->generation) : std::nullopt;
 }
 
-// As if it had stood by.
+// As if it had stood by. Of those who have had one place, as after a batch that failed, the last one.
 void Supervisor::call_back(Instant now) {
   const auto generation = rollback_to();
   if (!generation) return;
-  for (Worker& w : workers_) {
-    if (w.generation != *generation || !w.can_return()) continue;
+  std::set<unsigned> filled;
+  for (Worker& w : std::views::reverse(workers_)) {
+    if (w.generation != *generation || !w.can_return() || !filled.insert(w.slot).second) continue;
     w.return_to_standby(now);
     actions_.push_back(Return{w.id});
   }

@@ -50,7 +50,7 @@ void Supervisor::join(Instant now) {
   for (const WorkerId id : join.replaced) {
     Worker& old = *find(id);
     rollout.given_up.push_back({.slot = old.slot, .at = now, .of = id});
-    tell_to_go(old, policy_, now);
+    tell_to_go(old, policy_, rollout.policy->settle, now);
   }
   rollout.batches->join();
   ask_to_settle();
@@ -63,7 +63,7 @@ void Supervisor::joined_leave(const Rollout& failed, Instant now) {
     if (stopping_) {
       leave_at_stop(w, *failed.policy, now);
     } else {
-      tell_to_go(w, *failed.policy, now);
+      tell_to_go(w, *failed.policy, policy_.settle, now);
     }
   }
 }
@@ -75,8 +75,12 @@ void Supervisor::want_back(Rollout& failed) {
   restarts_.most = policy_.workers + failed.batches->size();
 }
 
+// One is started at once where nobody else would serve.
 void Supervisor::fill_missing(Instant now) {
-  while (!restarts_.missing.empty() && workers_.size() + restarts_.due.size() < restarts_.most) {
+  const auto may_start = [&] {
+    return workers_.size() + restarts_.due.size() < restarts_.most || nobody_serves();
+  };
+  while (!restarts_.missing.empty() && may_start()) {
     const unsigned slot = restarts_.missing.front().slot;
     restarts_.missing.erase(restarts_.missing.begin());
     spawn(*serving_, slot, now);
@@ -91,12 +95,6 @@ bool Supervisor::makes_room(const Worker& gone) const {
 // Beside the serving generation's.
 bool Supervisor::serves_beside(const Worker& worker) const {
   return worker.joined && on_trial(worker);
-}
-
-// How long those that settle have: where new connections go from now on they go to the candidate as well.
-Duration Supervisor::settle_time() const {
-  const bool joins = rollout_ && rollout_->batches && rollout_->batches->under_way();
-  return joins ? rollout_->policy->settle : policy_.settle;
 }
 
 unsigned Supervisor::workers_asked() const {

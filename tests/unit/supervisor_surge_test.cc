@@ -305,4 +305,36 @@ TEST_CASE("fewer workers than before: those that are left over go with the last 
   CHECK(s.serving().size() == 2);
 }
 
+TEST_CASE(
+    "who is missing after a batch that failed is started though there is no room, where nobody else serves") {
+  Policy two = in_batches(2, 1);
+  two.restart = RestartRule::never;
+  Story s = reloading(two);
+  the_batch_becomes_ready(s);
+  const WorkerId other = s.serving().back();
+  s.happens(AbortAsked{"root (PID 812)"});
+  REQUIRE(s.supervisor.status().missing == 1);
+  s.exits(other, 0);
+  CHECK(the<Spawn>(s.last).generation == old_one);
+  CHECK(s.supervisor.status().phase != Phase::stopping);
+}
+
+TEST_CASE(
+    "a rollback to a generation that has had a batch fail beside it brings one worker back for each place") {
+  Policy idle = in_batches(2, 1);
+  idle.drain = DrainRule::idle;
+  Story s = reloading(idle);
+  the_batch_becomes_ready(s);  // its first worker retires
+  const WorkerId candidate = s.newest();
+  s.happens(AbortAsked{"root (PID 812)"});
+  s.happens(WorkerIdle{candidate});
+  s.exits(candidate, 0);
+  the_batch_becomes_ready(s);
+  s.reloads(Policy{});
+  s.happens(RollbackAsked{"root (PID 812)"});
+  CHECK(s.serving_generation() == old_one);
+  CHECK(only<Return>(s.last).size() == 2);
+  CHECK(working(s, old_one).size() == 2);
+}
+
 }  // namespace graced
