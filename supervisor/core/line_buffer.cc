@@ -15,7 +15,7 @@ std::string LineBuffer::feed(std::string_view bytes) {
   }
   remember(whole);
   if (!whole.empty()) whole.erase(0, std::exchange(passed_on_, 0));
-  if (unfinished_.size() > longest_line) {
+  if (unfinished_.size() > longest_) {
     remember(unfinished_ + "\n");
     whole += take_unfinished();
     unfinished_.clear();

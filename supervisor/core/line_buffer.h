@@ -14,7 +14,10 @@ class LineBuffer {
  public:
   static constexpr std::size_t kept_lines = 20;
   static constexpr std::size_t kept_line_length = 1024;  // bytes; the rest of a longer line is not remembered
-  static constexpr std::size_t longest_line = 1 << 20;   // bytes; a longer one comes out in pieces
+  static constexpr std::size_t longest_line = 1 << 20;   // bytes
+
+  // longest: bytes of a line; a longer one comes out in pieces.
+  explicit LineBuffer(std::size_t longest = longest_line) : longest_(longest) {}
 
   // What can be passed on now: all whole lines, in order.
   std::string feed(std::string_view bytes);
@@ -34,6 +37,7 @@ class LineBuffer {
  private:
   void remember(std::string_view whole_lines);
 
+  std::size_t longest_;
   std::string unfinished_;
   std::size_t passed_on_ = 0;  // bytes of it that have come out already
   std::deque<std::string> last_;

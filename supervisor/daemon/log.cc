@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/printable.h"
+#include "core/speaker.h"
 #include "core/timestamp.h"
 #include "linux/self/journal.h"
 #include "linux/self/standard_descriptors.h"
@@ -46,16 +47,8 @@ int priority(LogLevel level) {
   return 6;
 }
 
-// "generation 7, worker 2, PID 123: ", or nothing.
 std::string subject(const LogFields& about) {
-  std::string text;
-  const auto add = [&](std::string_view what, auto value) {
-    if (value) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, *value);
-  };
-  add("generation", about.generation);
-  add("worker", about.worker);
-  add("PID", about.worker_pid);
-  return text.empty() ? text : text + ": ";
+  return graced::subject(about.generation, about.worker, about.worker_pid);
 }
 
 // Safe to show; every line after the first begins with `continuation`.
