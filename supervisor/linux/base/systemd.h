@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 #include <systemd/sd-journal.h>
+#include <systemd/sd-login.h>
 
 namespace graced {
 
@@ -55,6 +56,7 @@ GRACED_SYSTEMD(sd_bus_get_n_queued_write);
 GRACED_SYSTEMD(sd_bus_is_open);
 GRACED_SYSTEMD(sd_bus_is_ready);
 GRACED_SYSTEMD(sd_bus_message_append);
+GRACED_SYSTEMD(sd_bus_message_append_array);
 GRACED_SYSTEMD(sd_bus_message_append_basic);
 GRACED_SYSTEMD(sd_bus_message_appendv);
 GRACED_SYSTEMD(sd_bus_message_at_end);
@@ -70,6 +72,7 @@ GRACED_SYSTEMD(sd_bus_message_new_method_return);
 GRACED_SYSTEMD(sd_bus_message_new_signal);
 GRACED_SYSTEMD(sd_bus_message_open_container);
 GRACED_SYSTEMD(sd_bus_message_read);
+GRACED_SYSTEMD(sd_bus_message_read_array);
 GRACED_SYSTEMD(sd_bus_message_read_basic);
 GRACED_SYSTEMD(sd_bus_message_ref);
 GRACED_SYSTEMD(sd_bus_message_skip);
@@ -106,6 +109,8 @@ GRACED_SYSTEMD(sd_event_unref);
 GRACED_SYSTEMD(sd_id128_randomize);
 GRACED_SYSTEMD(sd_journal_sendv);
 GRACED_SYSTEMD(sd_journal_stream_fd);
+GRACED_SYSTEMD(sd_pid_get_unit);
+GRACED_SYSTEMD(sd_pid_get_user_unit);
 
 #undef GRACED_SYSTEMD
 

@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 
 #include "core/number.h"
 #include "linux/base/fd.h"
 #include "linux/base/systemd.h"
 
 namespace graced {
-namespace {}  // namespace
 
 bool is_journal(int fd, std::string_view journal_stream) {
   const auto colon = journal_stream.find(':');
@@ -41,6 +42,17 @@ bool send_to_journal(const std::vector<std::string>& fields) {
   // The type knows no const, but sd_journal_sendv only reads.
   for (const auto& field : fields) parts.push_back({const_cast<char*>(field.data()), field.size()});
   return sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) >= 0;
+}
+
+std::vector<std::string> journalctl_for(pid_t graced, const std::string& name) {
+  char* found = nullptr;
+  const bool of_user = graced > 0 && sd_pid_get_user_unit(graced, &found) >= 0;
+  const bool known = of_user || (graced > 0 && sd_pid_get_unit(graced, &found) >= 0);
+  const std::unique_ptr<char, decltype(&std::free)> unit(found, &std::free);
+  if (!known || !std::string_view(unit.get()).ends_with(".service"))
+    return {"journalctl", "GRACED_NAME=" + name};
+  if (of_user) return {"journalctl", "--user", "-u", unit.get()};
+  return {"journalctl", "-u", unit.get()};
 }
 
 }  // namespace graced

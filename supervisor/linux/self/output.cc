@@ -41,7 +41,27 @@ void Output::write(std::string_view bytes) {
   if (!broken_) waiting_.append(bytes);
 }
 
+bool Output::write_entry(std::string entry) {
+  if (entries_.empty()) {
+    switch (entries_to_.send(entry)) {
+      case JournalSocket::Sent::yes:
+        return true;
+      case JournalSocket::Sent::never:
+        return false;
+      case JournalSocket::Sent::later:
+        break;
+    }
+  }
+  waiting_in_entries_ += entry.size();
+  entries_.push_back(std::move(entry));
+  return true;
+}
+
 void Output::flush() {
+  while (!entries_.empty() && entries_to_.send(entries_.front()) != JournalSocket::Sent::later) {
+    waiting_in_entries_ -= entries_.front().size();
+    entries_.pop_front();
+  }
   const std::string due = std::exchange(waiting_, {});
   write(due);
 }

@@ -3,11 +3,13 @@
 
 #include <sys/types.h>
 
+#include <deque>
 #include <string>
 #include <string_view>
 
 #include "core/time.h"
 #include "linux/base/fd.h"
+#include "linux/self/journal_socket.h"
 
 namespace graced {
 
@@ -23,12 +25,16 @@ class Output {
   // everything is dropped silently: there is nobody left to tell.
   void write(std::string_view bytes);
 
-  // True while something waits: then stop feeding it, watch fd() for EPOLLOUT and call flush().
-  bool full() const { return !waiting_.empty(); }
-  std::size_t waiting() const { return waiting_.size(); }
+  // An entry for the journal, see journal_entry(), in order among its like. False: there is no journal.
+  bool write_entry(std::string entry);
+
+  // True while something waits: then stop feeding it, watch fd() for EPOLLOUT and call flush(), after which
+  // fd() may be another one.
+  bool full() const { return !waiting_.empty() || !entries_.empty(); }
+  std::size_t waiting() const { return waiting_.size() + waiting_in_entries_; }  // bytes
   void flush();
   bool wait(Duration limit) const;  // until flush() can go on. False: it cannot by then
-  int fd() const { return own_ ? own_.get() : fd_; }
+  int fd() const { return !entries_.empty() ? entries_to_.fd() : own_ ? own_.get() : fd_; }
 
  private:
   // How many bytes went out; 0: it would have had to wait.
@@ -41,6 +47,9 @@ class Output {
   bool journal_;
   Fd own_;
   std::string waiting_;
+  JournalSocket entries_to_;
+  std::deque<std::string> entries_;
+  std::size_t waiting_in_entries_ = 0;
   bool broken_ = false;
 };
 
