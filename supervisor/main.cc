@@ -106,6 +106,7 @@ struct Execute {
   int operator()(const StatusCommand& c) const { return client_status(c.targets, c.view, this_terminal()); }
   int operator()(const HistoryCommand& c) const { return client_history(c, this_terminal()); }
   int operator()(const EventsCommand& c) const { return client_events(c, this_terminal()); }
+  int operator()(const LogsCommand& c) const { return client_logs(c, this_terminal()); }
   int operator()(const ListCommand& c) const { return client_list(c.json, this_terminal()); }
   int operator()(const TopCommand& c) const { return client_top(c.words, this_terminal()); }
   int operator()(const HelpCommand& c) const {

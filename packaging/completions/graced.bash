@@ -28,12 +28,13 @@ _graced_value() {
     "run -w" | "run --workers" | "check -w" | "check --workers") _graced_words "auto" ;;
     "run --restart" | "check --restart") _graced_words "always on-failure never" ;;
     "run --stderr" | "run --stdout" | "check --stderr" | "check --stdout") _graced_words "watch inherit" ;;
+    "run --output" | "check --output") _graced_words "plain prefix prefix-time" ;;
     "run --ready" | "check --ready") _graced_words "auto notify listen after:" ;;
     "run --check" | "run --gate" | "check --check" | "check --gate") _graced_of -c ;;
     "run --max-surge" | "check --max-surge") _graced_words "all" ;;
     "run --drain" | "check --drain") _graced_words "auto signal idle" ;;
     "run --drain-signal" | "check --drain-signal") _graced_words "TERM INT QUIT HUP USR1 USR2 WINCH" ;;
-    "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "rollback --control" | "abort --control" | "stop --control" | "hammer --control" | "status --control" | "history --control" | "events --control" | "top --control") _graced_of -f ;;
+    "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "rollback --control" | "abort --control" | "stop --control" | "hammer --control" | "status --control" | "history --control" | "events --control" | "logs --control" | "top --control") _graced_of -f ;;
     "run --chdir" | "check --chdir") _graced_of -d ;;
     "run --user" | "check --user") _graced_of -u ;;
     "run --group" | "check --group") _graced_of -g ;;
@@ -41,7 +42,7 @@ _graced_value() {
     "run --log-format" | "check --log-format") _graced_words "auto text json journal" ;;
     "run --log-level" | "check --log-level") _graced_words "error warning info debug" ;;
     "top --sort") _graced_words "name phase connections queue cpu memory reloads" ;;
-    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --canary" | "run --on" | "run --probation" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --canary" | "check --on" | "check --probation" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --jobs" | "reload --wait" | "stop --wait" | "history -n" | "history --last" | "events --until" | "events --timeout") ;;
+    "run -l" | "run --listen" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --canary" | "run --on" | "run --probation" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --canary" | "check --on" | "check --probation" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --jobs" | "reload --wait" | "stop --wait" | "history -n" | "history --last" | "events --until" | "events --timeout" | "logs -n" | "logs --last") ;;
     *) return 1 ;;
   esac
   return 0
@@ -56,7 +57,7 @@ _graced_command_at() {
         echo $((at + 1))
         return
         ;;
-      -l | --listen | --adopt | --adopt-changes | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --ready | --ready-timeout | --check | --probe | --canary | --gate | --on | --probation | --max-surge | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
+      -l | --listen | --adopt | --adopt-changes | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --output | --ready | --ready-timeout | --check | --probe | --canary | --gate | --on | --probation | --max-surge | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
         [[ ${COMP_WORDS[at + 1]-} != = ]] || at=$((at + 1))
         at=$((at + 2))
         ;;
@@ -74,7 +75,7 @@ _graced() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} options=''
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _graced_words "run check reload rollback abort stop hammer status history events list top help --help --version"
+    _graced_words "run check reload rollback abort stop hammer status history events logs list top help --help --version"
     return
   fi
 
@@ -104,8 +105,8 @@ _graced() {
   if _graced_value; then return; fi
 
   case $command in
-    run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
-    check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    run) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --output --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    check) options="-l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --output --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
     reload) options="--control --settled --all --jobs --stop-at-first-failure --wait --no-wait -h --help" ;;
     rollback) options="--control -h --help" ;;
     abort) options="--control -h --help" ;;
@@ -114,6 +115,7 @@ _graced() {
     status) options="--control --json --ready --alive -h --help" ;;
     history) options="--control --json -n --last -h --help" ;;
     events) options="--control --json --until --timeout -h --help" ;;
+    logs) options="--control -f --follow -n --last -h --help" ;;
     list) options="--json -h --help" ;;
     top) options="--control --sort -h --help" ;;
     help) options="" ;;
@@ -124,8 +126,8 @@ _graced() {
   fi
   case $command in
     run|check) _graced_of -c ;;
-    reload|rollback|abort|stop|hammer|status|history|events|top) _graced_names ;;
-    help) _graced_words "run check reload rollback abort stop hammer status history events list top help" ;;
+    reload|rollback|abort|stop|hammer|status|history|events|logs|top) _graced_names ;;
+    help) _graced_words "run check reload rollback abort stop hammer status history events logs list top help" ;;
   esac
 }
 

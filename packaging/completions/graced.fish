@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
+            case -l --listen --adopt --adopt-changes -w --workers --restart --restart-delay --start-limit --stderr --stdout --output --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -58,6 +58,7 @@ complete -c graced -n __graced_at -a hammer -d 'kill what is still draining'
 complete -c graced -n __graced_at -a status -d 'who serves, who drains, what happened last'
 complete -c graced -n __graced_at -a history -d 'what has happened, when, and who asked for it'
 complete -c graced -n __graced_at -a events -d 'what happens, as it happens'
+complete -c graced -n __graced_at -a logs -d 'what its workers have written, and write'
 complete -c graced -n __graced_at -a list -d 'instances that run here'
 complete -c graced -n __graced_at -a top -d 'all instances on the terminal, again each second'
 complete -c graced -n __graced_at -a help -d 'all about one of them'
@@ -73,6 +74,7 @@ complete -c graced -n '__graced_at run' -l restart-delay -x -d 'wait this long b
 complete -c graced -n '__graced_at run' -l start-limit -x -d 'give up after more than N unexpected exits within TIME'
 complete -c graced -n '__graced_at run' -l stderr -x -a 'watch inherit' -d 'watch keeps a worker\'s last 20 lines for status and failed reloads'
 complete -c graced -n '__graced_at run' -l stdout -x -a 'watch inherit' -d 'watch does the same with its standard output'
+complete -c graced -n '__graced_at run' -l output -x -a 'plain prefix prefix-time' -d 'prefix puts generation, worker and PID before each line of both, prefix-time the time as well, and keeps the last 256 KiB for graced logs'
 complete -c graced -n '__graced_at run' -l ready -x -a 'auto notify listen after:' -d 'when a worker is ready'
 complete -c graced -n '__graced_at run' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
 complete -c graced -n '__graced_at run' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
@@ -120,6 +122,7 @@ complete -c graced -n '__graced_at check' -l restart-delay -x -d 'wait this long
 complete -c graced -n '__graced_at check' -l start-limit -x -d 'give up after more than N unexpected exits within TIME'
 complete -c graced -n '__graced_at check' -l stderr -x -a 'watch inherit' -d 'watch keeps a worker\'s last 20 lines for status and failed reloads'
 complete -c graced -n '__graced_at check' -l stdout -x -a 'watch inherit' -d 'watch does the same with its standard output'
+complete -c graced -n '__graced_at check' -l output -x -a 'plain prefix prefix-time' -d 'prefix puts generation, worker and PID before each line of both, prefix-time the time as well, and keeps the last 256 KiB for graced logs'
 complete -c graced -n '__graced_at check' -l ready -x -a 'auto notify listen after:' -d 'when a worker is ready'
 complete -c graced -n '__graced_at check' -l ready-timeout -x -d 'give a candidate up that is not ready by then'
 complete -c graced -n '__graced_at check' -l check -x -a '(__fish_complete_command)' -d 'run this before a reload'
@@ -206,6 +209,12 @@ complete -c graced -n '__graced_at events' -l timeout -x -d 'end after this'
 complete -c graced -n '__graced_at events' -l help -s h -d 'this help'
 complete -c graced -n '__graced_at events' -xa '(__graced_instances)'
 
+complete -c graced -n '__graced_at logs' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at logs' -l follow -s f -d 'then what comes, until it ends'
+complete -c graced -n '__graced_at logs' -l last -s n -x -d 'only the last N'
+complete -c graced -n '__graced_at logs' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at logs' -xa '(__graced_instances)'
+
 complete -c graced -n '__graced_at list' -l json -d 'for programs'
 complete -c graced -n '__graced_at list' -l help -s h -d 'this help'
 
@@ -214,4 +223,4 @@ complete -c graced -n '__graced_at top' -l sort -x -a 'name phase connections qu
 complete -c graced -n '__graced_at top' -l help -s h -d 'this help'
 complete -c graced -n '__graced_at top' -xa '(__graced_instances)'
 
-complete -c graced -n '__graced_at help' -xa 'run check reload rollback abort stop hammer status history events list top help'
+complete -c graced -n '__graced_at help' -xa 'run check reload rollback abort stop hammer status history events logs list top help'

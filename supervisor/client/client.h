@@ -1,5 +1,5 @@
-// What `graced reload`, `rollback`, `abort`, `stop`, `hammer`, `status`, `list` and `history` and `events` do:
-// find the instance, ask it, say what came of it. Each returns the exit status.
+// What `graced reload`, `rollback`, `abort`, `stop`, `hammer`, `status`, `list`, `history`, `events` and `logs`
+// do: find the instance, ask it, say what came of it. Each returns the exit status.
 #pragma once
 
 #include <cstddef>
@@ -48,6 +48,7 @@ int client_hammer(const Target&, const Terminal&);
 // Of all of them, asked at once; the exit status is the highest of theirs.
 int client_status(const std::vector<Target>&, StatusView, const Terminal&);
 int client_list(bool json, const Terminal&);
+int client_logs(const LogsCommand&, const Terminal&);
 int client_history(const HistoryCommand&, const Terminal&);
 int client_events(const EventsCommand&, const Terminal&);
 // Becomes graced-top, which is a program of its own. Returns only where that cannot be.

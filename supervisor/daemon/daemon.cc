@@ -13,6 +13,7 @@
 #include "linux/base/systemd.h"
 #include "linux/proc/child_exits.h"
 #include "linux/proc/send_signal.h"
+#include "linux/self/journal_socket.h"
 #include "linux/self/terminal.h"
 #include "options/environment.h"
 #include "options/option_values.h"
@@ -34,9 +35,8 @@ constexpr Duration first_answers = 1ms;
 
 Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> serves)
     : planner_(loop_, std::move(invocation), std::move(options)),
-      outputs_(loop_, variable(planner_.environment(), "JOURNAL_STREAM")),
-      log_(effective_log_format(planner_.first_options().log_format, outputs_.journal_stream()),
-           planner_.first_options().log_level, planner_.first_options().name,
+      outputs_(loop_, planner_.first_options(), variable(planner_.environment(), "JOURNAL_STREAM")),
+      log_(outputs_.log_format(), planner_.first_options().log_level, planner_.first_options().name,
            [this](std::string_view line) { outputs_.own().log_line(line); }),
       presence_(planner_.first_options(), std::move(serves)),
       survivors_(
@@ -88,6 +88,12 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
                .told = [this] { addresses_.reload_for_free_name(); },
                .workers_ended = [this] { addresses_.look_again(); }}),
       advisor_(log_) {
+  outputs_.when_dropped([this](const OutputWatch::Dropped& dropped) { tell_dropped(dropped); });
+  // Nobody waits for the journal either.
+  log_.divert_journal([this](const std::vector<std::string>& fields) {
+    return outputs_.own().log_entry(journal_entry(fields));
+  });
+  outputs_.log().when_more([this] { announcer_.control().tell_log_readers(); });
   adopt_orphans();  // of our workers, so that none is left behind
   announcer_.open_control(presence_.instance().take_control_socket(), *this);
 }
@@ -238,6 +244,24 @@ unsigned Daemon::hammer() {
 InstanceReport Daemon::report() {
   return report_of({planner_.first_options(), presence_.since(), pump_, workers_, addresses_,
                     launcher_.cgroups(), preflight_, failure_, reaper_, survivors_});
+}
+
+// A generation lives as long as a process of it does, or it is to have one.
+void Daemon::forget_output() {
+  KeptOutput& kept = outputs_.log().kept();
+  if (kept.empty()) return;
+  const Status& status = pump_.status();
+  kept.forget_unless([&](std::uint64_t number) {
+    const GenerationId generation{number};
+    return generation == status.serving || generation == status.candidate || workers_.count(generation) > 0;
+  });
+}
+
+void Daemon::tell_dropped(const OutputWatch::Dropped& dropped) {
+  if (dropped.own > 0)
+    log_.warning("{} lines of graced's log were dropped while nobody read them", dropped.own);
+  if (dropped.workers > 0)
+    log_.warning("{} lines of workers were dropped while nobody read them", dropped.workers);
 }
 
 void Daemon::checked(const Preflight::Ended& check) {

@@ -65,6 +65,7 @@ class Daemon : private ControlHandler {
   }
   InstanceReport report() override;
   std::vector<InstanceEvent> history(std::size_t most) override { return readers_.history().last(most); }
+  LogPage log_page(std::uint64_t from) override { return outputs_.page(from); }
   void control_failed(std::exception_ptr what) noexcept override { loop_.fail(std::move(what)); }
 
   // events in
@@ -83,6 +84,8 @@ class Daemon : private ControlHandler {
   void gate_ended(GenerationId candidate, unsigned step, const std::optional<std::string>& why_not);
   void forgotten(const WorkerProcess& worker);
   bool serving_waits();
+  void forget_output();
+  void tell_dropped(const OutputWatch::Dropped& dropped);
 
   // actions out
   void decided();

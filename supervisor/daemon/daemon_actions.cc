@@ -30,6 +30,7 @@ void Daemon::decided() {
 }
 
 void Daemon::done() {
+  forget_output();
   addresses_.keep_time_of_retired();
   addresses_.forget_who_is_told();
   events().handled(pump_.status());
@@ -110,7 +111,8 @@ void Daemon::perform(const Spawn& a) {
       return;
     }
     WorkerProcess& worker = started(a, std::get<Spawned>(std::move(result)), plan);
-    worker.outputs = outputs_.watch(std::move(pipes));
+    worker.outputs = outputs_.watch(std::move(pipes), plan,
+                                    {.generation = a.generation.value, .worker = a.slot, .pid = worker.pid});
     ready_.watch(attended(worker, plan), a.ready);
     if (a.watch_listening)
       ready_.expect_listening(a.worker, {!pump_.status().serving, plan.options.adopt_changes});
@@ -207,6 +209,7 @@ void Daemon::tell_of_standby(const Switch& a) {
 }
 
 void Daemon::perform(const Abandon& a) {
+  outputs_.log().kept().failed(a.generation.value);
   preflight_.give_up(a.generation);
   looks_.give_up(a.generation);
   readers_.gates().give_up(a.generation);

@@ -130,6 +130,7 @@ void Daemon::perform(const Return& a) {
 }
 
 void Daemon::perform(const RolledBack& a) {
+  outputs_.log().kept().failed(a.from.value);
   const std::string why = "rolled back: " + a.why;
   announcer_.control().reload_finished(a.from.value, false, why);
   events().rolled_back(a.from, a.why, a.by_probe, pump_.status());

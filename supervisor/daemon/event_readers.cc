@@ -48,7 +48,7 @@ void EventReaders::begin_gate(GenerationId candidate, const Plan& plan, const Ca
       fmt::format("GRACED_CANARY_STEP={}", step.step),
       fmt::format("GRACED_CANARY_STEPS={}", step.steps),
   };
-  const HookRunner::Process gate = start_gate(plan, std::move(variables));
+  const HookRunner::Process gate = start_gate(candidate, plan, std::move(variables));
   const pid_t pid = gate.pid;
   gates_.began(candidate, step.step, gate);
   o_.log.info({.generation = candidate.value, .worker_pid = pid}, "gate started: {}",
@@ -63,22 +63,25 @@ HookRunner::Process EventReaders::start(const std::vector<std::string>& command,
   const Plan& plan = serving ? *serving : first;
   OutputPipes pipes = ProcessOutputs::make_pipes(plan, true);
   const Launch launch = o_.launcher.for_hook(plan, command, std::move(variables), standard_input, pipes);
-  return start(launch, std::move(pipes));
+  return start(launch, std::move(pipes), plan, {});
 }
 
 // All that it says comes in one line after the other: the last one is what it has to say.
-HookRunner::Process EventReaders::start_gate(const Plan& plan, std::vector<std::string> variables) {
+HookRunner::Process EventReaders::start_gate(GenerationId candidate, const Plan& plan,
+                                             std::vector<std::string> variables) {
   OutputPipes pipes = ProcessOutputs::make_pipes(plan, true);
   pipes.out.reset();
   Launch launch = o_.launcher.for_hook(plan, plan.options.gate, std::move(variables), -1, pipes);
   launch.stdout_fd = launch.stderr_fd;
-  return start(launch, std::move(pipes));
+  return start(launch, std::move(pipes), plan, {.generation = candidate.value});
 }
 
-HookRunner::Process EventReaders::start(const Launch& launch, OutputPipes pipes) {
+HookRunner::Process EventReaders::start(const Launch& launch, OutputPipes pipes, const Plan& plan,
+                                        Speaker speaker) {
   auto result = spawn(launch);
   if (const auto* failed = std::get_if<SpawnFailed>(&result)) throw std::runtime_error(failed->why);
-  return {std::get<Spawned>(result).pid, o_.outputs.watch(std::move(pipes))};
+  speaker.pid = std::get<Spawned>(result).pid;
+  return {speaker.pid, o_.outputs.watch(std::move(pipes), plan, speaker)};
 }
 
 }  // namespace graced

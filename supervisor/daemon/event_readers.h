@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/history.h"
+#include "core/speaker.h"
 #include "daemon/addresses.h"
 #include "daemon/announcer.h"
 #include "daemon/instance_events.h"
@@ -49,8 +50,8 @@ class EventReaders {
   void happened(const InstanceEvent& event);
   HookRunner::Process start(const std::vector<std::string>& command, std::vector<std::string> variables,
                             int standard_input);
-  HookRunner::Process start_gate(const Plan& plan, std::vector<std::string> variables);
-  HookRunner::Process start(const Launch& launch, OutputPipes pipes);
+  HookRunner::Process start_gate(GenerationId candidate, const Plan& plan, std::vector<std::string> variables);
+  HookRunner::Process start(const Launch& launch, OutputPipes pipes, const Plan& plan, Speaker speaker);
 
   Others o_;
   HookRunner runner_;

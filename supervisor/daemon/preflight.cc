@@ -17,7 +17,7 @@ Preflight::Began Preflight::begin(const Plan& plan, GenerationId generation) {
   if (const auto* failed = std::get_if<SpawnFailed>(&result)) return {0, failed->why};
   const pid_t pid = std::get<Spawned>(result).pid;
   running_ = Running{generation, pid, fmt::format("{}", fmt::join(plan.check, " ")), monotonic_now(),
-                     outputs_.watch(std::move(pipes))};
+                     outputs_.watch(std::move(pipes), plan, {.generation = generation.value, .pid = pid})};
   return {pid, ""};
 }
 

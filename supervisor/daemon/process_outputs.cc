@@ -10,14 +10,26 @@
 
 namespace graced {
 
-ProcessOutputs::ProcessOutputs(Loop& loop, std::string journal_stream)
+namespace {
+constexpr std::size_t longest_page = 64 * 1024;  // bytes
+}
+
+ProcessOutputs::ProcessOutputs(Loop& loop, const RunOptions& options, std::string journal_stream)
     : loop_(loop),
+      name_(options.name),
       journal_stream_(std::move(journal_stream)),
+      format_(effective_log_format(options.log_format, journal_stream_)),
+      log_(loop),
       stderr_(loop, STDERR_FILENO, is_journal(STDERR_FILENO, journal_stream_)) {}
 
 void ProcessOutputs::attend() {
   stderr_.attend();
   if (stdout_) stdout_->attend();
+}
+
+void ProcessOutputs::when_dropped(const std::function<void(const OutputWatch::Dropped&)>& tell) {
+  tell_dropped_ = tell;
+  stderr_.when_dropped(tell);
 }
 
 OutputPipes ProcessOutputs::make_pipes(const Plan& plan, bool watch_stderr) {
@@ -28,11 +40,47 @@ OutputPipes ProcessOutputs::make_pipes(const Plan& plan, bool watch_stderr) {
   return pipes;
 }
 
-Outputs ProcessOutputs::watch(OutputPipes pipes) {
+Outputs ProcessOutputs::watch(OutputPipes pipes, const Plan& plan, const Speaker& speaker) {
+  const auto watch_one = [&](std::optional<OutputPipe>& pipe, bool at_stderr) -> WatchedOutput* {
+    if (!pipe) return nullptr;
+    OutputWatch& to = at_stderr ? stderr_ : stdout_watch();
+    Speaker by = speaker;
+    by.at_stderr = at_stderr;
+    return to.watch(std::move(pipe->read_end), teller(to, plan.options.output, by));
+  };
   Outputs outputs;
-  if (pipes.out) outputs.out = stdout_watch().watch(std::move(pipes.out->read_end));
-  if (pipes.err) outputs.err = stderr_.watch(std::move(pipes.err->read_end));
+  outputs.out = watch_one(pipes.out, false);
+  outputs.err = watch_one(pipes.err, true);
   return outputs;
+}
+
+// What graced's own lines are like at stderr, those of workers are as well.
+std::unique_ptr<LineTeller> ProcessOutputs::teller(const OutputWatch& to, OutputChoice choice,
+                                                   const Speaker& speaker) {
+  if (choice == OutputChoice::plain) return nullptr;
+  auto kind = choice == OutputChoice::prefix_time ? LineForm::Kind::timed_text : LineForm::Kind::text;
+  if (format_ == LogFormat::json) kind = LineForm::Kind::json;
+  if (format_ == LogFormat::journal && &to == &stderr_) kind = LineForm::Kind::journal;
+  const bool keep = speaker.generation && !in_journal();
+  if (keep) log_.kept().begin(*speaker.generation);
+  return std::make_unique<LineTeller>(LineForm(kind, name_, speaker), keep ? &log_ : nullptr);
+}
+
+bool ProcessOutputs::in_journal() const {
+  return format_ == LogFormat::journal || is_journal(STDERR_FILENO, journal_stream_);
+}
+
+LogPage ProcessOutputs::page(std::uint64_t from) {
+  if (in_journal()) return {.place = LogPlace::journal};
+  const KeptOutput& kept = log_.kept();
+  if (kept.empty()) return {};
+  LogPage page{.place = LogPlace::kept, .next = kept.next(), .lines = kept.since(from, longest_page)};
+  if (page.lines.empty()) {
+    log_.await();
+  } else {
+    page.next = page.lines.back().number + 1;
+  }
+  return page;
 }
 
 // What goes to one place, a terminal, the journal or a log, goes there through one hand: whole lines of either,
@@ -41,6 +89,7 @@ OutputWatch& ProcessOutputs::stdout_watch() {
   if (same_file(STDOUT_FILENO, STDERR_FILENO)) return stderr_;
   if (!stdout_) {
     stdout_.emplace(loop_, STDOUT_FILENO, is_journal(STDOUT_FILENO, journal_stream_));
+    stdout_->when_dropped(tell_dropped_);
     if (stderr_.attending()) stdout_->attend();
   }
   return *stdout_;

@@ -2,11 +2,16 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "core/kept_output.h"
+#include "core/speaker.h"
+#include "daemon/log.h"
 #include "linux/event/loop.h"
 #include "linux/worker/output_pipe.h"
+#include "workers/output_log.h"
 #include "workers/output_watch.h"
 #include "workers/outputs.h"
 
@@ -21,25 +26,37 @@ struct OutputPipes {  // none: inherited
 
 class ProcessOutputs {
  public:
-  // journal_stream: the value of JOURNAL_STREAM, empty if unset.
-  ProcessOutputs(Loop& loop, std::string journal_stream);
+  // options: those that graced was started with. journal_stream: the value of JOURNAL_STREAM, empty if unset.
+  // Throws as effective_log_format().
+  ProcessOutputs(Loop& loop, const RunOptions& options, std::string journal_stream);
 
   // See OutputWatch.
   void attend();
+  void when_dropped(const std::function<void(const OutputWatch::Dropped&)>& tell);
 
   static OutputPipes make_pipes(const Plan& plan, bool watch_stderr);
-  Outputs watch(OutputPipes pipes);
+  Outputs watch(OutputPipes pipes, const Plan& plan, const Speaker& speaker);
 
-  const std::string& journal_stream() const { return journal_stream_; }
+  LogFormat log_format() const { return format_; }  // what was asked for, or what it comes to
 
   // Graced's own stderr.
   OutputWatch& own() { return stderr_; }
 
+  OutputLog& log() { return log_; }
+  // From this line on. If there is none, whoever waits for more is told when there is, see OutputLog.
+  LogPage page(std::uint64_t from);
+
  private:
   OutputWatch& stdout_watch();
+  std::unique_ptr<LineTeller> teller(const OutputWatch& to, OutputChoice choice, const Speaker& speaker);
+  bool in_journal() const;
 
   Loop& loop_;
+  std::string name_;
   std::string journal_stream_;
+  LogFormat format_;
+  OutputLog log_;
+  std::function<void(const OutputWatch::Dropped&)> tell_dropped_;
   OutputWatch stderr_;
   std::optional<OutputWatch> stdout_;  // where it is watched, and is not what stderr is
 };

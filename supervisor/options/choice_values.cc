@@ -29,6 +29,11 @@ constexpr auto restart_rules = std::to_array<Word<RestartRule>>({
     {"on-failure", RestartRule::on_failure},
     {"never", RestartRule::never},
 });
+constexpr auto output_choices = std::to_array<Word<OutputChoice>>({
+    {"plain", OutputChoice::plain},
+    {"prefix", OutputChoice::prefix},
+    {"prefix-time", OutputChoice::prefix_time},
+});
 constexpr auto log_formats = std::to_array<Word<LogFormat>>({
     {"auto", LogFormat::automatic},
     {"text", LogFormat::text},
@@ -69,6 +74,9 @@ DrainChoice read_drain(std::string_view text) {
 RestartRule read_restart(std::string_view text) {
   return read_word(text, restart_rules);
 }
+OutputChoice read_output(std::string_view text) {
+  return read_word(text, output_choices);
+}
 LogFormat read_log_format(std::string_view text) {
   return read_word(text, log_formats);
 }
@@ -90,6 +98,9 @@ std::string to_text(DrainChoice choice) {
 }
 std::string to_text(RestartRule rule) {
   return text_of(rule, restart_rules);
+}
+std::string to_text(OutputChoice choice) {
+  return text_of(choice, output_choices);
 }
 std::string to_text(LogFormat format) {
   return text_of(format, log_formats);

@@ -181,10 +181,6 @@ constexpr auto words_elsewhere = std::to_array<std::pair<std::string_view, std::
      "then graced run"},
     {"ps", "graced list shows what runs here, graced status the workers of one"},
     {"ls", "graced list shows what runs here"},
-    {"logs",
-     "workers' lines go where graced's own go (under systemd: journalctl -u graced@NAME); graced status has "
-     "the "
-     "last words of those in trouble"},
     {"cancel", "graced abort ends a reload that runs"},
     {"undo", "graced rollback goes back to the generation that stands by"},
     {"revert", "graced rollback goes back to the generation that stands by"},
@@ -226,6 +222,12 @@ TopCommand top_of(const CommandRow& command, const ParsedWords& parsed, const Wo
   for (const auto& command : command_table()) known.push_back(command.name);
   throw UsageError{
       fmt::format("unknown command '{}'{}", shown, did_you_mean(word, known, "; see graced --help"))};
+}
+
+std::optional<unsigned> last_of(const ParsedWords& parsed) {
+  const auto last = value_of(parsed, "last");
+  if (!last) return std::nullopt;
+  return read_as("--last", *last, [](const std::string& n) { return read_count(n, 1, 1'000'000); });
 }
 
 ParsedCommand help_for(const Words& words, std::size_t columns) {
@@ -275,15 +277,12 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment, st
       return HammerCommand{target_of(*command, parsed, environment)};
     case CommandKind::status:
       return StatusCommand{targets_of(*command, parsed, environment), view_of(parsed)};
-    case CommandKind::history: {
-      HistoryCommand history{target_of(*command, parsed, environment), given(parsed, "json")};
-      if (const auto last = value_of(parsed, "last"))
-        history.last =
-            read_as("--last", *last, [](const std::string& n) { return read_count(n, 1, 1'000'000); });
-      return history;
-    }
+    case CommandKind::history:
+      return HistoryCommand{target_of(*command, parsed, environment), given(parsed, "json"), last_of(parsed)};
     case CommandKind::events:
       return events_of(parsed);
+    case CommandKind::logs:
+      return LogsCommand{target_of(*command, parsed, environment), given(parsed, "follow"), last_of(parsed)};
     case CommandKind::list:
       if (!parsed.rest.empty()) {
         throw UsageError{fmt::format("list takes no NAME; for one instance: graced status {}",

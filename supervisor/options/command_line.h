@@ -83,6 +83,11 @@ struct EventsCommand {
   std::vector<InstanceEvent::Kind> until{};  // the first of these ends it; empty: none does
   std::optional<Duration> timeout{};
 };
+struct LogsCommand {
+  Target target;
+  bool follow = false;
+  std::optional<unsigned> last{};  // how many; none: all that are kept
+};
 struct ListCommand {
   bool json = false;
 };
@@ -98,7 +103,7 @@ struct VersionCommand {};
 
 using ParsedCommand = std::variant<RunCommand, CheckCommand, ReloadCommand, RollbackCommand, AbortCommand,
                                    StopCommand, HammerCommand, StatusCommand, HistoryCommand, EventsCommand,
-                                   ListCommand, TopCommand, HelpCommand, VersionCommand>;
+                                   LogsCommand, ListCommand, TopCommand, HelpCommand, VersionCommand>;
 
 // args: without the program's name. environment: "NAME=VALUE" each; GRACED_CONTROL and GRACED_NAME
 // say which instance where the words do not, COLUMNS how wide help may be. terminal: its columns, 0 where there

@@ -18,6 +18,7 @@ constexpr WordOption alive{"alive", 0, "",
 constexpr WordOption last{"last", 'n', "N", "only the last N"};
 constexpr WordOption until{"until", 0, "EVENT[,EVENT…]", "end with the first of these: exit status 0"};
 constexpr WordOption timeout{"timeout", 0, "TIME", "end after this: exit status 1 if --until has not come"};
+constexpr WordOption follow{"follow", 'f', "", "then what comes, until it ends"};
 constexpr WordOption wait{"wait", 0, "TIME", "wait no longer than this: exit status 4"};
 constexpr WordOption settled{"settled", 0, "", "wait until its probation is over as well"};
 constexpr WordOption no_wait{"no-wait", 0, "", "ask and do not wait for the outcome"};
@@ -159,6 +160,21 @@ std::span<const CommandRow> command_table() {
         {"graced events app --until reloaded,reload-failed --timeout 1min", "wait for the end of a reload"},
         {"graced events --json", "for programs, an object on each line"}},
        {control, json, until, timeout, help}},
+      {CommandKind::logs,
+       "logs",
+       "[NAME] [-f] [-n N]",
+       "what its workers have written, and write",
+       "With --output prefix of graced run: the last 256 KiB of each generation that lives, and of the last "
+       "that "
+       "failed, each line with its time, generation, worker and PID. Where graced writes to the journal it "
+       "tells the "
+       "journalctl command for it, and runs that with -f. For root and graced's own user. NAME may be left out "
+       "where "
+       "one instance runs.\n"
+       "Exit status: 0 told, 1 failed or nothing is kept, 2 wrong usage, 3 no such instance, 4 it does not "
+       "answer.",
+       {{"graced logs app -n 20", "the last twenty lines"}, {"graced logs app -f", "all, and what comes"}},
+       {control, follow, last, help}},
       {CommandKind::list,
        "list",
        "[--json]",

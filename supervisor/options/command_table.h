@@ -20,6 +20,7 @@ enum class CommandKind {
   status,
   history,
   events,
+  logs,
   list,
   top
 };

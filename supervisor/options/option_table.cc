@@ -107,6 +107,13 @@ constexpr auto rows = std::to_array<OptionRow>({
      .group = workers,
      .read = [](Options& o, const Text& v) { o.watch_stdout = read_watch(v); },
      .show = [](const Options& o) { return Text{o.watch_stdout ? "watch" : "inherit"}; }},
+    {.word = {"output", 0, "plain|prefix|prefix-time",
+              "prefix puts generation, worker and PID before each line of both, prefix-time the time as well, "
+              "and keeps "
+              "the last 256 KiB for graced logs"},
+     .group = workers,
+     .read = [](Options& o, const Text& v) { o.output = read_output(v); },
+     .show = [](const Options& o) { return to_text(o.output); }},
 
     {.word = {"ready", 0, "auto|notify|listen|after:TIME",
               "when a worker is ready: it said READY=1, it waits for connections on every address, or it "

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "core/start_limit.h"
+#include "options/choice_values.h"
 #include "options/env_file.h"
 #include "options/given_values.h"
 #include "options/one_line.h"
@@ -117,6 +118,15 @@ void check_max_surge(const RunOptions& options, const GivenValues& given, Compla
                   to_text(policy.max_surge), to_text(policy.probation)));
 }
 
+// What is to be told line by line must come through graced, unless it is said by name that it does not.
+void settle_output(RunOptions& options, const GivenValues& given) {
+  if (options.output == OutputChoice::plain) return;
+  if (!given.contains("stdout")) options.watch_stdout = true;
+  if (!options.watch_stdout && !options.watch_stderr)
+    options.notes.push_back(fmt::format("--output {} has no effect: neither --stdout nor --stderr is watch",
+                                        to_text(options.output)));
+}
+
 void note_start_limit(RunOptions& options) {
   const auto& policy = options.policy;
   if (policy.restart == RestartRule::never || start_limit_can_be_reached(policy)) return;
@@ -193,6 +203,7 @@ ReadOptions read_run_options(const ParsedWords& words, const std::vector<std::st
   if (const auto probes = given.find("probe"); probes != given.end())
     check_probes(options, probes->second, complaints);
   check_max_surge(options, given, complaints);
+  settle_output(options, given);
   note_start_limit(options);
   note_drain_idle(options);
   note_gate(options);

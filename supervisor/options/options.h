@@ -23,6 +23,8 @@ namespace graced {
 enum class AdoptChoice { automatic, on, off };
 enum class DrainChoice { automatic, signal, idle };
 
+enum class OutputChoice { plain, prefix, prefix_time };
+
 enum class LogFormat { automatic, text, json, journal };
 enum class LogLevel { error, warning, info, debug };
 
@@ -78,6 +80,7 @@ struct RunOptions {
   std::optional<std::string> config;
   bool watch_stderr = true;
   bool watch_stdout = false;
+  OutputChoice output = OutputChoice::plain;  // of what is watched
   LogFormat log_format = LogFormat::automatic;
   LogLevel log_level = LogLevel::info;
 

@@ -1,9 +1,9 @@
 #include "workers/output_watch.h"
 
-#include <fmt/format.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "linux/base/pipe_text.h"
 
@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t most_waiting_log = 256 * 1024;  // bytes
 constexpr Duration longest_unfinished = 200ms;
 constexpr int most_waits = 10;
+constexpr Duration longest_wait = 1s;  // of a stream with a teller, for whoever reads
 }  // namespace
 
 OutputWatch::OutputWatch(Loop& loop, int fd, bool journal) : loop_(loop), fd_(fd), output_(fd, journal) {}
@@ -20,13 +21,13 @@ OutputWatch::OutputWatch(Loop& loop, int fd, bool journal) : loop_(loop), fd_(fd
 OutputWatch::~OutputWatch() {
   for (WatchedOutput& s : streams_) {
     drain(&s);
-    pass_on(&s, s.lines.finish());
+    finish(s);
   }
   while (output_.full() && output_.wait(1s)) output_.flush();
 }
 
-WatchedOutput* OutputWatch::watch(Fd pipe) {
-  WatchedOutput& stream = streams_.emplace_back(*this);
+WatchedOutput* OutputWatch::watch(Fd pipe, std::unique_ptr<LineTeller> teller) {
+  WatchedOutput& stream = streams_.emplace_back(*this, std::move(teller));
   stream.pipe = std::move(pipe);
   if (attending_) listen_to(stream);
   return &stream;
@@ -39,20 +40,35 @@ void OutputWatch::attend() {
 
 void OutputWatch::listen_to(WatchedOutput& stream) {
   stream.source = loop_.on_fd(stream.pipe.get(), EPOLLIN, Priority::output, [this, &stream] { pump(stream); });
-  if (output_.full()) stream.source.enable(false);
+  if (!output_.full() || (drops_ && stream.teller)) return;
+  stream.source.enable(false);
+  wait_until_writable();
 }
 
 void OutputWatch::pump(WatchedOutput& stream) {
   const std::string bytes = read_available(stream.pipe.get(), stream.ended);
-  pass_on(&stream, stream.lines.feed(bytes));
+  pass_on(stream, stream.lines.feed(bytes));
   if (stream.ended) {
-    pass_on(&stream, stream.lines.finish());
+    finish(stream);
     stream.source.enable(false);
   }
-  if (stream.lines.waits() && !stream.patience) wait_for_rest(stream);
+  if (stream.teller) {
+    time_rest(stream, bytes.find('\n') != std::string::npos);
+  } else if (stream.lines.waits() && !stream.patience) {
+    wait_for_rest(stream);
+  }
   pause_if_full();
   if (stream.ended && stream.released) {
     streams_.remove_if([&](const WatchedOutput& s) { return &s == &stream; });
+  }
+}
+
+// Each line has its own time.
+void OutputWatch::time_rest(WatchedOutput& stream, bool another_line) {
+  if (!stream.lines.waits()) {
+    stream.patience = Source();
+  } else if (!stream.patience || another_line) {
+    wait_for_rest(stream);
   }
 }
 
@@ -64,11 +80,12 @@ void OutputWatch::wait_for_rest(WatchedOutput& stream) {
 
 // While others speak it waits a little longer: their lines would cut it in two.
 void OutputWatch::rest_is_late(WatchedOutput& stream) {
-  if (stream.lines.waits() && stream.heard != passed_on_ && ++stream.waited < most_waits)
+  if (!stream.teller && stream.lines.waits() && stream.heard != passed_on_ && ++stream.waited < most_waits)
     return wait_for_rest(stream);
   stream.patience = Source();
   stream.waited = 0;
-  pass_on(&stream, stream.lines.take_unfinished());
+  if (stream.teller && pauses()) return;  // the rest may be there
+  pass_on(stream, stream.lines.take_unfinished());
   pause_if_full();
 }
 
@@ -78,28 +95,58 @@ void OutputWatch::drain(WatchedOutput* stream) {
   for (int i = 0; i < most_reads && !stream->ended; ++i) {
     const std::string bytes = read_available(stream->pipe.get(), stream->ended);
     if (bytes.empty()) break;
-    pass_on(stream, stream->lines.feed(bytes));
+    pass_on(*stream, stream->lines.feed(bytes));
   }
-  if (stream->ended) pass_on(stream, stream->lines.finish());
+  if (stream->ended) finish(*stream);
   pause_if_full();
 }
 
 void OutputWatch::release(WatchedOutput* stream) {
   stream->released = true;
   if (!stream->ended) return;
-  pass_on(stream, stream->lines.finish());
+  finish(*stream);
   pause_if_full();
   streams_.remove_if([&](const WatchedOutput& s) { return &s == stream; });
 }
 
+void OutputWatch::finish(WatchedOutput& stream) {
+  pass_on(stream, stream.lines.finish());
+  if (stream.teller) tell(stream, stream.teller->pieces.finish());
+}
+
 // In the order in which things were said: what graced has collected came before.
-void OutputWatch::pass_on(const WatchedOutput* from, std::string_view bytes) {
+void OutputWatch::pass_on(WatchedOutput& from, std::string_view bytes) {
   if (bytes.empty()) return;
+  if (from.teller) return tell(from, from.teller->pieces.cut(bytes));
   tell_collected();
-  if (in_line_ != from) begin_line();
+  if (in_line_ != &from) begin_line();
   output_.write(bytes);
   ++passed_on_;
-  in_line_ = bytes.ends_with('\n') ? nullptr : from;
+  in_line_ = bytes.ends_with('\n') ? nullptr : &from;
+}
+
+void OutputWatch::tell(WatchedOutput& from, const std::vector<LinePiece>& pieces) {
+  if (pieces.empty()) return;
+  const LineTeller& teller = *from.teller;
+  const auto now = std::chrono::system_clock::now();
+  if (teller.log) {
+    for (const LinePiece& piece : pieces) teller.log->kept().add(now, teller.form.speaker(), piece);
+    teller.log->came();
+  }
+  tell_collected();
+  if (drops_) {
+    dropped_.workers += pieces.size();
+    return;
+  }
+  std::string lines;
+  for (const LinePiece& piece : pieces) {
+    if (teller.form.kind() != LineForm::Kind::journal || !output_.write_entry(teller.form.entry(piece)))
+      lines += teller.form.line(piece, now);
+  }
+  ++passed_on_;
+  if (lines.empty()) return;
+  begin_line();
+  output_.write(lines);
 }
 
 void OutputWatch::begin_line() {
@@ -115,11 +162,21 @@ void OutputWatch::tell_collected() {
 
 void OutputWatch::log_line(std::string_view line) {
   if (output_.waiting() + collected_.size() > most_waiting_log) {
-    ++dropped_lines_;
+    ++dropped_.own;
     return;
   }
   collected_ += line;
   if (later_ == 0) tell_collected();
+}
+
+bool OutputWatch::log_entry(std::string entry) {
+  if (output_.waiting() > most_waiting_log) {
+    ++dropped_.own;
+    return true;
+  }
+  const bool taken = output_.write_entry(std::move(entry));
+  pause_if_full();
+  return taken;
 }
 
 void OutputWatch::change_output(const std::function<void()>& change) {
@@ -132,20 +189,48 @@ void OutputWatch::change_output(const std::function<void()>& change) {
 void OutputWatch::pause_if_full() {
   if (!output_.full() || writable_) return;
   for (WatchedOutput& s : streams_) s.source.enable(false);
-  writable_ = loop_.on_fd(output_.fd(), EPOLLOUT, Priority::output, [this] {
-    output_.flush();
-    if (!output_.full()) resume();
-  });
+  wait_until_writable();
+}
+
+void OutputWatch::wait_until_writable() {
+  if (!writable_) {
+    writable_ =
+        loop_.on_fd(output_.fd(), EPOLLOUT, Priority::output, [this, fd = output_.fd()] { go_on_writing(fd); });
+  }
+  const bool tells = std::ranges::any_of(streams_, [](const WatchedOutput& s) { return s.teller != nullptr; });
+  if (!tells || drops_ || too_slow_) return;
+  too_slow_ = loop_.timer([this] { start_dropping(); });
+  too_slow_.fire_at(monotonic_now() + longest_wait);
+}
+
+void OutputWatch::go_on_writing(int fd) {
+  output_.flush();
+  if (!output_.full()) return resume();
+  if (output_.fd() == fd) return;
+  writable_ = Source();
+  wait_until_writable();
+}
+
+void OutputWatch::go_on_reading(WatchedOutput& stream) {
+  if (stream.ended) return;
+  stream.source.enable(true);
+  if (stream.teller) time_rest(stream, false);
+}
+
+void OutputWatch::start_dropping() {
+  drops_ = true;
+  for (WatchedOutput& s : streams_) {
+    if (s.teller) go_on_reading(s);
+  }
 }
 
 void OutputWatch::resume() {
   writable_ = Source();
-  for (WatchedOutput& s : streams_) {
-    if (!s.ended) s.source.enable(true);
-  }
-  if (const auto n = std::exchange(dropped_lines_, 0); n > 0) {
-    log_line(fmt::format("graced: {} lines of its log were dropped while nobody read them\n", n));
-  }
+  too_slow_ = Source();
+  drops_ = false;
+  for (WatchedOutput& s : streams_) go_on_reading(s);
+  const Dropped dropped = std::exchange(dropped_, {});
+  if (tell_dropped_ && (dropped.own > 0 || dropped.workers > 0)) tell_dropped_(dropped);
 }
 
 }  // namespace graced

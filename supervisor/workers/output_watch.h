@@ -2,16 +2,24 @@
 // last of each worker remembered. A line that stays unfinished for a while goes out all the same (a question, a
 // progress bar), and whatever comes next of others begins a line of its own. When graced's own stderr, or
 // stdout, is full, the workers' pipes fill up and the workers wait; graced does not.
+//
+// A stream that has a teller (--output prefix) comes out line by line in another form; what is not finished in
+// time is a line, and its rest another one. Who writes it waits for a second at most: then lines are dropped,
+// and counted, until all has been read that went out before.
 #pragma once
 
 #include <functional>
 #include <list>
+#include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/line_buffer.h"
 #include "linux/base/fd.h"
 #include "linux/event/loop.h"
 #include "linux/self/output.h"
+#include "workers/line_teller.h"
 
 namespace graced {
 
@@ -19,9 +27,11 @@ class OutputWatch;
 
 // One worker's pipe.
 struct WatchedOutput {
-  explicit WatchedOutput(OutputWatch& w) : watch(w) {}
+  WatchedOutput(OutputWatch& w, std::unique_ptr<LineTeller> t)
+      : watch(w), teller(std::move(t)), lines(teller ? LinePieces::longest : LineBuffer::longest_line) {}
 
   OutputWatch& watch;
+  std::unique_ptr<LineTeller> teller;  // null: its bytes go out as they came
   Fd pipe;
   Source source;
   LineBuffer lines;
@@ -41,7 +51,7 @@ class OutputWatch {
   ~OutputWatch();  // passes on what is left, with a second's patience for a reader that is slow
 
   // Takes the reading end. The result is valid until it is released.
-  WatchedOutput* watch(Fd pipe);
+  WatchedOutput* watch(Fd pipe, std::unique_ptr<LineTeller> teller = nullptr);
 
   // From now on what comes is passed on; before, it waits in the pipes. Once.
   void attend();
@@ -56,6 +66,16 @@ class OutputWatch {
 
   // A line of graced's own log. Dropped, and counted, when far too much is waiting already.
   void log_line(std::string_view line);
+
+  // The same as an entry for the journal. False: there is none.
+  bool log_entry(std::string entry);
+
+  // How many lines were dropped while nobody read; told when somebody does again.
+  struct Dropped {
+    unsigned long own = 0;  // of graced's log
+    unsigned long workers = 0;
+  };
+  void when_dropped(std::function<void(const Dropped&)> tell) { tell_dropped_ = std::move(tell); }
 
   // The descriptor becomes another one by what this calls; what was said before goes to the one it was, as
   // far as that takes it.
@@ -79,20 +99,31 @@ class OutputWatch {
  private:
   void listen_to(WatchedOutput& stream);
   void pump(WatchedOutput& stream);
-  void pass_on(const WatchedOutput* from, std::string_view bytes);
+  void pass_on(WatchedOutput& from, std::string_view bytes);
+  void tell(WatchedOutput& from, const std::vector<LinePiece>& pieces);
+  void finish(WatchedOutput& stream);
   void begin_line();
+  void time_rest(WatchedOutput& stream, bool another_line);
   void wait_for_rest(WatchedOutput& stream);
   void rest_is_late(WatchedOutput& stream);
   void tell_collected();
   void pause_if_full();
+  void wait_until_writable();
+  void go_on_writing(int fd);
+  void start_dropping();
+  void go_on_reading(WatchedOutput& stream);
+  bool pauses() const { return writable_ && !drops_; }  // streams with tellers
   void resume();
 
   Loop& loop_;
   int fd_;
   bool attending_ = false;
   Output output_;
-  Source writable_;  // while output_ is full
-  unsigned long dropped_lines_ = 0;
+  Source writable_;     // while output_ is full
+  Source too_slow_;     // while it is, and streams with tellers wait
+  bool drops_ = false;  // what they say
+  Dropped dropped_;
+  std::function<void(const Dropped&)> tell_dropped_;
   int later_ = 0;
   std::string collected_;
   std::list<WatchedOutput> streams_;

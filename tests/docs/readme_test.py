@@ -121,7 +121,7 @@ if "--fd" in sys.argv:
 server.serve_forever()
 """
         self.write("shop", binder, 0o755)
-        self.write("shop.conf", "command = ./shop\nname = shop\nworkers = 2\n")
+        self.write("shop.conf", "command = ./shop\nname = shop\nworkers = 2\noutput = prefix\n")
         for line in (adopted, passed, from_file):
             process = self.serving(line, "shop")
             address = self.status("shop")["addresses"][0]["address"]
@@ -133,7 +133,7 @@ server.serve_forever()
         self.assertIn("workers", self.sh(check))
 
         done = {line.split()[1]: line for line in others}
-        self.assertEqual(set(done), {"reload", "abort", "status", "history", "events", "list", "top", "hammer", "stop"})
+        self.assertEqual(set(done), {"reload", "abort", "status", "history", "events", "logs", "list", "top", "hammer", "stop"})
         self.assertIn("generation 2 serves", self.sh(done["reload"]))
         self.assertIn("no reload", self.sh(done["abort"], code=1))
         self.assertIn("serving generation 2", self.sh(done["status"]))
@@ -145,6 +145,8 @@ server.serve_forever()
         self.assertEqual(following.wait(), 0)
         for flag in ("--json", "--ready", "--alive"):
             self.sh(done["status"] + " " + flag)
+        ask(("127.0.0.1", 8080))  # which the server logs
+        wait_until(lambda: re.search(r"generation 2, worker \d, PID \d+: .*GET / ", self.sh(done["logs"])))
         self.assertIn("shop", self.sh(done["list"]))
         self.assertIn("needs a terminal", self.sh(done["top"], code=1))  # tests/e2e/top_test.py has one
         self.sh(done["hammer"])

@@ -14,6 +14,7 @@ LOOKED_AT = {
     "PidFile /run/shop.${GRACED_GENERATION}.pid": "Apache's file: tests/programs/apache_test.py runs it",
     "pid_filename none": "Squid's file: tests/programs/second_instance_test.py",
     "die-on-term = true": "uWSGI's file, tried by hand",
+    "generation 7, worker 2, PID 4711: listening on :8080": "what is said: output_test.py has it said",
     "{": "Caddy's file: tests/programs/caddy_test.py",
     "app->config(hypnotoad => {": "Mojolicious' file: tests/programs/second_instance_test.py",
 }
@@ -144,7 +145,7 @@ class Manual(unittest.TestCase):
 
         def one(display):
             if not instances or instances[-1].process.poll() is not None:
-                instances.append(self.started("graced run --name shop -l 8080 -- ./app"))
+                instances.append(self.started("graced run --name shop -l 8080 --output prefix -- ./app"))
             tool = re.search(r"\b(jq|busctl)\b", display.text)
             if tool and not shutil.which(tool.group(1)):
                 self.assertEqual(subprocess.run(["sh", "-n", "-c", display.text]).returncode, 0)

@@ -72,6 +72,9 @@ class Storyteller : public ControlHandler {
     for (const InstanceEvent& e : history_) history.add(e);
     return history.last(most);
   }
+  LogPage log_page(std::uint64_t from) override {
+    return {.place = LogPlace::kept, .next = kept_.next(), .lines = kept_.since(from, 64 * 1024)};
+  }
   void control_failed(std::exception_ptr what) noexcept override { loop_.fail(what); }
 
  private:
@@ -107,6 +110,13 @@ class Storyteller : public ControlHandler {
       event.monotonic = monotonic_now();
       event.reason = unescaped(rest);
       server_.happened(event);
+    } else if (verb == "line") {
+      words >> std::ws;
+      std::getline(words, rest);
+      kept_.begin(1);
+      kept_.add(std::chrono::system_clock::time_point{5s},
+                {.generation = 1, .worker = 2, .pid = 3, .at_stderr = true}, {unescaped(rest), true});
+      server_.tell_log_readers();
     } else if (verb == "throw") {
       throws_ = true;
     } else if (verb == "fork") {
@@ -127,6 +137,7 @@ class Storyteller : public ControlHandler {
 
   InstanceReport report_;
   std::vector<InstanceEvent> history_;
+  KeptOutput kept_;
   bool throws_ = false;
   int commands_;
   int words_;

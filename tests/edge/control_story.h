@@ -26,8 +26,8 @@ class ControlStory {
   std::string hears();
 
   // "answer ID ok GENERATION", "answer ID failed WHY", "phase NAME", "worker G SLOT PID STATE",
-  // "finished G ok", "happened EVENT G REASON", "throw" (at the next hammer), "fork" (a process that has all
-  // its descriptors). \n in WHY is a line feed. Returns once it is done.
+  // "finished G ok", "happened EVENT G REASON", "line TEXT" (of a worker), "throw" (at the next hammer), "fork"
+  // (a process that has all its descriptors). \n in WHY is a line feed. Returns once it is done.
   void does(const std::string& command);
 
   int quit();   // its exit status: 0, or 42 if the handler's exception came out of the loop

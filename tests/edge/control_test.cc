@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <future>
+#include <thread>
 
 #include "as_root.h"
 #include "control_story.h"
@@ -403,6 +404,61 @@ TEST_CASE("who subscribes is told what happens, with its last words only if they
   });
 }
 
+TEST_CASE("lines of workers arrive as they were, those that are there and those that come") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  graced.does("line \x01\xff\\n");
+  graced.does("line second");
+
+  ControlClient client{temp / "control"};
+  LogPage page;
+  REQUIRE(client.logs(0, false, page).outcome == ControlOutcome::ok);
+  CHECK(page.place == LogPlace::kept);
+  CHECK(page.next == 3);
+  REQUIRE(page.lines.size() == 2);
+  CHECK(page.lines[0].number == 1);
+  CHECK(page.lines[0].at == std::chrono::system_clock::time_point{5s});
+  CHECK(page.lines[0].by == Speaker{.generation = 1, .worker = 2, .pid = 3, .at_stderr = true});
+  CHECK(page.lines[0].said.text == "\x01\xff\n");
+  CHECK(page.lines[0].said.continues);
+  CHECK(page.lines[1].said.text == "second");
+
+  // Who asks for what is there gets that at once, and none is nothing to wait for.
+  REQUIRE(client.logs(3, false, page).outcome == ControlOutcome::ok);
+  CHECK(page.lines.empty());
+  REQUIRE(client.logs(2, true, page).outcome == ControlOutcome::ok);
+  CHECK(page.lines.size() == 1);
+
+  std::thread later([&] { graced.does("line third"); });
+  REQUIRE(client.logs(3, true, page).outcome == ControlOutcome::ok);
+  later.join();
+  REQUIRE(page.lines.size() == 1);
+  CHECK(page.lines[0].said.text == "third");
+}
+
+TEST_CASE("who waits for lines and goes is forgotten") {
+  TempDirectory temp;
+  ControlStory graced{"shop", temp / "control"};
+  {
+    ControlClient client{temp / "control"};
+    LogPage page;
+    REQUIRE(client.logs(0, false, page).outcome == ControlOutcome::ok);
+    const pid_t reader = ::fork();
+    if (reader == 0) {
+      try {
+        ControlClient other{temp / "control"};
+        LogPage none;
+        other.logs(1, true, none);
+      } catch (const std::exception&) {}
+      ::_exit(0);
+    }
+    ::kill(reader, SIGKILL);
+    ::waitpid(reader, nullptr, 0);
+  }
+  graced.does("line nobody hears");
+  CHECK(graced.quit() == 0);
+}
+
 TEST_CASE("another user may look and not touch") {
   if (!as_root("to become somebody else")) return;
   TempDirectory temp;
@@ -412,6 +468,10 @@ TEST_CASE("another user may look and not touch") {
           ControlClient client{temp / "control"};
           InstanceReport report;
           return client.report(report).outcome == ControlOutcome::ok && report.name == "shop";
+        }) == 0);
+  CHECK(as_nobody([&] {
+          LogPage page;
+          return ControlClient{temp / "control"}.logs(0, false, page).outcome == ControlOutcome::denied;
         }) == 0);
   // What workers said last, and command lines, may hold secrets.
   CHECK(as_nobody([&] {

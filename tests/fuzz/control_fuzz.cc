@@ -41,6 +41,12 @@ class Asked : public ControlHandler {
              .status = 3,
              .reason = "exited with status 3\nline"}};
   }
+  LogPage log_page(std::uint64_t from) override {
+    if (from > 1) return {.place = LogPlace::kept, .next = 2};
+    return {.place = LogPlace::kept,
+            .next = 2,
+            .lines = {{.number = 1, .by = {.generation = 1}, .said = {"line"}}}};
+  }
   void control_failed(std::exception_ptr) noexcept override {
     fuzz::promise(false, "nothing a client says makes graced throw");
   }

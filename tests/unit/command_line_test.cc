@@ -88,6 +88,11 @@ TEST_CASE("the other commands say which instance and how patiently") {
         std::vector{InstanceEvent::Kind::reloaded, InstanceEvent::Kind::gone});
   CHECK(parsed<EventsCommand>({"events", "--timeout", "1min"}).timeout == 60s);
   CHECK_FALSE(parsed<EventsCommand>({"events", "--timeout", "infinity"}).timeout.has_value());
+  CHECK(parsed<LogsCommand>({"logs", "app"}).target == named("app"));
+  CHECK_FALSE(parsed<LogsCommand>({"logs"}).follow);
+  CHECK_FALSE(parsed<LogsCommand>({"logs"}).last.has_value());
+  CHECK(parsed<LogsCommand>({"logs", "app", "-f", "-n", "5"}).follow);
+  CHECK(parsed<LogsCommand>({"logs", "-n5", "app", "--follow"}).last == 5U);
   CHECK(parsed<ListCommand>({"list", "--json"}).json);
   CHECK_FALSE(parsed<ListCommand>({"list"}).json);
 }
@@ -151,7 +156,7 @@ TEST_CASE("a command that is none is answered with the nearest one") {
   CHECK(complaint({"./app"}) == "unknown command './app'; to run it: graced run -- ./app");
   CHECK(complaint({"-l", "80"}) == "'-l' comes before any command; to run a server: graced run -l …");
   CHECK(complaint({"ls"}) == "unknown command 'ls'; graced list shows what runs here");
-  for (const char* word : {"ls", "ps", "logs", "restart", "start", "cancel", "kill"})
+  for (const char* word : {"ls", "ps", "restart", "start", "cancel", "kill"})
     CHECK(complaint({word}).starts_with(std::string("unknown command '") + word + "'; "));
   for (const char* word : {"-V", "--version", "version"}) parsed<VersionCommand>({word});
   CHECK(complaint({"restart"}).find("graced reload starts the next generation") != std::string::npos);

@@ -59,6 +59,7 @@ TEST_CASE("a command alone is enough") {
   CHECK(options.drain_signal == SIGTERM);
   CHECK(options.watch_stderr);
   CHECK_FALSE(options.watch_stdout);
+  CHECK(options.output == OutputChoice::plain);
   CHECK(options.notes.empty());
 }
 
@@ -199,6 +200,16 @@ TEST_CASE("every option arrives where it belongs") {
   CHECK(options.log_level == LogLevel::debug);
 }
 
+TEST_CASE("who wants each line told by whom it is wants stdout told as well, unless it is said that it stays") {
+  CHECK(load({"--output", "prefix", "app"}).watch_stdout);
+  CHECK_FALSE(load({"--output", "plain", "app"}).watch_stdout);
+  CHECK_FALSE(load({"--output", "prefix", "--stdout", "inherit", "app"}).watch_stdout);
+  CHECK_FALSE(load({"--output", "prefix", "--stderr", "inherit", "app"}).watch_stderr);
+  CHECK(load({"--output", "prefix", "app"}).notes.empty());
+  CHECK(load({"--output", "prefix", "--stderr", "inherit", "--stdout", "inherit", "app"}).notes ==
+        Words{"--output prefix has no effect: neither --stdout nor --stderr is watch"});
+}
+
 TEST_CASE("the other words an option knows are known too") {
   CHECK(load({"--ready", "auto", "app"}).policy.ready == ReadyRule::automatic);
   CHECK(load({"--ready", "notify", "app"}).policy.ready == ReadyRule::notify);
@@ -206,6 +217,9 @@ TEST_CASE("the other words an option knows are known too") {
   CHECK(load({"--restart", "never", "app"}).policy.restart == RestartRule::never);
   CHECK(load({"--stderr", "watch", "app"}).watch_stderr);
   CHECK(load({"--stdout", "watch", "app"}).watch_stdout);
+  CHECK(load({"--output", "plain", "app"}).output == OutputChoice::plain);
+  CHECK(load({"--output", "prefix", "app"}).output == OutputChoice::prefix);
+  CHECK(load({"--output", "prefix-time", "app"}).output == OutputChoice::prefix_time);
   CHECK(load({"--log-format", "text", "app"}).log_format == LogFormat::text);
   CHECK(load({"--log-format", "journal", "app"}).log_format == LogFormat::journal);
   CHECK(load({"--log-format", "auto", "app"}).log_format == LogFormat::automatic);

@@ -12,6 +12,7 @@
 #include "linux/base/sys_error.h"
 #include "linux/control/control_peer.h"
 #include "linux/control/event_wire.h"
+#include "linux/control/log_wire.h"
 
 namespace graced {
 namespace {
@@ -202,6 +203,16 @@ ControlReply ControlClient::history(std::uint32_t most, std::vector<InstanceEven
   if (reply.outcome == ControlOutcome::ok && !control::holds_events(answer.get()))
     return {.outcome = ControlOutcome::failed, .why = "it runs another version, whose history cannot be read"};
   if (reply.outcome == ControlOutcome::ok) into = control::read_events(answer.get());
+  return reply;
+}
+
+ControlReply ControlClient::logs(std::uint64_t from, bool wait, LogPage& into) {
+  // What it has told of itself meanwhile would wait here for as long as lines are read.
+  while (sd_bus_process(bus_.get(), nullptr) > 0) {}
+  BusMessage answer;
+  ControlReply reply =
+      call(control::interface, "Logs", wait ? infinity : prompt, answer, "tb", from, wait ? 1 : 0);
+  if (reply.outcome == ControlOutcome::ok) into = control::read_log_page(answer.get());
   return reply;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/instance_event.h"
+#include "core/kept_output.h"
 #include "core/time.h"
 #include "linux/base/bus.h"
 #include "linux/base/fd.h"
@@ -38,6 +39,8 @@ class ControlClient {
   ControlReply hammer();
   ControlReply report(InstanceReport& into);
   ControlReply history(std::uint32_t most, std::vector<InstanceEvent>& into);  // the oldest first
+  // Lines of workers from that number on; wait: until there is one.
+  ControlReply logs(std::uint64_t from, bool wait, LogPage& into);
   // What it calls itself; none if it does not say so within `patience`.
   std::optional<std::string> name(Duration patience = 2s);
 

@@ -13,6 +13,7 @@
 
 #include "linux/base/sys_error.h"
 #include "linux/control/event_wire.h"
+#include "linux/control/log_wire.h"
 
 namespace graced {
 namespace {
@@ -138,6 +139,16 @@ struct ControlServer::Calls {
     });
   }
 
+  // They may hold secrets.
+  static int on_logs(sd_bus_message* call, void* connection_, sd_bus_error* error) noexcept {
+    auto& connection = *static_cast<ControlConnection*>(connection_);
+    auto& server = server_of(connection);
+    return guarded(server, [&] {
+      return connection.may_change_things() ? server.log_readers_.ask(connection, call, error)
+                                            : deny(connection, error);
+    });
+  }
+
   static int on_property(sd_bus*, const char*, const char*, const char* name, sd_bus_message* reply,
                          void* connection, sd_bus_error*) noexcept {
     const auto& asking = *static_cast<ControlConnection*>(connection);
@@ -177,6 +188,9 @@ struct ControlServer::Calls {
           SD_BUS_METHOD_WITH_NAMES("Subscribe", "", "", "st", SD_BUS_PARAM(name) SD_BUS_PARAM(serving),
                                    on_subscribe, SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_SIGNAL_WITH_NAMES("Happened", control::event_signature, SD_BUS_PARAM(event), 0),
+          SD_BUS_METHOD_WITH_NAMES("Logs", "tb", SD_BUS_PARAM(from) SD_BUS_PARAM(wait), control::log_signature,
+                                   SD_BUS_PARAM(place) SD_BUS_PARAM(next) SD_BUS_PARAM(lines), on_logs,
+                                   SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_SIGNAL_WITH_NAMES("PhaseChanged", "s", SD_BUS_PARAM(phase), 0),
           SD_BUS_SIGNAL_WITH_NAMES(
               "WorkerChanged", "tuis",
@@ -198,7 +212,8 @@ ControlServer::ControlServer(Fd listening_socket, ControlHandler& handler, Durat
     : listening_(std::move(listening_socket)),
       spare_(make_spare()),
       handler_(handler),
-      greeting_limit_(greeting_limit) {
+      greeting_limit_(greeting_limit),
+      log_readers_([this](std::uint64_t from) { return handler_.log_page(from); }) {
   keep_reserve();
 }
 
@@ -275,6 +290,7 @@ bool ControlServer::welcome(Fd socket) {
 
 void ControlServer::connection_ended(ControlConnection& ended) noexcept {
   std::erase_if(pending_, [&](const auto& entry) { return entry.second.from == &ended; });
+  log_readers_.forget(ended);
   connections_.remove_if([&](const ControlConnection& c) { return &c == &ended; });
   try {
     keep_reserve();

@@ -8,6 +8,7 @@
 //   Stop(b wait)                        answered when graced has stopped
 //   Hammer() → (u killed)
 //   History(u most) → a(…) entries      the last ones, the oldest first; see event_wire.h
+//   Logs(t from, b wait) → (s place, t next, a(…) lines)  of workers; see log_wire.h
 //   Subscribe() → (s name, t serving)   from now on this client gets the signal Happened, of event_wire.h
 //   properties: all of InstanceReport; signals: PhaseChanged, WorkerChanged, ReloadFinished, Happened
 #pragma once
@@ -22,12 +23,14 @@
 
 #include "core/id.h"
 #include "core/instance_event.h"
+#include "core/kept_output.h"
 #include "core/time.h"
 #include "linux/base/bus.h"
 #include "linux/base/fd.h"
 #include "linux/base/systemd.h"
 #include "linux/control/control_connection.h"
 #include "linux/control/control_report.h"
+#include "linux/control/log_readers.h"
 #include "linux/event/loop.h"
 
 namespace graced {
@@ -65,6 +68,7 @@ class ControlHandler {
   virtual Subscribed subscribed() const = 0;
   virtual InstanceReport report() = 0;
   virtual std::vector<InstanceEvent> history(std::size_t most) = 0;  // the oldest first
+  virtual LogPage log_page(std::uint64_t from) = 0;                  // see LogReaders
 
   // One of the above threw. It was kept from passing through C; the loop should end.
   virtual void control_failed(std::exception_ptr) noexcept = 0;
@@ -85,6 +89,9 @@ class ControlServer final : private ControlConnection::Owner {
   // To a Reload or a Stop that waits. An id whose asker has gone, or was answered, is ignored.
   // why: may have several lines; not used if ok.
   void answer(RequestId, bool ok, std::uint64_t generation, const std::string& why);
+
+  // There may be lines that somebody waits for.
+  void tell_log_readers() { log_readers_.tell(); }
 
   void phase_changed(const std::string& phase);
   void worker_changed(std::uint64_t generation, std::uint32_t slot, std::int32_t pid, const std::string& state);
@@ -129,6 +136,7 @@ class ControlServer final : private ControlConnection::Owner {
   std::uint64_t last_connection_ = 0;
   std::optional<InstanceReport> report_;  // one message's answer is of one moment, and asked for once
   std::map<RequestId, Pending> pending_;
+  LogReaders log_readers_;
   std::list<ControlConnection> connections_;
 };
 
