@@ -1,63 +1,27 @@
-// eBPF, and what is done with programs of either kind. The instruction set is in the kernel's
-// Documentation/bpf/standardization.
+// eBPF, and what is done with programs of either kind.
 #include "linux/steering/bpf_program.h"
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
 #include "linux/base/sys_error.h"
+#include "linux/steering/bpf_call.h"
+#include "linux/steering/bpf_instructions.h"
 #include "linux/steering/packet_layout.h"
 
 namespace graced {
 namespace {
 
 constexpr std::size_t second_choices = 8;  // tried one by one when the first is gone
-
-long bpf(bpf_cmd command, bpf_attr& attributes) {
-  return ::syscall(SYS_bpf, command, &attributes, sizeof attributes);
-}
-
-// A union's {} clears its first member only, and the kernel wants zeros up to the end.
-bpf_attr no_attributes() {
-  bpf_attr attributes;
-  std::memset(&attributes, 0, sizeof attributes);
-  return attributes;
-}
-
-std::uint64_t address_of(const void* object) {
-  return reinterpret_cast<std::uintptr_t>(object);
-}
-
-constexpr bpf_insn instruction(int code, int destination, int source, int offset, int immediate) {
-  bpf_insn i{};
-  i.code = static_cast<std::uint8_t>(code);
-  i.dst_reg = static_cast<std::uint8_t>(destination & 0xf);
-  i.src_reg = static_cast<std::uint8_t>(source & 0xf);
-  i.off = static_cast<std::int16_t>(offset);
-  i.imm = immediate;
-  return i;
-}
-
-constexpr bpf_insn set(int destination, int value) {
-  return instruction(BPF_ALU64 | BPF_MOV | BPF_K, destination, 0, 0, value);
-}
-constexpr bpf_insn copy(int destination, int source) {
-  return instruction(BPF_ALU64 | BPF_MOV | BPF_X, destination, source, 0, 0);
-}
-constexpr bpf_insn leave() {
-  return instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-}
 
 using Program = std::vector<bpf_insn>;
 
@@ -192,46 +156,9 @@ void read_number(Program& p, int number) {
   p.push_back(instruction(BPF_LDX | BPF_MEM | BPF_W, choice, choice, 0, 0));
 }
 
-Fd make_map(bpf_map_type type, std::size_t value_size, unsigned entries) {
-  bpf_attr attributes = no_attributes();
-  attributes.map_type = type;
-  attributes.key_size = sizeof(std::uint32_t);
-  attributes.value_size = static_cast<std::uint32_t>(value_size);
-  attributes.max_entries = entries;
-  std::memcpy(attributes.map_name, "graced", 6);
-  Fd map(static_cast<int>(bpf(BPF_MAP_CREATE, attributes)));
-  if (!map) throw sys_error("BPF_MAP_CREATE");
-  return map;
-}
-
-void update(int map, unsigned key, const void* value) {
-  bpf_attr attributes = no_attributes();
-  attributes.map_fd = static_cast<std::uint32_t>(map);
-  attributes.key = address_of(&key);
-  attributes.value = address_of(value);
-  attributes.flags = BPF_ANY;
-  if (bpf(BPF_MAP_UPDATE_ELEM, attributes) == 0) return;
-  constexpr int kernels_own_enotsupp = 524;  // of an MPTCP socket
-  if (errno == kernels_own_enotsupp) errno = EOPNOTSUPP;
-  throw sys_error("BPF_MAP_UPDATE_ELEM");
-}
-
-Fd load(const Program& program, bpf_prog_type type, bpf_attach_type where = {}) {
-  bpf_attr attributes = no_attributes();
-  attributes.prog_type = type;
-  attributes.expected_attach_type = where;
-  attributes.insns = address_of(program.data());
-  attributes.insn_cnt = static_cast<std::uint32_t>(program.size());
-  attributes.license = address_of("");
-  std::memcpy(attributes.prog_name, "graced", 6);
-  Fd loaded(static_cast<int>(bpf(BPF_PROG_LOAD, attributes)));
-  if (!loaded) throw sys_error("BPF_PROG_LOAD");
-  return loaded;
-}
-
 Fd load(const Program& program, Queued queued) {
-  return load(program, BPF_PROG_TYPE_SK_REUSEPORT,
-              queued == Queued::migrate ? BPF_SK_REUSEPORT_SELECT_OR_MIGRATE : BPF_SK_REUSEPORT_SELECT);
+  return load_program(program, BPF_PROG_TYPE_SK_REUSEPORT,
+                      queued == Queued::migrate ? BPF_SK_REUSEPORT_SELECT_OR_MIGRATE : BPF_SK_REUSEPORT_SELECT);
 }
 
 }  // namespace
@@ -242,7 +169,7 @@ Fd make_socket_array(unsigned slots) {
 
 void put_into(int array, unsigned slot, int socket) {
   const auto descriptor = static_cast<std::uint64_t>(socket);
-  update(array, slot, &descriptor);
+  update_map(array, slot, &descriptor);
 }
 
 Fd make_number() {
@@ -250,7 +177,7 @@ Fd make_number() {
 }
 
 void set_number(int number, unsigned value) {
-  update(number, 0, &value);
+  update_map(number, 0, &value);
 }
 
 Fd make_counts() {
@@ -305,8 +232,8 @@ void detach_choice(int socket) {
 
 Fd load_data_dropper() {
   constexpr int length = BPF_REG_7;
-  return load(
-      {
+  return load_program(
+      std::array{
           copy(context, BPF_REG_1),  // where the next one but one looks for it
           instruction(BPF_LDX | BPF_MEM | BPF_W, length, context, offsetof(__sk_buff, len), 0),
           instruction(BPF_LD | BPF_ABS | BPF_B, 0, 0, 0, header_length_at),
