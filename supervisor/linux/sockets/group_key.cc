@@ -31,6 +31,14 @@ std::string unix_key(const SocketAddress& address) {
   return fmt::format("unix {}", ignored ? path.string() : (directory / path.filename()).string());
 }
 
+std::string internet_key(int fd, const SocketAddress& address, AddressKind kind, int interface) {
+  std::string key = address_text(address, kind);
+  if (address.storage.ss_family == AF_INET6 && socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1)
+    key += " ipv6-only";
+  if (interface > 0) key += fmt::format(" interface {}", interface);
+  return key;
+}
+
 }  // namespace
 
 std::string group_key(int fd, const SocketAddress& address, int interface) {
@@ -41,10 +49,7 @@ std::string group_key(int fd, const SocketAddress& address, int interface) {
   if ((family != AF_INET && family != AF_INET6) || (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP))
     return "";
 
-  std::string key = address_text(address, AddressKind::tcp);
-  if (family == AF_INET6 && socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1) key += " ipv6-only";
-  if (interface > 0) key += fmt::format(" interface {}", interface);
-  return key;
+  return internet_key(fd, address, AddressKind::tcp, interface);
 }
 
 std::string group_key(int fd, const SocketAddress& address) {
@@ -55,6 +60,19 @@ std::string group_key(int fd) {
   SocketAddress address;
   if (::getsockname(fd, address.get(), &address.length) != 0) return "";
   return group_key(fd, address);
+}
+
+std::string datagram_key(int fd, const SocketAddress& address) {
+  const sa_family_t family = address.storage.ss_family;
+  if (family != AF_INET && family != AF_INET6) return "";
+  if (socket_option(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_UDP) return "";
+  return internet_key(fd, address, AddressKind::udp, interface_of(fd));
+}
+
+std::string datagram_key(int fd) {
+  SocketAddress address;
+  if (::getsockname(fd, address.get(), &address.length) != 0) return "";
+  return datagram_key(fd, address);
 }
 
 }  // namespace graced

@@ -14,4 +14,8 @@ std::string group_key(int fd);
 std::string group_key(int fd, const SocketAddress& address);                 // that it is about to be bound to
 std::string group_key(int fd, const SocketAddress& address, int interface);  // of a hidden one: its own
 
+// The same for UDP, empty for anything else.
+std::string datagram_key(int fd);
+std::string datagram_key(int fd, const SocketAddress& address);
+
 }  // namespace graced

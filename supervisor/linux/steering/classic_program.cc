@@ -11,6 +11,7 @@
 
 #include "linux/base/sys_error.h"
 #include "linux/steering/bpf_program.h"
+#include "linux/steering/flow_program.h"
 #include "linux/steering/packet_layout.h"
 
 namespace graced {
@@ -23,9 +24,9 @@ void attach_classic(int socket, int option, std::span<sock_filter> instructions,
   if (::setsockopt(socket, SOL_SOCKET, option, &program, sizeof program) < 0) throw sys_error("{}", step);
 }
 
-void return_any_place(ClassicProgram& p, std::span<const unsigned> places) {
+// By the number in the accumulator, if there are several.
+void return_one_of(ClassicProgram& p, std::span<const unsigned> places) {
   if (places.size() > 1) {
-    p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(SKF_AD_OFF + SKF_AD_RANDOM)));
     p.push_back(BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, static_cast<unsigned>(places.size())));
     for (unsigned i = 0; i + 1 < places.size(); ++i) {
       p.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i, 0, 1));
@@ -33,6 +34,12 @@ void return_any_place(ClassicProgram& p, std::span<const unsigned> places) {
     }
   }
   p.push_back(BPF_STMT(BPF_RET | BPF_K, places.back()));
+}
+
+void return_any_place(ClassicProgram& p, std::span<const unsigned> places) {
+  if (places.size() > 1)
+    p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(SKF_AD_OFF + SKF_AD_RANDOM)));
+  return_one_of(p, places);
 }
 
 // As try_probe(): what `then` adds is done for a connection of the probe only. The packet may begin behind its
@@ -110,6 +117,34 @@ void attach_places(int socket, std::span<const unsigned> places, std::span<const
   }
   if (share) return_share(p, *share);
   return_any_place(p, places);
+  attach_classic(socket, SO_ATTACH_REUSEPORT_CBPF, p, "SO_ATTACH_REUSEPORT_CBPF");
+}
+
+// Headers between the IPv6 header and the port would make another number of it, and yet the same one for the
+// same sender as a rule.
+void attach_places_by_sender(int socket, std::span<const unsigned> places) {
+  assert(!places.empty() && places.size() <= most_choices);
+  constexpr unsigned spread = 0x9e3779b1;  // an odd number without a pattern: ports are often counted upwards
+  const auto at = [](int offset) { return static_cast<unsigned>(SKF_NET_OFF + offset); };
+  ClassicProgram p;
+  p.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at(0)));
+  p.push_back(BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4));
+  p.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 5, 0));
+
+  p.push_back(BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, at(0)));
+  p.push_back(BPF_STMT(BPF_LD | BPF_H | BPF_IND, at(0)));
+  p.push_back(BPF_STMT(BPF_MISC | BPF_TAX, 0));
+  p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(v4_addresses_at)));
+  p.push_back(BPF_STMT(BPF_JMP | BPF_JA, 3));
+
+  p.push_back(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, at(v6_header_length)));
+  p.push_back(BPF_STMT(BPF_MISC | BPF_TAX, 0));
+  p.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at(v6_addresses_at + 12)));
+
+  p.push_back(BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0));
+  p.push_back(BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, spread));
+  p.push_back(BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16));
+  return_one_of(p, places);
   attach_classic(socket, SO_ATTACH_REUSEPORT_CBPF, p, "SO_ATTACH_REUSEPORT_CBPF");
 }
 
