@@ -66,6 +66,9 @@ Json to_json(const InstanceReport& r) {
     generations.push_back(Json{
         {"generation", g.generation}, {"memory", json_if_known(g.memory)}, {"cpu_s", json_seconds(g.cpu)}});
   }
+  Json datagrams = Json::array();
+  for (const auto& d : r.datagrams)
+    datagrams.push_back(Json{{"generation", d.generation}, {"flows", d.flows}, {"datagrams", d.datagrams}});
   Json probes = Json::array();
   for (const auto& p : r.probes) {
     probes.push_back(Json{{"probe", p.what},
@@ -115,6 +118,7 @@ Json to_json(const InstanceReport& r) {
               {"workers", workers},
               {"addresses", addresses},
               {"generations", generations},
+              {"udp", datagrams},
               {"last_reload", r.last_reload ? to_json(*r.last_reload) : Json(nullptr)},
               {"last_exit", r.last_exit ? to_json(*r.last_exit) : Json(nullptr)},
               {"reloads", r.reloads},

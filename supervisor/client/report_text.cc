@@ -67,9 +67,11 @@ void show_addresses(Page& page, const std::vector<AddressReport>& addresses) {
   std::string_view label = "listening";
   for (const auto& a : addresses) {
     const std::string name = one_cell(a.name);
-    const std::string_view how = a.handoff == "none"       ? "  (not handed off)"
-                                 : a.handoff == "switched" ? "  (switched)"
-                                                           : "";
+    const std::string_view how = a.handoff == "none"          ? "  (not handed off)"
+                                 : a.handoff == "switched"    ? "  (switched)"
+                                 : a.handoff == "multicast"   ? "  (multicast: every generation hears it)"
+                                 : a.handoff == "own-program" ? "  (left to the server's own program)"
+                                                              : "";
     page.entry(label, fmt::format("{}{}  {}{}", name, std::string(widest - columns_of(name), ' '),
                                   one_cell(a.address), how));
     label = "";
@@ -117,6 +119,15 @@ std::string canary_text(const InstanceReport& r) {
           : " (only eBPF counts them)";
   return fmt::format("generation {} gets {} of new connections{}; step {} of {} {}", r.candidate,
                      share_text(c.per_mille), counts, c.step, c.steps, until);
+}
+
+void show_datagrams(Page& page, const std::vector<DatagramReport>& datagrams) {
+  std::string_view label = "udp";
+  for (const auto& d : datagrams) {
+    page.entry(label, fmt::format("generation {}: {}, {}", d.generation, counted(d.flows, "flow", "flows"),
+                                  counted(d.datagrams, "datagram", "datagrams")));
+    label = "";
+  }
 }
 
 void show_last_reload(Page& page, const ReloadReport& last) {
@@ -245,6 +256,7 @@ std::string report_text(const InstanceReport& r, bool colour) {
   if (!r.config.empty()) page.entry("config", one_cell(r.config));
   show_addresses(page, r.addresses);
   show_generations(page, r.generations);
+  show_datagrams(page, r.datagrams);
   if (r.probation_left) {
     page.entry("probation", fmt::format("generation {} on probation for {}, generation {} stands by", r.serving,
                                         to_rough_text(*r.probation_left), r.standby));

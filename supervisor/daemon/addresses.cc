@@ -29,8 +29,15 @@ Addresses::Addresses(Others others, std::string spare_place, std::vector<StoredD
       handoff_(o_.loop, {.idle = [this](WorkerId w) { o_.pump.happens(WorkerIdle{w}); },
                          .changed = std::move(callbacks.changed),
                          .note = std::move(callbacks.note),
-                         .held = [this] { store_adopted(); }}),
-      settlements_(o_.loop, [this](GenerationId g) { o_.pump.happens(Settled{g}); }),
+                         .held = [this] { store_adopted(); },
+                         .emptied =
+                             [this](GenerationId g) {
+                               if (!settlements_.is_settling(g)) o_.pump.happens(Settled{g});
+                             }}),
+      settlements_(o_.loop,
+                   [this](GenerationId g) {
+                     if (!handoff_.datagrams().is_emptying(g)) o_.pump.happens(Settled{g});
+                   }),
       listener_watch_(
           o_.loop,
           [this](const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why) {
@@ -78,6 +85,7 @@ void Addresses::open(GenerationId generation, HandoffCapabilities& capabilities)
   for (const std::string& note : kept_waiting(plan))
     o_.log.warning({.generation = generation.value}, "{}", note);
   std::vector<Fd> adopted = keeper_.take_adopted(plan.handoff.adopt);
+  open_datagrams(generation, plan, capabilities);
   if (!plan.handoff.switched) return;
   if (o_.pump.status().serving && comes_in_batches(plan.options.policy))
     handoff_.comes_in_batches(generation, plan.options.policy.workers);
@@ -85,9 +93,20 @@ void Addresses::open(GenerationId generation, HandoffCapabilities& capabilities)
   if (plan.handoff.adopt) handoff_.restore(std::move(adopted));
   std::vector<std::shared_ptr<Listener>> own;
   for (const PassedSocket& s : plan.sockets) {
-    if (s.switched) own.push_back(s.listener);
+    if (s.switched && s.listener->kind() == AddressKind::tcp) own.push_back(s.listener);
   }
   handoff_.opened(generation, std::move(own));
+}
+
+void Addresses::open_datagrams(GenerationId generation, const Plan& plan, HandoffCapabilities& capabilities) {
+  if (!plan.handoff.datagrams && !plan.handoff.adopt) return;
+  handoff_.datagrams().steer_by(capabilities.steering(),
+                                {plan.options.udp_flows, plan.options.udp_flow_timeout});
+  std::vector<std::shared_ptr<Listener>> own;
+  for (const PassedSocket& s : plan.sockets) {
+    if (s.switched && s.listener->kind() == AddressKind::udp) own.push_back(s.listener);
+  }
+  handoff_.datagrams().opened(generation, std::move(own));
 }
 
 void Addresses::switch_to(GenerationId generation, std::optional<GenerationId> standby) {
@@ -194,7 +213,8 @@ void Addresses::settle(GenerationId generation) {
   for (const int fd : handoff_.opened_sockets(generation)) adopted.push_back(duplicate(fd));
   const Plan& plan = *serving_plan();
   ArrivalPlaces places(sets_.sockets_of(generation), std::move(adopted), static_cast<int>(plan.sockets.size()));
-  if (settlements_.begin(generation, workers, std::move(places), plan.options.policy.settle))
+  const bool hears = handoff_.datagrams().let_go(generation);
+  if (settlements_.begin(generation, workers, std::move(places), plan.options.policy.settle) && !hears)
     return o_.pump.post(Settled{generation});
   o_.log.debug({.generation = generation.value},
                "gets no new connections; it is told to leave when all who have just connected have been heard");
@@ -231,13 +251,19 @@ void Addresses::reload_for_free_name() {
 void Addresses::give_up_if_empty(GenerationId generation) {
   const Status& status = o_.pump.status();
   const bool wanted = generation == status.serving || generation == status.candidate;
-  if (!wanted && o_.workers.count(generation) == 0) sets_.gone(generation);
+  if (wanted || o_.workers.count(generation) > 0) return;
+  sets_.gone(generation);
+  handoff_.datagrams().drop(generation);
 }
 
 void Addresses::keep_time_of_retired() {
-  if (!handoff_.any_retired()) return;
-  for (const WorkerStatus& w : o_.pump.status().workers)
-    handoff_.close_connections(w.worker, {w.drain_idle, w.any_pause, w.last_call});
+  // At a stop nobody follows to whom flows that go on would go, so they are not waited for.
+  const bool stops = o_.pump.status().phase == Phase::stopping;
+  for (const WorkerStatus& w : o_.pump.status().workers) {
+    if (w.state == WorkerState::retiring)
+      handoff_.datagrams().leaves_by(w.worker, stops ? w.since : w.deadline);
+    if (handoff_.any_retired()) handoff_.close_connections(w.worker, {w.drain_idle, w.any_pause, w.last_call});
+  }
 }
 
 bool Addresses::is_followed() {

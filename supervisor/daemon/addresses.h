@@ -104,6 +104,7 @@ class Addresses {
   void leave();
 
  private:
+  void open_datagrams(GenerationId generation, const Plan& plan, HandoffCapabilities& capabilities);
   void watch_listeners();
   void listener_shut(const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why);
   void store_adopted();

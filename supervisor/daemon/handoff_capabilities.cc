@@ -45,6 +45,9 @@ HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inheri
     }
   }
 
+  const auto is_udp = [](const ListenSpec& spec) { return spec.kind == AddressKind::udp; };
+  plan.datagrams = std::ranges::any_of(options.listen, is_udp) && steering().method != SteeringMethod::none;
+
   const bool idle = options.drain == DrainChoice::idle;
   const bool probed = !options.probes.empty();
   const bool kept = options.policy.probation > 0s;

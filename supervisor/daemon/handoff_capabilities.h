@@ -21,8 +21,9 @@ struct HandoffPlan {
   // Each generation has sockets of its own on what was given with --listen as far as that can be had, which is
   // found out when there is a second one.
   bool sets = false;
-  bool settles = false;   // with `switched`: old workers settle before they are told to leave
-  bool switched = false;  // new connections are directed: each generation has sockets of its own
+  bool datagrams = false;  // each generation has sockets of its own on what is udp of --listen
+  bool settles = false;    // with `switched`: old workers settle before they are told to leave
+  bool switched = false;   // new connections are directed: each generation has sockets of its own
   DrainRule drain = DrainRule::signal;
   Duration probation = 0s;         // how long the generation before stands by
   unsigned workers = 1;            // of a generation…

@@ -124,8 +124,9 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
     Sockets sockets;
     bool from_set = false;
     if (had.empty()) {
+      const bool shared = spec.kind == AddressKind::udp ? plan.handoff.datagrams : switched;
       sockets =
-          open_listeners(spec, {.share = switched, .hidden = serving != nullptr, .spare_place = spare_place});
+          open_listeners(spec, {.share = shared, .hidden = serving != nullptr, .spare_place = spare_place});
     } else if (serving && is_out_of_use(had.front())) {
       sockets = instead_of(had.front().front(), spec, *serving, plan);
       had.pop_front();
@@ -134,7 +135,11 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
       had.pop_front();
       for (auto& listener : sockets) {
         check_options(*listener, spec.options);
-        if (serving && switched && can_be_switched(*listener)) {
+        const bool beside = can_be_switched(*listener) && switched;
+        // Nobody could tell when the last worker has left that reads what comes to the one before.
+        const bool directed =
+            plan.handoff.datagrams && listener->is_directed() && !comes_in_batches(options.policy);
+        if (serving && (beside || directed)) {
           listener = open_again(*listener, spec);
           continue;
         }
@@ -147,8 +152,9 @@ void open_sockets(Plan& plan, const RunOptions& options, const Sockets& inherite
       }
     }
     for (auto& listener : sockets) {
-      const bool own = switched && can_be_switched(*listener);
+      bool own = switched && can_be_switched(*listener);
       if (own) share_address(*listener);
+      own |= plan.handoff.datagrams && shares_datagrams(*listener);
       plan.sockets.push_back({std::move(listener), spec.name(), i, own || from_set});
     }
   }

@@ -8,6 +8,7 @@
 
 #include "daemon/announcer.h"
 #include "linux/base/own_process.h"
+#include "linux/sockets/multicast.h"
 #include "options/option_values.h"
 
 namespace graced {
@@ -22,6 +23,10 @@ std::string text_of(Handoff::How how) {
       return "shared";
     case Handoff::How::not_at_all:
       return "none";
+    case Handoff::How::own_program:
+      return "own-program";
+    case Handoff::How::multicast:
+      return "multicast";
   }
   return "";
 }
@@ -32,8 +37,10 @@ void add_plan(InstanceReport& report, GenerationId generation, const Plan& plan,
   report.executable_replaced = plan.artefact->runs_from_descriptor();
   report.changed = plan.artefact->changed();
   for (const PassedSocket& s : plan.sockets)
-    report.addresses.push_back(
-        {s.name, s.listener->address(), addresses.switches(plan, s) ? "switched" : "shared"});
+    report.addresses.push_back({s.name, s.listener->address(),
+                                hears_multicast(s.listener->fd()) ? "multicast"
+                                : addresses.switches(plan, s)     ? "switched"
+                                                                  : "shared"});
   for (const Handoff::Address& a : addresses.handoff().adopted_addresses(generation))
     report.addresses.push_back({"adopted", a.address, text_of(a.how)});
 }
@@ -108,6 +115,8 @@ WorkerReport worker_report(const WorkerStatus& w, const WorkerProcess& process, 
     }
     worker.quiet = seen.quiet;
     worker.waits_for = retirement->waits_for();
+  } else if (addresses.handoff().datagrams().is_retired(w.worker)) {
+    worker.waits_for = addresses.handoff().datagrams().waits_for(w.worker);
   } else if (w.state == WorkerState::draining && !process.rest) {
     worker.waits_for = "its exit";
   }
@@ -194,6 +203,8 @@ InstanceReport report_of(const ReportSources& from) {
   const GenerationId shown = status.serving.value_or(status.candidate.value_or(GenerationId{}));
   if (const Plan* plan = from.addresses.find_plan(shown)) add_plan(r, shown, *plan, from.addresses);
   for (const Cgroups::Usage& u : from.cgroups.usage()) r.generations.push_back({u.generation, u.memory, u.cpu});
+  for (const auto& [generation, traffic] : from.addresses.handoff().datagrams().traffic())
+    r.datagrams.push_back({generation.value, traffic.flows, traffic.datagrams});
   for (const WorkerStatus& w : status.workers) {
     if (const WorkerProcess* process = from.workers.find(w.worker))
       r.workers.push_back(worker_report(w, *process, from.addresses, now));

@@ -76,6 +76,10 @@ Attendance::Seen Attendance::look(const AttendedWorker& worker, bool adopted) {
       seen.unattended.push_back(*a.text);
     }
   }
+  seen.only_datagrams =
+      !seen.unattended.empty() && std::ranges::all_of(seen.unattended, [&](const std::string& address) {
+        return handoff_.is_bound_for_datagrams(worker.id, address);
+      });
   // For the next look: it may have been closed.
   if (std::ranges::any_of(known, [&](const Address& a) { return !a.passed && sockets.wanted(a.inode); }))
     handoff_.forget_closed(worker.id);

@@ -32,6 +32,7 @@ class Attendance {
   struct Seen {
     bool any_address = false;             // passed, or adopted and listened on
     std::vector<std::string> unattended;  // addresses on which nobody is seen waiting; empty: all are waited on
+    bool only_datagrams = false;          // those are UDP that it has bound itself: it may only send there
     bool any_of_passed = false;           // somebody waits on one of those at least
     std::optional<pid_t> hidden{};        // who could not be looked into, if some are unattended
     bool all() const { return unattended.empty(); }

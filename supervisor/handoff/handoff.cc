@@ -18,7 +18,10 @@
 namespace graced {
 
 Handoff::Handoff(Loop& loop, Callbacks callbacks)
-    : loop_(loop), callbacks_(std::move(callbacks)), retirements_(loop, {callbacks_.idle, callbacks_.note}) {}
+    : loop_(loop),
+      callbacks_(std::move(callbacks)),
+      retirements_(loop, {[this](WorkerId w) { connections_are_done(w); }, callbacks_.note}),
+      datagrams_(loop, datagram_callbacks()) {}
 
 void Handoff::opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners) {
   // They may have been restored: see restore().
@@ -52,6 +55,7 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
   // By the worker's own hand or by graced's: whoever binds an address that is there gets that one.
   std::vector<Adoption::Predeclared> predeclared;
   for (const auto& l : listeners_[generation]) predeclared.push_back({l->key(), l->fd()});
+  for (const auto& l : datagrams_.passed(generation)) predeclared.push_back({datagram_key(l->fd()), l->fd()});
   for (const auto& [inode, fd] : restored_) predeclared.push_back({group_key(fd.get()), fd.get()});
   if (!queues_migrate_) {
     const auto left = [&](const TrackedWorker& w) {
@@ -69,6 +73,9 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
       std::move(notifications), wait_killable, generation.value, names_, std::move(predeclared),
       [this, worker](const std::string& key, int fd, const SocketAddress& where) {
         return arrival(worker, key, fd, where);
+      },
+      [this, worker](const std::string& key, int fd, const SocketAddress& where) {
+        return takes_datagrams(worker, key, fd, where);
       });
   tracked.heard = loop_.on_fd_or_hangup(tracked.adoption->fd(), Priority::notify, [this, worker](bool hung_up) {
     hung_up ? stop_listening_to(worker) : on_notification(worker);
@@ -99,6 +106,7 @@ void Handoff::took_note_of(TrackedWorker& tracked) {
   for (const AdoptedSocket& s : tracked.adoption->sockets()) {
     if (s.listening && s.steerable() && groups_.join(s.key, s.fd.get(), s.inode)) keys.insert(s.key);
   }
+  note_datagrams(tracked);
   if (!keys.empty()) share_with(tracked);
   if (!gets_new(tracked)) return;
   for (const std::string& key : keys) {
@@ -141,6 +149,7 @@ void Handoff::take_leave_of_closed() {
     for (const auto& l : listeners) held.insert(inode_of(l->fd()));
   }
   groups_.keep_only(held);
+  datagrams_.keep_only(held);
 }
 
 void Handoff::forget_closed(TrackedWorker& tracked) {
@@ -167,6 +176,7 @@ void Handoff::switch_to(GenerationId generation, std::optional<GenerationId> sta
   beside_.reset();
   promote_names();
   for (const std::string& key : groups_.keys()) direct(key);
+  datagrams_.switch_to(generation);
   show_what_serves();
   hide_what_nobody_serves();
   drop_orphans();
@@ -213,7 +223,7 @@ void Handoff::retire(WorkerId worker, const std::optional<std::string>& cgroup, 
   std::set<std::string> keys;
   if (tracked->adoption) {
     for (const AdoptedSocket& s : tracked->adoption->sockets()) {
-      if (!s.listening) continue;
+      if (!s.listening || s.datagrams) continue;
       if (!s.shared()) listening.push_back(s.fd.get());
       if (s.steerable()) keys.insert(s.key);
     }
@@ -222,8 +232,12 @@ void Handoff::retire(WorkerId worker, const std::optional<std::string>& cgroup, 
     listening.push_back(l->fd());
     keys.insert(l->key());
   }
+  const bool hears = datagrams_.retire(worker, tracked->generation);
   // Without a socket of its own it goes on getting new connections until it is told.
-  if (listening.empty()) return callbacks_.idle(worker);
+  if (listening.empty()) {
+    if (!hears) callbacks_.idle(worker);
+    return;
+  }
   // No generation follows: graced stops. What is not directed elsewhere must be kept away.
   if (tracked->generation == serving_ && !beside_) {
     for (const std::string& key : keys) {
@@ -252,11 +266,13 @@ bool Handoff::park(const std::string& key) {
 
 void Handoff::left_behind(WorkerId worker, const std::vector<pid_t>& tops) {
   if (TrackedWorker* tracked = find(worker)) tracked->leaves = tracked->process_gone = true;
+  datagrams_.leaves(worker);
   retirements_.follow(worker, tops);
 }
 
 void Handoff::told_to_leave(WorkerId worker) {
   if (TrackedWorker* tracked = find(worker)) tracked->leaves = true;
+  datagrams_.told_to_leave(worker);
 }
 
 void Handoff::gone(WorkerId worker, Follows who) {
@@ -265,6 +281,8 @@ void Handoff::gone(WorkerId worker, Follows who) {
   const GenerationId generation = tracked->generation;
   tracked->heard = Source();
   retirements_.stop(worker);
+  datagrams_.gone(worker);
+  let_go_of_datagrams(*tracked);
   let_go_of_what_keeps_out(*tracked);
   const bool kept = who == Follows::replacement || (who == Follows::next_graced && !tracked->leaves);
   if (kept && tracked->adoption && generation == serving_) {
@@ -300,7 +318,7 @@ void Handoff::let_go(std::list<TrackedWorker>::iterator tracked) {
       hide(s.key);
     }
     // A process that nobody knows of may have it still.
-    if (!s.predeclared && !s.shared() && !others_have(s.inode, &AdoptedSocket::inode))
+    if (!s.predeclared && !s.shared() && !s.datagrams && !others_have(s.inode, &AdoptedSocket::inode))
       stop_listening(s.fd.get());
   }
 }

@@ -17,6 +17,7 @@
 
 #include "core/id.h"
 #include "core/time.h"
+#include "handoff/datagrams.h"
 #include "handoff/retirements.h"
 #include "linux/adoption/adopted_names.h"
 #include "linux/adoption/adoption.h"
@@ -34,6 +35,7 @@ class Handoff {
     std::function<void(WorkerId)> changed;  // an adopted worker has bound something, or listens
     std::function<void(WorkerId, const std::string&)> note;  // for the log; WorkerId{}: of nobody's
     std::function<void()> held;                              // what adopted_sockets() tells has changed
+    std::function<void(GenerationId)> emptied;               // see Datagrams::let_go()
   };
 
   Handoff(Loop& loop, Callbacks callbacks);
@@ -44,7 +46,10 @@ class Handoff {
     queues_migrate_ = probe.migrates;
   }
 
-  // The sockets that this generation's workers are passed, and no other's.
+  Datagrams& datagrams() { return datagrams_; }
+  const Datagrams& datagrams() const { return datagrams_; }
+
+  // The sockets that this generation's workers are passed, and no other's: tcp. For udp see Datagrams.
   void opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners);
 
   // Sockets that an earlier graced had adopted: connections wait there until the first generation listens. What
@@ -131,6 +136,8 @@ class Handoff {
   std::string waits_for(WorkerId worker);
   // Which address of the serving generation its own has not; empty: all listen again.
   std::string missing(WorkerId worker) const;
+  bool misses_only_datagrams(WorkerId worker) const;  // of what missing() tells
+  bool is_bound_for_datagrams(WorkerId worker, const std::string& address) const;
   bool has_new_address(WorkerId worker) const;  // its generation, that the serving one has not
   Instant last_change(WorkerId worker) const;   // since when it has bound and listened on nothing more
   const std::vector<AdoptedSocket>& sockets_of(WorkerId worker) const;  // empty: it is not adopted
@@ -147,7 +154,7 @@ class Handoff {
   void forget_closed();
   void forget_closed(WorkerId worker);
 
-  enum class How { switched, shared, not_at_all };
+  enum class How { switched, shared, not_at_all, own_program, multicast };
   struct Address {
     std::string address;  // "tcp [::]:8080"
     How how;
@@ -194,6 +201,14 @@ class Handoff {
   template <class Wanted>
   std::vector<Listening> listening_of(Wanted wanted) const;
 
+  Datagrams::Callbacks datagram_callbacks();
+  void connections_are_done(WorkerId worker);
+  bool takes_datagrams(WorkerId worker, const std::string& key, int fd, const SocketAddress& where) const;
+  bool overlaps_datagrams(const TrackedWorker& by, const std::string& key, int fd,
+                          const SocketAddress& where) const;
+  How how_directed(const AdoptedSocket& socket) const;
+  void note_datagrams(const TrackedWorker& tracked);
+  void let_go_of_datagrams(TrackedWorker& gone);
   void on_notification(WorkerId worker);
   void stop_listening_to(WorkerId worker);
   void took_note_of(TrackedWorker& tracked);
@@ -223,7 +238,7 @@ class Handoff {
   bool is_served(const std::string& key) const;
   bool listens_in(std::optional<GenerationId> generation, const std::string& key) const;
   void tell_what_is_held();
-  std::string first_missing(GenerationId generation) const;
+  std::string first_missing(GenerationId generation, bool with_datagrams = true) const;
   bool begins_in_batches(GenerationId generation) const;
   bool all_listen_there(GenerationId generation, const std::string& key) const;
   std::map<std::string, const AdoptedSocket*> listening_in(GenerationId generation) const;  // by key
@@ -249,6 +264,7 @@ class Handoff {
   std::pair<GenerationId, unsigned> batches_{};  // the last candidate that came in batches, and its workers
   std::optional<GenerationId> beside_;           // a candidate some of whose workers have joined
   Retirements retirements_;                      // borrow what the tracked workers and listeners_ hold
+  Datagrams datagrams_;
 };
 
 template <class Wanted>

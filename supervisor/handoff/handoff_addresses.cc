@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "handoff/handoff.h"
+#include "linux/sockets/multicast.h"
 
 namespace graced {
 
@@ -80,7 +81,7 @@ bool Handoff::bound_anything(WorkerId worker) const {
 // Which address of the serving generation this one has not, empty if it has all. Some servers make a unix
 // socket for themselves under a name that nobody else can know: one for one, what the next generation has made
 // stands for it.
-std::string Handoff::first_missing(GenerationId generation) const {
+std::string Handoff::first_missing(GenerationId generation, bool with_datagrams) const {
   const std::map<std::string, const AdoptedSocket*> served = listening_in(*serving_);
   std::map<std::string, const AdoptedSocket*> has = listening_in(generation);
   const bool begins = begins_in_batches(generation);
@@ -88,6 +89,7 @@ std::string Handoff::first_missing(GenerationId generation) const {
     if (has.erase(entry.first) != 0) continue;
     if (begins && !all_listen_there(*serving_, entry.first)) continue;
     const AdoptedSocket& socket = *entry.second;
+    if (socket.datagrams && !with_datagrams) continue;
     const auto own = std::ranges::find_if(
         has, [&](const auto& h) { return !served.contains(h.first) && made_anew(socket, *h.second); });
     if (own == has.end()) return socket.address;
@@ -115,17 +117,25 @@ std::vector<Handoff::Address> Handoff::adopted_addresses(GenerationId generation
       // An abstract name cannot be had twice, whoever has it just now.
       const bool shared = s.shared() || s.address.starts_with("unix @");
       if (s.listening && !is_of_listen(generation, s))
-        add(s.key, {s.address, shared ? How::shared : How::switched});
+        add(s.key, {s.address, shared ? How::shared : how_directed(s)});
     }
     for (const std::string& address : c.adoption->passed_through()) add(address, {address, How::not_at_all});
   }
   return found;
 }
 
+Handoff::How Handoff::how_directed(const AdoptedSocket& socket) const {
+  if (!socket.datagrams) return How::switched;
+  if (datagrams_.is_left_alone(socket.key)) return How::own_program;
+  return hears_multicast(socket.fd.get()) ? How::multicast : How::switched;
+}
+
 bool Handoff::is_of_listen(GenerationId generation, const AdoptedSocket& socket) const {
+  if (!socket.predeclared) return false;
+  const auto is_it = [&](const auto& l) { return l->inode() == socket.inode; };
   const auto own = listeners_.find(generation);
-  return socket.predeclared && own != listeners_.end() &&
-         std::ranges::any_of(own->second, [&](const auto& l) { return l->inode() == socket.inode; });
+  return (own != listeners_.end() && std::ranges::any_of(own->second, is_it)) ||
+         std::ranges::any_of(datagrams_.passed(generation), is_it);
 }
 
 bool Handoff::adopted(WorkerId worker) const {

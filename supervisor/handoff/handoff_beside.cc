@@ -17,11 +17,15 @@ void Handoff::join(GenerationId candidate, const std::vector<WorkerId>& leaving)
   sharing_.reset();
   groups_.forget_shares();
   beside_ = candidate;
+  std::set<WorkerId> joined;
   for (TrackedWorker& w : tracked_) {
     w.joined = w.joined || (w.generation == candidate && w.ready);
     w.leaves = w.leaves || std::ranges::find(leaving, w.worker) != leaving.end();
+    if (w.joined) joined.insert(w.worker);
+    if (w.leaves) datagrams_.leaves(w.worker);
   }
   for (const std::string& key : groups_.keys()) direct(key);
+  datagrams_.join(candidate, std::move(joined));
   drop_orphans();
   tell_what_is_held();
 }
@@ -31,6 +35,7 @@ void Handoff::leave_out(GenerationId candidate) {
   beside_.reset();
   for (TrackedWorker& w : tracked_) w.leaves = w.leaves || w.generation == candidate;
   for (const std::string& key : groups_.keys()) direct(key);
+  datagrams_.leave_out(candidate);
 }
 
 bool Handoff::begins_in_batches(GenerationId generation) const {

@@ -35,6 +35,9 @@ constexpr int looks_at_once = 4;
 // How long a worker must be seen waiting on what it was passed.
 constexpr Duration listening_for = 20ms;
 
+// How long one is waited for that has bound UDP sockets and is not seen waiting on them: some only send there.
+constexpr Duration only_sends_for = 1s;
+
 // How long an adopted worker must not have bound anything more. nginx listens on its second address a moment
 // after the first; where it is known what to expect, and nobody waits before all of it is there, a
 // moment is enough.
@@ -215,6 +218,7 @@ bool ReadyWatch::is_believed(Watched& w, Instant now) {
     note_hidden(w, *seen.hidden);
     return true;
   }
+  if (seen.only_datagrams && now - said.when >= only_sends_for) return true;
   if (!not_its_sockets(w, seen).empty()) return false;
   if (!said.serving_waits) said.serving_waits = callbacks_.serving_waits();
   if (said.serving_waits || now - said.when < seen_within) return false;
@@ -259,7 +263,8 @@ void ReadyWatch::note_hidden(const Watched& w, pid_t hidden) {
 void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {
   Expected& expected = *w.expected;
   look_whether_it_is_elsewhere(w, now);
-  if (!expected.expectation.may_let_go && stays_elsewhere(w, now)) {
+  if (!expected.expectation.may_let_go && stays_elsewhere(w, now) &&
+      !handoff_.misses_only_datagrams(w.worker.id)) {
     expected.elsewhere.reset();  // said once in a while, if it is of no consequence
     callbacks_.unfit(w.worker.id, handoff_.missing(w.worker.id) + lets_it_go);
     return;
@@ -331,7 +336,8 @@ bool ReadyWatch::is_attended(Watched& w, Instant now) {
   if (seen.all() || !seen.hidden) {
     hidden.reset();
     if (seen.any_address && seen.all()) learned_of(w.worker.mark.generation).waits = true;
-    return seen.all();
+    return seen.all() || (seen.only_datagrams && attendance_.rests(w.worker) &&
+                          now - handoff_.last_change(w.worker.id) >= only_sends_for);
   }
   if (!hidden) hidden = now;
   if (now - *hidden < hidden_for) return false;

@@ -23,6 +23,8 @@ class Settlements {
   bool begin(GenerationId generation, const std::vector<std::pair<WorkerId, pid_t>>& workers,
              ArrivalPlaces places, Duration patience);
 
+  bool is_settling(GenerationId generation) const { return settling_.contains(generation); }
+
   // It is gone, or has been told.
   void forget(GenerationId generation, WorkerId worker);
 

@@ -47,6 +47,21 @@ Text control_path(const Text& value) {
   return read_path(value);
 }
 
+unsigned read_flows(const Text& value) {
+  if (value == "off") return 0;
+  try {
+    return read_count(value, 1, 1 << 20);
+  } catch (const std::invalid_argument& why) {
+    throw std::invalid_argument{fmt::format("{}, or 'off'", why.what())};
+  }
+}
+
+Duration read_flow_timeout(const Text& value) {
+  const Duration time = read_finite_time(value);
+  if (time < 100ms) throw std::invalid_argument{"a flow may be silent for 100ms at least"};
+  return time;
+}
+
 constexpr auto rows = std::to_array<OptionRow>({
     {.word = {command_option, 0, "COMMAND", "the command, where it does not follow the options"},
      .group = instance,
@@ -73,6 +88,19 @@ constexpr auto rows = std::to_array<OptionRow>({
      .group = sockets,
      .read = [](Options& o, const Text& v) { o.adopt_changes = read_adopt_changes(v); },
      .show = [](const Options& o) { return Text{o.adopt_changes ? "allow" : "refuse"}; }},
+
+    {.word =
+         {"udp-flows", 0, "N|off",
+          "UDP: how many flows are remembered at most, so that each stays with its generation over a reload; "
+          "off sends all that comes to the newest at once"},
+     .group = sockets,
+     .for_life = true,
+     .read = [](Options& o, const Text& v) { o.udp_flows = read_flows(v); },
+     .show = [](const Options& o) { return o.udp_flows == 0 ? Text{"off"} : fmt::format("{}", o.udp_flows); }},
+    {.word = {"udp-flow-timeout", 0, "TIME", "UDP: a flow that is silent for so long is over"},
+     .group = sockets,
+     .read = [](Options& o, const Text& v) { o.udp_flow_timeout = read_flow_timeout(v); },
+     .show = [](const Options& o) { return to_text(o.udp_flow_timeout); }},
 
     {.word = {"workers", 'w', "N|auto", "workers in a generation; auto is one for each CPU available"},
      .group = workers,

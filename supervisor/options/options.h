@@ -55,6 +55,8 @@ struct RunOptions {
   std::vector<ListenSpec> listen;
   AdoptChoice adopt = AdoptChoice::automatic;  // automatic: where there is no --listen and nothing inherited
   bool adopt_changes = false;                  // adopted addresses may come and go at a reload
+  unsigned udp_flows = 16384;                  // remembered at most; 0: none
+  Duration udp_flow_timeout = 30s;             // silence that ends one
   Policy policy;                               // its drain rule is settled once it is known who adopts
   DrainChoice drain = DrainChoice::automatic;  // automatic: idle where workers are adopted, else signal
   int drain_signal = SIGTERM;

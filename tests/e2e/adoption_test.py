@@ -303,11 +303,15 @@ class Adoption(Adopted):
         self.soon("generation 2", lambda: ask_for_once("@" + name))
         self.assertEqual([a["handoff"] for a in g.status()["addresses"]], ["shared"])
 
-    def test_udp_is_left_alone_and_listed(self):
+    def test_udp_that_nobody_waits_on_keeps_nobody_from_being_ready(self):
         tcp, udp = free_port(), free_port()
         g = self.adopted("tcp:%d" % tcp, "udp:%d" % udp)
-        self.assertEqual({a["address"]: a["handoff"] for a in g.status()["addresses"]},
-                         {"tcp 127.0.0.1:%d" % tcp: "switched", "udp 127.0.0.1:%d" % udp: "none"})
+        for generation in "12":
+            self.assertIn("generation " + generation, ask(("127.0.0.1", tcp)))
+            self.assertEqual({a["address"]: a["handoff"] for a in g.status()["addresses"]},
+                             {"tcp 127.0.0.1:%d" % tcp: "switched", "udp 127.0.0.1:%d" % udp: "switched"})
+            if generation == "1":
+                self.assertEqual(g.reload().returncode, 0, g.said())
 
     def test_ipv6_and_both_families(self):
         for host in "[::1]", "[::]":

@@ -54,6 +54,7 @@ class Manuals(Case):
                     "batches": "Members of batches", "canary": "Members of canary", "watch": "Members of watched_by",
                     "replacement": "Members of last_replacement",
                     "worker": "Members of workers", "address": "Members of addresses", "generation": "Members of generations",
+                    "datagrams": "Members of udp",
                     "reload": "Members of last_reload", "exit": "Members of last_exit", "by": "Members of by"}
         self.assertEqual(set(definitions()) - set(sections), {"list"})
         for kind, title in sections.items():

@@ -408,6 +408,20 @@ TEST_CASE("adoption and idle drain are asked for by name, or left to graced") {
   CHECK(complaint({"--drain", "slowly", "app"}).starts_with("--drain"));
 }
 
+TEST_CASE("how many UDP flows are remembered, and for how long") {
+  const RunOptions unasked = load({"app"});
+  CHECK(unasked.udp_flows == 16384);
+  CHECK(unasked.udp_flow_timeout == 30s);
+  const RunOptions asked = load({"--udp-flows", "65536", "--udp-flow-timeout", "2min", "app"});
+  CHECK(asked.udp_flows == 65536);
+  CHECK(asked.udp_flow_timeout == 2min);
+  CHECK(load({"--udp-flows", "off", "app"}).udp_flows == 0);
+  for (const char* wrong : {"0", "on", "-1", "1048577"})
+    CHECK(complaint({"--udp-flows", wrong, "app"}).ends_with(", or 'off'"));
+  CHECK(complaint({"--udp-flow-timeout", "50ms", "app"}).ends_with("a flow may be silent for 100ms at least"));
+  CHECK(complaint({"--udp-flow-timeout", "infinity", "app"}).starts_with("--udp-flow-timeout"));
+}
+
 TEST_CASE("an option needs its value, a flag takes none, and only lists are given twice") {
   CHECK(complaint({"--workers"}) == "--workers needs a value: --workers N|auto");
   CHECK(complaint({"-l"}) == "--listen needs a value: --listen ADDR[,opt=value…]");

@@ -19,6 +19,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   r.workers = {{6, 0, 4250, "ready", 1500ms, std::nullopt, "12 requests", {"a", "b\xff"}},
                {6, 1, 0, "draining", 0s, infinity, "", {}, "2 connections, 1 queued", 2, 1, 250ms}};
   r.generations = {{6, 4096, 1500ms}, {7, std::nullopt, 0s}};
+  r.datagrams = {{7, 12, 3456}};
   r.addresses = {{"http", "tcp [::]:80", "shared"}};
   r.last_reload = ReloadReport{6, false, "one\ntwo", 2s, 250ms};
   r.workers_asked = 2;
@@ -121,6 +122,13 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
       "generation": 7,
       "memory": null,
       "cpu_s": 0.0
+    }
+  ],
+  "udp": [
+    {
+      "generation": 7,
+      "flows": 12,
+      "datagrams": 3456
     }
   ],
   "last_reload": {

@@ -52,6 +52,20 @@ TEST_CASE("what a replacement would run is told, and where it is not what it was
         std::string::npos);
 }
 
+TEST_CASE("UDP flows and datagrams of the generations are shown where they are counted") {
+  InstanceReport r = serving();
+  r.addresses = {{"adopted", "udp [::]:443", "switched"},
+                 {"adopted", "udp [::]:53", "multicast"},
+                 {"adopted", "udp [::]:8443", "own-program"}};
+  r.datagrams = {{1, 1, 1}, {2, 40, 5127}};
+  const std::string text = report_text(r, false);
+  CHECK(text.find("udp [::]:443  (switched)\n") != std::string::npos);
+  CHECK(text.find("udp [::]:53  (multicast: every generation hears it)\n") != std::string::npos);
+  CHECK(text.find("udp [::]:8443  (left to the server's own program)\n") != std::string::npos);
+  CHECK(text.find("  udp          generation 1: 1 flow, 1 datagram\n"
+                  "               generation 2: 40 flows, 5127 datagrams\n") != std::string::npos);
+}
+
 TEST_CASE("what the generations use is shown where it is known") {
   InstanceReport r = serving();
   r.generations = {{1, std::nullopt, 1500ms}, {2, 52U << 20, 12min}, {3, 900, 0s}};

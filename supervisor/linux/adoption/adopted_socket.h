@@ -30,13 +30,14 @@ struct AdoptedSocket {
   std::optional<Hidden> hidden{};  // from its first listen(2) on, until it is shown
 
   bool predeclared = false;  // graced's own, put in place of the worker's
+  bool datagrams = false;    // udp: it hears from everybody since it was bound, which counts as listening
 
   std::shared_ptr<AdoptedName> name;  // unix; its file goes with the last AdoptedSocket that has it
   std::vector<std::shared_ptr<AdoptedName>> second_names;  // paths that it was linked from
 
   SocketHolder holder{};  // who was last seen to have it
 
-  bool steerable() const { return !name; }  // tcp: there is a group
+  bool steerable() const { return !name && !datagrams; }  // tcp: there is a group
   // One socket for several workers, by a unix name that only one can have: abstract names between
   // generations, paths within one. There is nothing to switch, and no queue that is a generation's own.
   bool shared() const { return name.use_count() > 1; }

@@ -16,6 +16,7 @@
 #include <exception>
 #include <utility>
 
+#include "linux/base/duplicate.h"
 #include "linux/base/inode.h"
 #include "linux/base/socket_option.h"
 #include "linux/sockets/group_key.h"
@@ -58,10 +59,11 @@ bool is_named(const SocketAddress& address) {
 }  // namespace
 
 Adoption::Adoption(Fd notifications, bool wait_killable, std::uint64_t generation, AdoptedNames& names,
-                   std::vector<Predeclared> predeclared, Arrives arrives)
+                   std::vector<Predeclared> predeclared, Arrives arrives, TakesDatagrams takes_datagrams)
     : worker_(std::move(notifications), wait_killable, std::move(predeclared)),
       unix_(worker_, generation, names),
-      arrives_(std::move(arrives)) {}
+      arrives_(std::move(arrives)),
+      takes_datagrams_(std::move(takes_datagrams)) {}
 
 Adoption::~Adoption() = default;
 
@@ -119,6 +121,7 @@ Adoption::Verdict Adoption::on_bind(const AdoptionRequest& request) {
     case AddressKind::unix_stream:
       return unix_.on_bind(request, *where, std::move(socket));
     case AddressKind::udp:
+      return bind_udp(request, *where, std::move(socket));
     case AddressKind::unix_dgram:
       worker_.pass(address_text(*where, kind));  // others, when they listen
       break;
@@ -137,32 +140,71 @@ Adoption::Verdict Adoption::bind_tcp(const AdoptionRequest& request, const Socke
   note_near_miss(where);
   if (arrival(key, socket.get(), where) == Arrival::How::refused) return EADDRINUSE;
 
-  const bool had_group = socket_option(socket.get(), SOL_SOCKET, SO_REUSEPORT) == 1;
-  const bool reuses = socket_option(socket.get(), SOL_SOCKET, SO_REUSEADDR) == 1;
-  const auto in_the_way = [&](const AdoptedSocket& s) { return s.key == key && (s.listening || !reuses); };
-  if (!had_group && std::ranges::any_of(worker_.sockets(), in_the_way)) {
-    // The group is our doing: without it, the worker's second socket would not get the address.
-    worker_.forget_closed();
-    if (std::ranges::any_of(worker_.sockets(), in_the_way)) return EADDRINUSE;
-  }
+  if (is_in_the_way(key, socket.get())) return EADDRINUSE;
   if (is_mptcp(socket.get())) socket = made_plain(request, where, std::move(socket));
+  if (const int failed = bind_in_group(where, socket.get()); failed != 0) return failed;
+  worker_.add(request, key, address_text(where, AddressKind::tcp), inode_of(socket.get()));
+  return 0;
+}
 
-  if (!had_group) set_option(socket.get(), SO_REUSEPORT, 1);
+// The group is our doing: without it, the worker's second socket would not get the address.
+bool Adoption::is_in_the_way(const std::string& key, int fd) {
+  if (socket_option(fd, SOL_SOCKET, SO_REUSEPORT) == 1) return false;
+  const bool reuses = socket_option(fd, SOL_SOCKET, SO_REUSEADDR) == 1;
+  const auto in_the_way = [&](const AdoptedSocket& s) {
+    return s.key == key && (!reuses || (s.listening && !s.datagrams));
+  };
+  if (std::ranges::none_of(worker_.sockets(), in_the_way)) return false;
+  worker_.forget_closed();
+  return std::ranges::any_of(worker_.sockets(), in_the_way);
+}
+
+// 0 or an errno.
+int Adoption::bind_in_group(const SocketAddress& where, int fd) {
+  const bool had_group = socket_option(fd, SOL_SOCKET, SO_REUSEPORT) == 1;
+  if (!had_group) set_option(fd, SO_REUSEPORT, 1);
   struct stat owner {};
   // One group is one user's.
-  if (::fstat(socket.get(), &owner) == 0 && owner.st_uid != ::geteuid() &&
-      ::fchown(socket.get(), ::geteuid(), static_cast<gid_t>(-1)) != 0) {
+  if (::fstat(fd, &owner) == 0 && owner.st_uid != ::geteuid() &&
+      ::fchown(fd, ::geteuid(), static_cast<gid_t>(-1)) != 0) {
     worker_.note(fmt::format(
         "sockets of user {} cannot be made graced's own ({}): the next generation will not get their "
         "addresses (graced needs CAP_CHOWN)",
         owner.st_uid, std::generic_category().message(errno)));
   }
-  if (::bind(socket.get(), where.get(), where.length) != 0) {
-    const int code = errno;
-    if (!had_group) set_option(socket.get(), SO_REUSEPORT, 0);
-    return code;
+  if (::bind(fd, where.get(), where.length) == 0) return 0;
+  const int code = errno;
+  if (!had_group) set_option(fd, SO_REUSEPORT, 0);
+  return code;
+}
+
+// From here on it hears. What is bound later, as by a client of others or for a single client that it is then
+// connected to, is the kernel's affair.
+Adoption::Verdict Adoption::bind_udp(const AdoptionRequest& request, const SocketAddress& where, Fd socket) {
+  const std::string key = datagram_key(socket.get(), where);
+  const bool known = std::ranges::count(worker_.sockets(), key, &AdoptedSocket::key) > 0;
+  if (known) worker_.forget_closed();
+  if (!key.empty() && port_of_bound(socket.get()) != 0) return worker_.bind_again(inode_of(socket.get()));
+  const auto* ours = worker_.predeclared(key);
+  if (!ours && (key.empty() || !takes_datagrams_ || !takes_datagrams_(key, socket.get(), where))) {
+    if (std::ranges::count(worker_.sockets(), key, &AdoptedSocket::key) == 0)
+      worker_.pass(address_text(where, AddressKind::udp));
+    return std::nullopt;
   }
-  worker_.add(request, key, address_text(where, AddressKind::tcp), inode_of(socket.get()));
+
+  AdoptedSocket* adopted = nullptr;
+  if (ours) {
+    const Verdict verdict = worker_.take_predeclared(request, *ours, socket);
+    if (verdict != 0) return verdict;
+    socket = duplicate(ours->fd);
+    adopted = &*worker_.find(inode_of(socket.get()));
+  } else {
+    if (is_in_the_way(key, socket.get())) return EADDRINUSE;
+    if (const int failed = bind_in_group(where, socket.get()); failed != 0) return failed;
+    adopted = &worker_.add(request, key, address_text(where, AddressKind::udp), inode_of(socket.get()));
+  }
+  adopted->datagrams = adopted->listening = true;
+  adopted->fd = std::move(socket);
   return 0;
 }
 

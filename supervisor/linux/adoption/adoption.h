@@ -36,10 +36,15 @@ class Adoption {
   // Asked before such a socket is bound, and again before it listens.
   using Arrives = std::function<Arrival(const std::string& key, int fd, const SocketAddress& where)>;
 
+  // Whether a UDP socket that is about to be bound is to be one that the next generation can have beside it.
+  // Without it none is.
+  using TakesDatagrams = std::function<bool(const std::string& key, int fd, const SocketAddress& where)>;
+
   // `notifications` comes from Spawned, `wait_killable` is what it was spawned with. `names` is one for all
   // generations and outlives them. Without `arrives` every socket is open.
   Adoption(Fd notifications, bool wait_killable, std::uint64_t generation, AdoptedNames& names,
-           std::vector<Predeclared> predeclared = {}, Arrives arrives = {});
+           std::vector<Predeclared> predeclared = {}, Arrives arrives = {},
+           TakesDatagrams takes_datagrams = {});
   Adoption(const Adoption&) = delete;
   Adoption& operator=(const Adoption&) = delete;
   ~Adoption();  // lets go of all sockets, and removes the unix paths that nobody else has
@@ -82,6 +87,9 @@ class Adoption {
   Verdict on_listen(const AdoptionRequest& request);
 
   Verdict bind_tcp(const AdoptionRequest& request, const SocketAddress& where, Fd socket);
+  Verdict bind_udp(const AdoptionRequest& request, const SocketAddress& where, Fd socket);
+  int bind_in_group(const SocketAddress& where, int fd);
+  bool is_in_the_way(const std::string& key, int fd);
   Fd made_plain(const AdoptionRequest& request, const SocketAddress& where, Fd mptcp);
   void note_near_miss(const SocketAddress& where);
 
@@ -91,6 +99,7 @@ class Adoption {
   WorkerBindings worker_;
   UnixBinder unix_;
   Arrives arrives_;
+  TakesDatagrams takes_datagrams_;
 };
 
 }  // namespace graced

@@ -112,6 +112,8 @@ void WorkerBindings::forget_closed() {
   for (const AdoptedSocket& s : sockets_) {
     if (!s.listening || !holds(s.holder, s.inode)) unsure.insert(s.inode);
   }
+  changes_ +=
+      std::erase_if(sockets_, [](const AdoptedSocket& s) { return s.datagrams && is_connected(s.fd.get()); });
   if (unsure.empty()) return;
   const auto holders = holders_of(unsure);
   if (!holders) return;

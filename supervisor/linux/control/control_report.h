@@ -44,9 +44,11 @@ struct ExitReport {
 };
 
 struct AddressReport {
-  std::string name;       // as in LISTEN_FDNAMES; "adopted" where the worker bound it itself
-  std::string address;    // "tcp [::]:8080", "unix /run/a.sock"
-  std::string handoff{};  // "shared", "switched"; "none": it is not handed from one generation to the next
+  std::string name;     // as in LISTEN_FDNAMES; "adopted" where the worker bound it itself
+  std::string address;  // "tcp [::]:8080", "unix /run/a.sock"
+  // "shared", "switched"; "none": it is not handed from one generation to the next. Of UDP also "multicast":
+  // every generation hears it; "own-program": who gets what is decided by a program of the server's own.
+  std::string handoff{};
 };
 
 struct ReloadReport {
@@ -109,6 +111,13 @@ struct GenerationReport {
   Duration cpu{};                       // since it began
 };
 
+// What has come to the UDP sockets of a generation, where that is counted.
+struct DatagramReport {
+  std::uint64_t generation = 0;
+  std::uint64_t flows = 0;      // that are remembered now
+  std::uint64_t datagrams = 0;  // that came
+};
+
 struct InstanceReport {
   std::string name;
   std::string version;
@@ -135,6 +144,7 @@ struct InstanceReport {
   std::optional<ReplacementReport> last_replacement{};  // since the last reload that went well
   std::vector<AddressReport> addresses;
   std::vector<GenerationReport> generations{};  // by number
+  std::vector<DatagramReport> datagrams{};      // likewise
   std::optional<ReloadReport> last_reload;
   std::optional<ExitReport> last_exit{};  // since then, if it went well
   std::uint64_t reloads = 0;

@@ -83,6 +83,10 @@ template <>
 constexpr const char* signature_of<GenerationReport> = "(ttt)";
 template <>
 constexpr const char* signature_of<std::vector<GenerationReport>> = "a(ttt)";
+template <>
+constexpr const char* signature_of<DatagramReport> = "(ttt)";
+template <>
+constexpr const char* signature_of<std::vector<DatagramReport>> = "a(ttt)";
 
 // What a container holds: its signature without the brackets or the leading 'a'.
 std::string inside(std::string_view signature) {
@@ -146,6 +150,9 @@ struct Appending {
   void operator()(const std::optional<ReplacementReport>& replacement) const {
     const ReplacementReport r = replacement.value_or(ReplacementReport{});
     structure(signature_of<std::optional<ReplacementReport>>, r.generation, r.by, r.ok, r.why, r.age);
+  }
+  void operator()(const DatagramReport& d) const {
+    structure(signature_of<DatagramReport>, d.generation, d.flows, d.datagrams);
   }
   void operator()(const std::optional<ReloadReport>& reload) const {
     const ReloadReport r = reload.value_or(ReloadReport{});
@@ -239,6 +246,9 @@ struct Reading {
     batches.reset();
     if (b.count != 0) batches = b;
   }
+  void operator()(DatagramReport& d) const {
+    structure(signature_of<DatagramReport>, d.generation, d.flows, d.datagrams);
+  }
   void operator()(std::optional<CheckReport>& check) const {
     CheckReport c;
     structure(signature_of<std::optional<CheckReport>>, c.command, c.age);
@@ -310,6 +320,7 @@ constexpr std::array table{
     property<&R::workers>("Workers"),
     property<&R::addresses>("Addresses"),
     property<&R::generations>("Generations"),
+    property<&R::datagrams>("Datagrams"),
     property<&R::last_reload>("LastReload"),
     property<&R::last_exit>("LastExit"),
     property<&R::reloads>("Reloads"),

@@ -302,18 +302,42 @@ Fd try_ip_socket(const SocketAddress& where, const ListenSpec& spec, const std::
   return Fd();
 }
 
-Fd open_ip_socket_again(int other, const ListenSpec& spec) {
-  SocketAddress where;
-  if (::getsockname(other, where.get(), &where.length) < 0) throw listen_error(errno, spec.address());
+namespace {
+
+// The same address is the same choice of families: "8080" may be one socket for both.
+Fd bind_shared(const SocketAddress& where, int v6_only, const ListenSpec& spec) {
   Fd fd = make_socket(where.storage.ss_family, spec);
   set_options_to_bind(fd.get(), where, spec);
   const OptionSetter socket{fd.get(), spec.address()};
-  // The same address is the same choice: "8080" may be one socket for both families.
-  const bool v6 = where.storage.ss_family == AF_INET6;
-  if (v6) socket.set("ipv6-only", IPPROTO_IPV6, IPV6_V6ONLY, socket_option(other, IPPROTO_IPV6, IPV6_V6ONLY));
+  if (where.storage.ss_family == AF_INET6) socket.set("ipv6-only", IPPROTO_IPV6, IPV6_V6ONLY, v6_only);
   socket.set("shared address", SOL_SOCKET, SO_REUSEPORT, 1);
   bind_and_listen(fd.get(), where, spec);
   return fd;
+}
+
+SocketAddress name_of(int fd, const ListenSpec& spec) {
+  SocketAddress where;
+  if (::getsockname(fd, where.get(), &where.length) < 0) throw listen_error(errno, spec.address());
+  return where;
+}
+
+}  // namespace
+
+Fd open_ip_socket_again(int other, const ListenSpec& spec) {
+  const SocketAddress where = name_of(other, spec);
+  const bool v6 = where.storage.ss_family == AF_INET6;
+  return bind_shared(where, v6 ? socket_option(other, IPPROTO_IPV6, IPV6_V6ONLY) : 0, spec);
+}
+
+// The kernel makes a group of a udp socket when it is bound, and by then it must have the option: with which it
+// would not meet a stranger of the same user who has it, too. One without it does.
+Fd open_shared_udp_socket(const SocketAddress& where, const ListenSpec& spec) {
+  Fd alone = open_ip_socket(where, spec);
+  const SocketAddress bound = name_of(alone.get(), spec);
+  const bool v6 = bound.storage.ss_family == AF_INET6;
+  const int v6_only = v6 ? socket_option(alone.get(), IPPROTO_IPV6, IPV6_V6ONLY) : 0;
+  alone.reset();
+  return bind_shared(bound, v6_only, spec);
 }
 
 void start_listening(int fd, const ListenOptions& options, const std::string& address) {

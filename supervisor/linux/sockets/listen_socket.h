@@ -43,8 +43,12 @@ ListenOptions options_set(int fd);
 Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec,
                   const std::function<void(int fd)>& bound = {});
 
-// Throws what the above would throw, also where one of `before` is in the way, which came of earlier calls.
-// Nobody can reach the socket: it does not listen, and of datagrams none gets lost in it.
+// The same for udp, with SO_REUSEPORT: the next generation's can be bound there as well. Nobody else's can be
+// there before.
+Fd open_shared_udp_socket(const SocketAddress& where, const ListenSpec& spec);
+
+// Throws what open_ip_socket() would throw, also where one of `before` is in the way, which came of earlier
+// calls. Nobody can reach the socket: it does not listen, and of datagrams none gets lost in it.
 Fd try_ip_socket(const SocketAddress& where, const ListenSpec& spec, const std::vector<Fd>& before);
 
 // Another one on the address that `other` is bound to; both must have SO_REUSEPORT, which this one gets.

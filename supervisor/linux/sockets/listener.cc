@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "linux/base/inode.h"
+#include "linux/base/socket_option.h"
 #include "linux/base/sys_error.h"
 #include "linux/sockets/accept_queue.h"
 #include "linux/sockets/group_key.h"
@@ -93,6 +94,8 @@ void set_shared(int fd, const std::string& address) {
 }
 
 std::shared_ptr<Listener> open_ip(const SocketAddress& where, const ListenSpec& spec, const Opening& opening) {
+  if (spec.kind == AddressKind::udp && opening.share)
+    return std::make_shared<Listener>(spec, open_shared_udp_socket(where, spec), UnixPath{});
   std::optional<Hidden> hidden;
   Fd fd = open_ip_socket(where, spec, [&](int bound) {
     if (spec.kind != AddressKind::tcp) return;
@@ -344,6 +347,11 @@ void try_to_listen(const ListenSpec& spec, std::vector<Fd>& before) {
 
 bool can_be_switched(const Listener& listener) {
   return listener.made_by_graced() && listener.kind() == AddressKind::tcp;
+}
+
+bool shares_datagrams(const Listener& listener) {
+  return listener.made_by_graced() && listener.kind() == AddressKind::udp &&
+         socket_option(listener.fd(), SOL_SOCKET, SO_REUSEPORT) == 1;
 }
 
 void share_address(const Listener& listener) {

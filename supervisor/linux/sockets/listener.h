@@ -49,6 +49,11 @@ class Listener {
   bool is_shut_for_ever() const;
   const std::string& key() const { return key_; }  // see group_key()
 
+  // udp: what comes is directed, so that the next generation can have a socket of its own beside it. Said by
+  // whoever directs it.
+  bool is_directed() const { return is_directed_; }
+  void set_directed(bool directed) { is_directed_ = directed; }
+
   // One that was opened hidden gets connections from now on. Throws std::system_error.
   void show();
   const std::optional<Hidden>& hidden() const { return hidden_; }  // tcp
@@ -92,6 +97,7 @@ class Listener {
   std::string address_;
   bool made_by_graced_;
   bool stands_in_ = false;
+  bool is_directed_ = false;
   std::optional<unsigned> queue_;  // how long it may be; of one that graced made: once that was looked at
   std::optional<Hidden> hidden_;
   int not_aside_ = 0;
@@ -100,7 +106,7 @@ class Listener {
 
 // How sockets begin to listen.
 struct Opening {
-  // tcp: as share_address() does; whoever holds the address now is in the way all the same
+  // tcp, udp: as share_address() does; whoever holds the address now is in the way all the same
   bool share = false;
   // Until Listener::show(): tcp, and unix sockets that have a path. See UnixPath::step_aside().
   bool hidden = false;
@@ -121,6 +127,9 @@ void try_to_listen(const ListenSpec& spec, std::vector<Fd>& before);
 // Whether each generation can have a socket of its own on this address, in one SO_REUSEPORT group: tcp that
 // graced opened.
 bool can_be_switched(const Listener& listener);
+
+// The same of udp, if it was opened with Opening::share.
+bool shares_datagrams(const Listener& listener);
 
 // Lets further sockets of this user bind the same address (SO_REUSEPORT). Throws ListenError.
 void share_address(const Listener& listener);

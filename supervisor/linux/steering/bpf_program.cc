@@ -185,14 +185,11 @@ Fd make_counts() {
 }
 
 std::optional<ShareCounts> read_counts(int counts) {
-  constexpr std::uint32_t key = 0;
   ShareCounts read;
-  bpf_attr attributes = no_attributes();
-  attributes.map_fd = static_cast<std::uint32_t>(counts);
-  attributes.key = address_of(&key);
-  attributes.value = address_of(&read);
-  if (bpf(BPF_MAP_LOOKUP_ELEM, attributes) < 0) return std::nullopt;
-  return read;
+  try {
+    if (look_up(counts, 0, &read)) return read;
+  } catch (const std::system_error&) {}  // they are of no consequence
+  return std::nullopt;
 }
 
 Fd load_choice(int array, std::span<const unsigned> slots, Queued queued, std::span<const ProbeChoice> probes,

@@ -1,0 +1,211 @@
+"""UDP: a flow stays with the generation that it began with until that leaves, a new one goes to the newest, and nothing
+is lost."""
+import os, signal, time
+import own_network
+from datagram_flows import ECHO, Flows
+from harness import Case, main, wait_until
+from own_network import free_port
+
+FLOWS = int(os.environ.get("GRACED_FLOWS", "500"))
+RELOADS = int(os.environ.get("GRACED_RELOADS", "10"))
+
+
+def setUpModule():
+    own_network.enter()
+
+
+class Datagrams(Case):
+    def echo(self, *options, host="127.0.0.1", passed=False, port=None, **more):
+        """graced with a server on UDP, and where that is."""
+        port = port or free_port()
+        script = self.write("echo", ECHO, 0o755)
+        if passed:
+            text = "[%s]" % host if ":" in host else host
+            return self.graced(*options, options=("-l", "udp:%s:%d" % (text, port)), command=(script,), **more), (host, port)
+        return self.graced(*options, options=(), command=(script, host, str(port)), **more), (host, port)
+
+    def flows(self, address, many=FLOWS, **more):
+        if address[0] in ("::", "0.0.0.0"):
+            address = ("::1" if address[0] == "::" else "127.0.0.1", address[1])
+        flows = Flows(address, many, **more)
+        self.addCleanup(flows.over.set)
+        wait_until(lambda: flows.answered() == many, lambda: "%d of %d flows have an answer" % (flows.answered(), many))
+        return flows
+
+    def reload(self, g):
+        answer = g.reload()
+        self.assertEqual(answer.returncode, 0, answer.stderr + g.said())
+        return time.monotonic()
+
+    def leaves(self, g, generation):
+        wait_until(lambda: all(w["generation"] != generation for w in g.workers()), g.said)
+
+    def check_a_reload(self, g, address, newest=2, many=40, stays=True):
+        """Of long flows that talk all the time, and new ones."""
+        flows = self.flows(address, many, pause=0.1)
+        switched = self.reload(g)
+        wait_until(lambda: newest in flows.first_answers(switched + 0.1, time.monotonic()))
+        time_of_talk = time.monotonic() + 1
+        wait_until(lambda: time.monotonic() >= time_of_talk)
+        flows.end()
+        self.assertEqual(flows.lost(), 0, "of %d\n%s" % (flows.sent(), g.said()))
+        self.assertEqual(flows.first_answers(switched + 0.1, time.monotonic()), {newest})
+        if stays:
+            self.assertEqual(flows.moves(), [])
+        else:
+            self.assertEqual({(before, after) for _, before, after in flows.moves()}, {(newest - 1, newest)})
+
+    def test_500_flows_stay_where_they_are_through_ten_reloads_and_nothing_is_lost_at_the_limit(self):
+        limit = 8.0  # of which the last two are the grace
+        g, address = self.echo("--drain-timeout", "8s", "--drain-grace", "2s")
+        flows = self.flows(address)
+        switched = {1: time.monotonic()}
+        alive = 0
+        for generation in range(2, RELOADS + 2):
+            switched[generation] = self.reload(g)
+            alive = max(alive, len(g.workers()))
+            next_one = time.monotonic() + 2.5
+            wait_until(lambda: time.monotonic() >= next_one)
+            alive = max(alive, len(g.workers()))
+        self.leaves(g, RELOADS - 1)
+        flows.end()
+        self.assertGreaterEqual(alive, 3)
+        self.assertEqual(flows.lost(), 0, "of %d\n%s" % (flows.sent(), g.said()))
+        for when, before, after in flows.moves():
+            self.assertLess(before, after)
+            self.assertGreaterEqual(when - switched[before + 1], limit - 2 - 0.5,
+                                    "moved from generation %d to %d\n%s" % (before, after, g.said()))
+        for generation in range(2, RELOADS + 2):
+            until = switched.get(generation + 1, time.monotonic()) - 0.5
+            self.assertEqual(flows.first_answers(switched[generation] + 0.1, until), {generation}, g.said())
+
+    def test_a_generation_leaves_when_no_flow_of_its_was_heard_for_a_while(self):
+        g, address = self.echo("--udp-flow-timeout", "1s", "--drain-timeout", "10min")
+        flows = self.flows(address, 20, pause=0.2)
+        self.reload(g)
+        self.assertRegex(g.workers("retiring")[0]["waits_for"] if g.workers("retiring") else g.workers()[0]["waits_for"],
+                         r"UDP flows, heard .* ago")
+        flows.end()
+        self.leaves(g, 1)
+        self.assertEqual(flows.lost(), 0)
+        self.assertEqual(flows.moves(), [])
+
+    def test_status_tells_flows_and_datagrams_of_each_generation(self):
+        g, address = self.echo()
+        flows = self.flows(address, 30, pause=0.1, new=0)
+        self.reload(g)
+        other = self.flows(address, 20, pause=0.1, new=0)
+        traffic = {u["generation"]: u for u in g.status()["udp"]}
+        self.assertEqual((traffic[1]["flows"], traffic[2]["flows"]), (30, 20))
+        self.assertGreaterEqual(traffic[1]["datagrams"], 30)
+        self.assertGreaterEqual(traffic[2]["datagrams"], 20)
+        self.assertRegex(g.run("status").stdout, r"udp +generation 1: 30 flows, \d+ datagrams\n +generation 2: 20 flows, \d+ datagrams")
+        flows.end()
+        other.end()
+
+    def test_ipv4_ipv6_and_both_at_once(self):
+        for host in "127.0.0.1", "0.0.0.0", "::1", "::":
+            with self.subTest(host=host):
+                name = "t%d" % free_port()
+                g, address = self.echo(host=host, name=name)
+                self.check_a_reload(g, address)
+                if host == "::":
+                    self.check_a_reload(g, ("127.0.0.1", address[1]), newest=3)
+                g.end()
+
+    def test_sockets_of_listen_with_idle_drain(self):
+        for host in "127.0.0.1", "::":
+            with self.subTest(host=host):
+                g, address = self.echo("--drain", "idle", passed=True, host=host, name="t%d" % free_port())
+                self.check_a_reload(g, address)
+                g.end()
+
+    def test_sockets_of_listen_go_to_the_new_generation_at_once_and_nothing_is_lost(self):
+        g, address = self.echo(passed=True)
+        for newest in range(2, 6):
+            self.check_a_reload(g, address, newest=newest, stays=False)
+
+    def test_four_workers_each_with_a_socket_of_its_own(self):
+        g, address = self.echo("--workers", "4")
+        self.check_a_reload(g, address)
+
+    def test_four_workers_share_what_they_are_passed(self):
+        g, address = self.echo("--workers", "4", "--drain", "idle", passed=True)
+        self.check_a_reload(g, address)
+
+    def test_without_privilege_all_goes_to_the_newest_and_nothing_is_lost(self):
+        for passed in False, True:
+            with self.subTest(passed=passed):
+                g, address = self.echo("--drain", "idle", passed=passed, name="t%d" % passed, preexec=self.as_nobody)
+                for newest in 2, 3, 4:
+                    self.check_a_reload(g, address, newest=newest, stays=False)
+                self.assertEqual(g.said().count("UDP: flows cannot be remembered without CAP_BPF"), 1, g.said())
+                g.end()
+
+    def test_without_privilege_four_workers(self):
+        g, address = self.echo("--workers", "4", preexec=self.as_nobody)
+        for newest in 2, 3:
+            self.check_a_reload(g, address, newest=newest, stays=False)
+
+    def test_flows_off_sends_all_to_the_newest(self):
+        g, address = self.echo("--udp-flows", "off")
+        self.check_a_reload(g, address, stays=False)
+
+    def test_a_candidate_that_fails_hears_nothing(self):
+        port = free_port()
+        script = self.write("echo", ECHO, 0o755)
+        wrapper = self.write("app", '#!/bin/sh\n[ -e "%s" ] && exec %s 127.0.0.1 %d\nexec %s 127.0.0.1 %d\n' % (
+            self.path("bad"), self.write("bad-echo", ECHO.replace("while True:", "import time; time.sleep(0.3); sys.exit(3)\nwhile True:"), 0o755),
+            port, script, port), 0o755)
+        g = self.graced(options=("--ready-timeout", "20s"), command=(wrapper,))
+        flows = self.flows(("127.0.0.1", port), 40, pause=0.05)
+        self.write("bad", "")
+        for _ in range(3):
+            self.assertEqual(g.reload().returncode, 1)
+        os.unlink(self.path("bad"))
+        flows.end()
+        self.assertEqual(flows.lost(), 0, g.said())
+        self.assertEqual(flows.moves(), [])
+
+    def test_a_worker_that_dies_leaves_its_flows_to_the_others(self):
+        g, address = self.echo("--workers", "2", "--restart-delay", "10min")
+        flows = self.flows(address, 40, pause=0.1)
+        victim = g.workers()[0]["pid"]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: all(w["pid"] != victim for w in g.workers()))
+        settled = time.monotonic()
+        wait_until(lambda: time.monotonic() > settled + 0.5)
+        pids = {flow.pid for flow in flows.flows if flow.lasts}
+        flows.end()
+        self.assertEqual(len(pids), 1, g.said())
+
+    def test_what_is_bound_late_is_the_kernels(self):
+        port, late = free_port(), free_port()
+        script = self.write("app", ECHO.replace("while True:", '''late = None
+while True:
+    if late is None and os.path.exists(%r):
+        late = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        late.bind(("127.0.0.1", %d))''' % (self.path("bind"), late)), 0o755)
+        g = self.graced(options=("--drain-timeout", "5s"), command=(script, "127.0.0.1", str(port)))
+        self.write("bind", "")
+        flows = self.flows(("127.0.0.1", port), 1)
+        wait_until(lambda: "udp 127.0.0.1:%d" % late in str(g.status()["addresses"]))
+        os.unlink(self.path("bind"))
+        self.assertEqual({a["address"]: a["handoff"] for a in g.status()["addresses"]},
+                         {"udp 127.0.0.1:%d" % port: "switched", "udp 127.0.0.1:%d" % late: "none"})
+        self.reload(g)
+        flows.end()
+
+    def test_nothing_grows(self):
+        g, address = self.echo("--udp-flow-timeout", "100ms", "--drain-timeout", "20s")
+        self.reload(g)
+        self.leaves(g, 1)
+        before = len(os.listdir("/proc/%d/fd" % g.pid))
+        for generation in range(3, 8):
+            self.reload(g)
+            self.leaves(g, generation - 1)
+        self.assertEqual(len(os.listdir("/proc/%d/fd" % g.pid)), before)
+
+
+if __name__ == "__main__":
+    main()
