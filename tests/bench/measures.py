@@ -1,7 +1,9 @@
 """What is measured. Each measure sees all supervisors in turn, so that a slow minute of the machine
 hits them all, and gives medians with the raw numbers behind them."""
 
+import json
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -242,6 +244,21 @@ def growth(bench: Bench) -> list[Row]:
     return rows
 
 
+def datagrams(bench: Bench) -> list[Row]:
+    """Without a supervisor: the kernel's program for UDP, beside none."""
+    ended = subprocess.run([bench.programs.datagrams, "1000000"], capture_output=True, text=True)
+    if ended.returncode != 0:
+        raise Failed(ended.stderr.strip())
+    took = json.loads(ended.stdout)
+    return [
+        Row(what, "ns", {"floor": took["no_program"], "graced": took[how]}, "", lambda v: True)
+        for what, how in (
+            ("CPU of a datagram over loopback, flows remembered", "flows"),
+            ("CPU of a datagram over loopback, no flow remembered", "no_flows"),
+        )
+    ]
+
+
 MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "start": start,
     "reload": reload,
@@ -249,6 +266,7 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "many": many,
     "rest": rest,
     "growth": growth,
+    "datagrams": datagrams,
 }
 
 __all__ = ["Bench", "Failed", "MEASURES", "Row", "SHAPES", "Size", "scale", "switches"]

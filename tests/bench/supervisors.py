@@ -44,6 +44,10 @@ class Programs:
         return self.build / "tests/bench/bench-probe"
 
     @property
+    def datagrams(self) -> Path:
+        return self.build / "tests/bench/bench-datagrams"
+
+    @property
     def floor(self) -> Path:
         return self.build / "tests/bench/bench-floor"
 
