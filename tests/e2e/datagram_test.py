@@ -6,6 +6,16 @@ from datagram_flows import ECHO, Flows
 from harness import Case, main, wait_until
 from own_network import free_port
 
+# As nginx with quic_bpf has: a map of its sockets.
+OWN_ARRAY = '''import ctypes, struct
+BPF, MAP_CREATE, MAP_UPDATE_ELEM, REUSEPORT_SOCKARRAY = 321, 0, 2, 20
+libc = ctypes.CDLL(None)
+array = libc.syscall(BPF, MAP_CREATE, struct.pack("IIIII", REUSEPORT_SOCKARRAY, 4, 8, 1, 0).ljust(64, bytes(1)), 64)
+key, value = ctypes.create_string_buffer(bytes(4)), ctypes.create_string_buffer(struct.pack("Q", s.fileno()))
+update = struct.pack("IIQQQ", array, 0, ctypes.addressof(key), ctypes.addressof(value), 0)
+assert libc.syscall(BPF, MAP_UPDATE_ELEM, update, len(update)) == 0
+s.setblocking(True)'''
+
 FLOWS = int(os.environ.get("GRACED_FLOWS", "500"))
 RELOADS = int(os.environ.get("GRACED_RELOADS", "10"))
 
@@ -195,6 +205,47 @@ while True:
                          {"udp 127.0.0.1:%d" % port: "switched", "udp 127.0.0.1:%d" % late: "none"})
         self.reload(g)
         flows.end()
+
+    def test_a_generation_that_stands_by_keeps_its_flows_and_gets_new_ones_after_a_rollback(self):
+        g, address = self.echo("--probation", "10min", "--drain-timeout", "10min")
+        flows = self.flows(address, 20, pause=0.1)
+        switched = self.reload(g)
+        wait_until(lambda: 2 in flows.first_answers(switched + 0.1, time.monotonic() - 0.2))
+        until = time.monotonic()
+        self.assertEqual(g.run("rollback").returncode, 0)
+        back = time.monotonic()
+        wait_until(lambda: 1 in flows.first_answers(back + 0.1, time.monotonic()))
+        flows.end()
+        self.assertEqual(flows.lost(), 0, g.said())
+        self.assertEqual(flows.first_answers(switched + 0.1, until - 0.1), {2})
+        self.assertEqual(flows.first_answers(back + 0.1, time.monotonic()), {1})
+        self.assertEqual(flows.moves(), [])
+
+    def test_whoever_replaces_the_only_worker_is_heard(self):
+        g, address = self.echo("--restart-delay", "10ms")
+        flows = self.flows(address, 10, pause=0.05)
+        killed = g.workers()[0]["pid"]
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: all(flow.pid != killed for flow in flows.flows if flow.lasts))
+        flows.end()
+
+    def test_multicast_is_told_in_status(self):
+        port = free_port()
+        script = self.write("app", ECHO.replace("s.setblocking(True)", '''s.setsockopt(
+    socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.2.3") + socket.inet_aton("127.0.0.1"))
+s.setblocking(True)'''), 0o755)
+        g = self.graced(options=(), command=(script, "0.0.0.0", str(port)))
+        self.assertEqual(g.status()["addresses"], [{"name": "adopted", "address": "udp 0.0.0.0:%d" % port, "handoff": "multicast"}])
+        self.check_a_reload(g, ("127.0.0.1", port))
+
+    def test_a_server_with_a_program_of_its_own_is_left_alone(self):
+        port = free_port()
+        # What it does with its array is its own affair; that it has one is enough.
+        script = self.write("app", ECHO.replace("s.setblocking(True)", OWN_ARRAY).replace(
+            "    s.bind(", "    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)\n    s.bind("), 0o755)
+        g = self.graced(options=(), command=(script, "127.0.0.1", str(port)))
+        self.assertEqual([a["handoff"] for a in g.status()["addresses"]], ["own-program"])
+        self.assertIn("udp 127.0.0.1:%d is steered by a program of the server's own, and left to that" % port, g.said())
 
     def test_nothing_grows(self):
         g, address = self.echo("--udp-flow-timeout", "100ms", "--drain-timeout", "20s")
