@@ -8,6 +8,7 @@
 
 #include "core/instance_event.h"
 #include "core/time.h"
+#include "exporter/sightings.h"
 #include "exporter/tally.h"
 #include "linux/control/control_report.h"
 #include "observe/observed_instance.h"
@@ -19,6 +20,7 @@ struct Seen {
   ObservedInstance observed;  // `gone`: its socket is there; it crashed, or was killed
   std::vector<InstanceEvent> history{};
   Tally tally{};
+  Sightings sightings{};
 
   bool read() const { return observed.answer == ObservedInstance::Answer::told; }
   const InstanceReport& report() const { return observed.report; }

@@ -53,7 +53,10 @@ LookPointer Looker::look() {
   name_all(look->instances);
   read_histories(*look, end);
   for (Seen& seen : look->instances) {
-    seen.tally = known_[seen.observed.control].tally;
+    Known& known = known_[seen.observed.control];
+    if (seen.read()) known.sightings.take(seen.report(), look->begun);
+    seen.tally = known.tally;
+    seen.sightings = known.sightings;
     if (secrets_) continue;
     withhold_secrets(seen.observed.report);
     for (InstanceEvent& entry : seen.history) entry.reason = without_last_words(entry.reason);

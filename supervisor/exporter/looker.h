@@ -27,6 +27,7 @@ class Looker {
     std::string name{};  // as it called itself
     bool hung = false;   // it did not answer the last time
     Tally tally{};
+    Sightings sightings{};
   };
   std::vector<Found> find() const;
   std::vector<Seen> read_reports(Instant end);

@@ -1,5 +1,5 @@
 # Writes OUTPUT, a source that has the FILES (with commas between) as text.
-set(types html text/html css text/css js text/javascript svg image/svg+xml)
+set(types css text/css js text/javascript svg image/svg+xml)
 string(REPLACE "," ";" FILES "${FILES}")
 set(entries "")
 foreach(file ${FILES})
@@ -12,9 +12,6 @@ foreach(file ${FILES})
   endif()
   math(EXPR at "${at} + 1")
   list(GET types ${at} type)
-  if(name STREQUAL index.html)
-    set(name "")
-  endif()
   # As numbers: a compiler need not take a long text, and a text may have anything in it.
   file(READ ${file} bytes HEX)
   string(REGEX REPLACE "(..)" "'\\\\x\\1'," bytes "${bytes}")

@@ -1,4 +1,4 @@
-// The files of supervisor/exporter/page, which are part of the program.
+// The files of supervisor/exporter/page, which are part of the program: what pages have beside themselves.
 #pragma once
 
 #include <span>
@@ -7,7 +7,7 @@
 namespace graced {
 
 struct PageFile {
-  std::string_view path;  // "/page.css"; index.html is "/"
+  std::string_view path;  // "/page.css"
   std::string_view type;  // for Content-Type
   std::string_view text;
 };

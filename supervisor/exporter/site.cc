@@ -7,6 +7,8 @@
 #include <optional>
 
 #include "client/report_json.h"
+#include "exporter/instance_html.h"
+#include "exporter/overview_html.h"
 #include "exporter/page_files.h"
 #include "json/event_json.h"
 
@@ -15,6 +17,7 @@ namespace {
 
 constexpr std::string_view instances_path = "/api/v1/instances";
 constexpr std::string_view history_end = "/history";
+constexpr std::string_view page_of_one = "/instances/";
 constexpr std::string_view json_type = "application/json";
 
 bool asks_one(std::string_view path) {
@@ -50,11 +53,31 @@ Reply one_instance(const Look& look, std::string_view name) {
   return {.type = std::string(json_type), .body = history_json(seen->name, seen->history)};
 }
 
+bool asks_page(std::string_view path) {
+  return path == "/" || path.starts_with(page_of_one);
+}
+
+Reply page(const Look& look, std::string_view path) {
+  const Seen* one = nullptr;
+  if (path != "/") {
+    path.remove_prefix(page_of_one.size());
+    one = look.find(path);
+  }
+  const bool found = one != nullptr || path == "/";
+  return {.status = found ? 200U : 404U,
+          .type = "text/html; charset=utf-8",
+          .body = one != nullptr ? instance_html(*one, look)
+                  : found        ? overview_html(look)
+                                 : no_instance_html(path, look),
+          .whole_page = true};
+}
+
 }  // namespace
 
 Site::Need Site::need(const Request& request) {
   if (request.path == "/api/v1/events") return Need::events;
-  const bool look = request.path == "/metrics" || request.path == instances_path || asks_one(request.path);
+  const bool look = request.path == "/metrics" || request.path == instances_path || asks_one(request.path) ||
+                    asks_page(request.path);
   return look ? Need::look : Need::nothing;
 }
 
@@ -69,6 +92,7 @@ Reply Site::answer(const Request& request, const Look* look, const ServerNumbers
     const TextFormat format = wanted_format(request.accept);
     return {.type = std::string(content_type(format)), .body = metric_text(metrics_of(*look, server), format)};
   }
+  if (asks_page(request.path)) return page(*look, request.path);
   if (request.path == instances_path) return all_instances(*look);
   return one_instance(*look, std::string_view(request.path).substr(instances_path.size() + 1));
 }

@@ -1,5 +1,5 @@
 """graced-exporter as tests run it: on a port of its own, in a place where it sees nobody else's instances."""
-import http.client, json, os, re, subprocess, threading, unittest
+import http.client, json, os, re, signal, subprocess, threading, unittest
 
 from alone import ALONE, can_be_alone
 from harness import GRACED, PATIENCE, Case
@@ -108,3 +108,10 @@ class ExportedCase(Case):
         events = Events(exporter, **headers)
         self.addCleanup(events.close)
         return events
+
+    def end_of(self, pid):
+        """Of a worker whose graced was killed."""
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass

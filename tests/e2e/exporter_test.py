@@ -78,12 +78,6 @@ class Metrics(ExportedCase):
         self.assertTrue(text.endswith("\n# EOF\n"))
         self.assertIn("# TYPE graced_reloads counter\n", text)
 
-    def end_of(self, pid):
-        try:
-            os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
     def test_an_instance_that_was_killed_is_down_and_one_that_has_ended_is_not_there(self):
         killed, ended = self.serving(name="killed"), self.serving(name="ended")
         for g in (killed, ended):

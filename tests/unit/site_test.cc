@@ -5,6 +5,7 @@
 
 #include "exporter/event_feed.h"
 #include "exporter/exporter_options.h"
+#include "exporter/html.h"
 #include "exporter/site.h"
 
 using namespace graced;
@@ -85,4 +86,33 @@ TEST_CASE("options of the exporter are read, and wrong ones are told in a line")
     CAPTURE(words.front());
     CHECK_THROWS_AS(parse_exporter_options(words), std::invalid_argument);
   }
+}
+
+TEST_CASE("pages show who serves and who does not answer, and names of strangers are text") {
+  const std::string all = ask("/").body;
+  CHECK(all.find("2 instances, 1 to be looked at") != std::string::npos);
+  CHECK(all.find("href=\"/instances/shop\"") != std::string::npos);
+  CHECK(all.find(">silent<") != std::string::npos);
+  CHECK(ask("/instances/shop").body.find("History") != std::string::npos);
+  const Reply none = ask("/instances/<b>");
+  CHECK(none.status == 404);
+  CHECK(none.body.find("<b>") == std::string::npos);
+  CHECK(none.body.find("No instance &lt;b&gt;") != std::string::npos);
+}
+
+TEST_CASE("a page has no script and no style but those of its own files") {
+  for (const char* path : {"/", "/instances/shop"}) {
+    const std::string body = ask(path).body;
+    CHECK(body.find("style=") == std::string::npos);
+    CHECK(body.find("<style") == std::string::npos);
+    CHECK(body.find("<script src=\"/page.js\" defer></script>") == body.rfind("<script"));
+  }
+  CHECK(ask("/page.css").type == "text/css; charset=utf-8");
+  CHECK(ask("/page.js").type == "text/javascript; charset=utf-8");
+  CHECK(ask("/page.svg").type == "image/svg+xml; charset=utf-8");
+}
+
+TEST_CASE("text becomes HTML, and a part of a path, whatever it is") {
+  CHECK(html_text("a<b>&\"'\n\xff") == "a&lt;b&gt;&amp;&quot;&#39;\\n\\xff");
+  CHECK(path_part("/run/a b%") == "%2Frun%2Fa%20b%25");
 }
