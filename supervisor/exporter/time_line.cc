@@ -98,6 +98,7 @@ void Walk::take(const InstanceEvent& e) {
       if (serving_ != generation) trial(e);
       return serves(generation, e.monotonic);
     case Kind::reloaded:
+    case Kind::replaced:
       trial(e);
       if (serving_) {
         serves_no_more(e.monotonic);
@@ -105,6 +106,7 @@ void Walk::take(const InstanceEvent& e) {
       }
       return serves(generation, e.monotonic);
     case Kind::reload_failed:
+    case Kind::replacement_failed:
       trial(e);
       mark(Mark::Kind::failed, std::string(reason_line(e)));
       leaving_.emplace_back(generation, e.monotonic);
