@@ -89,15 +89,14 @@ constexpr auto rows = std::to_array<OptionRow>({
      .read = [](Options& o, const Text& v) { o.adopt_changes = read_adopt_changes(v); },
      .show = [](const Options& o) { return Text{o.adopt_changes ? "allow" : "refuse"}; }},
 
-    {.word =
-         {"udp-flows", 0, "N|off",
-          "UDP: how many flows are remembered at most, so that each stays with its generation over a reload; "
-          "off sends all that comes to the newest at once"},
+    {.word = {"udp-flows", 0, "N|off",
+              "so many UDP flows are remembered at most, so that each stays with its generation over a reload; "
+              "off sends all that comes to the newest at once"},
      .group = sockets,
      .for_life = true,
      .read = [](Options& o, const Text& v) { o.udp_flows = read_flows(v); },
      .show = [](const Options& o) { return o.udp_flows == 0 ? Text{"off"} : fmt::format("{}", o.udp_flows); }},
-    {.word = {"udp-flow-timeout", 0, "TIME", "UDP: a flow that is silent for so long is over"},
+    {.word = {"udp-flow-timeout", 0, "TIME", "a UDP flow that is silent for so long is over"},
      .group = sockets,
      .read = [](Options& o, const Text& v) { o.udp_flow_timeout = read_flow_timeout(v); },
      .show = [](const Options& o) { return to_text(o.udp_flow_timeout); }},
