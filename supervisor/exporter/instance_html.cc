@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "client/event_text.h"
 #include "client/list_text.h"
@@ -46,10 +47,20 @@ std::string canary_html(const CanaryReport& c) {
   return html_text(text);
 }
 
-std::string facts_html(const InstanceReport& r) {
+// As it is drawn, so that a generation serves since it was rolled back to; where that is not known as in a
+// list.
+std::optional<Duration> serves_for(const InstanceReport& r, const TimeLine& line) {
+  const auto row = std::ranges::find(line.rows, r.serving, &GenerationRow::generation);
+  if (row != line.rows.end())
+    for (const Band& b : row->bands)
+      if (b.goes_on && b.state == GenerationState::serving) return b.to - b.from;
+  return age_of_serving(r);
+}
+
+std::string facts_html(const InstanceReport& r, const TimeLine& line) {
   Facts facts;
   facts.add("generation", r.serving != 0 ? fmt::to_string(r.serving) : "nobody serves");
-  if (const auto age = age_of_serving(r)) facts.add("serves for", html_text(to_rough_text(*age)));
+  if (const auto age = serves_for(r, line)) facts.add("serves for", html_text(to_rough_text(*age)));
   facts.add("workers", html_text(workers_of(r)));
   if (r.candidate != 0) facts.add("candidate", fmt::format("generation {}", r.candidate));
   if (r.check) facts.add("check", html_text("runs for " + to_rough_text(r.check->age)));
@@ -89,7 +100,6 @@ std::string generations_html(const Seen& seen) {
 
 std::string workers_html(const InstanceReport& r) {
   HtmlTable table({"generation", "worker", "PID", "state", "age", "waits for", "says"});
-  std::string words;
   for (const WorkerReport& w : r.workers) {
     std::string waits = w.waits_for;
     if (w.left && !w.then.empty())
@@ -139,10 +149,9 @@ std::string instance_html(const Seen& seen, const Look& look) {
   std::string main = fmt::format("<h1>{} {}</h1>\n", html_text(seen.name), phase_html(seen));
   if (seen.read()) {
     const InstanceReport& r = seen.report();
-    main += facts_html(r) +
-            time_line_html(time_line(r, seen.history, seen.sightings.all(), look.begun), look.at) +
-            last_exit_html(r) + generations_html(seen) + workers_html(r) + addresses_html(seen) +
-            history_html(seen.history);
+    const TimeLine line = time_line(r, seen.history, seen.sightings.all(), look.begun);
+    main += facts_html(r, line) + time_line_html(line, look.at) + last_exit_html(r) + generations_html(seen) +
+            workers_html(r) + addresses_html(seen) + history_html(seen.history);
   } else {
     main += fmt::format("<p class=\"why\">It could not be read: {}.</p>\n", html_text(seen.observed.why));
   }

@@ -17,7 +17,7 @@ double room_for(Duration between) {
 
 TimeAxis::TimeAxis(std::vector<Instant> moments) : moments_(std::move(moments)) {
   std::ranges::sort(moments_);
-  moments_.erase(std::ranges::unique(moments_).begin(), moments_.end());
+  moments_.erase(std::unique(moments_.begin(), moments_.end()), moments_.end());
   double all = 0;
   for (std::size_t i = 0; i < moments_.size(); ++i) {
     if (i > 0) all += room_for(moments_[i] - moments_[i - 1]);

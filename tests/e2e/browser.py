@@ -60,10 +60,6 @@ class Browser:
         return wait_until(lambda: any(words in text for text in self.texts(css)) and self.texts(css),
                           lambda: "no %r in %r" % (words, self.texts("main")))
 
-    def wait_for_attribute(self, css, name, words):
-        return wait_until(lambda: [value for value in self.attributes(css, name) if words in value],
-                          lambda: "no %r in %r" % (words, self.attributes(css, name)))
-
     def said(self):
         """What is in its log since the last time: refused scripts, files that are not there."""
         return [entry["message"] for entry in self.driver.get_log("browser")]

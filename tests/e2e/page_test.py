@@ -1,9 +1,9 @@
 """The page of graced-exporter as a person sees it, in a real Chromium."""
-import re, signal, tempfile
+import os, re, signal, subprocess, tempfile
 
 from browser import Browser, need_browser
 from exported import ExportedCase
-from harness import main, wait_until
+from harness import GRACED, main, wait_until
 
 browsers = {}
 directory = None
@@ -115,6 +115,43 @@ class Page(ExportedCase):
         e.end()
         seen.wait("#live", "has not answered since")
         seen.shoot("exporter-ended")
+
+    def test_a_canary_is_seen_while_it_lasts(self):
+        g = self.switchable("--canary", "50%/1h")
+        e = self.exporter(g)
+        seen = browser()
+        seen.open(e, "/instances/t")
+        seen.wait("#live", "live")
+        self.become("ready", "serve")
+        asker = subprocess.Popen([GRACED, "reload", "--control", g.control], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (asker.kill(), asker.wait()))
+        self.assertIn("1 serving", seen.wait(".row .label", "2 canary"))
+        self.assertRegex(" ".join(seen.texts("dd")), r"50% of new connections, step 1 of 1, 59min .*left")
+        # When its start ended only its history can tell, later, unless a look has come in between.
+        self.assertRegex(seen.attributes(".row .bands[role]", "aria-label")[0], "^generation 2: .*canary from .* on, for ")
+        self.shoot(seen, "canary")
+        self.assertEqual(g.run("abort").returncode, 0)
+        self.assertIn("1 serving", seen.wait(".row .label", "2 failed"))
+        failed = seen.attributes(".row .bands[role]", "aria-label")[0]
+        self.assertRegex(failed, "start from .*; canary from .* to .*; failed at .*aborted")
+        self.assertEqual(seen.said(), [])
+
+    def test_a_crash_and_that_nobody_serves_are_seen(self):
+        g = self.serving("--restart-delay", "10min")
+        e = self.exporter(g)
+        seen = browser()
+        seen.open(e, "/instances/t")
+        seen.wait(".row .label", "1 serving")
+        os.kill(g.workers("ready")[0]["pid"], signal.SIGKILL)
+        seen.wait(".phase", "down")
+        self.assertIn("killed by SIGKILL", " ".join(seen.wait("section p", "Worker 0 of generation 1")))
+        wait_until(lambda: len(seen.texts("svg.mark.crashed")) == 1)
+        # It serves no more, and what is drawn says so.
+        drawn, = seen.attributes(".row .bands[role]", "aria-label")
+        self.assertNotIn(" on, for", drawn)
+        self.assertRegex(drawn, "serving from .* to .*; a worker crashed at .*SIGKILL")
+        self.shoot(seen, "down")
+        self.assertEqual(seen.said(), [])
 
     def test_what_workers_say_is_text(self):
         words = "<img src=x onerror=document.title='taken'><script>document.title='taken'</script>"

@@ -116,3 +116,11 @@ TEST_CASE("text becomes HTML, and a part of a path, whatever it is") {
   CHECK(html_text("a<b>&\"'\n\xff") == "a&lt;b&gt;&amp;&quot;&#39;\\n\\xff");
   CHECK(path_part("/run/a b%") == "%2Frun%2Fa%20b%25");
 }
+
+TEST_CASE("the page hears of everything that a history can tell") {
+  const std::string script = ask("/page.js").body;
+  for (const std::string_view kind : remembered_event_kinds()) {
+    CAPTURE(kind);
+    CHECK(script.find('"' + std::string(kind) + '"') != std::string::npos);
+  }
+}
