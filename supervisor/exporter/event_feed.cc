@@ -18,6 +18,12 @@ void EventFeed::add(std::string_view event, std::string_view json) {
   ++first_;
 }
 
+void EventFeed::begin() {
+  const std::lock_guard lock{mutex_};
+  first_ += kept_.size() + 1;
+  kept_.clear();
+}
+
 std::uint64_t EventFeed::next() const {
   const std::lock_guard lock{mutex_};
   return first_ + kept_.size();

@@ -19,6 +19,10 @@ class EventFeed {
   // json: one line, with its end or without.
   void add(std::string_view event, std::string_view json);
 
+  // From here on it goes on after a time in which nothing was added, whatever happened: who comes back from
+  // before has missed something.
+  void begin();
+
   // The number of the next event.
   std::uint64_t next() const;
 

@@ -22,6 +22,7 @@ class EventReaders {
   // nullptr: there are too many. The answer is the caller's to destroy. from: the number of the first event.
   MHD_Response* answer(MHD_Connection* connection, std::uint64_t from);
 
+  void begin() { feed_.begin(); }                           // see EventFeed
   void add(std::string_view event, std::string_view json);  // for all of them
   void beat();   // a comment for those who wait, by which clients that have gone are noticed
   void close();  // all answers end

@@ -20,6 +20,7 @@ constexpr std::size_t memory = 16UL * 1024;  // bytes, of a connection: its head
 constexpr unsigned silence = 60;             // seconds: then a connection is closed
 constexpr Duration between_looks = 250ms;
 constexpr unsigned ticks_to_beat = 5;
+constexpr unsigned ticks_to_go_on = 60;  // instances are followed, for a reader that comes back
 constexpr std::size_t most_written = 64;
 
 constexpr const char* page_policy =
@@ -85,18 +86,17 @@ void HttpServer::ResponseEnd::operator()(MHD_Response* response) const {
   MHD_destroy_response(response);
 }
 
-HttpServer::HttpServer(Desk::Looking looking)
-    : desk_(
-          [this, looking = std::move(looking)] {
-            LookPointer look = looking();
-            for (const InstanceEvent& event : look->news) readers_.add(word_of(event), event_json(event));
-            return look;
-          },
-          between_looks) {}
+HttpServer::HttpServer(Desk::Looking looking, EventSource& events)
+    : events_(events), desk_(std::move(looking), between_looks) {
+  events_.serve(
+      {.begins = [this] { readers_.begin(); },
+       .told = [this](const InstanceEvent& event) { readers_.add(word_of(event), event_json(event)); }});
+}
 
 // Nobody may be suspended when the library ends.
 HttpServer::~HttpServer() {
   desk_.close();
+  events_.close();
   readers_.close();
   for (MHD_Daemon* daemon : daemons_) MHD_stop_daemon(daemon);
 }
@@ -126,7 +126,7 @@ int HttpServer::handle(MHD_Connection* connection, Call& call) {
       MHD_add_response_header(response.get(), MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
       return MHD_queue_response(connection, MHD_HTTP_METHOD_NOT_ALLOWED, response.get());
     }
-    if (Site::need(call.request) != Site::Need::nothing) {
+    if (Site::need(call.request) == Site::Need::look) {
       wait_for_look(connection, call);
       return MHD_YES;
     }
@@ -153,8 +153,9 @@ int HttpServer::answer(MHD_Connection* connection, const Call& call) {
   return MHD_queue_response(connection, status, written(call, status));
 }
 
-// Those who come after a look get what has happened since, not what the look has found.
+// Instances are followed from before the answer begins, so that nothing that happens after that is missing.
 int HttpServer::answer_events(MHD_Connection* connection, const Call&) {
+  events_.want(true);
   const std::string last = header(connection, "Last-Event-ID");
   const std::uint64_t from =
       where_to_begin(last.empty() ? std::nullopt : std::optional<std::string_view>(last), readers_.next());
@@ -210,11 +211,12 @@ ServerNumbers HttpServer::numbers() const {
 
 bool HttpServer::tick() {
   connections_.sweep(now());
-  if (readers_.count() > 0) {
-    desk_.ask([](const LookPointer&) {});
-    if (++ticks_ % ticks_to_beat == 0) readers_.beat();
-  }
-  return connections_.count() > 0;
+  const bool read = readers_.count() > 0;
+  if (read) events_.want(true);  // one may have come just when it ended
+  if (read && ++ticks_ % ticks_to_beat == 0) readers_.beat();
+  if (!read && ++ticks_without_ > ticks_to_go_on) events_.want(false);
+  if (read) ticks_without_ = 0;
+  return connections_.count() > 0 || ticks_without_ <= ticks_to_go_on;
 }
 
 }  // namespace graced

@@ -13,6 +13,7 @@
 #include "exporter/connection_table.h"
 #include "exporter/desk.h"
 #include "exporter/event_readers.h"
+#include "exporter/event_source.h"
 #include "exporter/site.h"
 #include "linux/base/fd.h"
 
@@ -24,8 +25,8 @@ namespace graced {
 
 class HttpServer {
  public:
-  // looking: see Desk; what it has of news is told to those who read events.
-  explicit HttpServer(Desk::Looking looking);
+  // looking: see Desk. events: those that are told to who reads them; not served yet, and closed in the end.
+  HttpServer(Desk::Looking looking, EventSource& events);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -51,10 +52,12 @@ class HttpServer {
   bool tick();  // about every second while anybody is connected
 
   std::vector<MHD_Daemon*> daemons_;
+  EventSource& events_;
   ConnectionTable connections_{ConnectionLimits{}};
   EventReaders readers_;
   std::atomic<std::uint64_t> requests_ = 0;
-  unsigned ticks_ = 0;
+  unsigned ticks_ = 0;          // while anybody reads events
+  unsigned ticks_without_ = 0;  // while nobody does
   struct Written {
     Response response;
     unsigned status;

@@ -32,8 +32,7 @@ struct Look {
   Instant begun{};
   Duration took{};
   std::chrono::system_clock::time_point at{};
-  std::vector<Seen> instances{};      // by name
-  std::vector<InstanceEvent> news{};  // new in their histories since the look before
+  std::vector<Seen> instances{};  // by name
 
   const Seen* find(std::string_view name) const;
 };

@@ -122,11 +122,7 @@ void Looker::read_histories(Look& look, Instant end) {
     Seen& s = *which[k];
     if (answers[k].reply.outcome != ControlOutcome::ok) continue;  // it is counted the next time
     s.history = std::move(answers[k].history);
-    for (InstanceEvent entry : known_[s.observed.control].tally.take(s.history, s.report().pid, began_)) {
-      if (!secrets_) entry.reason = without_last_words(entry.reason);
-      entry.name = s.name;
-      look.news.push_back(std::move(entry));
-    }
+    known_[s.observed.control].tally.take(s.history, s.report().pid, began_);
   }
 }
 

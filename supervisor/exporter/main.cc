@@ -10,6 +10,7 @@
 #include <exception>
 #include <stdexcept>
 
+#include "exporter/event_source.h"
 #include "exporter/exporter_options.h"
 #include "exporter/http_server.h"
 #include "exporter/looker.h"
@@ -62,7 +63,8 @@ int run(const ExporterOptions& options) {
     where += (where.empty() ? "" : ", ") + listener->address();
   }
   Looker looker{control_places(), options.controls, options.time_limit, options.show_secrets};
-  HttpServer server{[&looker] { return looker.look(); }};
+  EventSource events{control_places(), options.controls, options.show_secrets};
+  HttpServer server{[&looker] { return looker.look(); }, events};
   server.serve(std::move(sockets));
   fmt::print(stderr, "graced-exporter: listening on {}\n", where);
   ServiceManager manager{

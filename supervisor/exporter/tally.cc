@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <iterator>
 #include <optional>
 
 #include "core/history.h"
@@ -57,8 +56,7 @@ std::string_view role_of(const InstanceReport& report, std::uint64_t generation)
   return "draining";
 }
 
-std::vector<InstanceEvent> Tally::take(const std::vector<InstanceEvent>& history, std::int32_t pid,
-                                       Instant known_from) {
+std::size_t Tally::take(const std::vector<InstanceEvent>& history, std::int32_t pid, Instant known_from) {
   const bool another = pid != pid_;
   const auto is_last = [&](const InstanceEvent& e) { return e.monotonic == seen_; };
   auto next = history.begin();
@@ -78,15 +76,17 @@ std::vector<InstanceEvent> Tally::take(const std::vector<InstanceEvent>& history
     seen_ = {};
     cpu_.clear();
   }
-  std::vector<InstanceEvent> fresh;
-  std::copy_if(next, history.end(), std::back_inserter(fresh),
-               [&](const InstanceEvent& e) { return e.monotonic >= known_from; });
-  for (const InstanceEvent& entry : fresh) count(entry);
+  std::size_t counted = 0;
+  for (; next != history.end(); ++next) {
+    if (next->monotonic < known_from) continue;
+    count(*next);
+    ++counted;
+  }
   if (!history.empty()) {
     seen_ = history.back().monotonic;
     seen_then_ = std::ranges::count_if(history, is_last);
   }
-  return fresh;
+  return counted;
 }
 
 void Tally::count(const InstanceEvent& entry) {

@@ -46,11 +46,10 @@ inline constexpr std::array<std::string_view, 4> roles{"serving", "candidate", "
 
 class Tally {
  public:
-  // Entries that come from the history now, of those that were not there the last time. known_from: what
+  // Counts what is new in the history since the last time, and returns how much that is. known_from: what
   // happened before is not counted the first time, since nobody knows how much of it an earlier exporter has
   // told. Another graced in its place (pid) begins a history of its own.
-  std::vector<InstanceEvent> take(const std::vector<InstanceEvent>& history, std::int32_t pid,
-                                  Instant known_from);
+  std::size_t take(const std::vector<InstanceEvent>& history, std::int32_t pid, Instant known_from);
 
   // CPU time of a generation is counted for what it is while it runs.
   void take_cpu(const InstanceReport& report, const std::map<std::uint64_t, Duration>& cpu);

@@ -119,8 +119,7 @@ class Api(ExportedCase):
         self.assertIn("/metrics", body)
         self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
 
-    def everything(self, e):
-        events = self.events(e, Last_Event_ID="0")
+    def everything(self, e, events):
         _, event = events.wait("reload-failed")
         return json.dumps(event) + "".join(e.ask(path)[2] for path in (
             "/metrics", "/api/v1/instances", "/api/v1/instances/t", "/api/v1/instances/t/history"))
@@ -128,21 +127,25 @@ class Api(ExportedCase):
     def test_last_words_and_command_lines_stay_here_unless_it_is_asked_to_tell_them(self):
         g = self.switchable("--env", "NOT_FOR_ALL=" + self.SECRET)
         quiet, open_one = self.exporter(g), self.exporter(g, options=("--show-secrets",))
+        of_quiet, of_open = self.events(quiet), self.events(open_one)
         self.become("say=" + self.SECRET, "exit=3")
         self.assertEqual(g.reload().returncode, 1)
         self.assertIn(self.SECRET, g.run("status", "--json").stdout)
-        told = self.everything(quiet)
+        told = self.everything(quiet, of_quiet)
         self.assertNotIn("hunter2", told)
         self.assertIsNone(quiet.json("/instances/t")["command"])
-        self.assertIn(self.SECRET, self.everything(open_one))
+        self.assertIn(self.SECRET, self.everything(open_one, of_open))
         self.assertEqual(open_one.json("/instances/t")["command"], g.status()["command"])
 
     def test_events_are_told_as_they_happen_and_a_reader_that_comes_back_goes_on(self):
         g = self.switchable()
         e = self.exporter(g)
         events = self.events(e)
+        events.wait("instance-found")
         self.become("ready", "serve")
         self.assertEqual(g.reload().returncode, 0)
+        seen = [events.wait(event)[1] for event in ("preparing", "starting", "ready")]
+        self.assertEqual([event["generation"] for event in seen], [2, 2, 2])
         fields, reloaded = events.wait("reloaded")
         self.assertEqual((reloaded["name"], reloaded["generation"], reloaded["outcome"], reloaded["schema"]), ("t", 2, "ok", 1))
         events.close()

@@ -68,6 +68,17 @@ TEST_CASE("a reader of events goes on where it was, and is told what it missed")
   CHECK(feed.from(at).starts_with("event: missed\ndata: {\"missed\":5}\n\nid: 8\n"));
 }
 
+TEST_CASE("who comes back to a stream that had paused is told of a gap, who is new is not") {
+  EventFeed feed;
+  feed.add("reloaded", "{}");
+  feed.begin();
+  std::uint64_t back = where_to_begin("1", feed.next());
+  std::uint64_t fresh = where_to_begin(std::nullopt, feed.next());
+  CHECK(feed.from(back).starts_with("event: missed\n"));
+  CHECK(feed.from(back).empty());
+  CHECK(feed.from(fresh).empty());
+}
+
 TEST_CASE("options of the exporter are read, and wrong ones are told in a line") {
   const ExporterOptions usual = parse_exporter_options({});
   CHECK(usual.listen.address() == "127.0.0.1:9917");

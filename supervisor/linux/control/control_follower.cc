@@ -39,7 +39,7 @@ std::vector<InstanceEvent> ControlFollower::wait(Instant until, std::FILE* outpu
     look_around();
     for (Followed& followed : all_) advance(followed, news);
     if (!news.empty() || !silent_.empty()) break;
-    std::vector<pollfd> watched{{.fd = ::fileno(output), .events = 0, .revents = 0}};
+    std::vector<pollfd> watched{{.fd = output != nullptr ? ::fileno(output) : -1, .events = 0, .revents = 0}};
     for (const Followed& followed : all_)
       if (followed.subscription) watched.push_back(followed.subscription->watched());
     const Instant next = std::min(until, next_look_);
@@ -53,8 +53,10 @@ std::vector<InstanceEvent> ControlFollower::wait(Instant until, std::FILE* outpu
 void ControlFollower::look_around() {
   if (now() < next_look_) return;
   next_look_ = now() + look_interval;
-  const std::vector<Found> there =
+  std::vector<Found> there =
       whom_.control ? std::vector<Found>{{*whom_.control, *whom_.control}} : control_sockets(places_);
+  for (const std::string& control : whom_.also)
+    if (std::ranges::find(there, control, &Found::control) == there.end()) there.push_back({control, control});
   for (const Found& socket : there) {
     const FileId file = file_id(socket.control.c_str());
     const auto known = std::ranges::find(all_, socket.control, &Followed::control);

@@ -21,12 +21,13 @@ class ControlFollower {
   struct Whom {
     std::vector<std::string> names{};      // empty: all
     std::optional<std::string> control{};  // the path of one socket, instead of those in the usual places
+    std::vector<std::string> also{};       // paths of more, beside those
   };
   // since: what happened after then, by CLOCK_MONOTONIC, is told.
   ControlFollower(ControlPlaces places, Whom whom, Instant since);
 
-  // The next ones, in the order in which they came; none once that time has come, or nobody reads from `output`
-  // any more. Throws std::runtime_error if there is no libsystemd.
+  // output: may be nullptr. The next ones, in the order in which they came; none once that time has come, or
+  // nobody reads from `output` any more. Throws std::runtime_error if there is no libsystemd.
   std::vector<InstanceEvent> wait(Instant until, std::FILE* output);
   bool is_read() const { return read_; }  // output is
 
