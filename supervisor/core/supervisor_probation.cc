@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <ranges>
 #include <set>
 #include <utility>
 
@@ -84,7 +83,8 @@ void Supervisor::call_back(Instant now) {
   const auto generation = rollback_to();
   if (!generation) return;
   std::set<unsigned> filled;
-  for (Worker& w : std::views::reverse(workers_)) {
+  for (auto last = workers_.rbegin(); last != workers_.rend(); ++last) {
+    Worker& w = *last;
     if (w.generation != *generation || !w.can_return() || !filled.insert(w.slot).second) continue;
     w.return_to_standby(now);
     actions_.push_back(Return{w.id});
