@@ -14,14 +14,14 @@
 
 namespace graced {
 
-void Handoff::probe(GenerationId candidate, std::span<const std::uint16_t> first_ports) {
+void Handoff::probe(GenerationId generation, std::span<const std::uint16_t> first_ports) {
   if (!serving_) return;
   try {
     // Who serves is reached anyway, but by what is shared out.
-    if (candidate == *serving_) return groups_.spare(first_ports);
-    let_in(candidate, first_ports);
+    if (generation == *serving_) return groups_.spare(first_ports);
+    let_in(generation, first_ports);
     if (first_ports.empty()) return groups_.probe_no_more();
-    for (const std::string& key : groups_.keys()) groups_.probe(key, first_ports, listening_on(key, candidate));
+    for (const std::string& key : groups_.keys()) groups_.probe(key, first_ports, listening_on(key, generation));
   } catch (const std::exception& e) {
     callbacks_.note({}, fmt::format("a probe cannot be directed: {}", e.what()));
   }
