@@ -40,7 +40,7 @@ std::string header(MHD_Connection* connection, const char* name) {
 }  // namespace
 
 struct HttpServer::Call {
-  Request request;
+  HttpRequest request;
   enum class Stage : std::uint8_t { begun, waits, looked } stage = Stage::begun;
   LookPointer look{};
 };

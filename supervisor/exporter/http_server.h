@@ -12,8 +12,8 @@
 
 #include "exporter/connection_table.h"
 #include "exporter/desk.h"
-#include "exporter/event_readers.h"
 #include "exporter/event_source.h"
+#include "exporter/event_streams.h"
 #include "exporter/site.h"
 #include "linux/base/fd.h"
 
@@ -54,7 +54,7 @@ class HttpServer {
   std::vector<MHD_Daemon*> daemons_;
   EventSource& events_;
   ConnectionTable connections_{ConnectionLimits{}};
-  EventReaders readers_;
+  EventStreams readers_;
   std::atomic<std::uint64_t> requests_ = 0;
   unsigned ticks_ = 0;          // while anybody reads events
   unsigned ticks_without_ = 0;  // while nobody does

@@ -74,14 +74,14 @@ Reply page(const Look& look, std::string_view path) {
 
 }  // namespace
 
-Site::Need Site::need(const Request& request) {
+Site::Need Site::need(const HttpRequest& request) {
   if (request.path == "/api/v1/events") return Need::events;
   const bool look = request.path == "/metrics" || request.path == instances_path || asks_one(request.path) ||
                     asks_page(request.path);
   return look ? Need::look : Need::nothing;
 }
 
-Reply Site::answer(const Request& request, const Look* look, const ServerNumbers& server) {
+Reply Site::answer(const HttpRequest& request, const Look* look, const ServerNumbers& server) {
   if (need(request) == Need::nothing) {
     if (const PageFile* file = find_page_file(request.path))
       return {.type = std::string(file->type), .body = std::string(file->text), .whole_page = true};
@@ -97,7 +97,7 @@ Reply Site::answer(const Request& request, const Look* look, const ServerNumbers
   return one_instance(*look, std::string_view(request.path).substr(instances_path.size() + 1));
 }
 
-std::string Site::key(const Request& request) {
+std::string Site::key(const HttpRequest& request) {
   return request.path == "/metrics"
              ? fmt::format("{} {}", request.path, content_type(wanted_format(request.accept)))
              : request.path;

@@ -12,7 +12,7 @@
 
 namespace graced {
 
-struct Request {
+struct HttpRequest {
   std::string method;
   std::string path;    // decoded
   std::string accept;  // the header, may be empty
@@ -30,13 +30,13 @@ class Site {
   enum class Need : std::uint8_t { nothing, look, events };
 
   // What is needed to answer; `nothing` as well where there is no such path.
-  static Need need(const Request& request);
+  static Need need(const HttpRequest& request);
 
   // look: nullptr where it failed.
-  static Reply answer(const Request& request, const Look* look, const ServerNumbers& server);
+  static Reply answer(const HttpRequest& request, const Look* look, const ServerNumbers& server);
 
   // Whether the same bytes are an answer to both, so that they are written once.
-  static std::string key(const Request& request);
+  static std::string key(const HttpRequest& request);
 };
 
 }  // namespace graced

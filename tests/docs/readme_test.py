@@ -146,7 +146,7 @@ server.serve_forever()
         for flag in ("--json", "--ready", "--alive"):
             self.sh(done["status"] + " " + flag)
         ask(("127.0.0.1", 8080))  # which the server logs
-        wait_until(lambda: re.search(r"generation 2, worker \d, PID \d+: .*GET / ", self.sh(done["logs"])))
+        wait_until(lambda: re.search(r"generation 3, worker \d, PID \d+: .*GET / ", self.sh(done["logs"])))
         self.assertIn("shop", self.sh(done["list"]))
         self.assertIn("needs a terminal", self.sh(done["top"], code=1))  # tests/e2e/top_test.py has one
         self.sh(done["hammer"])

@@ -48,6 +48,7 @@ class Deploy(ProgramCase):
         self.reload(g)
         serving, = g.workers("ready")
         self.assertEqual(self.answered_by(g, self.answer(PORT)), serving["pid"])
+        self.assertEqual(g.end(), 0)  # the port is the next test's
 
     def go_is_probed(self, **more):
         server = built("server")
@@ -82,6 +83,7 @@ class Deploy(ProgramCase):
         self.sick_one_reaches_nobody(g, "502 Bad Gateway", lambda: self.nginx(broken=True))
         self.nginx(broken=False)
         self.reload(g)
+        self.assertEqual(g.end(), 0)
 
     def crashes_on_probation(self, **more):
         """Under 500 requests a second."""
@@ -107,6 +109,7 @@ class Deploy(ProgramCase):
         never = "refused", "timeout", "http", "body", "local"
         self.assertEqual({f: report["failures"][f] for f in never if report["failures"][f]}, {}, report)
         self.assertEqual((g.status()["rollbacks"], g.status()["restarts"]), (2, 0))
+        self.assertEqual(g.end(), 0)
 
     def test_a_build_that_crashes_on_probation(self):
         self.crashes_on_probation()

@@ -1,5 +1,5 @@
 // A reader that has nothing to read is suspended; whoever adds an event resumes it.
-#include "exporter/event_readers.h"
+#include "exporter/event_streams.h"
 
 #include <microhttpd.h>
 
@@ -14,8 +14,8 @@ constexpr std::size_t block = 4096;  // bytes
 
 }  // namespace
 
-struct EventReaders::Reader {
-  EventReaders& owner;
+struct EventStreams::Reader {
+  EventStreams& owner;
   MHD_Connection* connection;
   std::uint64_t next;
   std::string text = "retry: 2000\n: what happens from now on\n\n";
@@ -23,7 +23,7 @@ struct EventReaders::Reader {
   bool beat = false;
 };
 
-struct EventReaders::Calls {
+struct EventStreams::Calls {
   static ssize_t read(void* reader, std::uint64_t, char* into, std::size_t room) noexcept {
     auto& r = *static_cast<Reader*>(reader);
     try {
@@ -38,7 +38,7 @@ struct EventReaders::Calls {
   }
 };
 
-MHD_Response* EventReaders::answer(MHD_Connection* connection, std::uint64_t from) {
+MHD_Response* EventStreams::answer(MHD_Connection* connection, std::uint64_t from) {
   const std::lock_guard lock{mutex_};
   if (readers_.size() >= most || closing_) return nullptr;
   auto reader = std::make_unique<Reader>(Reader{.owner = *this, .connection = connection, .next = from});
@@ -48,7 +48,7 @@ MHD_Response* EventReaders::answer(MHD_Connection* connection, std::uint64_t fro
   return response;
 }
 
-long EventReaders::read(Reader& reader, char* into, std::size_t room) {
+long EventStreams::read(Reader& reader, char* into, std::size_t room) {
   const std::lock_guard lock{mutex_};
   if (reader.text.empty()) reader.text = feed_.from(reader.next);
   if (reader.text.empty() && reader.beat) reader.text = ":\n\n";
@@ -65,25 +65,25 @@ long EventReaders::read(Reader& reader, char* into, std::size_t room) {
   return 0;
 }
 
-void EventReaders::add(std::string_view event, std::string_view json) {
+void EventStreams::add(std::string_view event, std::string_view json) {
   feed_.add(event, json);
   const std::lock_guard lock{mutex_};
   wake_all();
 }
 
-void EventReaders::beat() {
+void EventStreams::beat() {
   const std::lock_guard lock{mutex_};
   for (Reader* reader : readers_) reader->beat = true;
   wake_all();
 }
 
-void EventReaders::close() {
+void EventStreams::close() {
   const std::lock_guard lock{mutex_};
   closing_ = true;
   wake_all();
 }
 
-void EventReaders::wake_all() {
+void EventStreams::wake_all() {
   for (Reader* reader : readers_) {
     if (!reader->waits) continue;
     reader->waits = false;
@@ -91,7 +91,7 @@ void EventReaders::wake_all() {
   }
 }
 
-std::size_t EventReaders::count() const {
+std::size_t EventStreams::count() const {
   const std::lock_guard lock{mutex_};
   return readers_.size();
 }

@@ -15,7 +15,7 @@ struct MHD_Response;
 
 namespace graced {
 
-class EventReaders {
+class EventStreams {
  public:
   static constexpr std::size_t most = 64;
 
