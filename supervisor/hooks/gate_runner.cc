@@ -22,11 +22,7 @@ void GateRunner::began(GenerationId candidate, unsigned step, HookRunner::Proces
 void GateRunner::ended(const Exit& exit, const std::function<void()>& reap) {
   Running gone = *std::exchange(running_, std::nullopt);
   limit_.fire_at(no_deadline);
-  kill_all_below(gone.process.pid);
-  gone.process.outputs.drain();
-  reap();
-  const auto words = gone.process.outputs.last_words();
-  gone.process.outputs.release();
+  const auto words = gone.process.end(reap);
   if (gone.timed_out)
     return told_(gone.candidate, gone.step, fmt::format("killed after {}", to_text(time_limit)));
   if (exit.status == 0) return told_(gone.candidate, gone.step, std::nullopt);

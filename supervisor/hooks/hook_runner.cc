@@ -60,14 +60,19 @@ void HookRunner::out_of_time() {
   kill_all_below(running_->process.pid);
 }
 
+std::vector<std::string> HookRunner::Process::end(const std::function<void()>& reap) {
+  kill_all_below(pid);
+  outputs.drain();
+  reap();
+  std::vector<std::string> words = outputs.last_words();
+  outputs.release();
+  return words;
+}
+
 void HookRunner::ended(const Exit& exit, const std::function<void()>& reap) {
   Running gone = *std::exchange(running_, std::nullopt);
   limit_.fire_at(no_deadline);
-  kill_all_below(gone.process.pid);
-  gone.process.outputs.drain();
-  reap();
-  const auto words = gone.process.outputs.last_words();
-  gone.process.outputs.release();
+  const auto words = gone.process.end(reap);
   if (gone.timed_out) {
     callbacks_.note(gone.process.pid, fmt::format("{} was killed after {}", gone.what, to_text(time_limit)),
                     true);

@@ -30,6 +30,10 @@ class HookRunner {
   struct Process {
     pid_t pid;  // leads a process group of its own
     Outputs outputs;
+
+    // It has ended, and is a zombie until `reap`: what it has left is killed, and its outputs are closed. Gives
+    // the last lines that it wrote.
+    std::vector<std::string> end(const std::function<void()>& reap);
   };
   struct Callbacks {
     // Makes a process of the command, with these variables (NAME=VALUE) and this standard input, borrowed for
