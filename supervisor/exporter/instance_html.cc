@@ -50,6 +50,7 @@ std::string canary_html(const CanaryReport& c) {
 // As it is drawn, so that a generation serves since it was rolled back to; where that is not known as in a
 // list.
 std::optional<Duration> serves_for(const InstanceReport& r, const TimeLine& line) {
+  if (r.phase == "down") return std::nullopt;
   const auto row = std::ranges::find(line.rows, r.serving, &GenerationRow::generation);
   if (row != line.rows.end())
     for (const Band& b : row->bands)

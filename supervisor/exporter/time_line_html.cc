@@ -108,7 +108,9 @@ std::string Drawing::row_html(const GenerationRow& row) const {
   for (const Mark& m : row.marks) {
     const std::string said = sentence(m);
     tell(said);
-    if (m.kind == Mark::Kind::gone ? !ended : m.kind != Mark::Kind::crashed) last = word_of(m.kind);
+    // One whose worker crashed goes on, unless nobody serves since.
+    const bool goes_on = m.kind == Mark::Kind::crashed && (row.bands.empty() || m.at < row.bands.back().to);
+    if (m.kind == Mark::Kind::gone ? !ended : !goes_on) last = word_of(m.kind);
     ended = ended || m.kind != Mark::Kind::crashed;
     const std::string_view shape = m.kind == Mark::Kind::gone      ? "M0 1V25"
                                    : m.kind == Mark::Kind::crashed ? "M0 2L5 13L0 24L-5 13Z"

@@ -151,6 +151,8 @@ TEST_CASE("who served after a crash is not known before somebody does again") {
   s.report.workers.clear();
   s.report.phase = "down";
   CHECK(s.bands(1, 24s) == "start 8-10, serving 10-20");
+  const std::string html = time_line_html(time_line(s.report, s.history, s.sightings.all(), at(24s)), {});
+  CHECK(html.find("<b>1</b> a worker crashed<") != std::string::npos);
   s.happened(Kind::crashed, 22s, 1);
   s.happened(Kind::serving, 25s, 1).by.how = "crash";
   s.serves(1);
