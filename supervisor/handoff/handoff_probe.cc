@@ -21,7 +21,8 @@ void Handoff::probe(GenerationId generation, std::span<const std::uint16_t> firs
     if (generation == *serving_) return groups_.spare(first_ports);
     let_in(generation, first_ports);
     if (first_ports.empty()) return groups_.probe_no_more();
-    for (const std::string& key : groups_.keys()) groups_.probe(key, first_ports, listening_on(key, generation));
+    for (const std::string& key : groups_.keys())
+      groups_.probe(key, first_ports, listening_on(key, generation));
   } catch (const std::exception& e) {
     callbacks_.note({}, fmt::format("a probe cannot be directed: {}", e.what()));
   }
