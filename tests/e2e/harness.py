@@ -97,10 +97,15 @@ class Graced:
                                         stdout=subprocess.DEVNULL if stderr is None else None, cwd=directory,
                                         pass_fds=pass_fds, preexec_fn=preexec)
         self.pid = self.process.pid
-        if wait:
-            self.wait("READY=1")
-        if within:
-            self.pid = wait_until(lambda: children(self.process.pid), self.said)[0]
+        self.within = bool(within)
+        try:
+            if wait:
+                self.wait("READY=1")
+            if within:
+                self.pid = wait_until(lambda: children(self.process.pid), self.said)[0]
+        except BaseException:
+            self.close()
+            raise
 
     def wait(self, pattern):
         try:
@@ -159,6 +164,8 @@ class Graced:
                 workers = [w["pid"] for w in self.workers()]
             except Exception:
                 pass
+            for pid in children(self.process.pid) if self.within else []:
+                os.kill(pid, signals.SIGKILL)
             self.process.kill()
             self.process.wait()
             for pid in workers:
