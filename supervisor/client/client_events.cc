@@ -10,25 +10,12 @@
 #include "client/client.h"
 #include "client/event_text.h"
 #include "client/outcome.h"
-#include "client/report_text.h"
 #include "core/printable.h"
 #include "json/event_json.h"
 #include "linux/control/control_follower.h"
 
 namespace graced {
 namespace {
-
-std::string event_line(const InstanceEvent& event, bool colour) {
-  const auto painted = [&](std::string_view code, const std::string& part) {
-    return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, part) : part;
-  };
-  const std::string sentence = event_sentence(event);
-  std::string text = fmt::format("{}  {}: {}\n", painted("2", local_time_text(event.at)), printable(event.name),
-                                 event.ok ? sentence : painted("31", sentence));
-  if (const auto end = event.reason.find('\n'); end != std::string::npos)
-    text += printable_lines(std::string_view(event.reason).substr(end + 1), std::string(21, ' ') + "| ");
-  return text;
-}
 
 std::string in_words(const std::vector<InstanceEvent::Kind>& kinds) {
   std::string text;
@@ -51,7 +38,9 @@ int client_events(const EventsCommand& command, const Terminal& terminal) {
                    "graced: '{}' tells no events that can be read here: it runs another version\n",
                    printable(name));
       for (const InstanceEvent& event : events) {
-        fmt::print(terminal.out, "{}", command.json ? event_json(event) : event_line(event, terminal.colour));
+        fmt::print(terminal.out, "{}",
+                   command.json ? event_json(event)
+                                : event_text(event, printable(event.name) + ": ", terminal.colour));
         std::fflush(terminal.out);
         if (std::ranges::find(command.until, event.kind) != command.until.end()) return exit_status::done;
       }

@@ -5,6 +5,7 @@
 
 #include <ctime>
 
+#include "client/report_text.h"
 #include "core/canary.h"
 #include "core/counted.h"
 #include "core/printable.h"
@@ -118,6 +119,18 @@ std::string local_time_text(std::chrono::system_clock::time_point at) {
 
 std::string event_sentence(const InstanceEvent& event) {
   return what_happened(event) + who(event.by);
+}
+
+std::string event_text(const InstanceEvent& event, std::string_view who, bool colour) {
+  const auto painted = [&](std::string_view code, const std::string& part) {
+    return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, part) : part;
+  };
+  const std::string sentence = event_sentence(event);
+  std::string text = fmt::format("{}  {}{}\n", painted("2", local_time_text(event.at)), who,
+                                 event.ok ? sentence : painted("31", sentence));
+  if (const auto end = event.reason.find('\n'); end != std::string::npos)
+    text += printable_lines(std::string_view(event.reason).substr(end + 1), std::string(21, ' ') + "| ");
+  return text;
 }
 
 }  // namespace graced

@@ -130,36 +130,34 @@ void show_datagrams(Page& page, const std::vector<DatagramReport>& datagrams) {
   }
 }
 
+// What happened and why, with last words below it.
+void show_failure(Page& page, std::string_view label, const std::string& what, std::string_view why) {
+  const std::size_t end = why.find('\n');
+  page.entry(label, fmt::format("{}: {}", what, one_cell(why.substr(0, end))));
+  if (end != std::string_view::npos)
+    page.block(printable_lines(why.substr(end + 1), std::string(2 + Page::label_width, ' ') + "| "));
+}
+
 void show_last_reload(Page& page, const ReloadReport& last) {
   const std::string when = fmt::format("{} ago, after {}", to_rough_text(last.age), to_rough_text(last.took));
   if (last.ok) {
     page.entry("last reload", fmt::format("generation {} ready {}", last.generation, when));
     return;
   }
-  const std::string_view why = last.why;
-  const std::size_t end = why.find('\n');
-  page.entry(
-      "last reload",
-      fmt::format("{}: {}",
-                  page.painted(fmt::format("generation {} failed {}", last.generation, when), Paint::red),
-                  one_cell(why.substr(0, end))));
-  if (end != std::string_view::npos)
-    page.block(printable_lines(why.substr(end + 1), std::string(2 + Page::label_width, ' ') + "| "));
+  show_failure(page, "last reload",
+               page.painted(fmt::format("generation {} failed {}", last.generation, when), Paint::red),
+               last.why);
 }
 
 // What its last words were is told with the reason of the failure.
 void show_last_replacement(Page& page, const ReplacementReport& last) {
-  const std::string_view why = last.why;
-  const std::size_t end = why.find('\n');
   const std::string when = fmt::format("{} ago", to_rough_text(last.age));
   const std::string what =
       last.ok ? fmt::format("generation {} by {} {}, since its probe failed", last.generation, last.by, when)
               : page.painted(fmt::format("generation {}, which was to replace {}, failed {}", last.by,
                                          last.generation, when),
                              Paint::red);
-  page.entry("replaced", fmt::format("{}: {}", what, one_cell(why.substr(0, end))));
-  if (end != std::string_view::npos)
-    page.block(printable_lines(why.substr(end + 1), std::string(2 + Page::label_width, ' ') + "| "));
+  show_failure(page, "replaced", what, last.why);
 }
 
 void show_last_words(Page& page, const std::vector<std::string>& lines) {
@@ -227,14 +225,9 @@ std::string report_text(const InstanceReport& r, bool colour) {
     page.entry("checks", fmt::format("for {}{}{}", to_rough_text(r.check->age),
                                      r.check->command.empty() ? "" : ": ", one_cell(r.check->command)));
   if (const auto& b = r.batches) {
-    const std::string next =
-        b->under_way      ? "the next one is starting"
-        : b->leaving == 0 ? "the next one waits"
-                          : fmt::format("the next one waits until {}",
-                                        b->leaving == 1 ? "1 worker has left"
-                                                        : fmt::format("{} workers have left", b->leaving));
     page.entry("batches", fmt::format("{} of {} batches of generation {} serve, {} each; {}", b->serve,
-                                      b->count, r.candidate, counted(b->size, "worker", "workers"), next));
+                                      b->count, r.candidate, counted(b->size, "worker", "workers"),
+                                      next_batch_text(b->under_way, b->leaving)));
   }
   for (const ProbeReport& p : r.probes) {
     page.entry("probes",

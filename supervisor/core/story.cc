@@ -43,15 +43,8 @@ std::string probation_part(const ProbationStatus& p) {
 }
 
 std::string surge_part(std::uint64_t candidate, const SurgeStatus& surge) {
-  std::string next = ", the next one is starting";
-  if (!surge.under_way) {
-    next = surge.leaving == 0
-               ? ", the next one waits"
-               : fmt::format(", the next one waits until {}",
-                             surge.leaving == 1 ? "1 worker has left"
-                                                : fmt::format("{} workers have left", surge.leaving));
-  }
-  return fmt::format("{} of {} batches of generation {} serve{}", surge.serve, surge.batches, candidate, next);
+  return fmt::format("{} of {} batches of generation {} serve, {}", surge.serve, surge.batches, candidate,
+                     next_batch_text(surge.under_way, surge.leaving));
 }
 
 // Of the candidate.
@@ -82,6 +75,12 @@ std::string serving_text(std::uint64_t generation, std::uint64_t ready, std::uin
   if (ready == 0) return fmt::format("no worker of generation {} serves", generation);
   const std::string text = fmt::format("generation {} serves", generation);
   return ready < asked ? fmt::format("{} with {} of {} workers", text, ready, asked) : text;
+}
+
+std::string next_batch_text(bool under_way, unsigned leaving) {
+  if (under_way) return "the next one is starting";
+  if (leaving == 0) return "the next one waits";
+  return "the next one waits until " + counted(leaving, "worker has left", "workers have left");
 }
 
 std::string story_of(const Status& s) {

@@ -32,8 +32,7 @@ Request::Outcome carry_out(Request::Kind kind, const std::string& control, const
       case ControlOutcome::timed_out:
         break;
     }
-    return {false,
-            fmt::format("{}: {} failed: {}", name, verb, one_cell(reply.why.substr(0, reply.why.find('\n'))))};
+    return {false, fmt::format("{}: {} failed: {}", name, verb, one_cell(without_last_words(reply.why)))};
   } catch (const std::exception& e) {
     return {false, fmt::format("{}: {} failed: {}", name, verb, one_cell(e.what()))};
   }
