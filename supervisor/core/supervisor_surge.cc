@@ -16,11 +16,9 @@ void Supervisor::advance(Instant now) {
   join(now);
 }
 
-// Another batch may be started, or one that was lost. Nobody who stands by is to leave for it before his time.
+// Another batch may be started. Nobody who stands by is to leave for it before his time.
 void Supervisor::use_room(Instant now) {
-  if (stopping_) return;
-  fill_missing(now);
-  if (!rollout_ || !rollout_->batches || probation_) return;
+  if (stopping_ || !rollout_ || !rollout_->batches || probation_) return;
   Batches& batches = *rollout_->batches;
   if (batches.under_way() || batches.is_last_begun()) return;
   const unsigned one_generation = std::max(policy_.workers, rollout_->policy->workers);
