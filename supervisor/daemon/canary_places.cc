@@ -4,36 +4,27 @@
 
 #include <algorithm>
 
+#include "daemon/switched_listen.h"
 #include "options/usage_error.h"
 
 namespace graced {
 
-namespace {
-
-bool is_shareable(const ListenSpec& spec) {
-  return spec.kind == AddressKind::tcp;
-}
-
-}  // namespace
-
 void require_shareable(const RunOptions& options, const HandoffPlan& handoff, bool inherited) {
-  if (options.policy.canary.empty() || handoff.adopt || std::ranges::any_of(options.listen, is_shareable))
+  if (options.policy.canary.empty() || handoff.adopt || std::ranges::any_of(options.listen, is_switched))
     return;
-  std::vector<std::string> shared;
-  for (const ListenSpec& spec : options.listen) shared.push_back(spec.address());
   throw UsageError(fmt::format(
       "canary: no address is switched, so new connections cannot be shared out: {}; give a tcp address with "
       "--listen, or let graced adopt one",
-      inherited        ? "what graced was started with has all generations for it"
-      : shared.empty() ? "there is no --listen, and nothing is adopted"
-                       : fmt::format("{} has all generations for it", fmt::join(shared, ", "))));
+      inherited                ? "what graced was started with has all generations for it"
+      : options.listen.empty() ? "there is no --listen, and nothing is adopted"
+                               : addresses_of(options) + " has all generations for it"));
 }
 
 std::vector<std::string> not_shared_out(const RunOptions& options) {
   std::vector<std::string> notes;
   if (options.policy.canary.empty()) return notes;
   for (const ListenSpec& spec : options.listen) {
-    if (is_shareable(spec)) continue;
+    if (is_switched(spec)) continue;
     notes.push_back(fmt::format(
         "canary: {} of --listen cannot be shared out: a candidate that is ready gets what comes there "
         "as the serving generation does",

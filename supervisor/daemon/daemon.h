@@ -124,7 +124,7 @@ class Daemon : private ControlHandler {
   void not_replaced(const Abandon&, const std::string& why);
   std::string when_text(Instant at) const;  // another one is started
   static std::string named(pid_t who, uid_t user);
-  RollbackOutcome end_canary(const std::string& by);
+  RollbackOutcome roll_back(GenerationId from, GenerationId to, const std::string& by);
   void limit_draining(const RunOptions& options);
   AttendedWorker attended(const WorkerProcess& worker, const Plan& plan) const;
   void warn(WorkerId worker, const std::string& note);

@@ -99,7 +99,7 @@ RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
   const std::string by = named(who, user);
   log_.info("rollback asked at the control socket by {}", by);
   const Status& status = pump_.status();
-  if (status.canary) return end_canary(by);
+  if (status.canary) return roll_back(*status.candidate, *status.serving, by);
   if (!status.rollback_to) return {.why_not = why_no_rollback(status)};
   const GenerationId to = *status.rollback_to;
   if (!status.probation) {
@@ -109,17 +109,13 @@ RollbackOutcome Daemon::rollback(pid_t who, uid_t user) {
                                      to.value, closed)};
     }
   }
-  RollbackOutcome outcome{status.serving->value, to.value, ""};
-  events().asked();
-  happens(RollbackAsked{by});
-  return outcome;
+  return roll_back(*status.serving, to, by);
 }
 
-RollbackOutcome Daemon::end_canary(const std::string& by) {
-  RollbackOutcome outcome{pump_.status().candidate->value, pump_.status().serving->value, ""};
+RollbackOutcome Daemon::roll_back(GenerationId from, GenerationId to, const std::string& by) {
   events().asked();
   happens(RollbackAsked{by});
-  return outcome;
+  return {from.value, to.value, ""};
 }
 
 void Daemon::perform(const Return& a) {

@@ -3,25 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <vector>
 
+#include "daemon/switched_listen.h"
 #include "linux/self/own_program.h"
 #include "options/usage_error.h"
 
 namespace graced {
 
 namespace {
-
-bool is_switched(const ListenSpec& spec) {
-  return spec.kind == AddressKind::tcp;
-}
-
-// All that are listened on by --listen.
-std::string addresses_of(const RunOptions& options) {
-  std::vector<std::string> found;
-  for (const ListenSpec& spec : options.listen) found.push_back(spec.address());
-  return fmt::format("{}", fmt::join(found, ", "));
-}
 
 // Of an address that no --listen has. An adopted one is known only when it is bound.
 void require_adoption(const ProbeSpec& probe, const RunOptions& options, const HandoffPlan& handoff,

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 
+#include "daemon/switched_listen.h"
 #include "options/usage_error.h"
 
 namespace graced {
 
 void require_standby(const RunOptions& options, const HandoffPlan& handoff, bool inherited) {
   if (options.policy.probation == 0s) return;
-  const auto is_shared = [](const ListenSpec& spec) { return spec.kind != AddressKind::tcp; };
   if (inherited || std::ranges::any_of(options.listen, [](const ListenSpec& spec) {
         return spec.kind == AddressKind::inherited;
       })) {
@@ -18,7 +18,7 @@ void require_standby(const RunOptions& options, const HandoffPlan& handoff, bool
         "probation: what graced was started with is shared by all generations, so the one before would go on "
         "getting new connections there; give a tcp address with --listen");
   }
-  const auto shared = std::ranges::find_if(options.listen, is_shared);
+  const auto shared = std::ranges::find_if_not(options.listen, is_switched);
   if (shared != options.listen.end()) {
     throw UsageError(fmt::format(
         "probation: {} of --listen is shared by all generations, so the one before would go on getting what "

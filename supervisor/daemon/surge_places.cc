@@ -4,13 +4,14 @@
 
 #include <algorithm>
 
+#include "daemon/switched_listen.h"
 #include "options/usage_error.h"
 
 namespace graced {
 
 void require_batches(const RunOptions& options, const HandoffPlan& handoff) {
   if (!comes_in_batches(options.policy) || handoff.drain != DrainRule::idle) return;
-  const auto passed = std::ranges::find(options.listen, AddressKind::tcp, &ListenSpec::kind);
+  const auto passed = std::ranges::find_if(options.listen, is_switched);
   if (passed == options.listen.end()) return;
   throw UsageError(
       fmt::format("max-surge: all workers of a generation have {} of --listen from one socket, so with an idle "
