@@ -92,6 +92,17 @@ AcceptQueue queue_in(std::string_view attribute) {
   return {length.udiag_rqueue, length.udiag_wqueue};
 }
 
+// For all unix sockets in one of these states.
+Bytes unix_request(std::uint32_t states, std::uint32_t show) {
+  unix_diag_req request{};
+  request.sdiag_family = AF_UNIX;
+  request.udiag_states = states;
+  request.udiag_show = show;
+  Bytes bytes;
+  append(bytes, &request, sizeof request);
+  return bytes;
+}
+
 }  // namespace
 
 FileId file_in_list(const FileId& file) {
@@ -185,13 +196,8 @@ void SocketList::each_tcp_of(int protocol, int family, const Bytes& filter, cons
 }
 
 void SocketList::each_unix_connection(const std::function<void(const UnixSeen&)>& seen) {
-  unix_diag_req request{};
-  request.sdiag_family = AF_UNIX;
-  request.udiag_states = established;
-  request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_VFS;
-  Bytes bytes;
-  append(bytes, &request, sizeof request);
-  ask<unix_diag_msg>(bytes, true, [&](const nlmsghdr* header, const unix_diag_msg& m) {
+  const Bytes asked = unix_request(established, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_VFS);
+  ask<unix_diag_msg>(asked, true, [&](const nlmsghdr* header, const unix_diag_msg& m) {
     UnixSeen s{m.udiag_ino, 0, {}, {}};
     each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
       if (type == UNIX_DIAG_NAME) s.name = unix_name({data, size});
@@ -207,13 +213,8 @@ void SocketList::each_unix_connection(const std::function<void(const UnixSeen&)>
 }
 
 void SocketList::each_unix_listener(const std::function<void(const UnixListenerSeen&)>& seen) {
-  unix_diag_req request{};
-  request.sdiag_family = AF_UNIX;
-  request.udiag_states = listens;
-  request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN;
-  Bytes bytes;
-  append(bytes, &request, sizeof request);
-  ask<unix_diag_msg>(bytes, true, [&](const nlmsghdr* header, const unix_diag_msg& m) {
+  const Bytes asked = unix_request(listens, UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN);
+  ask<unix_diag_msg>(asked, true, [&](const nlmsghdr* header, const unix_diag_msg& m) {
     UnixListenerSeen s{.inode = m.udiag_ino, .name = {}, .file = {}};
     each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {
       if (type == UNIX_DIAG_NAME) s.name = unix_name({data, size});
