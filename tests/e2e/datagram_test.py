@@ -1,9 +1,9 @@
 """UDP: a flow stays with the generation that it began with until that leaves, a new one goes to the newest, and nothing
 is lost."""
-import os, signal, time
+import os, signal, subprocess, time
 import own_network
 from datagram_flows import ECHO, Flows
-from harness import Case, main, wait_until
+from harness import GRACED, PATIENCE, Case, main, wait_until
 from own_network import free_port
 
 # As nginx with quic_bpf has: a map of its sockets.
@@ -162,16 +162,26 @@ class Datagrams(Case):
         self.check_a_reload(g, address, stays=False)
 
     def test_a_candidate_that_fails_hears_nothing(self):
-        port = free_port()
-        script = self.write("echo", ECHO, 0o755)
+        """Though it has bound the address, and many ask meanwhile."""
+        port, bound, release = free_port(), self.path("bound"), self.path("release")
+        os.mkfifo(release)
+        good = ECHO.replace("while True:", "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', os.environ['NOTIFY_SOCKET'])\nwhile True:")
+        bad = ECHO.replace("while True:", "open(%r, 'w').close(); open(%r).read(); sys.exit(3)\nwhile True:" % (bound, release))
         wrapper = self.write("app", '#!/bin/sh\n[ -e "%s" ] && exec %s 127.0.0.1 %d\nexec %s 127.0.0.1 %d\n' % (
-            self.path("bad"), self.write("bad-echo", ECHO.replace("while True:", "import time; time.sleep(0.3); sys.exit(3)\nwhile True:"), 0o755),
-            port, script, port), 0o755)
-        g = self.graced(options=("--ready-timeout", "20s"), command=(wrapper,))
+            self.path("bad"), self.write("bad-echo", bad, 0o755), port, self.write("echo", good, 0o755), port), 0o755)
+        g = self.graced(options=("--ready", "notify", "--ready-timeout", "10min"), command=(wrapper,))
         flows = self.flows(("127.0.0.1", port), 40, pause=0.05)
         self.write("bad", "")
         for _ in range(3):
-            self.assertEqual(g.reload().returncode, 1)
+            reload = subprocess.Popen([GRACED, "reload", "--control", g.control], stderr=subprocess.DEVNULL)
+            self.addCleanup(lambda r=reload: (r.kill(), r.wait()))
+            wait_until(lambda: os.path.exists(bound), g.said)
+            sent = flows.sent()
+            wait_until(lambda: flows.sent() > sent + 200, g.said)
+            os.unlink(bound)
+            with open(release, "w"):
+                pass
+            self.assertEqual(reload.wait(PATIENCE), 1)
         os.unlink(self.path("bad"))
         flows.end()
         self.assertEqual(flows.lost(), 0, g.said())

@@ -6,6 +6,10 @@ from harness import GRACED, PATIENCE, WORKER, Case, become_nobody, main, wait_un
 APP = """#!/usr/bin/python3 -SE
 import os, select, signal, socket, sys
 n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); n.connect(os.environ["NOTIFY_SOCKET"])
+
+def say(text):
+    while text:
+        text = text[os.write(1, text):]
 """
 
 
@@ -82,9 +86,7 @@ signal.pause()
         wild = bytes(b for b in range(256) if b != 10)
         g = self.script("""
 os.write(1, bytes(b for b in range(256) if b != 10) + b"\\n")
-line = b"\\xe2\\x82\\xac" * 100000 + b"!\\n"
-while line:
-    line = line[os.write(1, line):]
+say(b"\\xe2\\x82\\xac" * 100000 + b"!\\n")
 n.send(b"READY=1")
 signal.pause()
 """)
@@ -174,9 +176,7 @@ class Json(Output):
     def test_no_byte_of_a_worker_makes_it_anything_else(self):
         self.script("""
 os.write(1, bytes(b for b in range(256) if b != 10) + b'"}\\n')
-line = b"\\xff\\0\\x1b" * 100000 + b"end\\n"
-while line:
-    line = line[os.write(1, line):]
+say(b"\\xff\\0\\x1b" * 100000 + b"end\\n")
 n.send(b"READY=1")
 signal.pause()
 """, "--log-format", "json")

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -14,31 +13,12 @@
 
 #include "as_root.h"
 #include "linux/base/fd.h"
-#include "linux/steering/steering.h"
-#include "loopback.h"
 #include "own_network.h"
+#include "steering_group.h"
 
 using namespace graced;
 
 namespace {
-
-const std::array all_families{Family::ipv4, Family::ipv6, Family::dual};
-
-std::vector<SteeringMethod> all_methods() {
-  if (!as_root("to steer by eBPF")) return {SteeringMethod::cbpf};
-  return {SteeringMethod::ebpf, SteeringMethod::cbpf};
-}
-
-// The one that somebody has come to.
-std::size_t arrived_at(const std::vector<Fd>& listeners) {
-  std::vector<pollfd> polled;
-  for (const Fd& l : listeners) polled.push_back({l.get(), POLLIN, 0});
-  REQUIRE(::poll(polled.data(), polled.size(), patience_ms) == 1);
-  for (std::size_t i = 0; i < polled.size(); ++i) {
-    if (polled[i].revents != 0 && accept_from(listeners[i])) return i;
-  }
-  return listeners.size();
-}
 
 constexpr in_port_t first = 61448;  // no port that clients get by themselves
 constexpr in_port_t second = first + probe_ports;
@@ -53,20 +33,6 @@ Fd probe(const Loopback& where, in_port_t from) {
   return Fd();
 }
 
-struct Group {
-  Group(Family family, SteeringMethod method, int sockets) : where(family), group(method) {
-    for (int i = 0; i < sockets; ++i) {
-      listeners.push_back(where.listen());
-      group.joined(listeners.back().get(), inode_of(listeners.back()));
-      if (i == 0) group.direct_to(std::array{listeners[0].get()});
-    }
-  }
-
-  Loopback where;
-  ReuseportGroup group;
-  std::vector<Fd> listeners;  // the first one serves
-};
-
 }  // namespace
 
 TEST_CASE("a probe reaches the candidate, and nobody else does, in every family") {
@@ -74,32 +40,32 @@ TEST_CASE("a probe reaches the candidate, and nobody else does, in every family"
     for (const Family family : all_families) {
       CAPTURE(static_cast<int>(method));
       CAPTURE(static_cast<int>(family));
-      Group g(family, method, 3);
+      ListeningGroup g(family, method, 3);
       g.group.probe(std::array{first}, std::array{g.listeners[1].get(), g.listeners[2].get()});
       for (int i = 0; i < 20; ++i) {
         const Fd client = g.where.connect();
-        CHECK(arrived_at(g.listeners) == 0);
+        CHECK(g.arrived_at() == 0);
       }
       for (int look = 0; look < 5; ++look) {
         const Fd client = probe(g.where, first);
         REQUIRE(client);
-        CHECK(arrived_at(g.listeners) != 0);
+        CHECK(g.arrived_at() != 0);
       }
       const Fd neighbour = probe(g.where, second);
       REQUIRE(neighbour);
-      CHECK(arrived_at(g.listeners) == 0);
+      CHECK(g.arrived_at() == 0);
 
       g.group.probe(std::array{second, third, first}, std::array{g.listeners[1].get()});
       for (const in_port_t from : {first, second, third}) {
         const Fd client = probe(g.where, from);
         REQUIRE(client);
-        CHECK(arrived_at(g.listeners) == 1);
+        CHECK(g.arrived_at() == 1);
       }
 
       g.group.probe_no_more();
       const Fd late = probe(g.where, first);
       REQUIRE(late);
-      CHECK(arrived_at(g.listeners) == 0);
+      CHECK(g.arrived_at() == 0);
     }
   }
 }
@@ -153,7 +119,7 @@ TEST_CASE("who comes from such a port of another address is none of the probe's"
 
 TEST_CASE("a candidate that is gone before its probe is not stood in for") {
   if (!as_root("to steer by eBPF")) return;
-  Group g(Family::ipv4, SteeringMethod::ebpf, 2);
+  ListeningGroup g(Family::ipv4, SteeringMethod::ebpf, 2);
   g.group.probe(std::array{first}, std::array{g.listeners[1].get()});
   const ino_t gone = inode_of(g.listeners[1]);
   g.listeners[1].reset();
@@ -166,13 +132,13 @@ TEST_CASE("a candidate that is gone before its probe is not stood in for") {
 
 TEST_CASE("a switch while it is probed goes to the candidate, from every port") {
   for (const SteeringMethod method : all_methods()) {
-    Group g(Family::ipv4, method, 2);
+    ListeningGroup g(Family::ipv4, method, 2);
     g.group.probe(std::array{first}, std::array{g.listeners[1].get()});
     g.group.direct_to(std::array{g.listeners[1].get()});
     g.group.probe_no_more();
     const Fd client = g.where.connect();
-    CHECK(arrived_at(g.listeners) == 1);
+    CHECK(g.arrived_at() == 1);
     const Fd late = probe(g.where, first);
-    CHECK(arrived_at(g.listeners) == 1);
+    CHECK(g.arrived_at() == 1);
   }
 }

@@ -1,48 +1,22 @@
 // A share of the new connections at random, by both kinds of program.
 #include <doctest/doctest.h>
-#include <poll.h>
 
 #include <array>
 #include <vector>
 
-#include "as_root.h"
-#include "linux/base/fd.h"
-#include "linux/steering/steering.h"
-#include "loopback.h"
+#include "steering_group.h"
 
 using namespace graced;
 
 namespace {
 
-std::vector<SteeringMethod> all_methods() {
-  if (!as_root("to steer by eBPF")) return {SteeringMethod::cbpf};
-  return {SteeringMethod::ebpf, SteeringMethod::cbpf};
-}
-
-struct Group {
-  Group(Family family, SteeringMethod method, int sockets) : where(family), group(method) {
-    for (int i = 0; i < sockets; ++i) {
-      listeners.push_back(where.listen());
-      group.joined(listeners.back().get(), inode_of(listeners.back()));
-      if (i == 0) group.direct_to(std::array{listeners[0].get()});
-    }
-  }
+struct Shared : ListeningGroup {
+  using ListeningGroup::ListeningGroup;
 
   void close(std::size_t i) {
     const ino_t inode = inode_of(listeners[i]);
     listeners[i].reset();
     group.left({inode});
-  }
-
-  // The one that somebody has come to.
-  std::size_t arrived_at() const {
-    std::vector<pollfd> polled;
-    for (const Fd& l : listeners) polled.push_back({l.get(), POLLIN, 0});
-    REQUIRE(::poll(polled.data(), polled.size(), patience_ms) == 1);
-    for (std::size_t i = 0; i < polled.size(); ++i) {
-      if (polled[i].revents != 0 && accept_from(listeners[i])) return i;
-    }
-    return listeners.size();
   }
 
   // How many of so many new connections each socket gets.
@@ -54,10 +28,6 @@ struct Group {
     }
     return got;
   }
-
-  Loopback where;
-  ReuseportGroup group;
-  std::vector<Fd> listeners;  // the first one serves
 };
 
 }  // namespace
@@ -65,7 +35,7 @@ struct Group {
 TEST_CASE("of 10 000 connections a share of 10 % is 8 to 12 %") {
   for (const SteeringMethod method : all_methods()) {
     CAPTURE(static_cast<int>(method));
-    Group g(Family::ipv4, method, 3);
+    Shared g(Family::ipv4, method, 3);
     g.group.share(100, std::array{g.listeners[1].get(), g.listeners[2].get()});
     const std::vector<int> got = g.spread(10'000);
     const int shared = got[1] + got[2];
@@ -84,10 +54,10 @@ TEST_CASE("of 10 000 connections a share of 10 % is 8 to 12 %") {
 
 TEST_CASE("a share is changed at once, in every family, and ends") {
   for (const SteeringMethod method : all_methods()) {
-    for (const Family family : {Family::ipv4, Family::ipv6, Family::dual}) {
+    for (const Family family : all_families) {
       CAPTURE(static_cast<int>(method));
       CAPTURE(static_cast<int>(family));
-      Group g(family, method, 3);
+      Shared g(family, method, 3);
       g.group.share(1, std::array{g.listeners[1].get()});
       g.group.share(999, std::array{g.listeners[1].get()});
       CHECK(g.spread(200)[1] > 150);
@@ -109,7 +79,7 @@ TEST_CASE("a share is changed at once, in every family, and ends") {
 TEST_CASE("nobody is refused when those that get a share are gone, nor when the others are") {
   for (const SteeringMethod method : all_methods()) {
     CAPTURE(static_cast<int>(method));
-    Group g(Family::ipv4, method, 4);
+    Shared g(Family::ipv4, method, 4);
     g.group.direct_to(std::array{g.listeners[0].get(), g.listeners[1].get()});
     g.group.share(900, std::array{g.listeners[2].get(), g.listeners[3].get()});
     g.close(2);
@@ -128,7 +98,7 @@ TEST_CASE("a probe reaches whom it looks at, whatever the share") {
   static_assert(first % probe_ports == 0);
   for (const SteeringMethod method : all_methods()) {
     CAPTURE(static_cast<int>(method));
-    Group g(Family::ipv4, method, 3);
+    Shared g(Family::ipv4, method, 3);
     g.group.share(900, std::array{g.listeners[1].get()});
     g.group.probe(std::array{first}, std::array{g.listeners[2].get()});
     int looks = 0;
@@ -152,7 +122,7 @@ TEST_CASE("a probe of who serves reaches that one, whatever the share, and costs
   static_assert(first % probe_ports == 0);
   for (const SteeringMethod method : all_methods()) {
     CAPTURE(static_cast<int>(method));
-    Group g(Family::ipv4, method, 3);
+    Shared g(Family::ipv4, method, 3);
     g.group.spare(std::array{first});  // before there is a share
     g.group.share(990, std::array{g.listeners[1].get()});
     g.group.probe(std::array{second}, std::array{g.listeners[2].get()});

@@ -15,8 +15,8 @@
 #include "in_child.h"
 #include "linux/base/fd.h"
 #include "linux/sockets/accept_queue.h"
-#include "loopback.h"
 #include "opening.h"
+#include "steering_group.h"
 #include "wait_until.h"
 
 using namespace graced;
@@ -80,14 +80,6 @@ struct Address {
   ReuseportGroup group;
   std::vector<Fd> listeners;
 };
-
-const std::array all_families{Family::ipv4, Family::ipv6, Family::dual};
-
-// Those that this user may have.
-std::vector<SteeringMethod> all_methods() {
-  if (!as_root("to steer by eBPF")) return {SteeringMethod::cbpf};
-  return {SteeringMethod::ebpf, SteeringMethod::cbpf};
-}
 
 }  // namespace
 
