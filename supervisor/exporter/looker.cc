@@ -13,7 +13,8 @@ namespace {
 
 using Answer = ObservedInstance::Answer;
 
-constexpr Duration moment = 200ms;
+constexpr Duration moment_of_hung = 200ms;  // for one that did not answer the last time either
+constexpr Duration moment = 350ms;          // at least, for others
 
 Instant now() {
   return std::chrono::steady_clock::now();
@@ -76,7 +77,7 @@ std::vector<Seen> Looker::read_reports(Instant end) {
   }
   known_ = std::move(known);  // those that have left are forgotten
   std::vector<Seen> seen;
-  observe_into(seen, hung, std::min(moment, limit_ / 4));
+  observe_into(seen, hung, std::min(moment_of_hung, limit_ / 4));
   observe_into(seen, others, std::max(end - now() - limit_ / 4, limit_ / 4));
   return seen;
 }
@@ -84,7 +85,7 @@ std::vector<Seen> Looker::read_reports(Instant end) {
 void Looker::observe_into(std::vector<Seen>& seen, const std::vector<Found>& which, Duration most) {
   if (which.empty()) return;
   std::vector<ObservedInstance> observed =
-      observe(which, {.patience = most, .stragglers = Stragglers::wait_for, .supervisor = true});
+      observe(which, {.patience = most, .stragglers = Stragglers::leave, .moment = moment, .supervisor = true});
   for (std::size_t i = 0; i < which.size(); ++i) {
     Seen& s = seen.emplace_back(Seen{.name = which[i].name, .observed = std::move(observed[i])});
     Known& known = known_[s.observed.control];
@@ -116,8 +117,8 @@ void Looker::read_histories(Look& look, Instant end) {
     which.push_back(&s);
     paths.push_back(s.observed.control);
   }
-  std::vector<ControlAnswer> answers =
-      ask_all(paths, std::max<Duration>(end - now(), limit_ / 4), Stragglers::wait_for, ControlAsk::history);
+  std::vector<ControlAnswer> answers = ask_all(paths, std::max<Duration>(end - now(), limit_ / 4),
+                                               Stragglers::leave, ControlAsk::history, moment);
   for (std::size_t k = 0; k < which.size(); ++k) {
     Seen& s = *which[k];
     if (answers[k].reply.outcome != ControlOutcome::ok) continue;  // it is counted the next time

@@ -18,8 +18,9 @@ class Looker {
   // words and command lines are kept, where this user may see them at all.
   Looker(ControlPlaces places, std::vector<std::string> controls, Duration limit, bool secrets);
 
-  // Waits for those that do not answer, at most the limit in all; for those that did not the last time either,
-  // only a moment.
+  // Waits for those that do not answer, at most the limit in all. Once half have answered the others get a few
+  // times as long as those took, and a moment at least; those that did not answer the last time either get a
+  // moment only.
   LookPointer look();
 
  private:

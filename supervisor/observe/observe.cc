@@ -125,7 +125,8 @@ ObservedInstance observed(const Found& found, ControlAnswer answer) {
 std::vector<ObservedInstance> observe(const std::vector<Found>& instances, const Looking& looking) {
   std::vector<std::string> paths;
   for (const Found& f : instances) paths.push_back(f.control);
-  std::vector<ControlAnswer> answers = ask_all(paths, looking.patience, looking.stragglers);
+  std::vector<ControlAnswer> answers =
+      ask_all(paths, looking.patience, looking.stragglers, ControlAsk::report, looking.moment);
   std::vector<ObservedInstance> all;
   for (std::size_t i = 0; i < instances.size(); ++i)
     all.push_back(observed(instances[i], std::move(answers[i])));

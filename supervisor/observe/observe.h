@@ -18,7 +18,8 @@ struct Looking {
   // How long to wait for one that gives no sign of life; all are waited for together.
   Duration patience = 2s;
   Stragglers stragglers = Stragglers::leave;
-  bool supervisor = false;  // memory and descriptors of graced itself, which cost more than all else here
+  Duration moment = a_moment;  // before stragglers are left, at least
+  bool supervisor = false;     // memory and descriptors of graced itself, which cost more than all else here
 };
 
 // Each of them, in their order. Throws std::runtime_error if there is no libsystemd.

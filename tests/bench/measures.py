@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import looking
 from load import Load
 from supervisors import Failed, Programs, Running, cold_start
 
@@ -26,6 +27,7 @@ class Row:
     target: str
     met: Callable[[dict[str, float]], bool]
     raw: dict[str, list] = field(default_factory=dict)
+    alone: bool = False  # no other supervisor has that
 
 
 def at_most(times: float) -> tuple[str, Callable[[dict[str, float]], bool]]:
@@ -267,6 +269,9 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "rest": rest,
     "growth": growth,
     "datagrams": datagrams,
+    "list": looking.listed,
+    "scrape": looking.scrape,
+    "top": looking.top,
 }
 
 __all__ = ["Bench", "Failed", "MEASURES", "Row", "SHAPES", "Size", "scale", "switches"]

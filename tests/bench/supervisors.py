@@ -36,6 +36,10 @@ class Programs:
         return self.build / "supervisor/graced"
 
     @property
+    def exporter(self) -> Path:
+        return self.build / "supervisor/graced-exporter"
+
+    @property
     def load(self) -> Path:
         return self.build / "tests/load/graced-load"
 

@@ -18,7 +18,6 @@ namespace {
 constexpr std::size_t most_at_once = 256;  // descriptors
 constexpr Duration greeting = 10s;         // before an instance that is to reload says hello
 constexpr Duration prompt = 10s;           // for what graced answers at once
-constexpr Duration moment = 200ms;         // nobody is left for less
 constexpr Duration room_may_come = 10ms;   // in a queue that was full
 
 Instant now() {
@@ -97,7 +96,7 @@ class Round {
 }  // namespace
 
 std::vector<ControlAnswer> ask_all(const std::vector<std::string>& paths, Duration most, Stragglers stragglers,
-                                   ControlAsk what) {
+                                   ControlAsk what, Duration moment) {
   std::vector<ControlAnswer> answers(paths.size());
   std::size_t answered = 0;
   Duration slowest{0};

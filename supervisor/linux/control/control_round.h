@@ -17,10 +17,13 @@ enum class Stragglers {
   leave,     // once half of them have answered: a few times as long as the slowest of those took, or a moment
 };
 
+inline constexpr Duration a_moment = 200ms;
+
 // What each of them answers to one of the questions that change nothing, in the order of `paths`. most: how
 // long to wait for one that gives no sign of life, which is `timed_out` then. All of them wait together.
+// moment: nobody is left for less.
 std::vector<ControlAnswer> ask_all(const std::vector<std::string>& paths, Duration most, Stragglers,
-                                   ControlAsk what = ControlAsk::report);
+                                   ControlAsk what = ControlAsk::report, Duration moment = a_moment);
 
 // Asks each for a reload, in the order of `paths`, `at_once` of them at a time. limit: how long to wait for the
 // outcome of one, may be `infinity`; none: only ask. told: the outcome of paths[index], as they come; false:
