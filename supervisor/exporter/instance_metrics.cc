@@ -198,7 +198,8 @@ void add_addresses(MetricBook& book, const Seen& seen) {
     add("graced_accept_queue_length", gauge, "Connections that wait to be accepted, at an address.", a.waiting);
     add("graced_accept_queue_limit", gauge, "How many may wait there.", a.longest);
     add("graced_accept_queue_drops", counter,
-        "Connections, or datagrams, that had no room there since its sockets were made.", a.drops);
+        "Connections, or datagrams, that had no room there, since the exporter knows the instance.",
+        seen.tally.drops(a.address));
     add("graced_address_connections", gauge, "Open connections that were accepted at an address.", a.connected);
   }
 }

@@ -92,6 +92,7 @@ void Looker::observe_into(std::vector<Seen>& seen, const std::vector<Found>& whi
     known.hung = s.observed.answer == Answer::silent;
     if (!s.read()) continue;
     known.name = s.report().name;
+    known.tally.take_drops(s.observed.addresses);
     known.tally.take_cpu(s.report(), cpu_of_generations(s.observed));
   }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <utility>
 
 #include "core/history.h"
 
@@ -115,6 +116,24 @@ void Tally::take_cpu(const InstanceReport& report, const std::map<std::uint64_t,
   }
   cpu_ = cpu;
   cpu_known_ = true;
+}
+
+void Tally::take_drops(const std::vector<AddressLoad>& addresses) {
+  std::map<std::string, Drops> now;
+  for (const AddressLoad& a : addresses) {
+    if (!a.drops) continue;
+    const auto before = drops_.find(a.address);
+    Drops drops = before != drops_.end() ? before->second : Drops{.told = *a.drops, .count = 0};
+    if (*a.drops > drops.told) drops.count += *a.drops - drops.told;
+    drops.told = *a.drops;
+    now[a.address] = drops;
+  }
+  drops_ = std::move(now);
+}
+
+std::optional<std::uint64_t> Tally::drops(const std::string& address) const {
+  const auto found = drops_.find(address);
+  return found != drops_.end() ? std::optional{found->second.count} : std::nullopt;
 }
 
 }  // namespace graced

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "core/instance_event.h"
 #include "core/time.h"
 #include "linux/control/control_report.h"
+#include "observe/observed_instance.h"
 
 namespace graced {
 
@@ -54,6 +56,10 @@ class Tally {
   // CPU time of a generation is counted for what it is while it runs.
   void take_cpu(const InstanceReport& report, const std::map<std::uint64_t, Duration>& cpu);
 
+  // What had no room at an address is counted while its sockets are there: the kernel counts for each socket,
+  // and those of a generation that leaves take what they have counted with them.
+  void take_drops(const std::vector<AddressLoad>& addresses);
+
   const std::array<std::uint64_t, failure_classes>& failures() const { return failures_; }
   std::uint64_t hammered() const { return hammered_; }  // workers
   std::uint64_t crashes() const { return crashes_; }    // of serving workers
@@ -61,8 +67,15 @@ class Tally {
   // Of reloads that went well, by stage: "total", "prepare", "check", "start", "probe", "canary".
   const std::map<std::string_view, DurationHistogram>& durations() const { return durations_; }
   const std::map<std::string_view, Duration>& cpu() const { return cpu_by_role_; }
+  // Of an address whose sockets can be seen.
+  std::optional<std::uint64_t> drops(const std::string& address) const;
 
  private:
+  struct Drops {
+    std::uint64_t told;   // by the kernel, the last time
+    std::uint64_t count;  // since the first time
+  };
+
   void count(const InstanceEvent& entry);
 
   std::int32_t pid_ = 0;          // 0: not looked at yet
@@ -77,6 +90,7 @@ class Tally {
   std::map<std::uint64_t, Duration> cpu_;  // of generations, when looked at last
   bool cpu_known_ = false;
   std::map<std::string_view, Duration> cpu_by_role_;
+  std::map<std::string, Drops> drops_;  // by address
 };
 
 }  // namespace graced

@@ -64,7 +64,10 @@ Look shop() {
   address.address = "tcp [::]:80";
   address.waiting = 3;
   address.longest = 128;
+  address.drops = 0;
+  seen.tally.take_drops(seen.observed.addresses);
   address.drops = 5;
+  seen.tally.take_drops(seen.observed.addresses);
   seen.history = {entry(Kind::serving, 10s, 1), entry(Kind::reloaded, 20s, 2), entry(Kind::reloaded, 70s, 3),
                   entry(Kind::reload_failed, 80s, 3)};
   add(look, "blog", ObservedInstance::Answer::silent);

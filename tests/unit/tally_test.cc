@@ -108,3 +108,19 @@ TEST_CASE("CPU time counts for what a generation was while it ran, and never goe
   CHECK(tally.cpu().at("serving") == 6s);
   CHECK(tally.cpu().at("draining") == 1s);
 }
+
+TEST_CASE("sockets that leave with their generation take no drops away and bring none") {
+  Tally tally;
+  const auto told = [&](std::optional<std::uint64_t> drops) {
+    tally.take_drops(
+        {{.address = "tcp [::]:80", .waiting = {}, .longest = {}, .drops = drops, .connected = {}}});
+    return tally.drops("tcp [::]:80");
+  };
+  CHECK(told(7) == 0);  // an earlier exporter has told these, or nobody
+  CHECK(told(9) == 2);
+  CHECK(told(12) == 5);  // another generation with a socket of its own
+  CHECK(told(3) == 5);   // the one before has left
+  CHECK(told(4) == 6);
+  CHECK(told(std::nullopt) == std::nullopt);
+  CHECK(tally.drops("tcp [::]:81") == std::nullopt);
+}
