@@ -154,7 +154,7 @@ std::string instance_html(const Seen& seen, const Look& look) {
     main += facts_html(r, line) + time_line_html(line, look.at) + last_exit_html(r) + generations_html(seen) +
             workers_html(r) + addresses_html(seen) + history_html(seen.history);
   } else {
-    main += fmt::format("<p class=\"why\">It could not be read: {}.</p>\n", html_text(seen.observed.why));
+    main += fmt::format("<p class=\"why\">It could not be read: {}.</p>\n", html_text(unread_text(seen)));
   }
   const std::string title = fmt::format(
       "{}: {}", seen.name, seen.read() ? std::string_view(seen.report().phase) : to_text(seen.observed.answer));

@@ -28,12 +28,18 @@ std::string_view look_of(const Seen& seen) {
                                                                                                    : "bad";
 }
 
+// The worse the lower.
+int rank_of(const Seen& seen) {
+  const std::string_view look = look_of(seen);
+  return look == "bad" ? 0 : look == "warn" ? 1 : needs_a_look(seen) ? 2 : 3;
+}
+
 std::string link_to(const std::string& name) {
   return fmt::format("<a href=\"/instances/{}\">{}</a>", path_part(name), html_text(name));
 }
 
 std::string outcome_html(const Seen& seen) {
-  if (!seen.read()) return html_text(seen.observed.why);
+  if (!seen.read()) return html_text(unread_text(seen));
   const InstanceReport& r = seen.report();
   std::string text = r.last_reload ? html_text(last_reload_of(r).text) : "";
   if (r.last_reload && !r.last_reload->ok) text = fmt::format("<span class=\"failed\">{}</span>", text);
@@ -51,13 +57,22 @@ std::optional<std::uint32_t> longest_of(const ObservedInstance& o) {
 }
 
 std::string instances_html(const Look& look) {
+  if (look.instances.empty())
+    return "<p>There is none in the usual places. <code>graced run</code> starts one; where the control socket "
+           "of one lies elsewhere, <code>graced-exporter --control</code> names it.</p>\n";
   HtmlTable table(
       {"instance", "phase", "generation", "for", "workers", "draining", "connections", "queue", "last outcome"},
       "instances");
-  for (const Seen& seen : look.instances) {
+  // The worst first: of fifty nobody looks for them.
+  std::vector<const Seen*> all;
+  for (const Seen& seen : look.instances) all.push_back(&seen);
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Seen* a, const Seen* b) { return rank_of(*a) < rank_of(*b); });
+  for (const Seen* each : all) {
+    const Seen& seen = *each;
     const InstanceReport& r = seen.report();
     const bool read = seen.read();
-    const auto age = read ? age_of_serving(r) : std::nullopt;
+    const auto age = read && r.phase != "down" ? age_of_serving(r) : std::nullopt;
     const std::string none{unknown};
     table.row(
         {{link_to(seen.name), "name"},
@@ -100,6 +115,11 @@ std::string phase_html(const Seen& seen) {
 bool needs_a_look(const Seen& seen) {
   const std::string_view look = look_of(seen);
   return look == "bad" || look == "warn" || (seen.report().last_reload && !seen.report().last_reload->ok);
+}
+
+std::string unread_text(const Seen& seen) {
+  if (seen.observed.answer == ObservedInstance::Answer::gone) return "it crashed, or was killed";
+  return seen.observed.why;
 }
 
 std::string count_html(std::optional<std::uint64_t> count) {

@@ -16,7 +16,8 @@ std::string no_instance_html(std::string_view name, const Look& look);
 
 // The word for what it does, with a class by which it has its colour.
 std::string phase_html(const Seen& seen);
-bool needs_a_look(const Seen& seen);  // it does not serve as it should, or was not reloaded
+std::string unread_text(const Seen& seen);  // why it could not be read
+bool needs_a_look(const Seen& seen);        // it does not serve as it should, or was not reloaded
 
 // "12", "3 of 128": a dash where it is not known.
 std::string count_html(std::optional<std::uint64_t> count);

@@ -8,6 +8,7 @@ namespace {
 
 GenerationState state_of_candidate(const InstanceReport& r) {
   if (r.canary) return GenerationState::canary;
+  if (r.batches && r.batches->serve > 0) return GenerationState::serving;  // beside the one before
   std::size_t workers = 0;
   for (const WorkerReport& w : r.workers) {
     if (w.generation != r.candidate) continue;

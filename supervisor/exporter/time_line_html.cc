@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "core/timestamp.h"
 #include "exporter/html.h"
@@ -18,6 +19,8 @@ constexpr double room_for_a_word = 16;    // of 100
 constexpr double room_for_a_clock = 22;   // of 100
 constexpr std::size_t clock_begins = 11;  // in a timestamp
 constexpr std::size_t clock_length = 8;
+constexpr std::size_t month_begins = 5;
+constexpr std::size_t month_and_day = 5;
 
 std::string_view word_of(Mark::Kind kind) {
   switch (kind) {
@@ -36,11 +39,42 @@ std::string_view word_of(Mark::Kind kind) {
 }
 
 std::string_view class_of(Mark::Kind kind) {
-  return kind == Mark::Kind::gone ? "gone" : kind == Mark::Kind::crashed ? "crashed" : "failed";
+  switch (kind) {
+    case Mark::Kind::gone:
+      return "gone";
+    case Mark::Kind::crashed:
+      return "crashed";
+    case Mark::Kind::rolled_back:
+      return "rolled-back";
+    case Mark::Kind::failed:
+    case Mark::Kind::killed:
+      return "failed";
+  }
+  return "";
 }
 
-std::string clock_text(Clock::time_point at) {
-  return to_timestamp(at).substr(clock_begins, clock_length);
+// The path of an SVG, around (0, 13).
+std::string_view shape_of(Mark::Kind kind) {
+  switch (kind) {
+    case Mark::Kind::gone:
+      return "M0 1V25";
+    case Mark::Kind::crashed:
+      return "M0 2L5 13L0 24L-5 13Z";
+    case Mark::Kind::rolled_back:  // an arrow back to the one before
+      return "M0 22V10H-11M-6 5L-11 10L-6 15";
+    case Mark::Kind::failed:
+    case Mark::Kind::killed:
+      return "M-6 7L6 19M-6 19L6 7";
+  }
+  return "";
+}
+
+// With its day where that is not the day of `today`.
+std::string clock_text(Clock::time_point at, Clock::time_point today) {
+  const std::string text = to_timestamp(at);
+  const bool other_day = text.substr(0, clock_begins) != to_timestamp(today).substr(0, clock_begins);
+  const std::string clock = text.substr(clock_begins, clock_length);
+  return other_day ? fmt::format("{} {}", text.substr(month_begins, month_and_day), clock.substr(0, 5)) : clock;
 }
 
 class Drawing {
@@ -51,7 +85,7 @@ class Drawing {
 
  private:
   static std::vector<Instant> moments(const TimeLine& line);
-  std::string clock(Instant moment) const { return clock_text(wall(moment)); }
+  std::string clock(Instant moment) const { return clock_text(wall(moment), at_); }
   Clock::time_point wall(Instant moment) const {
     return at_ + std::chrono::duration_cast<Clock::duration>(moment - line_.now);
   }
@@ -112,11 +146,10 @@ std::string Drawing::row_html(const GenerationRow& row) const {
     const bool goes_on = m.kind == Mark::Kind::crashed && (row.bands.empty() || m.at < row.bands.back().to);
     if (m.kind == Mark::Kind::gone ? !ended : !goes_on) last = word_of(m.kind);
     ended = ended || m.kind != Mark::Kind::crashed;
-    const std::string_view shape = m.kind == Mark::Kind::gone      ? "M0 1V25"
-                                   : m.kind == Mark::Kind::crashed ? "M0 2L5 13L0 24L-5 13Z"
-                                                                   : "M-6 7L6 19M-6 19L6 7";
-    fmt::format_to(out, "<svg x=\"{:.2f}%\" class=\"mark {}\"><title>{}</title><path d=\"{}\"/></svg>\n",
-                   axis_.at(m.at), class_of(m.kind), html_text(said), shape);
+    fmt::format_to(out,
+                   "<svg x=\"{0:.2f}%\" class=\"mark {1}\"><title>{2}</title><path class=\"edge\" "
+                   "d=\"{3}\"/><path d=\"{3}\"/></svg>\n",
+                   axis_.at(m.at), class_of(m.kind), html_text(said), shape_of(m.kind));
   }
   if (std::ranges::any_of(row.bands, &Band::goes_on)) {
     const auto now = std::ranges::find_if(row.bands, &Band::goes_on);
@@ -132,8 +165,11 @@ std::string Drawing::axis_html() const {
   std::string text =
       "<div class=\"row axis\"><span class=\"label\"></span><svg class=\"bands\" aria-hidden=\"true\">\n";
   const std::vector<Instant> labels = axis_.labels(room_for_a_clock);
+  std::string before;
   for (const Instant moment : labels) {
     const double place = axis_.at(moment);
+    const std::string told = moment == line_.now ? "now" : clock(moment);
+    if (std::exchange(before, told) == told) continue;  // within one second
     text += fmt::format(
         "<line x1=\"{0:.2f}%\" x2=\"{0:.2f}%\" y1=\"0\" y2=\"5\"/><text x=\"{0:.2f}%\" y=\"18\" class=\"{1}\""
         " data-time=\"{2}\">{3}</text>\n",
@@ -141,7 +177,7 @@ std::string Drawing::axis_html() const {
         place < 1    ? "first"
         : place > 99 ? "last"
                      : "",
-        to_timestamp(wall(moment)), moment == line_.now ? "now" : clock(moment));
+        to_timestamp(wall(moment)), told);
   }
   return text + "</svg></div>\n";
 }
@@ -155,8 +191,8 @@ std::string Drawing::html() const {
         GenerationState::standby, GenerationState::draining})
     text += fmt::format("<span class=\"key {0}\">{0}</span> ", to_text(s));
   return text +
-         "<span class=\"key failed\">failed</span> <span class=\"key crashed\">crash</span> <span class=\"key "
-         "gone\">gone</span> "
+         "<span class=\"key failed\">failed, killed</span> <span class=\"key rolled-back\">rolled back</span> "
+         "<span class=\"key crashed\">crash</span> <span class=\"key gone\">gone</span> "
          "<span class=\"note\">Longer times are drawn shorter than they are. What nobody knows is not "
          "drawn.</span></p>\n</section>\n";
 }

@@ -3,7 +3,7 @@ import os, re, signal, subprocess, tempfile
 
 from browser import Browser, need_browser
 from exported import ExportedCase
-from harness import GRACED, main, wait_until
+from harness import GRACED, PATIENCE, main, wait_until
 
 browsers = {}
 directory = None
@@ -63,7 +63,7 @@ class Page(ExportedCase):
         self.assertRegex(first, r"^generation 1: start from .*; serving from .*; standby from .*; serving from .* on, for ")
         self.assertRegex(second, r"^generation 2: start from .*; serving from .* to .*; draining from .* on, for .*; rolled back at ")
         self.assertRegex(third, r"^generation 3: start from .*; failed at .*exited with status 3")
-        self.assertEqual(len(seen.texts("svg.mark.failed")), 2)
+        self.assertEqual((len(seen.texts("svg.mark.failed")), len(seen.texts("svg.mark.rolled-back"))), (1, 1))
         history = seen.texts(".history tr.failed")
         self.assertTrue(any("generation 2 was rolled back" in line for line in history), history)
         self.assertTrue(any("generation 3 failed" in line for line in history), history)
@@ -110,6 +110,7 @@ class Page(ExportedCase):
         down.process.kill()
         down.process.wait()
         seen.wait("tr.trouble .phase", "gone")
+        self.assertIn("it crashed, or was killed", seen.texts("td.outcome"))
         self.shoot(seen, "instances")
         self.assertEqual(seen.said(), [])
         e.end()
@@ -134,6 +135,49 @@ class Page(ExportedCase):
         self.assertIn("1 serving", seen.wait(".row .label", "2 failed"))
         failed = seen.attributes(".row .bands[role]", "aria-label")[0]
         self.assertRegex(failed, "start from .*; canary from .* to .*; failed at .*aborted")
+        self.assertEqual(seen.said(), [])
+
+    def test_batches_are_seen_while_the_old_workers_of_the_first_leave(self):
+        g = self.switchable("-w", "4", "--max-surge", "2", "--drain-timeout", "10min", "--env", "LEAVE_FILE=" + self.path("leave"),
+                            habits=("ready", "serve-late"))
+        e = self.exporter(g)
+        seen = browser()
+        seen.open(e, "/instances/t")
+        seen.wait("#live", "live")
+        self.become("ready", "serve")
+        asker = subprocess.Popen([GRACED, "reload", "--control", g.control], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (asker.kill(), asker.wait()))
+        seen.wait("dd", "1 of 2 serve")
+        seen.wait("td[data-label=state]", "draining")
+        self.assertIn("1 serving", seen.wait(".row .label", "2 serving"))
+        self.shoot(seen, "batches")
+        self.write("leave", "")
+        self.assertEqual(asker.wait(PATIENCE), 0)
+        seen.wait("dd", "1, 0 failed, 0 rolled back")
+        self.assertEqual(seen.said(), [])
+
+    def test_fifty_with_long_names_are_seen_with_those_in_trouble_first(self):
+        names = ["shop-%02d" % i for i in range(46)] + [
+            "z" * 64, "a-name-nobody-would-choose.eu-central-1.production.example", "ünïcödé", "zz"]
+        instances = [self.graced("--ready", "after:0s", "--restart-delay", "10min", "-w", "2" if name == "zz" else "1", name=name,
+                                 command=("/bin/sleep", "1000"), wait=False) for name in names]
+        for g in instances:
+            g.wait("READY=1")
+        os.kill(instances[-1].workers("ready")[0]["pid"], signal.SIGKILL)
+        os.kill(instances[-4].workers("ready")[0]["pid"], signal.SIGKILL)
+        e = self.exporter(*instances, options=("--time-limit", "30s"))
+        seen = browser()
+        seen.open(e, "/")
+        seen.wait("h1", "50 instances, 2 to be looked at")
+        self.assertEqual(seen.texts(".name")[:2], ["z" * 64, "zz"])
+        self.assertEqual(seen.texts(".phase")[:3], ["down", "degraded", "serving"])
+        self.shoot(seen, "fifty")
+        seen.open(e, "/instances/" + "z" * 64)
+        seen.wait(".phase", "down")
+        self.shoot(seen, "long-name")
+        seen.open(e, "/instances/zz")
+        seen.wait(".phase", "degraded")
+        self.shoot(seen, "degraded")
         self.assertEqual(seen.said(), [])
 
     def test_a_crash_and_that_nobody_serves_are_seen(self):
@@ -174,6 +218,8 @@ class Page(ExportedCase):
         seen = browser()
         seen.open(e, "/")
         self.assertIn("no instance runs", seen.texts("h1")[0])
+        self.assertIn("graced run", " ".join(seen.texts("main p")))
+        self.shoot(seen, "empty")
         seen.driver.execute_script(
             "const s = document.createElement('script'); s.textContent = 'window.taken = true'; document.body.append(s);"
             "document.body.setAttribute('style', 'color: red')")

@@ -223,3 +223,42 @@ TEST_CASE("a line is told in words as well, and what workers said is text in it"
   CHECK(html.find("<script") == std::string::npos);
   CHECK(time_line_html({}, {}).empty());
 }
+
+TEST_CASE("a time of another day bears its day") {
+  Story s;
+  s.happened(Kind::serving, 0s, 1).serving = 1;
+  s.serves(1);
+  s.reloaded(30h, 2);
+  const std::string html = time_line_html(time_line(s.report, s.history, s.sightings.all(), at(30h + 1s)),
+                                          std::chrono::system_clock::time_point{30h + 1s});
+  CHECK(html.find(">01-01 00:00</text>") != std::string::npos);
+  CHECK(html.find("generation 1: serving from 01-01 00:00 to 06:00:00, ") != std::string::npos);
+}
+
+TEST_CASE("one second is written once below the time line") {
+  Story s;
+  s.happened(Kind::serving, 0s, 1).serving = 1;
+  s.serves(1);
+  s.reloaded(400ms, 2);
+  const std::string html = time_line_html(time_line(s.report, s.history, s.sightings.all(), at(900ms)),
+                                          std::chrono::system_clock::time_point{900ms});
+  const auto first = html.find(">00:00:00</text>");
+  CHECK(first != std::string::npos);
+  CHECK(html.find(">00:00:00</text>", first + 1) == std::string::npos);
+  CHECK(html.find(">now</text>") != std::string::npos);
+}
+
+TEST_CASE("a candidate serves beside the one before from its first batch on") {
+  Story s;
+  s.happened(Kind::serving, 0s, 1).serving = 1;
+  s.serves(1);
+  s.report.candidate = 2;
+  s.report.batches = BatchesReport{.count = 2};
+  s.has(2, "ready");
+  s.looked(10s);
+  s.report.batches->serve = 1;
+  s.looked(12s);
+  s.looked(14s);
+  CHECK(s.bands(2, 14s) == "serving 12-14+");
+  CHECK(s.bands(1, 14s) == "serving 0-14+");
+}

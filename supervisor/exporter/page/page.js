@@ -16,6 +16,11 @@ function clock(date) {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
 }
 
+function shortClock(date, today) {
+  if (date.toDateString() === today) return clock(date);
+  return date.toLocaleDateString(undefined, { month: "short", day: "numeric" }) + " " + clock(date).slice(0, 5);
+}
+
 function localize(main) {
   const today = new Date().toDateString();
   for (const time of main.querySelectorAll("time")) {
@@ -25,7 +30,7 @@ function localize(main) {
     time.textContent = day + clock(date);
   }
   for (const text of main.querySelectorAll("text[data-time]"))
-    if (text.textContent !== "now") text.textContent = clock(new Date(text.dataset.time));
+    if (text.textContent !== "now") text.textContent = shortClock(new Date(text.dataset.time), today);
 }
 
 // Where the focus is stays where it is, by the address of its link.
