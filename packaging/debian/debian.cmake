@@ -53,7 +53,7 @@ set(CPACK_DEBIAN_TOP_PACKAGE_DEPENDS "libsystemd0 (>= 248)")
 set(CPACK_DEBIAN_TOP_PACKAGE_ENHANCES graced)
 set(CPACK_COMPONENT_TOP_DESCRIPTION "shows all instances of graced on a terminal
 What \"graced top\" runs: all instances of this machine with their phase,
-connections, accept queues, processor time, memory and last reload, again
+connections, accept queues, processor time, memory and what came last, again
 each second, and one of them opened. It is a package of its own, because
 graced itself draws nothing.")
 

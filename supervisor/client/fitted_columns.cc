@@ -23,14 +23,28 @@ std::size_t width_of(const std::vector<FittedColumn>& columns) {
   return width;
 }
 
+void shorten(FittedColumn& column, std::size_t width) {
+  for (Cell& cell : column.cells) cell.text = shortened(cell.text, width);
+}
+
+void shorten_those_that_stay(std::vector<FittedColumn>& columns, std::size_t limit) {
+  for (FittedColumn& c : columns) {
+    const std::size_t width = width_of(columns);
+    if (!c.free || width <= limit) continue;
+    const std::size_t others = width - width_of(c);
+    shorten(c, std::max(readable, limit - std::min(limit, others)));
+  }
+}
+
 void fit(std::vector<FittedColumn>& columns, std::size_t limit) {
   while (width_of(columns) > limit) {
     const auto rank = [](const FittedColumn& c) { return c.goes == 0 ? ~0U : c.goes; };
     const auto first = std::ranges::min_element(columns, {}, rank);
-    if (first == columns.end() || first->goes == 0) return;
+    if (first == columns.end()) return;
+    if (first->goes == 0) return shorten_those_that_stay(columns, limit);
     const std::size_t others = width_of(columns) - width_of(*first);
     if (first->free && limit >= others + readable) {
-      for (Cell& cell : first->cells) cell.text = shortened(cell.text, limit - others);
+      shorten(*first, limit - others);
       return;
     }
     columns.erase(first);

@@ -18,7 +18,7 @@ namespace {
 struct Column {
   std::string_view heading;
   bool right;     // numbers
-  unsigned goes;  // where there is no room: 1 is the first to go; 0: it stays
+  unsigned goes;  // as in FittedColumn
   bool free;      // text, which can be shortened
   bool optional;  // it is not there where nobody has anything in it
   Cell (*cell)(const InstanceReport&);
@@ -56,18 +56,101 @@ std::string draining_of(const InstanceReport& r) {
   return n > 0 ? fmt::to_string(n) : "";
 }
 
+namespace {
+
+constexpr Duration lately = 10min;  // so long a worker that ended by itself is trouble, though others serve
+
+enum class Last { nothing, reload, replacement, exit };
+
+Last last_kind(const InstanceReport& r) {
+  Last newest = Last::nothing;
+  Duration age = infinity;
+  const auto consider = [&](Last kind, const auto& what) {
+    if (!what || what->age > age) return;
+    newest = kind;
+    age = what->age;
+  };
+  consider(Last::reload, r.last_reload);
+  consider(Last::replacement, r.last_replacement);
+  consider(Last::exit, r.last_exit);
+  return newest;
+}
+
+bool lacks_workers(const InstanceReport& r) {
+  return r.phase == "down" || r.phase == "degraded";
+}
+
+constexpr std::string_view rolled_back = "rolled back";
+
+std::string reload_words(const ReloadReport& reload) {
+  if (reload.ok) return "reloaded";
+  return std::string(reload.why.starts_with(rolled_back) ? rolled_back : "reload failed");
+}
+
+std::string exit_words(const ExitReport& e) {
+  if (e.how.starts_with("was not ready")) return "not ready in time,";
+  if (!e.signal.empty()) return fmt::format("killed by {},", one_cell(e.signal));
+  if (e.pid == 0) return "not started,";
+  return e.status ? fmt::format("exit {},", *e.status) : "left by itself,";
+}
+
+// The last of what it said; where that is not shown to who asks there is none.
+std::string with_last_word(std::string text, std::string_view words) {
+  if (!words.empty()) text += ": " + one_cell(words);
+  return text;
+}
+
+std::string exit_trouble(const InstanceReport& r) {
+  const ExitReport& e = *r.last_exit;
+  std::string text = fmt::format("worker {} {}", e.slot, one_cell(e.how));
+  if (last_kind(r) != Last::exit) text += fmt::format(" {} ago", to_rough_text(e.age));
+  if (r.restarts > 1) text += fmt::format(", {} replaced so far", r.restarts);
+  return with_last_word(std::move(text), e.last_lines.empty() ? "" : e.last_lines.back());
+}
+
+std::string failure_trouble(std::string_view why) {
+  const std::size_t end = why.find('\n');
+  if (end == std::string_view::npos) return one_cell(why);
+  return with_last_word(one_cell(why.substr(0, end)), why.substr(why.rfind('\n') + 1));
+}
+
+// What the column `last` says of it is not said again.
+std::string reload_trouble(const ReloadReport& reload, bool is_last) {
+  const std::string words = reload_words(reload) + ": ";
+  std::string_view why = reload.why;
+  if (why.starts_with(words)) why.remove_prefix(words.size());
+  return (is_last ? "" : words) + failure_trouble(why);
+}
+
+}  // namespace
+
 std::string trouble_of(const InstanceReport& r) {
-  if (r.last_exit && (r.phase == "down" || r.phase == "degraded"))
-    return fmt::format("worker {} {}, {} ago", r.last_exit->slot, one_cell(r.last_exit->how),
-                       to_rough_text(r.last_exit->age));
-  if (r.last_reload && !r.last_reload->ok) return one_cell(without_last_words(r.last_reload->why));
+  const Last last = last_kind(r);
+  const bool crashed_lately = last == Last::exit && r.last_exit->age < lately;
+  if (r.last_exit && (lacks_workers(r) || crashed_lately)) return exit_trouble(r);
+  if (r.last_reload && !r.last_reload->ok) return reload_trouble(*r.last_reload, last == Last::reload);
+  if (r.last_replacement && !r.last_replacement->ok) return failure_trouble(r.last_replacement->why);
   return "";
 }
 
-Cell last_reload_of(const InstanceReport& r) {
-  if (!r.last_reload) return {"-"};
-  const std::string ago = to_rough_text(r.last_reload->age) + " ago";
-  return r.last_reload->ok ? Cell{"ok " + ago} : Cell{"failed " + ago, Paint::red};
+Cell last_of(const InstanceReport& r) {
+  const auto cell = [](const std::string& words, Duration age, Paint paint) {
+    return Cell{fmt::format("{} {} ago", words, to_rough_text(age)), paint};
+  };
+  switch (last_kind(r)) {
+    case Last::nothing:
+      break;
+    case Last::reload:
+      return cell(reload_words(*r.last_reload), r.last_reload->age,
+                  r.last_reload->ok ? Paint::plain : Paint::red);
+    case Last::replacement:
+      return cell(r.last_replacement->ok ? "replaced" : "replacement failed", r.last_replacement->age,
+                  r.last_replacement->ok ? Paint::yellow : Paint::red);
+    case Last::exit:
+      return cell(exit_words(*r.last_exit), r.last_exit->age,
+                  lacks_workers(r) || r.last_exit->age < lately ? Paint::red : Paint::plain);
+  }
+  return {"-"};
 }
 
 namespace {
@@ -103,7 +186,7 @@ constexpr Column table[]{
      [](const InstanceReport& r) {
        return Cell{draining_of(r), Paint::yellow};
      }},
-    {"last reload", false, 0, false, false, last_reload_of},
+    {"last", false, 0, true, false, last_of},
     {"up", false, 4, false, false,
      [](const InstanceReport& r) { return Cell{r.pid > 0 ? to_rough_text(r.age) : "-"}; }},
     {"PID", true, 2, false, false,

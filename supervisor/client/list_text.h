@@ -25,9 +25,14 @@ std::optional<Duration> age_of_serving(const InstanceReport&);
 
 std::string workers_of(const InstanceReport&);   // "2", "1/2" where they are too few, "-" where nobody serves
 std::string draining_of(const InstanceReport&);  // "3"; empty where none drains
-Cell last_reload_of(const InstanceReport&);
 
-// What is wrong with it, or was with its last reload; one line, may be empty.
+// What came last of these: a reload, a worker that ended by itself, another generation in the place of one
+// whose probe failed. "exit 3, 5s ago", "reload failed 2min ago", "rolled back 2min ago"; "-" where nothing
+// did.
+Cell last_of(const InstanceReport&);
+
+// Why, where that is bad, with the last line that was said: of a worker that ended by itself while it is
+// missed, and ten minutes longer; else of the last reload, if it failed. One line, may be empty.
 std::string trouble_of(const InstanceReport&);
 
 }  // namespace graced

@@ -72,7 +72,7 @@ std::string facts_html(const InstanceReport& r, const TimeLine& line) {
                                "generation {}{}", r.standby,
                                r.probation_left ? ", " + to_rough_text(*r.probation_left) + " left" : "")));
   if (r.next_restart) facts.add("next start of a worker", html_text("in " + to_rough_text(*r.next_restart)));
-  facts.add("last reload", html_text(r.last_reload ? last_reload_of(r).text : "none yet"));
+  facts.add("last", html_text(last_of(r).text));
   facts.add("trouble", html_text(trouble_of(r)));
   facts.add("reloads", fmt::format("{}, {} failed, {} rolled back", r.reloads, r.failed_reloads, r.rollbacks));
   facts.add("restarts of workers", fmt::to_string(r.restarts));

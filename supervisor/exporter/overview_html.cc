@@ -41,12 +41,12 @@ std::string link_to(const std::string& name) {
 std::string outcome_html(const Seen& seen) {
   if (!seen.read()) return html_text(unread_text(seen));
   const InstanceReport& r = seen.report();
-  std::string text = r.last_reload ? html_text(last_reload_of(r).text) : "";
-  if (r.last_reload && !r.last_reload->ok) text = fmt::format("<span class=\"failed\">{}</span>", text);
+  const Cell last = last_of(r);
+  std::string text = html_text(last.text);
+  if (last.paint == Paint::red) text = fmt::format("<span class=\"failed\">{}</span>", text);
   const std::string trouble = trouble_of(r);
-  if (!trouble.empty())
-    text += fmt::format("{}<span class=\"why\">{}</span>", text.empty() ? "" : ": ", html_text(trouble));
-  return text.empty() ? "no reload yet" : text;
+  if (!trouble.empty()) text += fmt::format(": <span class=\"why\">{}</span>", html_text(trouble));
+  return text;
 }
 
 std::optional<std::uint32_t> longest_of(const ObservedInstance& o) {
@@ -61,7 +61,7 @@ std::string instances_html(const Look& look) {
     return "<p>There is none in the usual places. <code>graced run</code> starts one; where the control socket "
            "of one lies elsewhere, <code>graced-exporter --control</code> names it.</p>\n";
   HtmlTable table(
-      {"instance", "phase", "generation", "for", "workers", "draining", "connections", "queue", "last outcome"},
+      {"instance", "phase", "generation", "for", "workers", "draining", "connections", "queue", "last"},
       "instances");
   // The worst first: of fifty nobody looks for them.
   std::vector<const Seen*> all;
@@ -114,7 +114,7 @@ std::string phase_html(const Seen& seen) {
 
 bool needs_a_look(const Seen& seen) {
   const std::string_view look = look_of(seen);
-  return look == "bad" || look == "warn" || (seen.report().last_reload && !seen.report().last_reload->ok);
+  return look == "bad" || look == "warn" || !trouble_of(seen.report()).empty();
 }
 
 std::string unread_text(const Seen& seen) {

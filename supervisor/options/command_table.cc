@@ -180,8 +180,8 @@ std::span<const CommandRow> command_table() {
        "[--json]",
        "instances that run here",
        "Name, phase, generation and for how long it serves, workers (ready/asked where they are too few), "
-       "draining workers, last reload, for how long graced runs, and addresses, as far as the terminal has "
-       "room. "
+       "draining workers, what came last (a reload, or how a worker ended), for how long graced runs, and "
+       "addresses, as far as the terminal has room. "
        "One that does not answer is silent, and does not hold up the others.\n"
        "Exit status: 0 told, 2 wrong usage.",
        {{"graced list", "names to use with the other commands"}},
@@ -192,7 +192,7 @@ std::span<const CommandRow> command_table() {
        "all instances on the terminal, again each second",
        "Phase, generation, workers, connections, accept queue and its limit, processor time, memory, reloads "
        "and "
-       "the last reload of each, as far as the terminal has room. Enter opens one, or NAME does at once: "
+       "what came last for each, as far as the terminal has room. Enter opens one, or NAME does at once: "
        "generations, workers, what they still finish, history and last words. ? tells the keys, q ends it.\n"
        "This is a program of its own, graced-top, in a package of that name.\n"
        "Exit status: 0 ended by q, 1 no terminal, or graced-top is not installed; 2 wrong usage, 3 no such "

@@ -52,7 +52,7 @@ class Instances(AloneCase):
         for text, columns in ((narrow, 60), (wide, 200)):
             self.assertEqual(len(text.splitlines()), 3, text)
             self.assertLessEqual(max(map(len, text.splitlines())), columns, text)
-        for words in ("last reload", "ok ", "addresses", "127.0.0.1:%d" % self.there["one"].address()[1]):
+        for words in (" last ", "reloaded ", "addresses", "127.0.0.1:%d" % self.there["one"].address()[1]):
             self.assertIn(words, wide)
         self.assertIn("command", piped)
         self.assertIn(WORKER, piped)
