@@ -101,6 +101,7 @@ Json to_json(const InstanceReport& r) {
               {"standby", json_unless_zero(r.standby)},
               {"probation_s", json_seconds(r.probation_left)},
               {"workers_asked", json_unless_zero(r.workers_asked)},
+              {"workers_missing", r.workers_missing},
               {"check", r.check ? Json{{"command", json_unless_empty(r.check->command)},
                                        {"age_s", json_seconds(r.check->age)}}
                                 : Json(nullptr)},

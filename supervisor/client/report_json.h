@@ -11,6 +11,7 @@
 //   pid, age_s                      of graced
 //   serving, candidate              generation or null
 //   workers_asked                   how many the serving generation should have, or null
+//   workers_missing                 of those, that are started again when there is room
 //   check                           null, or of the --check that runs: command, age_s
 //   canary                          null, or while the candidate gets a share of the new connections: share (0
 //   to 1),

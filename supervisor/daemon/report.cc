@@ -170,6 +170,7 @@ InstanceReport report_of(const ReportSources& from) {
   }
   r.rollbacks = status.rollbacks;
   r.workers_asked = status.workers_asked;
+  r.workers_missing = status.missing;
   r.last_exit = last_exit(from, now);
   r.check = from.preflight.report(now);
   if (const auto& s = status.surge)

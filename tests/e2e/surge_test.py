@@ -4,6 +4,7 @@ import own_network
 from harness import HERE, NOBODY, NO_PRIVILEGE, WORKER, Case, ask, children, for_everybody, main, wait_until
 from load import Load, assert_nothing_lost
 from own_network import free_port
+from schema import assert_valid
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
 EVERYBODYS_WORKER = for_everybody(WORKER)
@@ -188,9 +189,15 @@ class Surge(Case):
         g = self.waiting()
         r = g.run("abort")
         self.assertEqual(r.returncode, 0, r.stderr)
+        # There is no room for another one before one of the two has left that finish what they have.
+        wait_until(lambda: g.status()["workers_missing"] == 1, g.said)
+        self.assertEqual(assert_valid("status", g.status())["phase"], "degraded")
+        self.assertIn("\n  missing      1 worker of generation 1, to be started again when others have left\n", g.run("status").stdout)
+        g.wait("1 worker to be started again")
         self.write("leave", "")
         wait_until(lambda: len(self.ready(g, 1)) == 4 and len(g.workers()) == 4, g.said)
-        self.assertEqual(g.status()["serving"], 1)
+        status = g.status()
+        self.assertEqual((status["serving"], status["workers_missing"]), (1, 0))
 
     def test_a_new_worker_that_crashes_in_between_fails_the_reload(self):
         g = self.waiting()

@@ -38,6 +38,7 @@ InstanceReport full_report() {
   r.probes = {{"GET http://a/", false, 1, 2, "500 Internal Server Error"}};
   r.canary = CanaryReport{50, 1, 3, 12s, 41, std::nullopt};
   r.workers_asked = 2;
+  r.workers_missing = 1;
   r.workers = {{6, 0, 100, "draining", 2h, infinity, "2 requests left", {"one", "two"}, "", 3, 0},
                {7, 0, 0, "starting", 15ms, 29s, "", {}, "", {}, {}, {}, "given up"},
                {7, 1, 102, "ready", 5us, std::nullopt, "", {}}};
@@ -236,6 +237,7 @@ TEST_CASE("the status arrives as it was, to the microsecond") {
   CHECK(got.workers[2].slot == 1);
   CHECK(got.workers[2].age == 5us);
   CHECK(got.workers_asked == 2);
+  CHECK(got.workers_missing == 1);
   CHECK_FALSE(got.workers[2].connections);  // not known is not none
   CHECK_FALSE(got.workers[2].queued);
   REQUIRE(got.addresses.size() == 2);

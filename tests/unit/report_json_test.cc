@@ -23,6 +23,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   r.addresses = {{"http", "tcp [::]:80", "shared"}};
   r.last_reload = ReloadReport{6, false, "one\ntwo", 2s, 250ms};
   r.workers_asked = 2;
+  r.workers_missing = 1;
   r.last_exit = ExitReport{6, 1, 4251, "killed by SIGSEGV after 2s", std::nullopt, "SIGSEGV", 3s, 2s, {"bye"}};
   r.watched = {{"tcp://a:1", false, 0, 2, "connection refused"}};
   r.replaces = 6;
@@ -48,6 +49,7 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "standby": null,
   "probation_s": null,
   "workers_asked": 2,
+  "workers_missing": 1,
   "check": null,
   "batches": null,
   "probes": [],

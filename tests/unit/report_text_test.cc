@@ -176,6 +176,11 @@ TEST_CASE("an instance that lacks a worker says how many serve, and of how many"
   r.workers.push_back({1, 1, 4251, "starting", 1s, 29s, "", {}});
   r.workers.push_back({1, 2, 4252, "ready", 1s, std::nullopt, "", {}});
   CHECK(report_text(r, false).starts_with("shop  degraded: generation 1 serves with 2 of 3 workers\n"));
+  CHECK(report_text(r, false).find("missing") == std::string::npos);
+  r.workers_missing = 1;
+  CHECK(report_text(r, false).find(
+            "\n  missing      1 worker of generation 1, to be started again when others have left\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("columns stand below each other whatever the names are written in") {

@@ -134,6 +134,7 @@ struct InstanceReport {
   std::uint64_t standby = 0;           // generation that stands by; 0: the serving one is not on probation
   std::optional<Duration> probation_left{};  // none likewise
   std::uint32_t workers_asked = 0;           // of the serving generation; 0: none serves
+  std::uint32_t workers_missing = 0;         // of those, that are started again when there is room
   std::vector<WorkerReport> workers;         // oldest first
   std::optional<CheckReport> check{};
   std::optional<BatchesReport> batches{};

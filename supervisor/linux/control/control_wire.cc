@@ -310,6 +310,7 @@ constexpr std::array table{
     property<&R::standby>("Standby"),
     property<&R::probation_left>("ProbationUSec"),
     property<&R::workers_asked>("WorkersAsked"),
+    property<&R::workers_missing>("WorkersMissing"),
     property<&R::check>("Check"),
     property<&R::batches>("Batches"),
     property<&R::probes>("Probes"),
