@@ -230,9 +230,8 @@ std::string report_text(const InstanceReport& r, bool colour) {
                                       next_batch_text(b->under_way, b->leaving)));
   }
   if (r.workers_missing > 0) {
-    page.entry("missing",
-               fmt::format("{} of generation {}, to be started again when others have left",
-                           counted(r.workers_missing, "worker", "workers"), r.serving));
+    page.entry("missing", fmt::format("{} of generation {}, to be started again when others have left",
+                                      counted(r.workers_missing, "worker", "workers"), r.serving));
   }
   for (const ProbeReport& p : r.probes) {
     page.entry("probes",
