@@ -61,18 +61,15 @@ HookRunner::Process EventReaders::start(const std::vector<std::string>& command,
   const Plan* serving = o_.addresses.serving_plan();
   const Plan first = serving ? Plan() : o_.planner.plan_without_sockets();
   const Plan& plan = serving ? *serving : first;
-  OutputPipes pipes = ProcessOutputs::make_pipes(plan, true);
+  OutputPipes pipes = ProcessOutputs::make_both_pipes(plan);
   const Launch launch = o_.launcher.for_hook(plan, command, std::move(variables), standard_input, pipes);
   return start(launch, std::move(pipes), plan, {});
 }
 
-// All that it says comes in one line after the other: the last one is what it has to say.
 HookRunner::Process EventReaders::start_gate(GenerationId candidate, const Plan& plan,
                                              std::vector<std::string> variables) {
-  OutputPipes pipes = ProcessOutputs::make_pipes(plan, true);
-  pipes.out.reset();
-  Launch launch = o_.launcher.for_hook(plan, plan.options.gate, std::move(variables), -1, pipes);
-  launch.stdout_fd = launch.stderr_fd;
+  OutputPipes pipes = ProcessOutputs::make_both_pipes(plan);
+  const Launch launch = o_.launcher.for_hook(plan, plan.options.gate, std::move(variables), -1, pipes);
   return start(launch, std::move(pipes), plan, {.generation = candidate.value});
 }
 
@@ -81,7 +78,7 @@ HookRunner::Process EventReaders::start(const Launch& launch, OutputPipes pipes,
   auto result = spawn(launch);
   if (const auto* failed = std::get_if<SpawnFailed>(&result)) throw std::runtime_error(failed->why);
   speaker.pid = std::get<Spawned>(result).pid;
-  return {speaker.pid, o_.outputs.watch(std::move(pipes), plan, speaker)};
+  return {speaker.pid, o_.outputs.watch_in_log(std::move(pipes), plan, speaker)};
 }
 
 }  // namespace graced

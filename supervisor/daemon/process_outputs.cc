@@ -11,8 +11,13 @@
 namespace graced {
 
 namespace {
+
 constexpr std::size_t longest_page = 64 * 1024;  // bytes
+
+std::optional<uid_t> owner_in(const Plan& plan) {
+  return plan.identity ? std::optional(plan.identity->uid) : std::nullopt;
 }
+}  // namespace
 
 ProcessOutputs::ProcessOutputs(Loop& loop, const RunOptions& options, std::string journal_stream)
     : loop_(loop),
@@ -33,25 +38,34 @@ void ProcessOutputs::when_dropped(const std::function<void(const OutputWatch::Dr
 }
 
 OutputPipes ProcessOutputs::make_pipes(const Plan& plan, bool watch_stderr) {
-  const auto owner = plan.identity ? std::optional(plan.identity->uid) : std::nullopt;
   OutputPipes pipes;
-  if (plan.options.watch_stdout) pipes.out = make_output_pipe(owner);
-  if (watch_stderr) pipes.err = make_output_pipe(owner);
+  if (plan.options.watch_stdout) pipes.out = make_output_pipe(owner_in(plan));
+  if (watch_stderr) pipes.err = make_output_pipe(owner_in(plan));
   return pipes;
 }
 
+OutputPipes ProcessOutputs::make_both_pipes(const Plan& plan) {
+  return {make_output_pipe(owner_in(plan)), make_output_pipe(owner_in(plan))};
+}
+
 Outputs ProcessOutputs::watch(OutputPipes pipes, const Plan& plan, const Speaker& speaker) {
-  const auto watch_one = [&](std::optional<OutputPipe>& pipe, bool at_stderr) -> WatchedOutput* {
-    if (!pipe) return nullptr;
-    OutputWatch& to = at_stderr ? stderr_ : stdout_watch();
-    Speaker by = speaker;
-    by.at_stderr = at_stderr;
-    return to.watch(std::move(pipe->read_end), teller(to, plan.options.output, by));
-  };
   Outputs outputs;
-  outputs.out = watch_one(pipes.out, false);
-  outputs.err = watch_one(pipes.err, true);
+  if (pipes.out) outputs.out = watch_one(*pipes.out, stdout_watch(), plan, speaker, false);
+  if (pipes.err) outputs.err = watch_one(*pipes.err, stderr_, plan, speaker, true);
   return outputs;
+}
+
+Outputs ProcessOutputs::watch_in_log(OutputPipes pipes, const Plan& plan, const Speaker& speaker) {
+  Outputs outputs;
+  if (pipes.out) outputs.out = watch_one(*pipes.out, stderr_, plan, speaker, false);
+  if (pipes.err) outputs.err = watch_one(*pipes.err, stderr_, plan, speaker, true);
+  return outputs;
+}
+
+WatchedOutput* ProcessOutputs::watch_one(OutputPipe& pipe, OutputWatch& to, const Plan& plan, Speaker by,
+                                         bool at_stderr) {
+  by.at_stderr = at_stderr;
+  return to.watch(std::move(pipe.read_end), teller(to, plan.options.output, by));
 }
 
 // What graced's own lines are like at stderr, those of workers are as well.

@@ -37,6 +37,11 @@ class ProcessOutputs {
   static OutputPipes make_pipes(const Plan& plan, bool watch_stderr);
   Outputs watch(OutputPipes pipes, const Plan& plan, const Speaker& speaker);
 
+  // For a process of which all that it says goes to where graced's own log goes. As it has a pipe for each,
+  // what it said at stderr can be told from the rest; lines of one are in order.
+  static OutputPipes make_both_pipes(const Plan& plan);
+  Outputs watch_in_log(OutputPipes pipes, const Plan& plan, const Speaker& speaker);
+
   LogFormat log_format() const { return format_; }  // what was asked for, or what it comes to
 
   // Graced's own stderr.
@@ -47,6 +52,7 @@ class ProcessOutputs {
   LogPage page(std::uint64_t from);
 
  private:
+  WatchedOutput* watch_one(OutputPipe& pipe, OutputWatch& to, const Plan& plan, Speaker by, bool at_stderr);
   OutputWatch& stdout_watch();
   std::unique_ptr<LineTeller> teller(const OutputWatch& to, OutputChoice choice, const Speaker& speaker);
   bool in_journal() const;

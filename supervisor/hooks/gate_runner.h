@@ -17,7 +17,7 @@ class GateRunner {
  public:
   static constexpr Duration time_limit = HookRunner::time_limit;
 
-  // why_not: its last line, or else how it ended; none: it has passed.
+  // why_not: its last line at stderr, or else at stdout, or else how it ended; none: it has passed.
   using Told = std::function<void(GenerationId, unsigned step, const std::optional<std::string>& why_not)>;
 
   GateRunner(Loop& loop, Told told) : loop_(loop), told_(std::move(told)) {}

@@ -127,6 +127,17 @@ class Canary(Case):
         self.only_the_first_answers(g.address())
         wait_until(lambda: len(g.workers()) == 1, g.said)
 
+    def test_what_a_gate_says_at_stderr_is_the_reason_whenever_it_says_the_rest(self):
+        # As a program does that keeps its standard output in a buffer until it ends.
+        gate = self.write("gate", "#!/bin/sh\necho asking 3 servers\necho 12 errors of 300 >&2\necho 300 requests\nexit 3\n", 0o755)
+        g = self.serving("--canary", "50%/1ms", "--gate", gate)
+        r = g.reload()
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("with 50% of new connections: gate: 12 errors of 300", r.stderr)
+        said = [line for line in g.said().splitlines() if line in ("asking 3 servers", "12 errors of 300", "300 requests")]
+        self.assertCountEqual(said, ["asking 3 servers", "12 errors of 300", "300 requests"])
+        self.assertLess(said.index("asking 3 servers"), said.index("300 requests"))
+
     def test_a_gate_that_is_not_there_refuses(self):
         g = self.serving("--canary", "50%/1ms", "--gate", "./no-such-gate")
         r = g.reload()

@@ -146,6 +146,16 @@ class Hooks(Case):
         self.assertEqual(g.status()["phase"], "serving")
         g.end()
 
+    def test_why_a_command_fails_is_told_whether_it_says_so_at_stdout_or_stderr(self):
+        for name, script, others in (("talks", "echo one; echo no network", ("one", "no network")),
+                                     ("complains", "echo no network >&2; echo bye", ("no network", "bye"))):
+            fails = self.write(name, "#!/bin/sh\n%s\nexit 7\n" % script, 0o755)
+            g = self.serving(*self.options("serving", fails), name=name)
+            wait_until(lambda: "hook for serving (%s) exited with status 7: no network" % fails in g.said(), g.said)
+            for line in others:
+                self.assertIn("\n%s\n" % line, g.said())
+            g.end()
+
     def test_a_command_that_is_not_there_is_told_and_the_next_one_runs(self):
         g = self.serving(*self.options("serving", "/nonexistent/hook"), *self.options("serving"))
         self.told("serving")
