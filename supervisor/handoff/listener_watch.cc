@@ -65,6 +65,7 @@ void ListenerWatch::keep_path(Watched& watched, const std::string& spare_place) 
   }
   if (listener.path().is_aside()) return;  // until it serves: see look_at_path()
   watched.file = watch_file(listener.path().text());
+  look_at_path(watched);  // it may have gone before it was watched
   if (watched.file < 0) tell_(listener, Outcome::not_watched, why_not_watched_);
 }
 
@@ -137,25 +138,15 @@ void ListenerWatch::look_at_paths() {
 
 void ListenerWatch::look_at_path(Watched& watched) {
   const auto listener = watched.listener;
-  switch (listener->path().place()) {
-    case UnixPath::Place::ours:
-      watched.path_told = false;
-      if (watched.file < 0 && !listener->path().is_aside()) watched.file = watch_file(listener->path().text());
-      return;
-    case UnixPath::Place::taken:
-      if (!std::exchange(watched.path_told, true)) tell_(*listener, Outcome::path_is_taken, "");
-      return;
-    case UnixPath::Place::missing:
-      break;
-  }
-  const int failed = listener->path().put_back();
-  if (failed == 0) {
-    watched.path_told = false;
-    tell_(*listener, Outcome::path_is_back, "");
-  } else if (!std::exchange(watched.path_told, true)) {
-    const bool taken = failed == EEXIST;  // just now
-    tell_(*listener, taken ? Outcome::path_is_taken : Outcome::path_is_gone, taken ? "" : text_of(failed));
-  }
+  if (listener->path().is_aside()) return;
+  const UnixPath::PutBack found = listener->path().put_back_if_missing();
+  const bool is_there = found.place == UnixPath::Place::ours;
+  if (is_there && watched.file < 0) watched.file = watch_file(listener->path().text());
+  if (is_there) watched.path_told = false;
+  if (found.put_back) return tell_(*listener, Outcome::path_is_back, "");
+  if (is_there || std::exchange(watched.path_told, true)) return;
+  const bool taken = found.place == UnixPath::Place::taken;
+  tell_(*listener, taken ? Outcome::path_is_taken : Outcome::path_is_gone, taken ? "" : text_of(found.error));
 }
 
 void ListenerWatch::revive(Watched& watched) {

@@ -2,16 +2,19 @@
 #include "linux/sockets/unix_path.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "as_root.h"
 #include "in_child.h"
 #include "linux/base/unix_address.h"
+#include "linux/event/file_watch.h"
 #include "opening.h"
 #include "temp_directory.h"
 
@@ -240,4 +243,39 @@ TEST_CASE("the socket file is removed also when the working directory has change
   });
   CHECK(said == "was there");
   CHECK(scratch.empty());
+}
+
+TEST_CASE("a path whose removal was told is put back, though the kernel may still find it") {
+  const TempDirectory scratch;
+  const std::string path = scratch / "a.sock";
+  const auto listener = open_one("unix:" + path);
+  REQUIRE(listener->keep_spare_path(scratch / "spare") == 0);
+  FileWatch watch;
+  REQUIRE(watch.add(path) >= 0);
+  std::atomic<int> to_remove{0};
+  std::atomic<int> removed{0};
+  constexpr int times = 8000;  // some of which are looked at in that moment, where there is a second processor
+  std::thread remover([&] {
+    for (int i = 1; i <= times; ++i) {
+      to_remove.wait(i - 1);
+      ::unlink(path.c_str());
+      removed = i;
+      removed.notify_one();
+    }
+  });
+  int lost = 0;
+  for (int i = 1; i <= times; ++i) {
+    watch.clear();
+    to_remove = i;
+    to_remove.notify_one();
+    pollfd told{.fd = watch.fd(), .events = POLLIN, .revents = 0};
+    ::poll(&told, 1, -1);
+    const UnixPath::PutBack found = listener->path().put_back_if_missing();
+    if (!found.put_back) ++lost;
+    removed.wait(i - 1);
+    if (!found.put_back) listener->path().put_back();
+  }
+  remover.join();
+  CHECK(lost == 0);
+  CHECK(connect_to_path(path) == 0);
 }

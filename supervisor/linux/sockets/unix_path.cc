@@ -172,8 +172,22 @@ UnixPath& UnixPath::operator=(UnixPath&& other) noexcept {
 UnixPath::Place UnixPath::place() const {
   if (aside_) return Place::ours;
   struct stat file {};
-  if (::lstat(path_.c_str(), &file) != 0) return Place::missing;
+  // Without a link it is being removed, though it is still found.
+  if (::lstat(path_.c_str(), &file) != 0 || file.st_nlink == 0) return Place::missing;
   return file_id(file) == id_ ? Place::ours : Place::taken;
+}
+
+// A link to it waits until whoever removes the name has finished, and lstat(2) does not.
+UnixPath::PutBack UnixPath::put_back_if_missing() const {
+  PutBack found{Place::missing};
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    found.error = put_back();
+    if (found.error == 0) return {.place = Place::ours, .put_back = true};
+    found.place = place();
+    if (found.place != Place::missing) return {.place = found.place};
+    if (found.error != EEXIST) break;  // else it was removed since
+  }
+  return found;
 }
 
 int UnixPath::keep_spare(const std::string& place) {

@@ -35,6 +35,15 @@ class UnixPath {
   bool has_spare() const { return static_cast<bool>(spare_); }
   int put_back() const { return spare_.put_back(path_); }  // 0 or an errno
 
+  // Not of one that is aside. The kernel tells of a file's removal while its name can still be looked up for a
+  // moment; so who was told asks here, and gets what is there once the removal is over.
+  struct PutBack {
+    Place place;
+    bool put_back = false;  // it was missing, and is ours again
+    int error = 0;          // an errno, if it is missing: why it stays so
+  };
+  PutBack put_back_if_missing() const;
+
   // Nobody reaches the socket there, until appear(): it has its spare name only. 0, or an errno, and then it
   // stays.
   int step_aside(const std::string& spare_place);
