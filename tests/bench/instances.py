@@ -27,6 +27,7 @@ class Instances:
     def __init__(self, programs: Programs):
         self.programs = programs
         self.processes: list[subprocess.Popen] = []
+        self.terminals = 0
         self.place = tempfile.TemporaryDirectory(prefix="graced-bench-")
         self.directory = Path(self.place.name)
         kept = {k: v for k, v in os.environ.items() if not k.startswith("GRACED_") and k not in ("RUNTIME_DIRECTORY", "NOTIFY_SOCKET")}
@@ -104,11 +105,12 @@ class Instances:
     @contextmanager
     def top(self, *words: str, rows: int):
         """`graced top` on a terminal of so many rows, once it shows something; yields its PID."""
-        tmux = ["tmux", "-u", "-S", str(self.directory / "tmux")]
+        self.terminals += 1  # each has a server of its own: one that ends takes its time
+        tmux = ["tmux", "-u", "-S", str(self.directory / f"tmux{self.terminals}")]
         pid_file = self.directory / "pid"
         pid_file.unlink(missing_ok=True)
         subprocess.run([*tmux, "-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", str(rows), "sh", "-c",
-                        f'echo $$ >{pid_file}; exec "$@"', "sh", *ALONE, self.programs.graced, "top", *words], env=self.env, check=True)
+                        f'echo $$ >{pid_file}; exec "$@"', "sh", *ALONE, str(self.programs.graced), "top", *words], env=self.env, check=True)
         try:
             end = time.monotonic() + PATIENCE
             shown = ""

@@ -3,17 +3,20 @@ There is nothing to compare it with: the targets speak of graced alone."""
 
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import time
+from contextlib import ExitStack, contextmanager
 
 from instances import ALONE, Exporter, Instances, used
-from supervisors import Failed
+from supervisors import PATIENCE, Failed
 
 MANY = 50
 LIST_LIMIT = 300  # ms
 SCRAPE_LIMIT = 500  # ms, of MANY
 TIME_LIMIT = 3000  # ms: graced-exporter's own for one look
+SLOW_CLIENTS = 1000
 TOP_LIMIT = 5  # % of a processor
 BETWEEN_LOOKS = 0.25  # seconds: who comes sooner waits for a look that may begin
 
@@ -40,6 +43,16 @@ def scraped(exporter: Exporter, hung: list[str], count: int) -> float:
     took, metrics = exporter.scrape()
     names_what_hangs(metrics, hung, count)
     return took
+
+
+@contextmanager
+def slow_clients(exporter: Exporter, count: int):
+    """Their requests never end; who comes last is not the first to be closed."""
+    with ExitStack() as stack:
+        for _ in range(count):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", exporter.port), PATIENCE))
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        yield
 
 
 def row(what: str, unit: str, raw: list[float], limit: float, text: str):
@@ -73,6 +86,8 @@ def scrape(bench) -> list:
             first, later = [], []
             with instances.exporter() as exporter:
                 well = [scraped(exporter, [], count) for _ in range(times)]
+                with slow_clients(exporter, SLOW_CLIENTS):
+                    crowded = [scraped(exporter, [], count) for _ in range(times)]
                 for _ in range(times):
                     with instances.hanging(hang) as hung:
                         first.append(scraped(exporter, hung, count))
@@ -80,7 +95,7 @@ def scrape(bench) -> list:
                     time.sleep(BETWEEN_LOOKS)
                     exporter.scrape()  # they are well again
         some = "one hangs" if hang == 1 else f"{hang} hang"
-        whats = {"": well, f", {some} since the last one": first, f", {some} as before": later}
+        whats = {"": well, f", beside {SLOW_CLIENTS} slow clients": crowded, f", {some} since the last one": first, f", {some} as before": later}
         rows += [row(f"scrape of {count} instances{what}", "ms", raw, limit, f"≤ {limit} ms") for what, raw in whats.items()]
     return rows
 
