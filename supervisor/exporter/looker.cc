@@ -38,7 +38,7 @@ Looker::Looker(ControlPlaces places, std::vector<std::string> controls, Duration
 
 // Nobody is woken for it: whether somebody listens is found out by asking.
 std::vector<Found> Looker::find() const {
-  std::vector<Found> found = control_sockets(places_);
+  std::vector<Found> found = control_sockets(places_, Closed::told);
   for (const std::string& control : controls_)
     if (std::ranges::find(found, control, &Found::control) == found.end())
       found.push_back({.name = control, .control = control});

@@ -177,6 +177,15 @@ class Starting(ExportedCase):
         self.addCleanup(e.close)
         return e
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can close a directory to an exporter of somebody else")
+    def test_an_instance_whose_directory_is_closed_to_it_is_told_as_refused(self):
+        from exported import Exporter
+        closed = 'mount -t tmpfs none /run && mkdir -p /run/graced/closed && chmod 700 /run/graced/closed && exec "$@"'
+        e = Exporter(within=("unshare", "--mount", "sh", "-c", closed, "closed", *NO_PRIVILEGE))
+        self.addCleanup(e.close)
+        m = e.metrics()
+        self.assertEqual((m['graced_up{name="closed"}'], m['graced_unread{name="closed",reason="refused"}']), (0, 1))
+
     def test_a_socket_that_systemd_passes_is_served(self):
         from exported import Exporter
         listening = socket.create_server(("127.0.0.1", 0))

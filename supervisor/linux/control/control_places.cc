@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -44,13 +45,19 @@ bool somebody_listens(const std::string& path) {
 
 class Search {
  public:
+  explicit Search(Closed closed) : closed_(closed) {}
+
   void look_at(const std::filesystem::path& directory) {
     look_at_socket(directory / "control", directory.filename());
   }
 
   void look_at_socket(const std::string& control, const std::string& name) {
     struct stat file {};
-    if (::stat(control.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return;
+    if (::stat(control.c_str(), &file) != 0) {
+      if (errno == EACCES && closed_ == Closed::told) found_.push_back({name, control});
+      return;
+    }
+    if (!S_ISSOCK(file.st_mode)) return;
     if (!seen_.insert(file_id(file)).second) return;
     found_.push_back({name, control});
   }
@@ -61,6 +68,7 @@ class Search {
   }
 
  private:
+  Closed closed_;
   std::set<FileId> seen_;
   std::vector<Found> found_;
 };
@@ -94,8 +102,8 @@ std::vector<std::string> instance_directories(const ControlPlaces& places) {
   return directories;
 }
 
-std::vector<Found> control_sockets(const ControlPlaces& places) {
-  Search search;
+std::vector<Found> control_sockets(const ControlPlaces& places, Closed closed) {
+  Search search{closed};
   for (const std::string& directory : instance_directories(places)) {
     std::error_code unreadable;  // a place that is missing or not ours to read holds nothing for us
     std::filesystem::directory_iterator entry{directory, unreadable};

@@ -41,7 +41,10 @@ struct Found {
 // once.
 std::vector<Found> find_instances(const ControlPlaces&);
 
+// A directory of an instance that is closed to us: nobody knows whether there is a socket in it.
+enum class Closed { left_out, told };
+
 // The same without asking whether anybody is there: `live` is false of all of them.
-std::vector<Found> control_sockets(const ControlPlaces&);
+std::vector<Found> control_sockets(const ControlPlaces&, Closed = Closed::left_out);
 
 }  // namespace graced
