@@ -9,7 +9,7 @@ COMPLETIONS = os.path.join(HERE, "..", "..", "packaging", "completions")
 BASH = """
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
-_graced
+"_${1//-/_}"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
@@ -39,7 +39,8 @@ class Completion(Case):
         super().setUp()
         self.shell = self.path("bin")
         os.mkdir(self.shell)
-        os.symlink(GRACED, os.path.join(self.shell, "graced"))
+        for name in "graced", "graced-exporter":
+            os.symlink(os.path.join(os.path.dirname(GRACED), name), os.path.join(self.shell, name))
         self.env = {**os.environ, "PATH": self.shell + ":" + os.environ["PATH"], "XDG_RUNTIME_DIR": self.path("run"),
                     "HOME": self.directory, "TERM": "dumb"}
 
@@ -83,9 +84,15 @@ class Completion(Case):
         for command in ("reload", "abort", "stop", "hammer", "status", "history", "events"):
             self.assertEqual(self.offered("graced", command, name[:-1]), [name])
 
+        self.assertIn("--show-secrets", self.offered("graced-exporter", "--s"))
+        self.assertIn("--time-limit", self.offered("graced-exporter", "--show-secrets", "--ti"))
+        self.assertNotIn("--listen", self.offered("graced-exporter", "--s"))
+        self.assertNotIn("shop.conf", self.offered("graced-exporter", "--listen", ""))
+        self.assertIn("shop.conf", [os.path.basename(w) for w in self.offered("graced-exporter", "--control", self.path("shop.c"))])
+
     def test_bash(self):
         self.offered = lambda *words: subprocess.run(
-            ["bash", "--norc", "--noprofile", "-c", BASH, "bash", os.path.join(COMPLETIONS, "graced.bash"), *words], env=self.env,
+            ["bash", "--norc", "--noprofile", "-c", BASH, "bash", os.path.join(COMPLETIONS, words[0] + ".bash"), *words], env=self.env,
             cwd=self.directory, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout.split()
         self.offers_the_right_things()
         self.assertEqual(self.offered("graced", "run", "--log-format", "=", "jo"), ["journal"])
@@ -96,7 +103,7 @@ class Completion(Case):
 
         def offered(*words):
             line = " ".join(words)
-            script = "source %s/graced.fish; complete -C %s" % (COMPLETIONS, "'%s'" % line)
+            script = "source %s/%s.fish; complete -C %s" % (COMPLETIONS, words[0], "'%s'" % line)
             out = subprocess.run(["fish", "--no-config", "-c", script], env=self.env, cwd=self.directory, check=True,
                                  capture_output=True, text=True, timeout=PATIENCE).stdout
             return [each.partition("\t")[0] for each in out.splitlines()]

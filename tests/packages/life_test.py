@@ -109,7 +109,9 @@ class Life(unittest.TestCase):
         files = files_of("graced-exporter")
         for path in ("/usr/bin/graced-exporter", "/lib/systemd/system/graced-exporter.service", "/lib/systemd/system/graced-exporter.socket",
                      "/usr/share/man/man1/graced-exporter.1.gz", "/usr/share/doc/graced-exporter/monitoring/graced.rules.yml",
-                     "/usr/share/doc/graced-exporter/monitoring/graced.dashboard.json"):
+                     "/usr/share/doc/graced-exporter/monitoring/graced.dashboard.json",
+                     "/usr/share/bash-completion/completions/graced-exporter", "/usr/share/zsh/vendor-completions/_graced-exporter",
+                     "/usr/share/fish/vendor_completions.d/graced-exporter.fish"):
             self.assertIn(path, files)
         self.assertIn("libmicrohttpd12 (>= ", run("dpkg-query", "--show", "--showformat=${Depends}", "graced-exporter"))
 
