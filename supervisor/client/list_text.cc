@@ -35,7 +35,7 @@ bool serves(const InstanceReport& r, const WorkerReport& w) {
 }  // namespace
 
 std::optional<Duration> age_of_serving(const InstanceReport& r) {
-  if (r.serving == 0) return std::nullopt;
+  if (r.serving == 0 || r.phase == "down") return std::nullopt;
   if (r.last_reload && r.last_reload->ok && r.last_reload->generation == r.serving) return r.last_reload->age;
   if (r.reloads == 0) return r.age;
   std::optional<Duration> oldest;

@@ -10,6 +10,8 @@
 #include <optional>
 #include <set>
 
+#include "exporter/exit_class.h"
+
 namespace graced {
 namespace {
 
@@ -44,6 +46,18 @@ std::optional<Instant> serves_since(const Seen& seen) {
     if (e.serving == seen.report().serving && !since) since = e.monotonic;
   }
   return since;
+}
+
+// Seconds since 1970. As its history tells it, which is the same at each look.
+std::optional<double> time_of_last_exit(const Seen& seen) {
+  const auto& exit = seen.report().last_exit;
+  if (!exit) return std::nullopt;
+  const auto crash = std::find_if(seen.history.rbegin(), seen.history.rend(), [&](const InstanceEvent& e) {
+    return e.kind == InstanceEvent::Kind::crashed && e.worker_pid.value_or(0) == exit->pid;
+  });
+  if (crash == seen.history.rend()) return std::nullopt;
+  const auto since_1970 = std::chrono::floor<std::chrono::milliseconds>(crash->at.time_since_epoch());
+  return static_cast<double>(since_1970.count()) / 1000;
 }
 
 // When another one began to serve in its place.
@@ -146,6 +160,11 @@ void add_reloads(MetricBook& book, const Seen& seen) {
   book.family("graced_worker_crashes", counter,
               "Serving workers that ended by themselves, since the exporter knows the instance.")
       .add(of(tally.crashes()), {{"name", name}});
+  if (const auto at = time_of_last_exit(seen))
+    book.family("graced_last_exit_timestamp_seconds", gauge,
+                "When a serving worker ended by itself last, until a reload succeeds, with the class of the "
+                "reason.")
+        .add(*at, {{"name", name}, {"reason", to_text(exit_class(*r.last_exit))}});
   book.family("graced_hammered_workers", counter,
               "Workers that were killed because they did not leave, since the exporter knows the instance.")
       .add(of(tally.hammered()), {{"name", name}});

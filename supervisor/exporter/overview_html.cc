@@ -72,7 +72,7 @@ std::string instances_html(const Look& look) {
     const Seen& seen = *each;
     const InstanceReport& r = seen.report();
     const bool read = seen.read();
-    const auto age = read && r.phase != "down" ? age_of_serving(r) : std::nullopt;
+    const auto age = read ? age_of_serving(r) : std::nullopt;
     const std::string none{unknown};
     table.row(
         {{link_to(seen.name), "name"},

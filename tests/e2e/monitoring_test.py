@@ -44,17 +44,20 @@ class Prometheus:
                                          "--web.listen-address", "127.0.0.1:%d" % self.port], stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log)
 
-    def ask(self, what, **parameters):
+    def ask(self, what, member, **parameters):
         url = "http://127.0.0.1:%d/api/v1/%s?%s" % (self.port, what, urllib.parse.urlencode(parameters))
         try:
             with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-                return json.load(answer)["data"]["result"]
+                return json.load(answer)["data"][member]
         except OSError:
             return []  # it does not listen yet
 
+    def alerts(self):
+        return self.ask("alerts", "alerts")
+
     def query(self, expression):
         """[(labels, number)]"""
-        return [(r["metric"], float(r["value"][1])) for r in self.ask("query", query=expression)]
+        return [(r["metric"], float(r["value"][1])) for r in self.ask("query", "result", query=expression)]
 
     def value(self, expression):
         found = self.query(expression)

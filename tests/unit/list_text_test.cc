@@ -75,7 +75,7 @@ TEST_CASE("the list says of each what one needs of fifty, and nothing where ther
         "name  phase    generation  age       workers  draining  last               up         PID  addresses                          trouble                                                            command\n"
         "shop  serving           1  3h 12min        1            -                  3h 12min  4242  [::]:80                                                                                               ./shop --port 80\n"
         "mail  serving           3  40s             2         2  reloaded 40s ago   3h 12min  4242  127.0.0.1:25, unix /run/mail.sock                                                                     ./mail --port 80\n"
-        "chat  down              1  3h 12min      0/1            exit 3, 600ms ago  3h 12min  4242  [::]:80                            worker 0 exited with status 3 after 2s, 57 replaced so far: panic  ./chat --port 80\n"
+        "chat  down              1  -             0/1            exit 3, 600ms ago  3h 12min  4242  [::]:80                            worker 0 exited with status 3 after 2s, 57 replaced so far: panic  ./chat --port 80\n"
         "hung  silent            -  -               -            -                  -            -\n");
   // clang-format on
   CHECK(list_text({}, false) == "");

@@ -84,6 +84,36 @@ bool has(const std::string& text, const std::string& line) {
 
 }  // namespace
 
+TEST_CASE("the metrics tell when a worker ended by itself and, in one word of a few, why") {
+  Look look = shop();
+  const std::string_view name = "graced_last_exit_timestamp_seconds";
+  CHECK(text_of(look).find(name) == std::string::npos);
+  Seen& seen = look.instances.front();
+  InstanceEvent& crash = seen.history.emplace_back(entry(InstanceEvent::Kind::crashed, 90s, 3));
+  crash.worker_pid = 99;
+  crash.at = std::chrono::system_clock::time_point(1790000000s + 250ms);
+  const auto told = [&](ExitReport exit) {
+    exit.pid = exit.pid != 0 ? 99 : 0;
+    crash.worker_pid = exit.pid;
+    seen.observed.report.last_exit = std::move(exit);
+    const std::string text = text_of(look);
+    const std::size_t at = text.find("\n" + std::string(name) + "{") + 1;
+    return text.substr(at, text.find('\n', at) - at);
+  };
+  CHECK(told({3, 0, 99, "exited with status 3 after 2s: hunter2", 3}) ==
+        "graced_last_exit_timestamp_seconds{name=\"shop\",reason=\"status\"} 1790000000.25");
+  const auto reason_of = [&](const ExitReport& exit) {
+    const std::string line = told(exit);
+    const std::size_t at = line.find("reason=\"") + 8;
+    return line.substr(at, line.find('"', at) - at);
+  };
+  CHECK(reason_of({3, 0, 99, "killed by SIGSEGV after 2s", {}, "SIGSEGV"}) == "signal");
+  CHECK(reason_of({3, 0, 99, "was not ready within 5s, then killed by SIGTERM", {}, "SIGTERM"}) == "late");
+  CHECK(reason_of({3, 0, 0, "could not be started: exec ./app", 127}) == "exec");
+  CHECK(reason_of({3, 0, 99, "exited with status 0 after 2s", 0}) == "end");
+  CHECK(reason_of({3, 0, 99, "said STOPPING=1"}) == "end");
+}
+
 TEST_CASE("the metrics of an instance tell how it is") {
   const std::string text = text_of(shop());
   CHECK(has(text, "graced_up{name=\"shop\"} 1"));
