@@ -24,7 +24,7 @@ BINDER = installed("../e2e/binder.py")
 
 
 def run(*command, ok=True, **more):
-    r = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **more)
+    r = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, **more)
     if ok and r.returncode != 0:
         raise AssertionError("%s: %d\n%s%s" % (" ".join(command), r.returncode, r.stdout, r.stderr))
     return r

@@ -1,6 +1,6 @@
 """graced@demo of a user who is not root, under a manager of that user's own."""
 import os, pwd, shutil, signal
-from machine import Case, ask, main, refuses, run, wait_until
+from machine import Case, ask, main, refuses, run, systemctl, wait_until, write
 
 USER = pwd.getpwnam("daemon")
 RUNTIME = "/run/user/%d" % USER.pw_uid
@@ -16,9 +16,13 @@ class User(Case):
         for directory in (RUNTIME, HOME):
             os.makedirs(directory, 0o700)
             os.chown(directory, USER.pw_uid, USER.pw_gid)
-        # As user@.service has it, without the login that goes with it.
-        run("systemd-run", "--unit=manager", "--uid=%d" % USER.pw_uid, "--property=Type=notify", "--property=Delegate=yes",
-            "--setenv=XDG_RUNTIME_DIR=" + RUNTIME, "--setenv=HOME=" + HOME, "/usr/lib/systemd/systemd", "--user")
+        # As user@.service has it, without the login that goes with it. By its place the journal knows whose units these are.
+        manager = "user@%d.service" % USER.pw_uid
+        write("/etc/systemd/system/" + manager, "\n".join((
+            "[Service]", "Type=notify", "User=%d" % USER.pw_uid, "Slice=user-%d.slice" % USER.pw_uid, "Delegate=yes",
+            "Environment=XDG_RUNTIME_DIR=%s HOME=%s" % (RUNTIME, HOME), "ExecStart=/usr/lib/systemd/systemd --user", "")))
+        systemctl("daemon-reload")
+        systemctl("start", manager)
 
     def as_user(self, *command, ok=True):
         return run("setpriv", "--reuid=%d" % USER.pw_uid, "--regid=%d" % USER.pw_gid, "--clear-groups", "env", "HOME=" + HOME,
@@ -39,6 +43,8 @@ class User(Case):
         pid = self.start("listen = 127.0.0.1:8080", "listen = unix:%s/demo.sock" % RUNTIME)
         self.assertEqual(os.stat("/proc/%d" % pid).st_uid, USER.pw_uid)
         self.assertIn("serving generation 1", self.as_user("graced", "status", "demo").stdout)
+        self.assertEqual(self.as_user("graced", "logs", "demo").stdout,
+                         "demo: its lines are in the journal: journalctl --user -u graced@demo.service\n")
 
         self.build("b")
         self.systemctl("reload", self.unit)
