@@ -91,6 +91,7 @@ void Datagrams::close_unheld() {
 
 void Datagrams::switch_to(GenerationId generation) {
   serving_ = generation;
+  emptying_.erase(generation);
   beside_.reset();
   joined_.clear();
   direct_all();

@@ -65,6 +65,8 @@ class Datagrams {
   // When it will be told, heard its last or not.
   void leaves_by(WorkerId worker, Instant when);
   void leaves(WorkerId worker) { leaving_.insert(worker); }
+  // It is not to leave after all. Before the switch back to its generation.
+  void returns(WorkerId worker) { gone(worker); }
   void told_to_leave(WorkerId worker);
   void gone(WorkerId worker);
 

@@ -23,11 +23,14 @@ bool Handoff::listens_in(std::optional<GenerationId> generation, const std::stri
 void Handoff::returns(WorkerId worker) {
   if (TrackedWorker* tracked = find(worker)) tracked->leaves = false;
   retirements_.stop(worker);
+  datagrams_.returns(worker);
 }
 
-// A path is another generation's since that was promoted, and what only this one had was hidden for good.
+// A path is another generation's since that was promoted, and what only this one had was hidden for good. UDP
+// sockets are as they were.
 std::string Handoff::closed_to(GenerationId generation) const {
   for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.generation == generation; })) {
+    if (s.datagrams) continue;
     const bool lost = s.steerable()       ? is_unseen(s.fd.get())
                       : s.name->directory ? names_.in_place(s.name->directory, s.name->file) != s.name
                                           : false;

@@ -79,6 +79,7 @@ class Flows(threading.Thread):
         now = time.monotonic()
         self.flows = [self.begin_flow(now + pause * random.random(), True) for _ in range(many)]
         self.over = threading.Event()
+        self.hears_out = True
         self.failed = None
         self.start()
 
@@ -107,7 +108,7 @@ class Flows(threading.Thread):
                     flow.next = now + (self.pause if flow.lasts else 0.02)
             self.hear(0.002)
         end = time.monotonic() + 20
-        while time.monotonic() < end and any(flow.open for flow in self.flows):
+        while self.hears_out and time.monotonic() < end and any(flow.open for flow in self.flows):
             self.hear(0.05)
 
     def hear(self, patience):
@@ -118,7 +119,9 @@ class Flows(threading.Thread):
         """How many of those that last have got an answer."""
         return sum(1 for flow in self.flows if flow.lasts and flow.answers)
 
-    def end(self):
+    def end(self, hears_out=True):
+        """hears_out: until every answer has come, for some time at most."""
+        self.hears_out = hears_out
         self.over.set()
         self.join()
         for flow in self.flows:
