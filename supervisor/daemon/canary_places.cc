@@ -20,15 +20,16 @@ void require_shareable(const RunOptions& options, const HandoffPlan& handoff, bo
                                : addresses_of(options) + " has all generations for it"));
 }
 
-std::vector<std::string> not_shared_out(const RunOptions& options) {
+std::vector<std::string> not_shared_out(const RunOptions& options, const HandoffPlan& handoff) {
   std::vector<std::string> notes;
   if (options.policy.canary.empty()) return notes;
   for (const ListenSpec& spec : options.listen) {
     if (is_switched(spec)) continue;
-    notes.push_back(fmt::format(
-        "canary: {} of --listen cannot be shared out: a candidate that is ready gets what comes there "
-        "as the serving generation does",
-        spec.address()));
+    notes.push_back(fmt::format("canary: {} of --listen cannot be shared out: {}", spec.address(),
+                                has_own_datagrams(spec, options, handoff)
+                                    ? "it goes over when the candidate serves"
+                                    : "a candidate that is ready gets what comes there as the serving "
+                                      "generation does"));
   }
   return notes;
 }

@@ -14,6 +14,6 @@ namespace graced {
 void require_shareable(const RunOptions& options, const HandoffPlan& handoff, bool inherited);
 
 // One line for each address of --listen that is shared by all generations all the same.
-std::vector<std::string> not_shared_out(const RunOptions& options);
+std::vector<std::string> not_shared_out(const RunOptions& options, const HandoffPlan& handoff);
 
 }  // namespace graced

@@ -265,7 +265,7 @@ Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>&
     require_reachable(probe, options, plan.handoff, !inherited.empty());
   require_standby(options, plan.handoff, !inherited.empty());
   require_shareable(options, plan.handoff, !inherited.empty());
-  std::ranges::move(not_shared_out(options), std::back_inserter(plan.handoff.notes));
+  std::ranges::move(not_shared_out(options, plan.handoff), std::back_inserter(plan.handoff.notes));
   require_batches(options, plan.handoff);
   options.policy.drain = plan.handoff.drain;
   options.policy.max_draining = plan.handoff.max_draining;

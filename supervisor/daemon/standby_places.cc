@@ -18,11 +18,14 @@ void require_standby(const RunOptions& options, const HandoffPlan& handoff, bool
         "probation: what graced was started with is shared by all generations, so the one before would go on "
         "getting new connections there; give a tcp address with --listen");
   }
-  const auto shared = std::ranges::find_if_not(options.listen, is_switched);
+  const auto shared = std::ranges::find_if_not(options.listen, [&](const ListenSpec& spec) {
+    return is_switched(spec) || has_own_datagrams(spec, options, handoff);
+  });
   if (shared != options.listen.end()) {
     throw UsageError(fmt::format(
         "probation: {} of --listen is shared by all generations, so the one before would go on getting what "
-        "comes there (tcp ones are not, nor are unix sockets that the command binds itself)",
+        "comes there (tcp ones are not, nor are udp ones without --max-surge, nor unix sockets that the "
+        "command binds itself)",
         shared->address()));
   }
   if (options.listen.empty() && !handoff.adopt) {

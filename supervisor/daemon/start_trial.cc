@@ -42,20 +42,20 @@ class Trial {
     StartTrial found;
     const bool has_canary = !options_.policy.canary.empty();
     const bool probed = !options_.probes.empty() && options_.drain != DrainChoice::idle;
-    attempt(options_.adopt == AdoptChoice::on ? "adopt"
-            : probed                          ? "probe"
-            : has_canary                      ? "canary"
-            : options_.policy.probation > 0s  ? "probation"
-                                              : "drain",
-            [&] {
-              found.handoff =
-                  capabilities_.plan_for(options_, false, plan_.identity ? &*plan_.identity : nullptr);
-              try_probes(*found.handoff);
-              attempt("probation", [&] { require_standby(options_, *found.handoff, false); });
-              attempt("canary", [&] { require_shareable(options_, *found.handoff, false); });
-              std::ranges::move(not_shared_out(options_), std::back_inserter(read_.options.notes));
-              attempt("max-surge", [&] { require_batches(options_, *found.handoff); });
-            });
+    attempt(
+        options_.adopt == AdoptChoice::on ? "adopt"
+        : probed                          ? "probe"
+        : has_canary                      ? "canary"
+        : options_.policy.probation > 0s  ? "probation"
+                                          : "drain",
+        [&] {
+          found.handoff = capabilities_.plan_for(options_, false, plan_.identity ? &*plan_.identity : nullptr);
+          try_probes(*found.handoff);
+          attempt("probation", [&] { require_standby(options_, *found.handoff, false); });
+          attempt("canary", [&] { require_shareable(options_, *found.handoff, false); });
+          std::ranges::move(not_shared_out(options_, *found.handoff), std::back_inserter(read_.options.notes));
+          attempt("max-surge", [&] { require_batches(options_, *found.handoff); });
+        });
     try_names();
     try_commands();
     found.worker = plan_.identity;
