@@ -223,6 +223,22 @@ void add_addresses(MetricBook& book, const Seen& seen) {
   }
 }
 
+// Only where graced counts them: see status.
+void add_datagrams(MetricBook& book, const Seen& seen) {
+  const auto& came = seen.tally.datagrams();
+  if (seen.report().datagrams.empty() && came.empty()) return;
+  std::map<std::string_view, std::uint64_t> flows;
+  for (const DatagramReport& d : seen.report().datagrams)
+    flows[role_of(seen.report(), d.generation)] += d.flows;
+  book.family("graced_udp_flows", gauge, "UDP flows that are remembered, by the role of their generation.");
+  for (const std::string_view role : roles)
+    if (flows.contains(role)) book.add(of(flows[role]), {{"name", seen.name}, {"role", role}});
+  book.family("graced_udp_datagrams", counter,
+              "Datagrams that came to the UDP sockets of generations by their role then, since the exporter "
+              "knows it.");
+  for (const auto& [role, datagrams] : came) book.add(of(datagrams), {{"name", seen.name}, {"role", role}});
+}
+
 void add_usage(MetricBook& book, const Seen& seen) {
   std::map<std::string_view, std::optional<std::uint64_t>> memory;
   std::map<std::string_view, std::optional<std::uint64_t>> connections;

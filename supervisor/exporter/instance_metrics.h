@@ -35,6 +35,7 @@ void add_reloads(MetricBook& book, const Seen& seen);
 void add_probes(MetricBook& book, const Seen& seen);
 void add_canary(MetricBook& book, const Seen& seen);
 void add_addresses(MetricBook& book, const Seen& seen);
+void add_datagrams(MetricBook& book, const Seen& seen);
 void add_usage(MetricBook& book, const Seen& seen);
 
 }  // namespace graced

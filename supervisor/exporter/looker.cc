@@ -94,6 +94,7 @@ void Looker::observe_into(std::vector<Seen>& seen, const std::vector<Found>& whi
     known.name = s.report().name;
     known.tally.take_drops(s.observed.addresses);
     known.tally.take_cpu(s.report(), cpu_of_generations(s.observed));
+    known.tally.take_datagrams(s.report());
   }
 }
 

@@ -45,6 +45,7 @@ std::vector<MetricFamily> metrics_of(const Look& look, const ServerNumbers& serv
     add_probes(book, seen);
     add_canary(book, seen);
     add_addresses(book, seen);
+    add_datagrams(book, seen);
     add_usage(book, seen);
   }
   return std::move(book).take();

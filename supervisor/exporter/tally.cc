@@ -75,7 +75,8 @@ std::size_t Tally::take(const std::vector<InstanceEvent>& history, std::int32_t 
   pid_ = pid;
   if (another) {
     seen_ = {};
-    cpu_.clear();
+    cpu_.begin_anew();
+    datagrams_.begin_anew();
   }
   std::size_t counted = 0;
   for (; next != history.end(); ++next) {
@@ -108,14 +109,13 @@ void Tally::count(const InstanceEvent& entry) {
 }
 
 void Tally::take_cpu(const InstanceReport& report, const std::map<std::uint64_t, Duration>& cpu) {
-  for (const auto& [generation, ran] : cpu) {
-    const auto before = cpu_.find(generation);
-    // What ran before the first look is another exporter's; what began since is all this one's.
-    const Duration from = before != cpu_.end() ? before->second : cpu_known_ ? Duration{0} : ran;
-    cpu_by_role_[role_of(report, generation)] += std::max(ran - from, Duration{0});
-  }
-  cpu_ = cpu;
-  cpu_known_ = true;
+  cpu_.take(cpu, [&](std::uint64_t generation) { return role_of(report, generation); });
+}
+
+void Tally::take_datagrams(const InstanceReport& report) {
+  std::map<std::uint64_t, std::uint64_t> came;
+  for (const DatagramReport& d : report.datagrams) came[d.generation] = d.datagrams;
+  datagrams_.take(came, [&](std::uint64_t generation) { return role_of(report, generation); });
 }
 
 void Tally::take_drops(const std::vector<AddressLoad>& addresses) {

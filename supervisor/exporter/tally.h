@@ -13,6 +13,7 @@
 
 #include "core/instance_event.h"
 #include "core/time.h"
+#include "exporter/role_count.h"
 #include "linux/control/control_report.h"
 #include "observe/observed_instance.h"
 
@@ -53,8 +54,10 @@ class Tally {
   // told. Another graced in its place (pid) begins a history of its own.
   std::size_t take(const std::vector<InstanceEvent>& history, std::int32_t pid, Instant known_from);
 
-  // CPU time of a generation is counted for what it is while it runs.
+  // CPU time of a generation is counted for what it is while it runs, and so are its datagrams, which are in
+  // the report.
   void take_cpu(const InstanceReport& report, const std::map<std::uint64_t, Duration>& cpu);
+  void take_datagrams(const InstanceReport& report);
 
   // What had no room at an address is counted while its sockets are there: the kernel counts for each socket,
   // and those of a generation that leaves take what they have counted with them.
@@ -66,7 +69,8 @@ class Tally {
   std::uint64_t gaps() const { return gaps_; }          // how often the history had forgotten some of it
   // Of reloads that went well, by stage: "total", "prepare", "check", "start", "probe", "canary".
   const std::map<std::string_view, DurationHistogram>& durations() const { return durations_; }
-  const std::map<std::string_view, Duration>& cpu() const { return cpu_by_role_; }
+  const std::map<std::string_view, Duration>& cpu() const { return cpu_.by_role(); }
+  const std::map<std::string_view, std::uint64_t>& datagrams() const { return datagrams_.by_role(); }
   // Of an address whose sockets can be seen.
   std::optional<std::uint64_t> drops(const std::string& address) const;
 
@@ -87,9 +91,8 @@ class Tally {
   std::uint64_t gaps_ = 0;
   std::map<std::string_view, DurationHistogram> durations_{{"total", {}}, {"prepare", {}}, {"check", {}},
                                                            {"start", {}}, {"probe", {}},   {"canary", {}}};
-  std::map<std::uint64_t, Duration> cpu_;  // of generations, when looked at last
-  bool cpu_known_ = false;
-  std::map<std::string_view, Duration> cpu_by_role_;
+  RoleCount<Duration> cpu_;
+  RoleCount<std::uint64_t> datagrams_;
   std::map<std::string, Drops> drops_;  // by address
 };
 

@@ -68,6 +68,10 @@ Look shop() {
   seen.tally.take_drops(seen.observed.addresses);
   address.drops = 5;
   seen.tally.take_drops(seen.observed.addresses);
+  r.datagrams = {{.generation = 2, .flows = 3, .datagrams = 10}, {.generation = 3, .flows = 5, .datagrams = 7}};
+  seen.tally.take_datagrams(r);
+  r.datagrams[1].datagrams = 9;
+  seen.tally.take_datagrams(r);
   seen.history = {entry(Kind::serving, 10s, 1), entry(Kind::reloaded, 20s, 2), entry(Kind::reloaded, 70s, 3),
                   entry(Kind::reload_failed, 80s, 3)};
   add(look, "blog", ObservedInstance::Answer::silent);
@@ -131,6 +135,10 @@ TEST_CASE("the metrics of an instance tell how it is") {
   CHECK(has(text, "graced_accept_queue_limit{name=\"shop\",address=\"tcp [::]:80\"} 128"));
   CHECK(has(text, "graced_accept_queue_drops_total{name=\"shop\",address=\"tcp [::]:80\"} 5"));
   CHECK(text.find("graced_connections{name=\"shop\",role=\"serving\"}") == std::string::npos);  // not known
+  CHECK(has(text, "graced_udp_flows{name=\"shop\",role=\"draining\"} 3"));
+  CHECK(has(text, "graced_udp_flows{name=\"shop\",role=\"serving\"} 5"));
+  CHECK(has(text, "graced_udp_datagrams_total{name=\"shop\",role=\"serving\"} 2"));
+  CHECK(text.find("graced_udp_flows{name=\"blog\"") == std::string::npos);
   CHECK(has(text, "graced_reloads_total{name=\"shop\",outcome=\"failed\"} 1"));
   CHECK(has(text, "graced_last_reload_failed{name=\"shop\"} 1"));
   CHECK(has(text, "graced_probe_passed{name=\"shop\",probe=\"1\"} 1"));

@@ -96,6 +96,29 @@ TEST_CASE("the reason of a failed reload is one of few") {
   CHECK(tally.failures()[static_cast<std::size_t>(FailureClass::start)] == 1);
 }
 
+TEST_CASE("datagrams count for what a generation was when they came, and those of another graced anew") {
+  Tally tally;
+  InstanceReport report;
+  report.serving = 1;
+  report.datagrams = {{.generation = 1, .flows = 2, .datagrams = 10}};
+  tally.take({}, pid, {});
+  tally.take_datagrams(report);  // before anybody looked
+  report.datagrams[0].datagrams = 15;
+  tally.take_datagrams(report);
+  report.serving = 2;
+  report.datagrams[0].datagrams = 16;
+  report.datagrams.push_back({.generation = 2, .flows = 1, .datagrams = 7});
+  tally.take_datagrams(report);
+  CHECK(tally.datagrams().at("serving") == 12);
+  CHECK(tally.datagrams().at("draining") == 1);
+
+  tally.take({}, pid + 1, {});
+  report.serving = 1;
+  report.datagrams = {{.generation = 1, .flows = 0, .datagrams = 4}};
+  tally.take_datagrams(report);
+  CHECK(tally.datagrams().at("serving") == 16);
+}
+
 TEST_CASE("CPU time counts for what a generation was while it ran, and never goes back") {
   Tally tally;
   InstanceReport report;
