@@ -15,6 +15,10 @@ std::string line(std::string_view thing, std::string_view have, std::string_view
   return fmt::format("  {:<9}  {}{}{}\n", thing, have, price.empty() ? "" : ": ", price);
 }
 
+// Each worker has its own, and nobody else reads what waits there.
+constexpr std::string_view udp_not_kept =
+    "UDP ones are not kept when graced is restarted, but where --listen has them too";
+
 std::string_view to_text(SteeringMethod method) {
   switch (method) {
     case SteeringMethod::ebpf:
@@ -75,7 +79,7 @@ std::string handoff_text(const HandoffPlan& plan, const SteeringProbe& steering,
   }
   return "with these options\n" +
          line("addresses", plan.adopt ? "those that the command binds are adopted" : "those of --listen only",
-              "") +
+              plan.adopt ? udp_not_kept : "") +
          line("drain", draining, "") + probes + batches + probation +
          (advice ? line("advice", *advice, "") : "");
 }

@@ -85,7 +85,7 @@ class Fallback(Case):
     def test_check_shows_what_this_machine_offers(self):
         said = self.check().stdout
         self.assertIn("\nthis machine\n  adoption   possible\n  steering   eBPF\n", said)
-        self.assertIn("  addresses  those that the command binds are adopted\n", said)
+        self.assertIn("  addresses  those that the command binds are adopted: UDP ones are not kept when graced is restarted", said)
         self.assertIn("  drain      idle, of 8 generations at most at a time\n", said)
         self.assertIn("  drain      by signal, ", self.check("-l", "8080").stdout)
 

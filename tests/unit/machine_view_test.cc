@@ -36,7 +36,9 @@ TEST_CASE("what the options come to is said") {
   plan.max_draining = 8;
   CHECK(handoff_text(plan, steering) ==
         "with these options\n"
-        "  addresses  those that the command binds are adopted\n"
+        "  addresses  those that the command binds are adopted: UDP ones are not kept when graced is "
+        "restarted, but "
+        "where --listen has them too\n"
         "  drain      idle, of 8 generations at most at a time\n");
   CHECK(handoff_text(plan, steering, "use a spoon").ends_with("at a time\n  advice     use a spoon\n"));
   CHECK(handoff_text(plan, steering, {}, {{.what = "GET http://a/"}, {.what = "tcp://a:1"}})
