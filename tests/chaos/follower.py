@@ -12,6 +12,7 @@ class Follower:
         self.wrong = None  # what a line had wrong that came first
         self.lines = 0
         self.told = set()
+        self.served = []  # (when, generation), from then on
         self.process = subprocess.Popen([GRACED, "events", "--json", "--control", control], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.thread = threading.Thread(target=self._read, daemon=True)
@@ -29,6 +30,8 @@ class Follower:
         once = event["event"], event["generation"], event["monotonic_s"]
         assert once not in self.told, "told twice: %s" % json.dumps(event)
         self.told.add(once)
+        if event["serving"] and (not self.served or self.served[-1][1] != event["serving"]):
+            self.served.append((event["monotonic_s"], event["serving"]))
         if event["event"].startswith(("instance-", "events-")):
             self.there = event["event"] == "instance-found"
 

@@ -10,6 +10,7 @@ PROVING = {"reload-sick", "rolled-back", "sick-while-serving", "sick-on-probatio
 NOT_PROVING = {"addresses-changed", "path-vanishes", "reload-in-batches"}  # …beside which nobody has a unix path of graced's, or batches
 # A socket of the worker's own is its own to shut; and with --listen nothing is adopted.
 NOT_ADOPTED = {"worker-does-shutdown", "worker-does-close", "addresses-changed", "path-vanishes"}
+NOT_IDLE = {"reload-in-batches"}  # all workers have one socket of --listen
 QUIETLY = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 STEPS = {}  # name: (weight, how many numbers, function)
 
@@ -86,6 +87,7 @@ def reload_canary(world, how, which):
 def reload_never_waits(world):
     """It listens and says READY=1, and nobody ever waits for a connection."""
     world.settings["ready-timeout"] = "300ms"
+    world.settings["drain-timeout"] = "300ms"  # and then it does not leave
     world.configure()
     world.build("early", "hang")
     world.reload(1, ["not ready within"])  # in time to say so, or not
@@ -363,6 +365,7 @@ def reload_in_batches(world, n, what):
     """Few workers start at a time. It goes well, or its last worker fails, or an old or a new one dies or it is
     aborted in between: then the old ones are all there again."""
     workers = 2 + n % 3
+    world.batches = True
     world.settings["workers"] = str(workers)
     world.configure()
     world.reload(0)

@@ -6,6 +6,8 @@ bad as it is told: words on its command line before it serves, and, at SIGUSR2, 
 """
 import errno, os, selectors, signal, socket, sys, time
 
+SO_RCVBUFFORCE = 33
+
 ANSWER = b"pid %d generation %s\n" % (os.getpid(), os.environ.get("GRACED_GENERATION", "0").encode())
 
 
@@ -25,11 +27,21 @@ class Server:
         if "CHAOS_ADDRESS" in os.environ:  # a server that knows of nobody
             host, _, port = os.environ["CHAOS_ADDRESS"].partition(":")
             self.listening = [socket.create_server((host, int(port)), backlog=1024)]
+            if "CHAOS_DATAGRAMS" in os.environ:
+                self.listening.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                self.listening[-1].bind((host, int(port)))
         else:
             self.listening = [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
+        self.hearing = [s for s in self.listening if s.type == socket.SOCK_DGRAM]
+        self.listening = [s for s in self.listening if s not in self.hearing]
         for s in self.listening:
             s.setblocking(False)
             self.select.register(s, selectors.EVENT_READ, self.accept)
+        for s in self.hearing:
+            s.setblocking(False)
+            room = SO_RCVBUFFORCE if os.geteuid() == 0 else socket.SO_RCVBUF  # also while it is stopped for a moment
+            s.setsockopt(socket.SOL_SOCKET, room, 4 << 20)
+            self.select.register(s, selectors.EVENT_READ, self.echo)
         self.idle = {}  # connection: what came of the next request
         self.used = set()  # those that have had an answer, so that they may be closed when nothing comes
         self.later = []  # those that wait for an answer
@@ -61,6 +73,13 @@ class Server:
         connection.setblocking(False)
         self.idle[connection] = b""
         self.select.register(connection, selectors.EVENT_READ, self.read)
+
+    def echo(self, s):
+        try:
+            text, client = s.recvfrom(256)
+        except BlockingIOError:  # another was faster
+            return
+        s.sendto(b"%d %s %s" % (os.getpid(), os.environ.get("GRACED_GENERATION", "0").encode(), text), client)
 
     def drop(self, connection):
         del self.idle[connection]
@@ -102,7 +121,7 @@ class Server:
             for key, _ in self.select.select():
                 key.data(key.fileobj)
             self.obey()
-        for s in self.listening:
+        for s in self.listening + self.hearing:
             if s.fileno() >= 0 and s in self.select.get_map():
                 self.select.unregister(s)
             s.close()

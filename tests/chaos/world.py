@@ -1,9 +1,10 @@
 """One graced under load, the service manager above it, and the promises that are checked after every step."""
-import json, os, resource, shutil, signal, socket, subprocess, sys, tempfile, threading
+import json, os, resource, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 import waiting
+from datagrams import FLOW_TIMEOUT, Datagrams, astray
 from follower import Follower
 from harness import Manager, alive
 
@@ -99,17 +100,21 @@ class Stderr:
 
 
 class World:
-    def __init__(self, workers, sockets, keep_alive, starter, proves):
+    def __init__(self, workers, sockets, keep_alive, starter, proves, udp):
         self.directory = tempfile.mkdtemp(prefix="graced-chaos-")
         self.mark = ("CHAOS_WORLD=" + self.directory).encode()
         # Whose they are: "own" are bound by graced, "held" passed to it by its manager, "adopted" bound by workers.
         self.held, self.adopted, self.keep_alive = sockets == "held", sockets == "adopted", keep_alive
+        # "moves": all that comes goes to the newest; "stays": a flow stays where it is; or "no" UDP.
+        self.udp = None if udp == "no" else udp
         self.starter = starter
         self.control = self.path("control")
         self.manager = Manager(self.path("manager"))
         self.stderr = Stderr()
         self.follower = Follower(self.control)
         self.load = self.process = None
+        self.datagrams = Datagrams()
+        self.batches = False  # of which those that have joined get new flows before they are said to serve
         self.baseline = {}  # descriptors of graced, by what it has to hold
         self.resident = []
         self.requests = self.steps = 0
@@ -119,6 +124,9 @@ class World:
         if self.adopted:
             with socket.create_server(("127.%d.%d.1" % (1 + os.getpid() % 250, os.getpid() // 250 % 250), 0)) as s:
                 self.address = s.getsockname()
+                if self.udp:
+                    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp_too:
+                        udp_too.bind(self.address)
         os.mkdir(self.path("build"))
         self.build("ready")
         self.usual = dict(PATIENT)  # settings, unless a step has its own
@@ -126,6 +134,10 @@ class World:
             self.verdict("exit 0")
             self.usual.update({"probe": "exec:/bin/sh %s,interval=10ms,timeout=%ds" % (self.path("verdict"), PATIENCE), "probation": "100ms"})
         self.proves = proves
+        if self.udp:
+            self.usual["udp-flow-timeout"] = "%dms" % (FLOW_TIMEOUT * 1000)
+        if self.udp == "stays":
+            self.usual["drain"] = "idle"
         self.settings = {**self.usual, "restart-delay": "10ms", "start-limit": "1000/1min", "workers": str(workers)}
         self.extra = []
         self.configure()
@@ -160,6 +172,8 @@ class World:
         lines = ["command = " + self.path("build/app")]
         if not self.held and not self.adopted:
             lines.append("listen = 127.0.0.1:0,name=main")
+            if self.udp:
+                lines.append("listen = udp:127.0.0.1:0,name=udp")
         lines += ["%s = %s" % setting for setting in self.settings.items()]
         lines += ["listen = " + extra for extra in self.extra]
         self.write("graced.conf", "\n".join([*lines, *bad_lines]) + "\n")
@@ -174,6 +188,8 @@ class World:
         more = {"preexec_fn": self.start_as_found}
         if self.adopted:
             environment["CHAOS_ADDRESS"] = "%s:%d" % self.address
+            if self.udp:
+                environment["CHAOS_DATAGRAMS"] = "1"
         if self.held:
             command = ["/bin/sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *command]
             environment.update(LISTEN_FDS="1", LISTEN_FDNAMES="main")
@@ -250,15 +266,17 @@ class World:
 
     # ---- load ----------------------------------------------------------------------------------------
 
-    def where(self):
-        """The address that there always is."""
+    def where(self, name="main"):
+        """The address that there always is, of TCP, or of UDP."""
         if self.adopted:
             return self.address
         if self.held:
             return self.socket.getsockname()
-        return "127.0.0.1", int(next(a["address"] for a in self.status()["addresses"] if a["name"] == "main").rpartition(":")[2])
+        return "127.0.0.1", int(next(a["address"] for a in self.status()["addresses"] if a["name"] == name).rpartition(":")[2])
 
     def begin_load(self):
+        if self.udp:
+            self.datagrams.begin(self.where("udp"))
         self.load = subprocess.Popen([LOAD, "--rate", "300", "--time", "1h", "--timeout", "20s", "--expect", "pid ",
                                       *(["--keep-alive"] if self.keep_alive else []), "%s:%d" % tuple(self.where())],
                                      stdout=subprocess.PIPE)
@@ -272,6 +290,25 @@ class World:
         failed = {kind: n for kind, n in report["failures"].items() if n and kind != "reused_eof"}
         must(not set(failed) - set(explained), "no request fails that the fault does not explain", failed, self.stderr.last())
         must(report["answered"] > 0 or "refused" in explained or report["requests"] < 3, "requests are answered", report)
+        if self.udp:
+            self.end_datagrams(explained)
+
+    def end_datagrams(self, explained):
+        if "refused" not in explained:
+            settled = time.monotonic()
+            wait_until(lambda: self.datagrams.is_answered(settled), "datagrams are answered", self.stderr.last)
+        self.datagrams.end(not explained)
+        self.requests += sum(len(flow.asked) for flow in self.datagrams.ended)
+        batches, self.batches = self.batches, False
+        if explained:
+            return
+        for flow in self.datagrams.ended:
+            must(not flow.wrong, "no datagram has two answers", flow.wrong, self.stderr.last())
+            must(not flow.lost(), "no datagram is lost", "%d of %d" % (flow.lost(), len(flow.asked)), self.stderr.last())
+            strays = None if batches else astray(flow, self.follower.served)
+            must(not strays, "a new flow goes to the newest", strays, self.follower.served[-5:], self.stderr.last())
+            moves = [(a, b) for a, b in flow.moves() if self.adopted or a[1] != b[1]]  # else they share a socket
+            must(self.udp == "moves" or not moves, "a flow stays where it began", moves, self.stderr.last())
 
     # ---- the promises ----------------------------------------------------------------------------------
 
@@ -345,6 +382,7 @@ class World:
         """However it went."""
         self.stderr.reading.set()
         self.follower.close()
+        self.datagrams.end(False)
         if self.load:
             self.load.kill()
             self.load.wait()
