@@ -12,8 +12,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "core/printable.h"
-#include "linux/proc/look_rights.h"
+#include "handoff/ready_doubts.h"
 #include "linux/proc/process.h"
 
 namespace graced {
@@ -54,7 +53,6 @@ constexpr Duration rested_for = 1s;
 // longer: where it has another address instead, and where it has but some.
 constexpr Duration moved_for = 1s;
 constexpr Duration left_out_for = 3s;
-constexpr const char* lets_it_go = " (--adopt-changes allow lets it go)";
 
 // How long one that binds nothing must rest until it is believed to need no address.
 constexpr Duration nothing_bound_for = 10s;
@@ -64,13 +62,6 @@ constexpr Duration first_look = 5ms;
 
 // Looking takes no more than a small part of the time.
 constexpr int looks_take_one_in = 20;
-
-std::string listed(const std::vector<std::string>& addresses) {
-  constexpr std::size_t most = 4;
-  if (addresses.size() <= most) return fmt::format("{}", fmt::join(addresses, ", "));
-  return fmt::format("{} and {} others", fmt::join(addresses.begin(), addresses.begin() + most, ", "),
-                     addresses.size() - most);
-}
 
 }  // namespace
 
@@ -232,34 +223,6 @@ bool ReadyWatch::is_believed(Watched& w, Instant now) {
   return true;
 }
 
-// Why the sockets that were passed are not what it is ready on, whatever it says; empty: they may be. Who has
-// them and is not the one that LISTEN_PID names must not use them.
-std::string ReadyWatch::not_its_sockets(const Watched& w, const Attendance::Seen& seen) const {
-  if (w.worker.passed.empty() || seen.any_of_passed || seen.hidden || !w.said) return "";
-  const pid_t pid = w.worker.pid;
-  const pid_t sender = w.said->sender;
-  const std::string named = fmt::format("LISTEN_PID names PID {} ({}): let that one be the server, by exec",
-                                        pid, printable(name_of(pid)));
-  if (!attendance_.has_passed(w.worker))
-    return fmt::format("READY=1, but no process of the worker has the sockets that were passed; {}", named);
-  // One that has said what it had to say and is gone spoke for somebody else.
-  if (sender == pid || rest_of(sender) == Rest::exiting) return "";
-  return fmt::format(
-      "READY=1 from PID {} ({}), but nobody of the worker's waits for connections on the sockets that were "
-      "passed; "
-      "{}",
-      sender, printable(name_of(sender)), named);
-}
-
-void ReadyWatch::note_hidden(const Watched& w, pid_t hidden) {
-  if (std::exchange(noted_hidden_, true)) return;
-  callbacks_.note(
-      w.worker.id,
-      fmt::format("process {} ({}) of it cannot be looked into, so nobody knows whether it waits for "
-                  "connections: it is taken for ready without ({})",
-                  hidden, printable(name_of(hidden)), why_no_look(look_rights())));
-}
-
 void ReadyWatch::look_whether_it_listens(Watched& w, Instant now) {
   Expected& expected = *w.expected;
   look_whether_it_is_elsewhere(w, now);
@@ -361,54 +324,6 @@ Duration ReadyWatch::must_be_seen_for(const Watched& w) const {
 Duration ReadyWatch::quiet_for(const Watched& w) const {
   const bool known = w.expected && !w.expected->expectation.of_first_generation && !w.expected->hidden;
   return known && w.rule != ReadyRule::listen ? quiet_when_seen : quiet_otherwise;
-}
-
-std::string ReadyWatch::waits_for(WorkerId worker) {
-  Watched* w = find(worker);
-  if (!w || w->rule == ReadyRule::after) return "";
-  const bool word_decides = w->rule != ReadyRule::listen;
-  if (w->said && w->rule == ReadyRule::automatic) {
-    const Attendance::Seen seen = attendance_.look(w->worker);
-    if (std::string why = not_its_sockets(*w, seen); !why.empty()) return why;
-    if (!seen.all())
-      return fmt::format(
-          "READY=1, but nobody is seen waiting for connections on {} (--ready notify believes the word "
-          "alone)",
-          listed(seen.unattended));
-  }
-  if (w->said && word_decides) return "";
-  if (!w->expected) {
-    return w->rule == ReadyRule::notify ? "no READY=1 from the worker, which --ready notify waits for"
-                                        : "no READY=1 from the worker, which the generation before has said "
-                                          "(--ready listen does without)";
-  }
-  if (std::string bound = handoff_.waits_for(worker); !bound.empty()) return bound;
-  if (const std::string missing = handoff_.missing(worker); !missing.empty()) return missing + lets_it_go;
-  const Attendance::Seen seen = attendance_.look(w->worker, word_decides);
-  if (seen.all()) return "";
-  const bool passed = !w->worker.passed.empty() && !seen.any_of_passed;
-  if (passed) {
-    std::vector<std::string> its_own;
-    for (const AdoptedSocket& s : handoff_.sockets_of(worker)) {
-      if (s.listening && !s.predeclared) its_own.push_back(s.address);
-    }
-    if (!its_own.empty())
-      return fmt::format(
-          "nobody is seen waiting for connections on {}: it listens on {} (it gets what --listen opens only "
-          "where it binds the same address)",
-          listed(seen.unattended), listed(its_own));
-    const bool wraps = !children_of(w->worker.pid).empty();
-    return fmt::format(
-        "nobody is seen waiting for connections on {}{}", listed(seen.unattended),
-        wraps ? fmt::format(" (LISTEN_PID names PID {} ({}) alone: let that one be the server, by exec)",
-                            w->worker.pid, printable(name_of(w->worker.pid)))
-              : " (--ready after:TIME does without)");
-  }
-  return fmt::format(
-      "it listens on {}, but nobody is seen waiting for connections there (--ready listen takes listening "
-      "alone for "
-      "ready)",
-      listed(seen.unattended));
 }
 
 ReadyWatch::Learned& ReadyWatch::learned_of(std::uint64_t generation) {

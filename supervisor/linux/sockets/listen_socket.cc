@@ -1,22 +1,17 @@
 // socket(2), setsockopt(2), bind(2), listen(2), and what their errors mean to a person.
 #include "linux/sockets/listen_socket.h"
 
-#include <arpa/inet.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstddef>
 #include <cstring>
 
-#include "core/printable.h"
 #include "linux/base/socket_option.h"
-#include "linux/base/unix_address.h"
 #include "linux/proc/port_holder.h"
 #include "linux/sockets/address_overlap.h"
 #include "linux/sockets/listen_error.h"
@@ -110,34 +105,7 @@ std::string way_out(const PortHolder& holder) {
   }
 }
 
-std::string ip_text(const SocketAddress& address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (address.storage.ss_family == AF_INET) {
-    sockaddr_in v4;
-    std::memcpy(&v4, &address.storage, sizeof v4);
-    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-    return fmt::format("{}:{}", text.data(), ntohs(v4.sin_port));
-  }
-  sockaddr_in6 v6;
-  std::memcpy(&v6, &address.storage, sizeof v6);
-  ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-  std::array<char, IF_NAMESIZE> interface {};
-  const bool scoped = v6.sin6_scope_id != 0 && ::if_indextoname(v6.sin6_scope_id, interface.data()) != nullptr;
-  return fmt::format("[{}{}{}]:{}", text.data(), scoped ? "%" : "", interface.data(), ntohs(v6.sin6_port));
-}
-
-std::string unix_text(const SocketAddress& address) {
-  const std::string_view path = unix_name(address.get(), address.length);
-  if (path.empty()) return "(unnamed)";
-  if (path[0] == '\0') return fmt::format("@{}", printable(path.substr(1)));
-  return printable(path);
-}
-
 }  // namespace
-
-bool SocketAddress::same_as(const SocketAddress& other) const {
-  return length == other.length && std::memcmp(&storage, &other.storage, length) == 0;
-}
 
 int socket_type(AddressKind kind) {
   switch (kind) {
@@ -270,15 +238,6 @@ Fd open_ip_socket(const SocketAddress& where, const ListenSpec& spec,
   return fd;
 }
 
-namespace {
-
-std::string ip_text_of(int fd) {
-  SocketAddress address;
-  return ::getsockname(fd, address.get(), &address.length) == 0 ? ip_text(address) : "";
-}
-
-}  // namespace
-
 Fd try_ip_socket(const SocketAddress& where, const ListenSpec& spec, const std::vector<Fd>& before) {
   Fd fd = make_socket(where.storage.ss_family, spec);
   set_options_to_bind(fd.get(), where, spec);
@@ -287,7 +246,7 @@ Fd try_ip_socket(const SocketAddress& where, const ListenSpec& spec, const std::
     // The kernel would see it once they listen.
     for (const Fd& other : before) {
       if (spec.port != 0 && overlaps(other.get(), fd.get(), where))
-        in_use("bind " + spec.address(), {::getpid(), "graced", ip_text_of(other.get())});
+        in_use("bind " + spec.address(), {::getpid(), "graced", ip_address_of(other.get())});
     }
     if (::bind(fd.get(), where.get(), where.length) < 0) bind_failed(errno, where, spec);
     return fd;
@@ -367,37 +326,6 @@ AddressKind socket_kind(int fd, const std::string& address) {
     if (type == SOCK_SEQPACKET) return AddressKind::unix_seqpacket;
   }
   return AddressKind::inherited;
-}
-
-std::optional<SocketAddress> local_address(int fd) {
-  SocketAddress where;
-  if (::getsockname(fd, where.get(), &where.length) != 0) return std::nullopt;
-  return where;
-}
-
-std::string address_text(const SocketAddress& address, AddressKind kind) {
-  switch (kind) {
-    case AddressKind::tcp:
-      return "tcp " + ip_text(address);
-    case AddressKind::udp:
-      return "udp " + ip_text(address);
-    case AddressKind::unix_stream:
-      return "unix " + unix_text(address);
-    case AddressKind::unix_dgram:
-      return "unix-dgram " + unix_text(address);
-    case AddressKind::unix_seqpacket:
-      return "unix-seqpacket " + unix_text(address);
-    case AddressKind::inherited:
-      break;
-  }
-  return fmt::format("socket of address family {}", address.storage.ss_family);
-}
-
-std::string bound_address(int fd, AddressKind kind) {
-  SocketAddress local;
-  if (::getsockname(fd, local.get(), &local.length) < 0)
-    throw listen_error(errno, fmt::format("descriptor {}", fd));
-  return address_text(local, kind);
 }
 
 }  // namespace graced

@@ -2,27 +2,15 @@
 // Everything here throws ListenError.
 #pragma once
 
-#include <sys/socket.h>
-
-#include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/listen_spec.h"
 #include "linux/base/fd.h"
+#include "linux/sockets/socket_address.h"
 
 namespace graced {
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof(sockaddr_storage);
-
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-  bool same_as(const SocketAddress& other) const;
-};
 
 int socket_type(AddressKind kind);    // SOCK_STREAM, …
 bool takes_connections(AddressKind);  // needs listen(2)
@@ -64,14 +52,5 @@ void start_listening(int fd, const ListenOptions& options, const std::string& ad
 // AddressKind::inherited stands for a family or type that graced does not open itself (vsock, …).
 // Throws if it is no socket: "fd:5: descriptor 5 is not a socket".
 AddressKind socket_kind(int fd, const std::string& address);
-
-// "tcp [::]:8080", "udp 127.0.0.1:53", "unix /run/a.sock", "unix-dgram @abstract".
-std::string address_text(const SocketAddress& address, AddressKind kind);
-
-// Where a socket is bound; nullopt: it is none.
-std::optional<SocketAddress> local_address(int fd);
-
-// The same as really bound.
-std::string bound_address(int fd, AddressKind kind);
 
 }  // namespace graced

@@ -2,16 +2,11 @@
 #include "linux/sockets/listener.h"
 
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <exception>
-#include <functional>
 #include <optional>
 #include <utility>
 
@@ -20,6 +15,7 @@
 #include "linux/base/sys_error.h"
 #include "linux/sockets/accept_queue.h"
 #include "linux/sockets/group_key.h"
+#include "linux/sockets/listen_addresses.h"
 #include "linux/sockets/listen_socket.h"
 #include "linux/sockets/shut_listener.h"
 
@@ -27,65 +23,6 @@ namespace graced {
 namespace {
 
 using Listeners = std::vector<std::shared_ptr<Listener>>;
-
-bool every_address(const ListenSpec& spec) {
-  return spec.host.empty() || spec.host == "*";
-}
-
-SocketAddress wildcard(int family, std::uint16_t port) {
-  SocketAddress address;
-  if (family == AF_INET6) {
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    address.length = sizeof v6;
-    std::memcpy(&address.storage, &v6, sizeof v6);
-  } else {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    address.length = sizeof v4;
-    std::memcpy(&address.storage, &v4, sizeof v4);
-  }
-  return address;
-}
-
-std::vector<SocketAddress> resolve(const ListenSpec& spec) {
-  addrinfo hints{};
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST;
-  hints.ai_socktype = socket_type(spec.kind);
-  if (spec.family == IpFamily::v4) hints.ai_family = AF_INET;
-  if (spec.family == IpFamily::v6) hints.ai_family = AF_INET6;
-
-  const std::string port = std::to_string(spec.port);
-  addrinfo* list = nullptr;
-  // Numbers first: they need no resolver, and most addresses are numbers.
-  int error = ::getaddrinfo(spec.host.c_str(), port.c_str(), &hints, &list);
-  if (error == EAI_NONAME) {
-    hints.ai_flags &= ~AI_NUMERICHOST;
-    error = ::getaddrinfo(spec.host.c_str(), port.c_str(), &hints, &list);
-  }
-  if (error == EAI_SYSTEM) throw listen_error(errno, "resolve " + spec.host);
-  if (error != 0) {
-    throw ListenError(EADDRNOTAVAIL, fmt::format("resolve {}: {} (for the address {})", spec.host,
-                                                 ::gai_strerror(error), spec.address()));
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);
-
-  std::vector<SocketAddress> addresses;
-  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
-    SocketAddress address;
-    address.length = entry->ai_addrlen;
-    std::memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
-    const bool known = std::ranges::any_of(addresses, [&](const auto& a) { return a.same_as(address); });
-    if (!known) addresses.push_back(address);
-  }
-  return addresses;
-}
-
-bool means_no_ipv6(const ListenError& error) {
-  return error.code().value() == EAFNOSUPPORT || error.code().value() == EADDRNOTAVAIL;
-}
 
 void set_shared(int fd, const std::string& address) {
   const int yes = 1;
@@ -105,40 +42,6 @@ std::shared_ptr<Listener> open_ip(const SocketAddress& where, const ListenSpec& 
     if (opening.hidden) hidden = hide(bound, way_to_hide_for_a_while());
   });
   return std::make_shared<Listener>(spec, std::move(fd), UnixPath{}, hidden);
-}
-
-using OpenAddress = std::function<void(const SocketAddress& address)>;  // throws ListenError
-
-void open_every_address(const ListenSpec& spec, const OpenAddress& open) {
-  if (spec.family != IpFamily::v4) {
-    try {
-      return open(wildcard(AF_INET6, spec.port));
-    } catch (const ListenError& error) {
-      const bool insists = spec.family == IpFamily::v6 || spec.options.ipv6_only.value_or(false);
-      if (insists || !means_no_ipv6(error)) throw;
-    }
-  }
-  open(wildcard(AF_INET, spec.port));
-}
-
-// A name may have an IPv6 address (localhost has) where IPv6 is off: then the others do.
-void open_host(const ListenSpec& spec, const OpenAddress& open) {
-  bool any = false;
-  std::optional<ListenError> skipped;
-  for (const SocketAddress& address : resolve(spec)) {
-    try {
-      open(address);
-      any = true;
-    } catch (const ListenError& error) {
-      if (address.storage.ss_family != AF_INET6 || !means_no_ipv6(error)) throw;
-      skipped = error;
-    }
-  }
-  if (!any && skipped) throw *skipped;
-}
-
-void open_addresses(const ListenSpec& spec, const OpenAddress& open) {
-  every_address(spec) ? open_every_address(spec, open) : open_host(spec, open);
 }
 
 std::shared_ptr<Listener> open_unix(const ListenSpec& spec, const Opening& opening) {
@@ -316,7 +219,7 @@ Listeners open_listeners(const ListenSpec& spec, const Opening& opening) {
     case AddressKind::tcp:
     case AddressKind::udp: {
       Listeners opened;
-      open_addresses(spec, [&](const SocketAddress& a) { opened.push_back(open_ip(a, spec, opening)); });
+      each_address(spec, [&](const SocketAddress& a) { opened.push_back(open_ip(a, spec, opening)); });
       return opened;
     }
     case AddressKind::unix_stream:
@@ -333,7 +236,7 @@ void try_to_listen(const ListenSpec& spec, std::vector<Fd>& before) {
   switch (spec.kind) {
     case AddressKind::tcp:
     case AddressKind::udp:
-      return open_addresses(spec, [&](const SocketAddress& a) {
+      return each_address(spec, [&](const SocketAddress& a) {
         if (Fd fd = try_ip_socket(a, spec, before)) before.push_back(std::move(fd));
       });
     case AddressKind::unix_stream:
