@@ -14,7 +14,11 @@ namespace {
 using Answer = ObservedInstance::Answer;
 
 constexpr Duration moment_of_hung = 200ms;  // for one that did not answer the last time either
-constexpr Duration moment = 350ms;          // at least, for others
+
+// For others, at least.
+Duration moment_of(Duration limit) {
+  return std::max(limit / 10, std::min(moment_of_hung, limit / 4));
+}
 
 Instant now() {
   return std::chrono::steady_clock::now();
@@ -84,8 +88,9 @@ std::vector<Seen> Looker::read_reports(Instant end) {
 
 void Looker::observe_into(std::vector<Seen>& seen, const std::vector<Found>& which, Duration most) {
   if (which.empty()) return;
-  std::vector<ObservedInstance> observed =
-      observe(which, {.patience = most, .stragglers = Stragglers::leave, .moment = moment, .supervisor = true});
+  std::vector<ObservedInstance> observed = observe(
+      which,
+      {.patience = most, .stragglers = Stragglers::leave, .moment = moment_of(limit_), .supervisor = true});
   for (std::size_t i = 0; i < which.size(); ++i) {
     Seen& s = seen.emplace_back(Seen{.name = which[i].name, .observed = std::move(observed[i])});
     Known& known = known_[s.observed.control];
@@ -120,7 +125,7 @@ void Looker::read_histories(Look& look, Instant end) {
     paths.push_back(s.observed.control);
   }
   std::vector<ControlAnswer> answers = ask_all(paths, std::max<Duration>(end - now(), limit_ / 4),
-                                               Stragglers::leave, ControlAsk::history, moment);
+                                               Stragglers::leave, ControlAsk::history, moment_of(limit_));
   for (std::size_t k = 0; k < which.size(); ++k) {
     Seen& s = *which[k];
     if (answers[k].reply.outcome != ControlOutcome::ok) continue;  // it is counted the next time

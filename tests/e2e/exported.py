@@ -100,6 +100,8 @@ class Events:
 class ExportedCase(Case):
     def exporter(self, *instances, options=(), **more):
         controls = [word for g in instances for word in ("--control", g.control)]
+        if "--time-limit" not in options:
+            options = (*options, "--time-limit", "10s")  # on a crowded machine an instance may take its time
         e = Exporter(*controls, *options, within=ALONE, **more)
         self.addCleanup(e.close)
         return e

@@ -212,7 +212,8 @@ class Instances(ExportedCase):
                         kept.append(client)
                     else:
                         client.close()
-        e = self.exporter(well, options=[word for name in ("nonsense", "closing", "full") for word in ("--control", self.path(name))])
+        controls = [word for name in ("nonsense", "closing", "full") for word in ("--control", self.path(name))]
+        e = self.exporter(well, options=[*controls, "--time-limit", "3s"])
         m = e.metrics()
         self.assertEqual(m['graced_up{name="well"}'], 1)
         self.assertEqual(m["graced_exporter_unread_instances"], 3)
