@@ -23,6 +23,9 @@ constexpr Duration between_looks = 2ms;
 // time at most.
 constexpr Duration before_signal = 100ms;
 
+// What could not be directed, for want of descriptors perhaps, is tried again after that.
+constexpr Duration between_tries = 1s;
+
 }  // namespace
 
 void Datagrams::steer_by(const SteeringProbe& probe, Rules rules) {
@@ -54,7 +57,7 @@ const std::vector<std::shared_ptr<Listener>>& Datagrams::passed(GenerationId gen
 }
 
 bool Datagrams::takes(const std::string& key, bool ready) const {
-  if (!flows_ || left_alone_.contains(key)) return false;
+  if (!flows_) return false;
   // One that is closed to be bound again.
   return !ready || flows_->has_key(key);
 }
@@ -63,8 +66,8 @@ void Datagrams::bound(WorkerId worker, GenerationId generation, const std::strin
   if (!flows_ || bound_.contains(inode)) return;
   // One of --listen, in the place of its own.
   if (flows_->has(inode)) return;
-  bound_.emplace(inode, Bound{worker, generation, key});
   flows_->join(key, fd, inode);
+  bound_.emplace(inode, Bound{worker, generation, key});
   if (gets_new(bound_.at(inode))) direct(key);
 }
 
@@ -149,16 +152,36 @@ void Datagrams::direct(const std::string& key) {
     flows_->direct(key, chosen_of(key));
   } catch (const std::system_error& e) {
     directed = false;
-    left_alone_.insert(key);
-    callbacks_.note(e.code() == std::errc::device_or_resource_busy
-                        ? fmt::format("{} is steered by a program of the server's own, and left to that", key)
-                        : fmt::format("{} is not handed over: {}", key, e.what()));
+    not_directed(key, e);
   }
+  if (directed) tries_.erase(key);
   for (const auto& l : passed(*serving_)) {
     if (datagram_key(l->fd()) == key) l->set_directed(directed);
   }
   if (flows_->why_not() != unknown) to_be_told_ = fmt::format("UDP: {}", flows_->why_not());
   if (!to_be_told_.empty()) callbacks_.note(std::exchange(to_be_told_, ""));
+}
+
+void Datagrams::not_directed(const std::string& key, const std::system_error& why) {
+  if (why.code() == std::errc::device_or_resource_busy) {
+    left_alone_.insert(key);
+    tries_.erase(key);
+    return callbacks_.note(
+        fmt::format("{} is steered by a program of the server's own, and left to that", key));
+  }
+  const bool first = tries_.insert_or_assign(key, monotonic_now() + between_tries).second;
+  if (first)
+    callbacks_.note(fmt::format("{}: what comes goes where it went before: {}, retrying every {}", key,
+                                why.what(), to_rough_text(between_tries)));
+  look_soon();
+}
+
+void Datagrams::try_again(Instant now) {
+  std::vector<std::string> due;
+  for (const auto& [key, when] : tries_) {
+    if (when <= now) due.push_back(key);
+  }
+  for (const std::string& key : due) direct(key);
 }
 
 std::vector<ino_t> Datagrams::sockets_of(WorkerId worker, GenerationId generation) const {
@@ -229,6 +252,7 @@ bool Datagrams::let_go(GenerationId generation) {
 
 void Datagrams::look() {
   const Instant now = monotonic_now();
+  try_again(now);
   std::vector<WorkerId> idle;
   for (auto& [worker, retired] : retired_) {
     if (retired.next_look <= now && look_at(worker, retired, now)) idle.push_back(worker);
@@ -289,6 +313,7 @@ std::optional<Instant> Datagrams::last_heard(const std::vector<ino_t>& sockets) 
 void Datagrams::look_soon() {
   Instant next = no_deadline;
   for (const auto& [worker, retired] : retired_) next = std::min(next, retired.next_look);
+  for (const auto& [key, when] : tries_) next = std::min(next, when);
   if (!emptying_.empty()) next = std::min(next, monotonic_now() + between_looks);
   if (next == no_deadline && !timer_) return;
   if (!timer_) timer_ = loop_.timer([this] { look(); });

@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "core/id.h"
@@ -113,6 +114,8 @@ class Datagrams {
   std::set<ino_t> chosen_of(const std::string& key) const;
   void direct_all();
   void direct(const std::string& key);
+  void not_directed(const std::string& key, const std::system_error& why);
+  void try_again(Instant now);
   void close_unheld();
   void look();
   void look_soon();
@@ -133,7 +136,8 @@ class Datagrams {
   std::map<GenerationId, Emptying> emptying_;
   std::map<GenerationId, std::uint64_t> past_;  // datagrams of sockets that are closed
   std::set<std::string> left_alone_;
-  std::string to_be_told_;  // once there is a socket to which it matters
+  std::map<std::string, Instant> tries_;  // when what could not be directed is tried again
+  std::string to_be_told_;                // once there is a socket to which it matters
   Source timer_;
 };
 

@@ -18,6 +18,23 @@ threading.Thread(target=lambda: [t.accept() for _ in iter(int, 1)], daemon=True)
 """)
 
 
+# On one address, each with its share of the flows.
+MANY = """#!/usr/bin/python3 -B
+import os, select, socket, sys
+poll, sockets = select.poll(), {}
+for _ in range(600):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind(("127.0.0.1", int(sys.argv[1])))
+    sockets[s.fileno()] = s
+    poll.register(s, select.POLLIN)
+while True:
+    for number, _ in poll.poll():
+        text, client = sockets[number].recvfrom(2048)
+        sockets[number].sendto(b"%d %s %s" % (os.getpid(), os.environ["GRACED_GENERATION"].encode(), text), client)
+"""
+
+
 def setUpModule():
     own_network.enter()
 
@@ -111,13 +128,30 @@ class Rollouts(DatagramCase):
             with self.subTest(passed=passed, drain=drain):
                 g, address = self.echo("--probation", "10min", "--drain", drain, "--drain-timeout", "10min", passed=passed,
                                        name="t%d%s" % (passed, drain))
-                self.check_called_back(g, address, stays=drain == "idle")
+                self.check_called_back(g, address, moves=set() if drain == "idle" else {(2, 1)})
         with self.subTest("without a probation"):
             g, address = self.echo("--drain-timeout", "10min")
             self.check_called_back(g, address)
 
-    def check_called_back(self, g, address, stays=True):
-        """stays: also what the generation that is rolled back has begun, until that leaves."""
+    def test_a_switch_that_fails_is_made_up_for(self):
+        """More sockets than the kernel's map has room for, until the old ones are closed."""
+        port = free_port()
+        g = self.graced(options=("--drain-timeout", "10min"), command=(self.write("many", MANY, 0o755), str(port)))
+        answer = g.reload()
+        self.assertEqual(answer.returncode, 0, answer.stderr + g.said())
+        self.leaves(g, 1)
+        self.assertEqual(g.said().count("goes where it went before: more than 1024 datagram sockets"), 1, g.said())
+        flows = self.flows(("127.0.0.1", port), 20, pause=0.1, new=0)
+        counted = lambda: [(u["generation"], u["flows"]) for u in g.status()["udp"] if u["flows"]]
+        wait_until(lambda: counted() == [(2, 20)], lambda: "%s\n%s" % (counted(), g.said()))
+        flows.end()
+
+    def test_a_rollback_without_privilege_loses_nothing(self):
+        g, address = self.echo("--drain-timeout", "10min", "--probation", "10min", preexec=self.as_nobody)
+        self.check_called_back(g, address, moves={(1, 2), (2, 1)})
+
+    def check_called_back(self, g, address, moves=frozenset()):
+        """moves: of flows; none: also what the generation that is rolled back has begun stays until that leaves."""
         flows = self.flows(address, 20, pause=0.1)
         switched = self.reload(g)
         wait_until(lambda: 2 in flows.first_answers(switched + 0.1, time.monotonic() - 0.2))
@@ -132,8 +166,7 @@ class Rollouts(DatagramCase):
         self.assertEqual((flows.lost(), second.lost()), (0, 0), g.said())
         self.assertEqual(flows.first_answers(switched + 0.1, until - 0.1), {2})
         self.assertEqual(flows.first_answers(back + 0.1, time.monotonic()), {1})
-        moves = {(before, after) for _, before, after in flows.moves() + second.moves()}
-        self.assertEqual(moves, set() if stays else {(2, 1)})
+        self.assertEqual({(before, after) for _, before, after in flows.moves() + second.moves()}, moves)
         newest = self.reload(g)  # and is switched as ever
         again = self.flows(address, 5, pause=0.1)
         again.end()

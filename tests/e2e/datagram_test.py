@@ -1,20 +1,35 @@
 """UDP: a flow stays with the generation that it began with until that leaves, a new one goes to the newest, and nothing
 is lost."""
-import os, signal, subprocess, time
+import os, signal, socket, subprocess, time
 import own_network
 from datagram_case import DatagramCase
 from datagram_flows import ECHO
 from harness import GRACED, PATIENCE, main, wait_until
 from own_network import free_port
 
-# As nginx with quic_bpf has: a map of its sockets.
-OWN_ARRAY = '''import ctypes, struct
-BPF, MAP_CREATE, MAP_UPDATE_ELEM, REUSEPORT_SOCKARRAY = 321, 0, 2, 20
+# As nginx with quic_bpf has: a map of its sockets, and a program that chooses from it, here always the first.
+OWN_PROGRAM = '''import ctypes, struct
+BPF, MAP_CREATE, MAP_UPDATE_ELEM, PROG_LOAD, REUSEPORT_SOCKARRAY, SK_REUSEPORT = 321, 0, 2, 5, 20, 21
+SK_SELECT_REUSEPORT, SO_ATTACH_REUSEPORT_EBPF = 82, 52
 libc = ctypes.CDLL(None)
-array = libc.syscall(BPF, MAP_CREATE, struct.pack("IIIII", REUSEPORT_SOCKARRAY, 4, 8, 1, 0).ljust(64, bytes(1)), 64)
+def bpf(command, attributes):
+    done = libc.syscall(BPF, command, attributes.ljust(128, bytes(1)), 128)
+    assert done >= 0
+    return done
+array = bpf(MAP_CREATE, struct.pack("IIIII", REUSEPORT_SOCKARRAY, 4, 8, 1, 0))
 key, value = ctypes.create_string_buffer(bytes(4)), ctypes.create_string_buffer(struct.pack("Q", s.fileno()))
-update = struct.pack("IIQQQ", array, 0, ctypes.addressof(key), ctypes.addressof(value), 0)
-assert libc.syscall(BPF, MAP_UPDATE_ELEM, update, len(update)) == 0
+bpf(MAP_UPDATE_ELEM, struct.pack("IIQQQ", array, 0, ctypes.addressof(key), ctypes.addressof(value), 0))
+def do(code, to=0, source=0, offset=0, number=0):
+    return struct.pack("BBhi", code, source << 4 | to, offset, number)
+text = ctypes.create_string_buffer(b"".join([
+    do(0x62, 10, offset=-4),  # key 0, on the stack
+    do(0x18, 2, 1, number=array), do(0),
+    do(0xbf, 3, 10), do(0x07, 3, number=-4),
+    do(0xb7, 4), do(0x85, number=SK_SELECT_REUSEPORT),
+    do(0xb7, 0, number=1), do(0x95)]))
+license = ctypes.create_string_buffer(b"GPL")
+program = bpf(PROG_LOAD, struct.pack("IIQQ", SK_REUSEPORT, 9, ctypes.addressof(text), ctypes.addressof(license)))
+s.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, program)
 s.setblocking(True)'''
 
 RELOADS = int(os.environ.get("GRACED_RELOADS", "10"))
@@ -191,16 +206,37 @@ while True:
 s.setblocking(True)'''), 0o755)
         g = self.graced(options=(), command=(script, "0.0.0.0", str(port)))
         self.assertEqual(g.status()["addresses"], [{"name": "adopted", "address": "udp 0.0.0.0:%d" % port, "handoff": "multicast"}])
+        flows = self.flows(("127.0.0.1", port), 1)  # for which the first generation stays
         self.check_a_reload(g, ("127.0.0.1", port))
+        self.assertEqual(self.answers_of_group(port), {1, 2})
+        flows.end()
+
+    def answers_of_group(self, port):
+        """Of which generations."""
+        heard = set()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+            s.settimeout(PATIENCE)
+            s.sendto(b"1", ("239.1.2.3", port))
+            for _ in range(2):
+                heard.add(int(s.recv(256).split()[1]))
+        return heard
 
     def test_a_server_with_a_program_of_its_own_is_left_alone(self):
         port = free_port()
-        # What it does with its array is its own affair; that it has one is enough.
-        script = self.write("app", ECHO.replace("s.setblocking(True)", OWN_ARRAY).replace(
+        script = self.write("app", ECHO.replace("s.setblocking(True)", OWN_PROGRAM).replace(
             "    s.bind(", "    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)\n    s.bind("), 0o755)
         g = self.graced(options=(), command=(script, "127.0.0.1", str(port)))
         self.assertEqual([a["handoff"] for a in g.status()["addresses"]], ["own-program"])
         self.assertIn("udp 127.0.0.1:%d is steered by a program of the server's own, and left to that" % port, g.said())
+        # The newest program is the one that the kernel asks, and each here knows its own generation's socket only.
+        flows = self.flows(("127.0.0.1", port), 10, pause=0.1)
+        switched = self.reload(g)
+        wait_until(lambda: all(flow.answers[-1][1] == 2 for flow in flows.flows if flow.lasts), g.said)
+        wait_until(lambda: 2 in flows.first_answers(switched + 0.1, time.monotonic()))
+        flows.end(hears_out=False)
+        self.assertEqual(flows.first_answers(switched + 0.1, time.monotonic()), {2})
+        self.assertEqual([a["handoff"] for a in g.status()["addresses"]], ["own-program"])
 
     def test_nothing_grows(self):
         g, address = self.echo("--udp-flow-timeout", "100ms", "--drain-timeout", "20s")
