@@ -1,8 +1,12 @@
 // libcap(3) has the table.
 #include "linux/base/capabilities.h"
 
+#include <linux/capability.h>
 #include <sys/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
 #include <memory>
 
 namespace graced {
@@ -33,6 +37,13 @@ std::vector<std::string> capability_names() {
   std::vector<std::string> names;
   for (int number = 0; number <= CAP_LAST_CAP; ++number) names.push_back(capability_name(number));
   return names;
+}
+
+bool has_capability(int number) {
+  __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  return ::syscall(SYS_capget, &self, sets.data()) == 0 &&
+         (sets[CAP_TO_INDEX(number)].effective & CAP_TO_MASK(number)) != 0;
 }
 
 }  // namespace graced

@@ -16,4 +16,7 @@ std::string capability_name(int number);
 
 std::vector<std::string> capability_names();
 
+// Of this process, effective.
+bool has_capability(int number);
+
 }  // namespace graced

@@ -109,6 +109,7 @@ GRACED_SYSTEMD(sd_event_unref);
 GRACED_SYSTEMD(sd_id128_randomize);
 GRACED_SYSTEMD(sd_journal_sendv);
 GRACED_SYSTEMD(sd_journal_stream_fd);
+GRACED_SYSTEMD(sd_pid_get_owner_uid);
 GRACED_SYSTEMD(sd_pid_get_unit);
 GRACED_SYSTEMD(sd_pid_get_user_unit);
 

@@ -4,10 +4,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 
+#include "linux/base/capabilities.h"
 #include "linux/proc/proc_file.h"
 
 namespace graced {
@@ -27,17 +27,11 @@ bool has_filter() {
   return at != std::string::npos && status[at + heading.size()] == '2';
 }
 
-bool has_ptrace_capability() {
-  __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
-  return ::syscall(SYS_capget, &self, sets.data()) == 0 && (sets[0].effective & 1U << CAP_SYS_PTRACE) != 0;
-}
-
 }  // namespace
 
 LookRights look_rights() {
   const std::string scope = contents_of("/proc/sys/kernel/yama/ptrace_scope").value_or("0");
-  return {answer_of_call(), has_filter(), has_ptrace_capability(), std::atoi(scope.c_str())};
+  return {answer_of_call(), has_filter(), has_capability(CAP_SYS_PTRACE), std::atoi(scope.c_str())};
 }
 
 std::string why_no_descriptor(const LookRights& rights) {

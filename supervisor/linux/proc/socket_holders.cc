@@ -2,7 +2,11 @@
 
 #include <unistd.h>
 
+#include <limits>
+
+#include "core/number.h"
 #include "linux/proc/descriptors.h"
+#include "linux/proc/proc_file.h"
 #include "linux/proc/process.h"
 
 namespace graced {
@@ -36,6 +40,20 @@ std::optional<std::map<ino_t, SocketHolder>> holders_among(const std::vector<pid
     all_seen = look_into(pid, sockets, found) && all_seen;
   }
   if (!all_seen && found.size() < sockets.size()) return std::nullopt;
+  return found;
+}
+
+std::map<pid_t, std::set<ino_t>> all_holders_of(const std::set<ino_t>& sockets) {
+  std::map<pid_t, std::set<ino_t>> found;
+  for (const std::string& entry : entries_of("/proc")) {
+    const auto pid = parse_number<pid_t>(entry, 1, std::numeric_limits<pid_t>::max());
+    if (!pid) continue;
+    Descriptors open = Descriptors::of_process(*pid);
+    for (const int number : open.numbers()) {
+      const OpenFile file = open.at(number);
+      if (file.kind == OpenFile::Kind::socket && sockets.contains(file.inode)) found[*pid].insert(file.inode);
+    }
+  }
   return found;
 }
 

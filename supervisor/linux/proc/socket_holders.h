@@ -23,6 +23,10 @@ std::optional<std::map<ino_t, SocketHolder>> holders_of(const std::set<ino_t>& s
 std::optional<std::map<ino_t, SocketHolder>> holders_among(const std::vector<pid_t>& processes,
                                                            const std::set<ino_t>& sockets);
 
+// Which of the sockets each process of the machine has, whoever started it. Those that could not be looked into
+// are missing.
+std::map<pid_t, std::set<ino_t>> all_holders_of(const std::set<ino_t>& sockets);
+
 // Whether that descriptor of that thread still is that socket.
 bool holds(const SocketHolder& holder, ino_t socket);
 

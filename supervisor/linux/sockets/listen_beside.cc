@@ -28,7 +28,7 @@ void take_after(int fd, int other, bool v6) {
 
 }  // namespace
 
-Fd listen_beside(int listening_fd) {
+Fd bind_beside(int listening_fd) {
   SocketAddress where;
   if (::getsockname(listening_fd, where.get(), &where.length) < 0) throw sys_error("the address of a socket");
   const int family = where.storage.ss_family;
@@ -38,8 +38,13 @@ Fd listen_beside(int listening_fd) {
   set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   set(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   take_after(fd.get(), listening_fd, family == AF_INET6);
-  if (::bind(fd.get(), where.get(), where.length) < 0 || ::listen(fd.get(), SOMAXCONN) < 0)
-    throw sys_error("another socket on the address");
+  if (::bind(fd.get(), where.get(), where.length) < 0) throw sys_error("another socket on the address");
+  return fd;
+}
+
+Fd listen_beside(int listening_fd) {
+  Fd fd = bind_beside(listening_fd);
+  if (::listen(fd.get(), SOMAXCONN) < 0) throw sys_error("another socket on the address");
   return fd;
 }
 

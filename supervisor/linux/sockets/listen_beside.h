@@ -6,7 +6,11 @@
 
 namespace graced {
 
-// Lets further sockets of this user bind the address of this TCP socket, and listens there. The kernel
+// Lets further sockets of this user bind the address of this TCP socket, and binds one there. Throws
+// std::system_error.
+Fd bind_beside(int listening_fd);
+
+// The same, and listens there. The kernel
 // spreads new connections over both until a program is attached; what comes here must go on to the other one by
 // closing it, which takes a program that migrates. Throws std::system_error.
 Fd listen_beside(int listening_fd);

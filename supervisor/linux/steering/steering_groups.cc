@@ -35,6 +35,11 @@ void SteeringGroups::keep_only(const std::set<ino_t>& held) {
   std::erase_if(groups_, [&](const auto& g) { return !left.contains(g.first); });
 }
 
+void SteeringGroups::forget(const std::string& key) {
+  std::erase_if(sockets_, [&](const auto& s) { return s.second.key == key; });
+  groups_.erase(key);
+}
+
 void SteeringGroups::direct(const std::string& key, const std::vector<ino_t>& chosen) {
   std::vector<int> fds;
   for (const ino_t inode : chosen) fds.push_back(sockets_.at(inode).fd.get());

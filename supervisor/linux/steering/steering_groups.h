@@ -30,6 +30,9 @@ class SteeringGroups {
   // The others have been closed by all who had them.
   void keep_only(const std::set<ino_t>& held);
 
+  // All of the address, as if none of them had ever joined. What is attached stays attached.
+  void forget(const std::string& key);
+
   // New connections go to these sockets of the address, which have joined; to one that is there several times,
   // so many times as often. Throws as ReuseportGroup::direct_to() does.
   void direct(const std::string& key, const std::vector<ino_t>& chosen);
