@@ -18,4 +18,8 @@ using RequestId = Id<struct RequestTag>;        // who asked; 0: nobody waits fo
 
 inline constexpr RequestId nobody{};
 
+// What ran before graced, and is taken over: before all generations, and no worker of graced's own.
+inline constexpr GenerationId taken_generation{};
+inline constexpr WorkerId taken_worker{};
+
 }  // namespace graced

@@ -25,6 +25,12 @@ std::optional<Instant> limit_of_survivors(const Status& status) {
                                                                 : std::nullopt;
 }
 
+std::optional<Instant> limit_of_taken(const Status& status) {
+  const auto& taken = status.taken;
+  if (!taken || taken->killed_at == no_deadline) return std::nullopt;
+  return taken->killed_at;
+}
+
 }  // namespace
 
 std::optional<Instant> phase_limit(const Status& status, Instant next_deadline) {
@@ -44,7 +50,7 @@ std::optional<Instant> phase_limit(const Status& status, Instant next_deadline) 
       // Those that were killed have no deadline any more.
       return later(latest(status, &WorkerStatus::killed_at,
                           [](const WorkerStatus& w) { return w.state != WorkerState::killed; }),
-                   limit_of_survivors(status));
+                   later(limit_of_survivors(status), limit_of_taken(status)));
     case Phase::serving:
     case Phase::degraded:
     case Phase::down:

@@ -132,6 +132,7 @@ struct Status {
   std::optional<ReplacementStatus> last_replacement;  // since the last reload that went well
   std::vector<WorkerStatus> workers;                  // oldest first
   std::optional<SurvivorsStatus> survivors;           // while there are any
+  std::optional<WorkerStatus> taken;                  // what ran before graced, until it is gone
   unsigned workers_asked = 0;               // of the serving generation, with what of the candidate serves
   unsigned workers_ready = 0;               // of those
   std::optional<ExitStatus> last_exit;      // since the last reload that went well

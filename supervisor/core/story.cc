@@ -11,11 +11,12 @@ namespace graced {
 namespace {
 
 std::ptrdiff_t leaving(const Status& s, bool thrown_away) {
-  return std::ranges::count_if(s.workers, [&](const WorkerStatus& w) {
+  const auto leaves = [&](const WorkerStatus& w) {
     if (w.thrown_away != thrown_away) return false;
     return w.state == WorkerState::settling || w.state == WorkerState::retiring ||
            w.state == WorkerState::draining || w.state == WorkerState::killed;
-  });
+  };
+  return std::ranges::count_if(s.workers, leaves) + (s.taken && leaves(*s.taken) ? 1 : 0);
 }
 
 std::string serving_part(const Status& s) {
@@ -87,7 +88,7 @@ std::string story_of(const Status& s) {
   std::string story;
   switch (s.phase) {
     case Phase::starting:
-      return s.candidate ? trial_part(s) : "starting";
+      return (s.candidate ? trial_part(s) : "starting") + (s.taken ? ", what is to be taken over serves" : "");
     case Phase::serving:
       story = serving_part(s);
       break;
@@ -100,7 +101,9 @@ std::string story_of(const Status& s) {
       break;
     case Phase::stopping:
       return fmt::format("stopping, {} left{}", counted(std::ssize(s.workers), "worker", "workers"),
-                         s.survivors ? ", and what the graced before has left" : "");
+                         s.survivors ? ", and what the graced before has left"
+                         : s.taken   ? ", and what was taken over"
+                                     : "");
     case Phase::finished:
       return "stopped";
   }

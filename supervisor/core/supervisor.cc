@@ -1,7 +1,8 @@
 // The reload state machine; supervisor.h tells its course. What its workers do by themselves is in
 // supervisor_workers.cc, how they leave in supervisor_leaving.cc, who stands by in supervisor_probation.cc, who
 // gets a share first in supervisor_canary.cc, how they come in batches in supervisor_surge.cc, who is probed in
-// supervisor_probe.cc and supervisor_liveness.cc.
+// supervisor_probe.cc and supervisor_liveness.cc, what ran before in supervisor_survivors.cc and
+// supervisor_taken.cc.
 #include "core/supervisor.h"
 
 #include <fmt/format.h>
@@ -86,6 +87,7 @@ void Supervisor::promote(Instant now) {
   }
   enforce_max_draining(now);
   drain_survivors(policy_.drain_timeout, now);
+  retire_taken(now);
   if (replaces)
     replaced(*replaces, now);
   else if (old)
@@ -183,6 +185,7 @@ void Supervisor::on(const TimePassed&, Instant now) {
   canary_waits(now);
   look_at_serving(now);
   if (survivors_ && survivors_->deadline <= now) kill_survivors(now);
+  if (taken_ && taken_->worker.deadline <= now) taken_is_late(now);
 
   std::vector<Respawn> respawns_due;
   std::erase_if(restarts_.due, [&](const Respawn& r) {
@@ -201,6 +204,7 @@ Instant Supervisor::next_deadline() const {
   for (const Worker& w : workers_) next = std::min(next, w.deadline);
   for (const Respawn& r : restarts_.due) next = std::min(next, r.at);
   if (survivors_) next = std::min(next, survivors_->deadline);
+  if (taken_) next = std::min(next, taken_->worker.deadline);
   if (rollout_ && !rollout_->policy) next = std::min(next, rollout_->preparation_deadline);
   if (rollout_ && rollout_->probing) next = std::min(next, rollout_->probing->next());
   if (rollout_ && rollout_->canary) next = std::min(next, rollout_->canary->next());
@@ -224,7 +228,8 @@ void Supervisor::follow_up(Instant now) {
     const Exit last = restarts_.last_exit ? restarts_.last_exit->exit : Exit{};
     begin_stop(last.status, fmt::format("the last worker {}", last.how), now);
   }
-  if (stopping_ && workers_.empty() && !waits_for_survivors()) {
+  if (stopping_ && workers_.empty() && !waits_for_survivors() && !waits_for_taken()) {
+    give_back_taken();
     answer(stopping_->askers, true, stopping_->why);
     actions_.push_back(Finished{stopping_->exit_status, stopping_->why, stopping_->failed});
     finished_ = true;
@@ -299,21 +304,9 @@ Status Supervisor::status() const {
     s.probed_until = rollout_->probing->deadline();
   }
   if (rollout_ && rollout_->canary) s.canary = rollout_->canary->status();
-  for (const Worker& w : workers_) {
-    s.workers.push_back({.worker = w.id,
-                         .generation = w.generation,
-                         .slot = w.slot,
-                         .state = w.state,
-                         .since = w.since,
-                         .deadline = w.deadline,
-                         .last_call = w.last_call_at(),
-                         .killed_at = w.killed_at(),
-                         .drain_idle = w.drain_idle,
-                         .any_pause = w.any_pause_from(),
-                         .joined = w.joined,
-                         .thrown_away = w.thrown_away});
-  }
+  for (const Worker& w : workers_) s.workers.push_back(w.status());
   s.survivors = survivors_;
+  if (taken_) s.taken = taken_->worker.status();
   if (serving_) s.workers_asked = workers_asked();
   s.workers_ready = ready_of_serving();
   s.last_exit = restarts_.last_exit;

@@ -29,6 +29,9 @@
 // Where a probe looks at who serves (supervisor_liveness.cc), what it sees may begin a rollout that nobody has
 // asked for, of another generation of the same.
 //
+// What ran before graced and is taken over (supervisor_taken.cc) serves until the first Switch; it leaves then
+// as an old generation does, or is given back untouched if no generation comes to serve.
+//
 // Until the Switch, or the first Join, the serving generation is not touched in any way, so there is nothing to
 // roll back. One rollout at a time; a reload asked meanwhile waits in a queue of one, together with all who ask
 // for it. Who aborts a reload means the one that runs: what waits in the queue was asked for later, and is
@@ -112,6 +115,11 @@ class Supervisor {
     std::deque<Instant> unexpected_exits{};  // within the start limit's window
     std::optional<ExitStatus> last_exit{};   // of one of its workers, by itself
   };
+  struct Taken {
+    Worker worker;         // taken_worker of taken_generation
+    bool ended_elsewhere;  // so it is not killed
+    bool late = false;     // and has had its time: it is not waited for any more
+  };
   struct Counts {
     std::uint64_t last_generation = 0;
     std::uint64_t last_worker = 0;
@@ -144,6 +152,9 @@ class Supervisor {
   void on(const GateFailed&, Instant now);
   void on(const SurvivorsFound&, Instant now);
   void on(const SurvivorsGone&, Instant now);
+  void on(const TakenFound&, Instant now);
+  void on(const TakenIdle&, Instant now);
+  void on(const TakenGone&, Instant now);
   void on(const Settled&, Instant now);
   void on(const ReloadAsked&, Instant now);
   void on(const AbortAsked&, Instant now);
@@ -216,6 +227,11 @@ class Supervisor {
   void never_replaced(std::vector<Respawn>& waiting);
   void drain_survivors(Duration limit, Instant now);
   void kill_survivors(Instant now);
+  void retire_taken(Instant now);
+  void drain_taken(Instant limit, Instant now);
+  void taken_is_late(Instant now);
+  void end_taken(Instant now);
+  void give_back_taken();
   void deadline_passed(WorkerId id, Instant now);
   void follow_up(Instant now);
 
@@ -231,6 +247,7 @@ class Supervisor {
   bool must_say_ready(const Policy& policy) const;
   void answer(const std::vector<RequestId>& askers, bool ok, const std::string& why, GenerationId failed = {});
   bool waits_for_survivors() const;
+  bool waits_for_taken() const;
   Phase phase() const;
   unsigned ready_of_serving() const;
 
@@ -244,6 +261,7 @@ class Supervisor {
   std::optional<QueuedReload> queued_;
   std::optional<Stopping> stopping_;
   std::optional<SurvivorsStatus> survivors_;
+  std::optional<Taken> taken_;
   bool finished_ = false;
   std::vector<RequestId> wait_until_settled_;  // of those who ask for reloads
 

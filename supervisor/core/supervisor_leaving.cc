@@ -17,16 +17,8 @@ void Supervisor::on(const WorkerIdle& e, Instant now) {
   w->deadline = limit;
 }
 
-// limit: until it is killed. Within it are the grace, and the time after what is left of its connections is
-// closed.
 void Supervisor::retire(Worker& worker, const Policy& policy, Duration limit, Instant now) {
-  worker.state = WorkerState::retiring;
-  worker.since = now;
-  worker.grace = std::min(policy.drain_grace, limit / 4);
-  worker.closes_first = policy.drain_idle != infinity;
-  worker.last_call = std::min(policy.last_call, worker.closes_first ? limit / 4 : worker.grace / 2);
-  worker.deadline = after(now, limit == infinity ? infinity : limit - worker.grace);
-  worker.drain_idle = policy.drain_idle;
+  worker.begin_to_retire(policy, limit, now);
   actions_.push_back(Retire{worker.id});
 }
 
@@ -133,6 +125,7 @@ void Supervisor::on(const HammerAsked&, Instant now) {
     if (w.leaves()) kill(w, now);
   }
   if (survivors_ && survivors_->state == WorkerState::draining) kill_survivors(now);
+  if (taken_ && taken_->worker.leaves()) end_taken(now);
 }
 
 void Supervisor::on(const StopAsked& e, Instant now) {
@@ -160,6 +153,7 @@ void Supervisor::begin_stop(int exit_status, std::string why, Instant now, Gener
   }
   probation_.reset();
   if (waits_for_survivors()) drain_survivors(limit, now);
+  if (taken_) taken_->worker.hurry(policy_, limit, now);
 }
 
 void Supervisor::leave_at_stop(Worker& worker, const Policy& policy, Instant now) {
@@ -180,20 +174,9 @@ void Supervisor::never_replaced(std::vector<Respawn>& waiting) {
   }
 }
 
-// limit: of a stop, at the end of which everybody is killed. Connections that are idle, as far as that can be
-// told, do not hold it up.
 void Supervisor::hurry(Worker& worker, Duration limit, Instant now) {
   if (worker.state == WorkerState::settling) leave(worker, worker.grace, now);
-  if (worker.state == WorkerState::retiring) {
-    worker.grace = std::min(worker.grace, limit / 4);
-    worker.last_call = std::min(worker.last_call, worker.closes_first ? limit / 4 : worker.grace / 2);
-    worker.deadline =
-        std::min(worker.deadline, after(now, limit == infinity ? infinity : limit - worker.grace));
-    worker.drain_idle = std::min(worker.drain_idle, policy_.stop_idle);
-  } else if (worker.state == WorkerState::draining) {
-    worker.last_call = std::min(worker.last_call, limit / 8);
-    worker.deadline = std::min(worker.deadline, after(now, limit));
-  }
+  worker.hurry(policy_, limit, now);
 }
 
 }  // namespace graced

@@ -36,6 +36,11 @@ struct GateFailed { GenerationId generation; unsigned step; std::string why; };
 // What a graced that was killed has left to this one; all of it is one thing, which serves until a generation does.
 struct SurvivorsFound {};  // said before the first start, if there are any
 struct SurvivorsGone {};   // and all that they started
+// What listened already when graced was started, and is to be taken over; all of it is one thing, which serves until a
+// generation does. ended_elsewhere: who manages it ends it, and kills it if need be; graced never does.
+struct TakenFound { bool ended_elsewhere = false; };  // said before the first generation is prepared
+struct TakenIdle {};  // retired: its connections are done, or cannot be told
+struct TakenGone {};  // it has ended, with all that it started
 
 struct Settled { GenerationId generation; };  // its workers have heard from all who had connected
 
@@ -48,8 +53,8 @@ struct TimePassed {};
 
 using Event = std::variant<Prepared, PreparationFailed, WorkerReady, WorkerListening, WorkerUnfit, WorkerStopping,
                            WorkerAsksTime, WorkerIdle, WorkerGone, TreeGone, ProbePassed, ProbeFailed, ShareFailed,
-                           GatePassed, GateFailed, SurvivorsFound, SurvivorsGone, Settled, ReloadAsked, AbortAsked,
-                           RollbackAsked, StopAsked, HammerAsked, TimePassed>;
+                           GatePassed, GateFailed, SurvivorsFound, SurvivorsGone, TakenFound, TakenIdle,
+                           TakenGone, Settled, ReloadAsked, AbortAsked, RollbackAsked, StopAsked, HammerAsked, TimePassed>;
 
 // Gather what `generation` needs; answer with Prepared or PreparationFailed.
 // same_as: it is another one of that, which serves: nothing is read or checked again; 0: it is not.
@@ -96,6 +101,10 @@ struct DrainRest { WorkerId worker; };                         // its process is
 struct Kill { WorkerId worker; };                              // the hammer
 struct DrainSurvivors {};                                      // they finish what they have, as a worker would
 struct KillSurvivors {};
+struct RetireTaken {};    // no new connections for it; tell when it is idle
+struct DrainTaken {};     // tell it, or who manages it, that it is to leave
+struct KillTaken {};
+struct GiveBackTaken {};  // no generation has served: it is to be as it was before
 struct Lost { WorkerId worker; bool replaced; };  // it is gone; what it listened on is kept if it is replaced; may be taken back
 
 // generation: that serves; if ok, `why` says that it is on probation, if it is. failed: the candidate that `why` tells of, if it tells of one.
@@ -104,8 +113,9 @@ struct Finished { int exit_status; std::string why; GenerationId failed; };  // 
 
 // clang-format on
 
-using Action = std::variant<Prepare, Spawn, Probe, Share, Gate, Switch, Join, RolledBack, Ailing, Replaced,
-                            Proven, Abandon, Retire, Settle, Return, Drain, DrainRest, Kill, DrainSurvivors,
-                            KillSurvivors, Lost, Answer, Finished>;
+using Action =
+    std::variant<Prepare, Spawn, Probe, Share, Gate, Switch, Join, RolledBack, Ailing, Replaced, Proven,
+                 Abandon, Retire, Settle, Return, Drain, DrainRest, Kill, DrainSurvivors, KillSurvivors,
+                 RetireTaken, DrainTaken, KillTaken, GiveBackTaken, Lost, Answer, Finished>;
 
 }  // namespace graced

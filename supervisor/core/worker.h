@@ -19,6 +19,7 @@
 #pragma once
 
 #include "core/id.h"
+#include "core/policy.h"
 #include "core/status.h"
 #include "core/time.h"
 
@@ -56,6 +57,14 @@ struct Worker {
   bool leaves() const {
     return state == WorkerState::settling || state == WorkerState::retiring || state == WorkerState::draining;
   }
+
+  // It finishes the connections that it has, and is told to leave then. limit: until it is killed. Within it
+  // are the grace, and the time after what is left of its connections is closed.
+  void begin_to_retire(const Policy& policy, Duration limit, Instant now);
+  // Of one that retires or drains. limit: of a stop, at the end of which everybody is killed. Connections that
+  // are idle, as far as that can be told, do not hold it up.
+  void hurry(const Policy& policy, Duration limit, Instant now);
+  WorkerStatus status() const;
 
   // See WorkerStatus.
   Instant killed_at() const;

@@ -69,6 +69,10 @@ TEST_CASE("whatever happens, in whatever order, the promises are kept") {
   CHECK(tally.kills_by_request > often);
   CHECK(tally.survivors_killed > often / 10);
   CHECK(tally.survivors_waited_for > 0);
+  CHECK(tally.taken_given_back > often / 20);
+  CHECK(tally.taken_told > often / 4);
+  CHECK(tally.taken_killed > often / 20);
+  CHECK(tally.taken_waited_for > 0);
   CHECK(tally.joins > often / 4);
   CHECK(tally.joined_failed > often / 20);
   CHECK(tally.restored > often / 100);

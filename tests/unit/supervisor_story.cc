@@ -68,6 +68,11 @@ struct Words {
   }
   std::string operator()(const SurvivorsFound&) const { return "SurvivorsFound"; }
   std::string operator()(const SurvivorsGone&) const { return "SurvivorsGone"; }
+  std::string operator()(const TakenFound& e) const {
+    return fmt::format("TakenFound{}", e.ended_elsewhere ? ", ended elsewhere" : "");
+  }
+  std::string operator()(const TakenIdle&) const { return "TakenIdle"; }
+  std::string operator()(const TakenGone&) const { return "TakenGone"; }
   std::string operator()(const Settled& e) const {
     return fmt::format("Settled generation {}", e.generation.value);
   }
@@ -130,6 +135,10 @@ struct Words {
   std::string operator()(const Kill& a) const { return fmt::format("Kill {}", a.worker.value); }
   std::string operator()(const DrainSurvivors&) const { return "DrainSurvivors"; }
   std::string operator()(const KillSurvivors&) const { return "KillSurvivors"; }
+  std::string operator()(const RetireTaken&) const { return "RetireTaken"; }
+  std::string operator()(const DrainTaken&) const { return "DrainTaken"; }
+  std::string operator()(const KillTaken&) const { return "KillTaken"; }
+  std::string operator()(const GiveBackTaken&) const { return "GiveBackTaken"; }
   std::string operator()(const Lost& a) const {
     return fmt::format("Lost {}{}", a.worker.value, a.replaced ? ", to be replaced" : "");
   }

@@ -103,6 +103,7 @@ void Walk::tell(const Event& event) {
 void Walk::run(int steps) {
   if (one_in(3)) tell(SurvivorsFound{});
   tell(ReloadAsked{any_asker()});
+  if (one_in(3)) tell(TakenFound{one_in(3)});
   for (int i = 0; i < steps && !witness_.finished(); ++i) step();
   comes_to_rest();
   if (!witness_.stopping()) reloads_once_more();
@@ -161,7 +162,9 @@ void Walk::step() {
   } else if (dice < 565) {
     tell(TreeGone{any_worker(outlived)});
   } else if (dice < 567) {
-    tell(SurvivorsGone{});
+    one_in(2) ? tell(SurvivorsGone{}) : tell(TakenGone{});
+  } else if (dice < 568) {
+    tell(TakenIdle{});
   } else if (dice < 570) {
     tell(WorkerUnfit{any_worker(starting), "nothing listens where it should"});
   } else if (dice < 590) {
@@ -276,6 +279,10 @@ bool Walk::helps_on() {
     tell(SurvivorsGone{});
     return true;
   }
+  if (witness_.taken_leaves() && !witness_.finished() && (!survivors_stay_ || witness_.stopping())) {
+    one_in(2) && !witness_.stopping() ? tell(TakenIdle{}) : tell(TakenGone{});
+    return true;
+  }
   if (core_.next_deadline() == no_deadline) return false;
   now_ = std::max(now_, core_.next_deadline());
   tell(TimePassed{});
@@ -331,6 +338,9 @@ void Walk::comes_to_its_end() {
     } else if (one_in(5)) {
       if (witness_.survivors() && processes.empty()) ++tally_.survivors_waited_for;
       tell(SurvivorsGone{});
+    } else if (one_in(5) && witness_.taken_leaves()) {
+      if (processes.empty()) ++tally_.taken_waited_for;
+      one_in(2) ? tell(TakenIdle{}) : tell(TakenGone{});
     } else if (one_in(5)) {
       tell(TreeGone{any_worker(anybody)});
     } else if (core_.next_deadline() != no_deadline) {

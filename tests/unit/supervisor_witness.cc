@@ -238,6 +238,12 @@ void Witness::happened(const Event& event) {
                  [&](const GateFailed& e) { ends_canary_ = candidate_ == e.generation && gate() == e.step; },
                  [&](const SurvivorsFound&) { survivors_ = true; },
                  [&](const SurvivorsGone&) { survivors_ = false; },
+                 [&](const TakenFound& e) {
+                   taken_ = true;
+                   taken_elsewhere_ = e.ended_elsewhere;
+                 },
+                 [&](const TakenIdle&) {},
+                 [&](const TakenGone&) { taken_ = false; },
                  [&](const Settled&) {},
                  [&](const ReloadAsked& e) {
                    if (e.settled) wait_until_settled_.insert(e.by);
@@ -864,6 +870,44 @@ void Witness::on(const KillSurvivors&) {
   ++tally_.survivors_killed;
 }
 
+void Witness::on(const RetireTaken&) {
+  promise(taken_ && !std::exchange(taken_retired_, true), "what is taken over retires twice, or is not there");
+  promise(serving_ && serving_policy().drain == DrainRule::idle,
+          "what is taken over retires, and nobody serves");
+}
+
+void Witness::on(const DrainTaken&) {
+  promise(taken_ && !std::exchange(taken_drained_, true), "what is taken over is told twice, or is not there");
+  const auto& before = before_->taken;
+  const bool idle = std::holds_alternative<TakenIdle>(*event_);
+  if (!std::exchange(taken_retired_, true)) {
+    promise(serving_ && serving_policy().drain == DrainRule::signal,
+            "what is taken over is told, and was not idle");
+  } else {
+    const bool at_once = before && before->state == WorkerState::ready && serving_policy().drain_timeout == 0s;
+    promise(idle || hammered_ || at_once || (before && before->deadline <= now_),
+            "what is taken over is told before its time");
+  }
+  ++tally_.taken_told;
+}
+
+void Witness::on(const KillTaken&) {
+  promise(taken_ && !taken_elsewhere_ && taken_retired_, "what is taken over is killed without being told");
+  promise(!std::exchange(taken_killed_, true), "what is taken over is killed twice");
+  const auto& before = before_->taken;
+  const bool at_once = before && before->state == WorkerState::ready;
+  promise(hammered_ || at_once || (before && before->killed_at <= now_),
+          "what is taken over is killed before its time");
+  ++tally_.taken_killed;
+}
+
+void Witness::on(const GiveBackTaken&) {
+  promise(taken_ && !taken_retired_ && !serving_, "what was taken is given back");
+  promise(processes_.empty(), "it is given back while workers are left");
+  given_back_ = true;
+  ++tally_.taken_given_back;
+}
+
 void Witness::on(const Lost& a) {
   if (to_take_back_.erase(a.worker) == 1) {
     promise(!a.replaced, "worker {} is to be replaced while graced stops", a.worker.value);
@@ -899,6 +943,8 @@ void Witness::on(const Answer& a) {
 void Witness::on(const Finished& a) {
   promise(stopping_ && processes_.empty(), "Finished, though processes are left");
   promise(!survivors_ || a.exit_status != 0, "Finished, though survivors are left");
+  promise(!taken_ || taken_retired_ || given_back_,
+          "Finished, and what was to be taken over is not given back");
   promise(!stop_asked_ || a.exit_status == 0, "a stop that was asked for counts as a failure");
   promise(serving_ ? a.failed == GenerationId{} : a.exit_status == 0 || a.failed != GenerationId{},
           "what ended the start is not told from what ended graced");
@@ -914,7 +960,8 @@ void Witness::look_at_end(bool was_stopping) {
     promise(!candidate_, "a candidate on trial while graced stops");
     promise(std::ranges::none_of(processes_, [](const auto& p) { return p.second.works(); }),
             "somebody was not told to leave");
-    if (!survivors_) promise(finished_ == processes_.empty(), "no process is left, and no Finished");
+    if (!survivors_ && !taken_leaves())
+      promise(finished_ == processes_.empty(), "no process is left, and no Finished");
     if (stop_asked_ && !was_stopping)
       promise(!survivors_ || survivors_drained_, "survivors were not told to leave");
   }
@@ -929,6 +976,7 @@ void Witness::look_at_end(bool was_stopping) {
             "the hammer missed");
     const bool waited_for = survivors_ && survivors_drained_;
     promise(!waited_for || survivors_killed_, "the hammer missed survivors");
+    promise(!taken_leaves() || taken_killed_ || taken_elsewhere_, "the hammer missed what was taken over");
   }
 
   const bool too_many = serving_ && unexpected_exits_.size() > serving_policy().start_limit;
@@ -989,6 +1037,16 @@ void Witness::look_at(const Status& status) {
                 std::ranges::count_if(processes_,
                                       [&](const auto& p) { return is_serving(p.second) && p.second.works(); }),
             "a rollback to some of the workers");
+  promise(status.taken.has_value() == (taken_ && !finished_), "status: wrong about what is taken over");
+  if (status.taken) {
+    const WorkerState state = taken_killed_    ? WorkerState::killed
+                              : taken_drained_ ? WorkerState::draining
+                              : taken_retired_ ? WorkerState::retiring
+                                               : WorkerState::ready;
+    promise(status.taken->state == state, "status: what is taken over is {}, not {}",
+            to_text(status.taken->state), to_text(state));
+    promise(state != WorkerState::ready || !serving_, "what is taken over goes on beside a generation");
+  }
   promise(status.reload_queued == queued_, "status: wrong about a queued reload");
   std::set<GenerationId> untold = draining_generations();
   std::erase_if(untold, [&](GenerationId g) {
@@ -1092,6 +1150,8 @@ void Witness::look_at_deadlines(const Supervisor& core, const Status& status) {
     }
   }
   if (canary_ && !canary_->asked) promise(next <= canary_->until, "the end of a step is slept through");
+  if (status.taken)
+    promise(next <= status.taken->deadline, "the deadline of what is taken over is slept through");
   if (standby_) promise(next <= probation_until_, "the end of a probation is slept through");
   if (status.next_restart) promise(next <= *status.next_restart, "a restart is slept through");
   if (queued_ && !candidate_) promise(next <= now_ + 10 * burst_quiet, "a queued reload is slept through");

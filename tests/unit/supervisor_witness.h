@@ -55,6 +55,9 @@
 //   answers     every asker has exactly one, when what it asked for ends
 //   survivors   drained once, at the first Switch or at a stop that waits for them; killed at most once,
 //               after that, and only because their deadline passed or the hammer came
+//   taken over  retired or told at the first Switch, and not before; told once, killed at most once after that,
+//   and
+//               never where others end it; given back exactly if none has served, when no process is left
 //   the end     by itself only for a reason; Finished once and last, when no process is left;
 //               nothing follows
 //   status      agrees with all of that
@@ -105,6 +108,10 @@ struct Tally {
   std::uint64_t kills_by_request = 0;
   std::uint64_t survivors_killed = 0;
   std::uint64_t survivors_waited_for = 0;
+  std::uint64_t taken_given_back = 0;
+  std::uint64_t taken_told = 0;
+  std::uint64_t taken_killed = 0;
+  std::uint64_t taken_waited_for = 0;
   std::uint64_t joins = 0;
   std::uint64_t joined_failed = 0;
   std::uint64_t restored = 0;
@@ -171,6 +178,7 @@ class Witness {
   bool finished() const { return finished_; }
   bool survivors() const { return survivors_; }
   bool survivors_drained() const { return survivors_drained_; }
+  bool taken_leaves() const { return taken_ && taken_retired_; }
   bool all_answered() const {
     return candidate_askers_.empty() && queued_askers_.empty() && probation_askers_.empty() &&
            stop_askers_.empty();
@@ -215,6 +223,10 @@ class Witness {
   void on(const Kill&);
   void on(const DrainSurvivors&);
   void on(const KillSurvivors&);
+  void on(const RetireTaken&);
+  void on(const DrainTaken&);
+  void on(const KillTaken&);
+  void on(const GiveBackTaken&);
   void on(const Lost&);
   void on(const Answer&);
   void on(const Finished&);
@@ -279,6 +291,12 @@ class Witness {
   bool survivors_ = false;
   bool survivors_drained_ = false;
   bool survivors_killed_ = false;
+  bool taken_ = false;
+  bool taken_elsewhere_ = false;
+  bool taken_retired_ = false;  // or told
+  bool taken_drained_ = false;
+  bool taken_killed_ = false;
+  bool given_back_ = false;
   std::set<RequestId> candidate_askers_;
   std::set<RequestId> queued_askers_;
   std::set<RequestId> stop_askers_;
