@@ -72,7 +72,9 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
   tracked.adoption = std::make_unique<Adoption>(
       std::move(notifications), wait_killable, generation.value, names_, std::move(predeclared),
       [this, worker](const std::string& key, int fd, const SocketAddress& where) {
-        return arrival(worker, key, fd, where);
+        Adoption::Arrival found = arrival(worker, key, fd, where);
+        found.reuse_address = taken_keys_.contains(key);
+        return found;
       },
       [this, worker](const std::string& key, int fd, const SocketAddress& where) {
         return takes_datagrams(worker, key, fd, where);
@@ -142,8 +144,7 @@ void Handoff::take_leave_of_closed() {
   std::set<ino_t> held;
   for (const auto& [inode, fd] : restored_) held.insert(inode);
   for (const TrackedWorker& c : tracked_) {
-    if (!c.adoption) continue;
-    for (const AdoptedSocket& s : c.adoption->sockets()) held.insert(s.inode);
+    for (const AdoptedSocket& s : c.sockets()) held.insert(s.inode);
   }
   for (const auto& [generation, listeners] : listeners_) {
     for (const auto& l : listeners) held.insert(inode_of(l->fd()));
@@ -176,6 +177,7 @@ void Handoff::switch_to(GenerationId generation, std::optional<GenerationId> sta
   beside_.reset();
   promote_names();
   for (const std::string& key : groups_.keys()) direct(key);
+  keep_taken();
   datagrams_.switch_to(generation);
   show_what_serves();
   hide_what_nobody_serves();
@@ -221,12 +223,10 @@ void Handoff::retire(WorkerId worker, const std::optional<std::string>& cgroup, 
 
   std::vector<int> listening;
   std::set<std::string> keys;
-  if (tracked->adoption) {
-    for (const AdoptedSocket& s : tracked->adoption->sockets()) {
-      if (!s.listening || s.datagrams) continue;
-      if (!s.shared()) listening.push_back(s.fd.get());
-      if (s.steerable()) keys.insert(s.key);
-    }
+  for (const AdoptedSocket& s : tracked->sockets()) {
+    if (!s.listening || s.datagrams) continue;
+    if (!s.shared()) listening.push_back(s.fd.get());
+    if (s.steerable()) keys.insert(s.key);
   }
   for (const auto& l : listeners_[tracked->generation]) {
     listening.push_back(l->fd());
@@ -285,7 +285,7 @@ void Handoff::gone(WorkerId worker, Follows who) {
   let_go_of_datagrams(*tracked);
   let_go_of_what_keeps_out(*tracked);
   const bool kept = who == Follows::replacement || (who == Follows::next_graced && !tracked->leaves);
-  if (kept && tracked->adoption && generation == serving_) {
+  if (kept && !tracked->sockets().empty() && generation == serving_) {
     tracked->orphan = true;
     drop_orphans();
     return;
@@ -304,14 +304,12 @@ void Handoff::let_go(std::list<TrackedWorker>::iterator tracked) {
   std::list<TrackedWorker> gone;
   gone.splice(gone.end(), tracked_, tracked);
   const TrackedWorker& c = gone.front();
-  if (!c.adoption) return;
   const auto others_have = [&](auto what, auto AdoptedSocket::*member) {
     return std::ranges::any_of(tracked_, [&](const TrackedWorker& other) {
-      return other.adoption &&
-             std::ranges::find(other.adoption->sockets(), what, member) != other.adoption->sockets().end();
+      return std::ranges::find(other.sockets(), what, member) != other.sockets().end();
     });
   };
-  for (const AdoptedSocket& s : c.adoption->sockets()) {
+  for (const AdoptedSocket& s : c.sockets()) {
     if (!s.listening) continue;
     if (c.generation == serving_ && groups_.has(s.key, s.inode) && others_have(s.key, &AdoptedSocket::key) &&
         !is_served(s.key)) {
@@ -339,7 +337,7 @@ void Handoff::drop_orphans() {
   for (auto c = tracked_.begin(); c != tracked_.end();) {
     const auto at = c++;
     if (!at->orphan) continue;
-    const bool done = std::ranges::all_of(at->adoption->sockets(), [&](const AdoptedSocket& s) {
+    const bool done = std::ranges::all_of(at->sockets(), [&](const AdoptedSocket& s) {
       // A name of its own nobody binds again.
       return !s.listening || covered.contains(s.key) ||
              std::ranges::any_of(covered, [&](const auto& other) { return made_anew(s, *other.second); });
@@ -385,7 +383,8 @@ void Handoff::let_go_of_what_keeps_out(const TrackedWorker& gone) {
 std::map<ino_t, int> Handoff::adopted_sockets() const {
   std::map<ino_t, int> found;
   for (const auto& [inode, fd] : restored_) found.emplace(inode, fd.get());
-  for (const auto& [by, s] : listening_of([&](const TrackedWorker& w) { return w.generation == serving_; })) {
+  const auto serves = [&](const TrackedWorker& w) { return w.adoption && w.generation == serving_; };
+  for (const auto& [by, s] : listening_of(serves)) {
     if (s.steerable()) found.emplace(s.inode, s.fd.get());
   }
   return found;

@@ -25,6 +25,7 @@
 #include "linux/event/loop.h"
 #include "linux/sockets/listener.h"
 #include "linux/steering/steering_groups.h"
+#include "linux/takeover/parked.h"
 
 namespace graced {
 
@@ -55,6 +56,15 @@ class Handoff {
   // Sockets that an earlier graced had adopted: connections wait there until the first generation listens. What
   // is no listening socket is closed.
   void restore(std::vector<Fd> sockets);
+  bool keeps_restored() const { return !restored_.empty(); }
+
+  // A server that runs already, and is to be taken over: it serves until the first switch, as taken_worker of
+  // taken_generation. To be called before any worker is started. Throws std::system_error naming the step, and
+  // then all is as before.
+  void take(const RunningServer& server, const SteeringProbe& steering);
+  // No generation has served, and none of their workers is left: it is as it was before take(). A line for what
+  // could not be restored.
+  std::vector<std::string> give_back();
 
   // `notifications` from its spawn; none: it is not adopted. `wait_killable`: see AdoptionCapability.
   void started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications, bool wait_killable);
@@ -185,7 +195,10 @@ class Handoff {
     bool joined = false;  // gets new connections though its generation does not serve yet
     bool leaves = false;  // retired, or told to leave
     bool process_gone = false;
-    bool orphan = false;  // it is gone, what it listened on is kept for the next one
+    bool orphan = false;                 // it is gone, what it listened on is kept for the next one
+    std::vector<AdoptedSocket> taken{};  // of take()
+
+    const std::vector<AdoptedSocket>& sockets() const { return adoption ? adoption->sockets() : taken; }
 
     bool serves_in(std::optional<GenerationId> serving) const {
       return generation == serving && !orphan && !leaves;
@@ -230,11 +243,13 @@ class Handoff {
   void hide_what_nobody_serves();
   void hide(const std::string& key);
   void drop_orphans();
+  void keep_taken();
   void hand_over_queues(const TrackedWorker& to, const std::set<std::string>& keys);
   void note_kept_queues(TrackedWorker& tracked) const;
   void let_go_of_what_keeps_out(const TrackedWorker& gone);
   void let_go(std::list<TrackedWorker>::iterator tracked);
   bool park(const std::string& key);
+  std::string serving_text() const;
   bool is_served(const std::string& key) const;
   bool listens_in(std::optional<GenerationId> generation, const std::string& key) const;
   void tell_what_is_held();
@@ -254,6 +269,8 @@ class Handoff {
   std::list<TrackedWorker> tracked_;  // oldest first
   std::map<ino_t, Fd> restored_;
   std::set<ino_t> told_held_;
+  std::vector<Parked> parked_;        // of take(), until the first switch
+  std::set<std::string> taken_keys_;  // addresses whose clients may be of no group, connected or just gone
   std::optional<GenerationId> serving_;
   std::optional<GenerationId> standby_;
   struct Sharing {
@@ -271,8 +288,8 @@ template <class Wanted>
 std::vector<Handoff::Listening> Handoff::listening_of(Wanted wanted) const {
   std::vector<Listening> found;
   for (const TrackedWorker& worker : tracked_) {
-    if (!worker.adoption || !wanted(worker)) continue;
-    for (const AdoptedSocket& s : worker.adoption->sockets()) {
+    if (!wanted(worker)) continue;
+    for (const AdoptedSocket& s : worker.sockets()) {
       if (s.listening) found.push_back({worker, s});
     }
   }

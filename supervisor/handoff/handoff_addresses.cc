@@ -26,7 +26,7 @@ std::string Handoff::missing(WorkerId worker) const {
   if (!tracked || !tracked->adoption || !serving_ || *serving_ == tracked->generation) return "";
   const std::string address = first_missing(tracked->generation);
   if (address.empty()) return "";
-  return fmt::format("nothing listens on {}, which generation {} serves", address, serving_->value);
+  return fmt::format("nothing listens on {}, which {} serves", address, serving_text());
 }
 
 bool Handoff::has_new_address(WorkerId worker) const {

@@ -56,8 +56,8 @@ std::string Handoff::keeps_out_probe(GenerationId candidate, std::uint16_t port)
     if (socket_name(fd).endpoint.port != port) continue;
     const bool own = !listening_on(key, candidate).empty();
     if (is_served(key) && !own) {
-      return fmt::format("{} is listened on by generation {}, and not by it",
-                         bound_address(fd, AddressKind::tcp), serving_->value);
+      return fmt::format("{} is listened on by {}, and not by it", bound_address(fd, AddressKind::tcp),
+                         serving_text());
     }
     // Whoever may not show it again may not filter what comes either.
     if (!is_served(key) && own && way_to_hide_for_a_while() == Hidden::Way::drop_new_connections)

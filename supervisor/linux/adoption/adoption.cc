@@ -138,11 +138,12 @@ Adoption::Verdict Adoption::bind_tcp(const AdoptionRequest& request, const Socke
   if (port_of_bound(socket.get()) != 0) return worker_.bind_again(inode_of(socket.get()));
   if (const auto* ours = worker_.predeclared(key)) return worker_.take_predeclared(request, *ours, socket);
   note_near_miss(where);
-  if (arrival(key, socket.get(), where) == Arrival::How::refused) return EADDRINUSE;
+  const Arrival arrives = arrival(key, socket.get(), where);
+  if (arrives.how == Arrival::How::refused) return EADDRINUSE;
 
   if (is_in_the_way(key, socket.get())) return EADDRINUSE;
   if (is_mptcp(socket.get())) socket = made_plain(request, where, std::move(socket));
-  if (const int failed = bind_in_group(where, socket.get()); failed != 0) return failed;
+  if (const int failed = bind_in_group(where, socket.get(), arrives.reuse_address); failed != 0) return failed;
   worker_.add(request, key, address_text(where, AddressKind::tcp), inode_of(socket.get()));
   return 0;
 }
@@ -160,9 +161,10 @@ bool Adoption::is_in_the_way(const std::string& key, int fd) {
 }
 
 // 0 or an errno.
-int Adoption::bind_in_group(const SocketAddress& where, int fd) {
+int Adoption::bind_in_group(const SocketAddress& where, int fd, bool reuse_address) {
   const bool had_group = socket_option(fd, SOL_SOCKET, SO_REUSEPORT) == 1;
   if (!had_group) set_option(fd, SO_REUSEPORT, 1);
+  if (reuse_address) set_option(fd, SO_REUSEADDR, 1);
   struct stat owner {};
   // One group is one user's.
   if (::fstat(fd, &owner) == 0 && owner.st_uid != ::geteuid() &&
@@ -200,7 +202,7 @@ Adoption::Verdict Adoption::bind_udp(const AdoptionRequest& request, const Socke
     adopted = &*worker_.find(inode_of(socket.get()));
   } else {
     if (is_in_the_way(key, socket.get())) return EADDRINUSE;
-    if (const int failed = bind_in_group(where, socket.get()); failed != 0) return failed;
+    if (const int failed = bind_in_group(where, socket.get(), false); failed != 0) return failed;
     adopted = &worker_.add(request, key, address_text(where, AddressKind::udp), inode_of(socket.get()));
   }
   adopted->datagrams = adopted->listening = true;
@@ -267,11 +269,11 @@ Adoption::Verdict Adoption::on_listen(const AdoptionRequest& request) {
   return 0;
 }
 
-Adoption::Arrival::How Adoption::arrival(const std::string& key, int fd, const SocketAddress& where) {
-  if (!arrives_) return Arrival::How::open;
-  const Arrival arrival = arrives_(key, fd, where);
+Adoption::Arrival Adoption::arrival(const std::string& key, int fd, const SocketAddress& where) {
+  if (!arrives_) return {};
+  Arrival arrival = arrives_(key, fd, where);
   if (!arrival.note.empty()) worker_.note(arrival.note);
-  return arrival.how;
+  return arrival;
 }
 
 // 0 or an errno. What is to be hidden must be so before the kernel can find it.
@@ -279,7 +281,7 @@ int Adoption::start_listening(AdoptedSocket& adopted, int fd, int backlog) {
   if (!adopted.listening && adopted.steerable()) {
     SocketAddress where;
     if (::getsockname(fd, where.get(), &where.length) != 0) return errno;
-    switch (arrival(adopted.key, fd, where)) {
+    switch (arrival(adopted.key, fd, where).how) {
       case Arrival::How::open:
         break;
       case Arrival::How::unseen:

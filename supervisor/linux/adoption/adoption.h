@@ -32,6 +32,8 @@ class Adoption {
       refused,  // EADDRINUSE
     } how = How::open;
     std::string note{};  // for a person, if there is something to say
+    // Somebody there has connections that are of no SO_REUSEPORT group.
+    bool reuse_address = false;
   };
   // Asked before such a socket is bound, and again before it listens.
   using Arrives = std::function<Arrival(const std::string& key, int fd, const SocketAddress& where)>;
@@ -88,12 +90,12 @@ class Adoption {
 
   Verdict bind_tcp(const AdoptionRequest& request, const SocketAddress& where, Fd socket);
   Verdict bind_udp(const AdoptionRequest& request, const SocketAddress& where, Fd socket);
-  int bind_in_group(const SocketAddress& where, int fd);
+  int bind_in_group(const SocketAddress& where, int fd, bool reuse_address);
   bool is_in_the_way(const std::string& key, int fd);
   Fd made_plain(const AdoptionRequest& request, const SocketAddress& where, Fd mptcp);
   void note_near_miss(const SocketAddress& where);
 
-  Arrival::How arrival(const std::string& key, int fd, const SocketAddress& where);
+  Arrival arrival(const std::string& key, int fd, const SocketAddress& where);
   int start_listening(AdoptedSocket& adopted, int fd, int backlog);
 
   WorkerBindings worker_;
