@@ -12,6 +12,7 @@
 #include "daemon/machine_view.h"
 #include "daemon/reload_view.h"
 #include "daemon/start_trial.h"
+#include "daemon/takeover_view.h"
 #include "linux/self/daemonize.h"
 #include "linux/self/signal_mask.h"
 #include "linux/self/standard_descriptors.h"
@@ -70,7 +71,9 @@ int check(const ParsedWords& words, const std::vector<std::string>& environment)
                                        signal_name(options.drain_signal), options.command);
       fmt::print("\n{}", handoff_text(*trial.handoff, means.steering(), advice, options.policy.probes));
     }
-    if (const std::string course = reload_text(options); !course.empty()) fmt::print("\n{}", course);
+    for (const std::string& more : {takeover_text(options, trial.takeover), reload_text(options)}) {
+      if (!more.empty()) fmt::print("\n{}", more);
+    }
     std::fflush(stdout);
   }
   const bool usage = complaints.any_of(Complaints::Kind::usage);

@@ -25,13 +25,13 @@ _graced_value() {
   case "$command $previous" in
     "run --adopt" | "check --adopt") _graced_words "auto on off" ;;
     "run --adopt-changes" | "check --adopt-changes") _graced_words "allow refuse" ;;
+    "run --take-stop" | "run --check" | "run --gate" | "check --take-stop" | "check --check" | "check --gate") _graced_of -c ;;
     "run --udp-flows" | "check --udp-flows") _graced_words "off" ;;
     "run -w" | "run --workers" | "check -w" | "check --workers") _graced_words "auto" ;;
     "run --restart" | "check --restart") _graced_words "always on-failure never" ;;
     "run --stderr" | "run --stdout" | "check --stderr" | "check --stdout") _graced_words "watch inherit" ;;
     "run --output" | "check --output") _graced_words "plain prefix prefix-time" ;;
     "run --ready" | "check --ready") _graced_words "auto notify listen after:" ;;
-    "run --check" | "run --gate" | "check --check" | "check --gate") _graced_of -c ;;
     "run --max-surge" | "check --max-surge") _graced_words "all" ;;
     "run --drain" | "check --drain") _graced_words "auto signal idle" ;;
     "run --drain-signal" | "check --drain-signal") _graced_words "TERM INT QUIT HUP USR1 USR2 WINCH" ;;
@@ -43,7 +43,7 @@ _graced_value() {
     "run --log-format" | "check --log-format") _graced_words "auto text json journal" ;;
     "run --log-level" | "check --log-level") _graced_words "error warning info debug" ;;
     "top --sort") _graced_words "name phase connections queue cpu memory reloads" ;;
-    "run -l" | "run --listen" | "run --udp-flow-timeout" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --canary" | "run --on" | "run --probation" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --udp-flow-timeout" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --canary" | "check --on" | "check --probation" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --jobs" | "reload --wait" | "stop --wait" | "history -n" | "history --last" | "events --until" | "events --timeout" | "logs -n" | "logs --last") ;;
+    "run -l" | "run --listen" | "run --take" | "run --udp-flow-timeout" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --canary" | "run --on" | "run --probation" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --take" | "check --udp-flow-timeout" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --canary" | "check --on" | "check --probation" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --jobs" | "reload --wait" | "stop --wait" | "history -n" | "history --last" | "events --until" | "events --timeout" | "logs -n" | "logs --last") ;;
     *) return 1 ;;
   esac
   return 0
@@ -58,7 +58,7 @@ _graced_command_at() {
         echo $((at + 1))
         return
         ;;
-      -l | --listen | --adopt | --adopt-changes | --udp-flows | --udp-flow-timeout | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --output | --ready | --ready-timeout | --check | --probe | --canary | --gate | --on | --probation | --max-surge | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
+      -l | --listen | --adopt | --adopt-changes | --take | --take-stop | --udp-flows | --udp-flow-timeout | -w | --workers | --restart | --restart-delay | --start-limit | --stderr | --stdout | --output | --ready | --ready-timeout | --check | --probe | --canary | --gate | --on | --probation | --max-surge | --drain | --drain-idle | --drain-signal | --drain-timeout | --drain-grace | --stop-timeout | --max-draining | --draining-memory-high | --env-file | --env | --chdir | --user | --group | --umask | --rlimit | --keep-capabilities | --name | --config | --control | --pid-file | --notify-fd | --log-format | --log-level)
         [[ ${COMP_WORDS[at + 1]-} != = ]] || at=$((at + 1))
         at=$((at + 2))
         ;;
@@ -106,8 +106,8 @@ _graced() {
   if _graced_value; then return; fi
 
   case $command in
-    run) options="-l --listen --adopt --adopt-changes --udp-flows --udp-flow-timeout -w --workers --restart --restart-delay --start-limit --stderr --stdout --output --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
-    check) options="-l --listen --adopt --adopt-changes --udp-flows --udp-flow-timeout -w --workers --restart --restart-delay --start-limit --stderr --stdout --output --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    run) options="-l --listen --adopt --adopt-changes --take --take-stop --udp-flows --udp-flow-timeout -w --workers --restart --restart-delay --start-limit --stderr --stdout --output --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
+    check) options="-l --listen --adopt --adopt-changes --take --take-stop --udp-flows --udp-flow-timeout -w --workers --restart --restart-delay --start-limit --stderr --stdout --output --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --daemonize --log-format --log-level -h --help --version" ;;
     reload) options="--control --settled --all --jobs --stop-at-first-failure --wait --no-wait -h --help" ;;
     rollback) options="--control -h --help" ;;
     abort) options="--control -h --help" ;;

@@ -13,7 +13,7 @@ function __graced_command_at
             case --
                 echo $i
                 return
-            case -l --listen --adopt --adopt-changes --udp-flows --udp-flow-timeout -w --workers --restart --restart-delay --start-limit --stderr --stdout --output --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
+            case -l --listen --adopt --adopt-changes --take --take-stop --udp-flows --udp-flow-timeout -w --workers --restart --restart-delay --start-limit --stderr --stdout --output --ready --ready-timeout --check --probe --canary --gate --on --probation --max-surge --drain --drain-idle --drain-signal --drain-timeout --drain-grace --stop-timeout --max-draining --draining-memory-high --env-file --env --chdir --user --group --umask --rlimit --keep-capabilities --name --config --control --pid-file --notify-fd --log-format --log-level
                 set i (math $i + 2)
             case '-*'
                 set i (math $i + 1)
@@ -68,6 +68,8 @@ complete -c graced -n __graced_at -l version -d 'print version and features'
 complete -c graced -n '__graced_at run' -l listen -s l -x -d 'listen here and pass the socket to every worker'
 complete -c graced -n '__graced_at run' -l adopt -x -a 'auto on off' -d 'take over the addresses that a worker binds itself'
 complete -c graced -n '__graced_at run' -l adopt-changes -x -a 'allow refuse' -d 'whether a reload may leave out an address that the generation before has adopted'
+complete -c graced -n '__graced_at run' -l take -x -d 'take over the addresses of a server that runs without graced, and end it once the first generation serves'
+complete -c graced -n '__graced_at run' -l take-stop -x -a '(__fish_complete_command)' -d 'run this to end that server, unless it is a unit of systemd'
 complete -c graced -n '__graced_at run' -l udp-flows -x -a 'off' -d 'so many UDP flows are remembered at most, so that each stays with its generation over a reload'
 complete -c graced -n '__graced_at run' -l udp-flow-timeout -x -d 'a UDP flow that is silent for so long is over'
 complete -c graced -n '__graced_at run' -l workers -s w -x -a 'auto' -d 'workers in a generation'
@@ -118,6 +120,8 @@ complete -c graced -n '__graced_in_command run' -xa '(__graced_command)'
 complete -c graced -n '__graced_at check' -l listen -s l -x -d 'listen here and pass the socket to every worker'
 complete -c graced -n '__graced_at check' -l adopt -x -a 'auto on off' -d 'take over the addresses that a worker binds itself'
 complete -c graced -n '__graced_at check' -l adopt-changes -x -a 'allow refuse' -d 'whether a reload may leave out an address that the generation before has adopted'
+complete -c graced -n '__graced_at check' -l take -x -d 'take over the addresses of a server that runs without graced, and end it once the first generation serves'
+complete -c graced -n '__graced_at check' -l take-stop -x -a '(__fish_complete_command)' -d 'run this to end that server, unless it is a unit of systemd'
 complete -c graced -n '__graced_at check' -l udp-flows -x -a 'off' -d 'so many UDP flows are remembered at most, so that each stays with its generation over a reload'
 complete -c graced -n '__graced_at check' -l udp-flow-timeout -x -d 'a UDP flow that is silent for so long is over'
 complete -c graced -n '__graced_at check' -l workers -s w -x -a 'auto' -d 'workers in a generation'

@@ -65,6 +65,8 @@ std::string what_happened(const InstanceEvent& e) {
     case Kind::replacement_failed:
       return fmt::format("{}, which was to replace one whose probe failed, failed{}{}", generation, course(e),
                          because);
+    case Kind::taken:
+      return fmt::format("{} serves in the place of {}", generation, reason);
     case Kind::crashed:
       return fmt::format("worker {} of {}{} {}", e.worker.value_or(0), generation,
                          e.worker_pid ? fmt::format(" (PID {})", *e.worker_pid) : "", reason);

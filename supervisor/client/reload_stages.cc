@@ -32,6 +32,7 @@ bool is_stage(InstanceEvent::Kind kind) {
     case Kind::rolled_back:
     case Kind::replaced:
     case Kind::replacement_failed:
+    case Kind::taken:
     case Kind::crashed:
     case Kind::hammered:
     case Kind::gave_up:

@@ -43,6 +43,7 @@ struct InstanceEvent {
     rolled_back,         // it has not: the generation before serves again
     replaced,            // its probe has failed: another one of the same serves
     replacement_failed,  // that goes on all the same
+    taken,               // a server that ran before graced has got its successor
     crashed,             // a worker of the serving generation ended by itself
     hammered,            // workers were killed
     gave_up,             // graced ends with another status than 0

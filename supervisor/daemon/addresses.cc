@@ -26,7 +26,7 @@ Addresses::Addresses(Others others, std::string spare_place, std::vector<StoredD
       sets_({.closes = [this](const Listener& l) { listener_watch_.forget(l); },
              .tell_of_arrivals = [this](const Listener& l,
                                         bool tell) { listener_watch_.tell_of_arrivals(l, tell); }}),
-      handoff_(o_.loop, {.idle = [this](WorkerId w) { o_.pump.happens(WorkerIdle{w}); },
+      handoff_(o_.loop, {.idle = [this](WorkerId w) { idle(w); },
                          .changed = std::move(callbacks.changed),
                          .note = std::move(callbacks.note),
                          .held = [this] { store_adopted(); },
@@ -107,6 +107,15 @@ void Addresses::open_datagrams(GenerationId generation, const Plan& plan, Handof
     if (s.switched && s.listener->kind() == AddressKind::udp) own.push_back(s.listener);
   }
   handoff_.datagrams().opened(generation, std::move(own));
+}
+
+void Addresses::take(const RunningServer& server, HandoffCapabilities& capabilities) {
+  handoff_.take(server, capabilities.steering());
+}
+
+void Addresses::idle(WorkerId worker) {
+  if (worker == taken_worker) return o_.pump.happens(TakenIdle{});
+  o_.pump.happens(WorkerIdle{worker});
 }
 
 void Addresses::switch_to(GenerationId generation, std::optional<GenerationId> standby) {
@@ -259,6 +268,8 @@ void Addresses::give_up_if_empty(GenerationId generation) {
 void Addresses::keep_time_of_retired() {
   // At a stop nobody follows to whom flows that go on would go, so they are not waited for.
   const bool stops = o_.pump.status().phase == Phase::stopping;
+  if (const auto& taken = o_.pump.status().taken; taken && handoff_.any_retired())
+    handoff_.close_connections(taken_worker, {taken->drain_idle, taken->any_pause, taken->last_call});
   for (const WorkerStatus& w : o_.pump.status().workers) {
     if (w.state == WorkerState::retiring)
       handoff_.datagrams().leaves_by(w.worker, stops ? w.since : w.deadline);

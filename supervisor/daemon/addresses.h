@@ -72,6 +72,8 @@ class Addresses {
 
   const Plan& add(GenerationId generation, Plan plan);
   void open(GenerationId generation, HandoffCapabilities& capabilities);
+  // After open() of the first generation, see Handoff::take().
+  void take(const RunningServer& server, HandoffCapabilities& capabilities);
 
   void switch_to(GenerationId generation, std::optional<GenerationId> standby);
   std::string join(const Join& join);  // what cannot go over yet, see Handoff::bound_path()
@@ -104,6 +106,7 @@ class Addresses {
   void leave();
 
  private:
+  void idle(WorkerId worker);
   void open_datagrams(GenerationId generation, const Plan& plan, HandoffCapabilities& capabilities);
   void watch_listeners();
   void listener_shut(const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why);

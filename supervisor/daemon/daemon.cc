@@ -39,12 +39,13 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
       log_(outputs_.log_format(), planner_.first_options().log_level, planner_.first_options().name,
            [this](std::string_view line) { outputs_.own().log_line(line); }),
       presence_(planner_.first_options(), std::move(serves)),
-      survivors_(
-          loop_,
-          [this](const Survivors::Survivor& s, const std::string& what) {
-            log_.info({.generation = s.generation, .worker = s.slot, .worker_pid = s.pid}, "{}", what);
-          },
-          [this] { return launcher_.cgroups().processes(); }, [this] { happens(SurvivorsGone{}); }),
+      before_{Survivors(
+                  loop_,
+                  [this](const Survivors::Survivor& s, const std::string& what) {
+                    log_.info({.generation = s.generation, .worker = s.slot, .worker_pid = s.pid}, "{}", what);
+                  },
+                  [this] { return launcher_.cgroups().processes(); }, [this] { happens(SurvivorsGone{}); }),
+              Takeover({loop_, log_, pump_, addresses_, readers_})},
       words_(loop_, presence_.instance().notify_path(), {log_, pump_, workers_, ready_, failure_}),
       launcher_({planner_.first_options().name, presence_.instance().control_path(), words_.path()}),
       announcer_(
@@ -104,7 +105,7 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
 int Daemon::run() {
   require_systemd();
   tell_first();
-  const bool survivors = announcer_.has_manager() && survivors_.find(planner_.first_options().name);
+  const bool survivors = announcer_.has_manager() && before_.survivors.find(planner_.first_options().name);
   try {
     if (survivors) happens(SurvivorsFound{});
     happens(ReloadAsked{nobody});
@@ -243,7 +244,7 @@ unsigned Daemon::hammer() {
 
 InstanceReport Daemon::report() {
   return report_of({planner_.first_options(), presence_.since(), pump_, workers_, addresses_,
-                    launcher_.cgroups(), preflight_, failure_, reaper_, survivors_});
+                    launcher_.cgroups(), preflight_, failure_, reaper_, before_});
 }
 
 // A generation lives as long as a process of it does, or it is to have one.

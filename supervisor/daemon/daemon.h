@@ -22,6 +22,7 @@
 #include "daemon/launcher.h"
 #include "daemon/log.h"
 #include "daemon/planner.h"
+#include "daemon/predecessors.h"
 #include "daemon/preflight.h"
 #include "daemon/presence.h"
 #include "daemon/probe_looks.h"
@@ -33,7 +34,6 @@
 #include "linux/control/control_server.h"
 #include "linux/event/loop.h"
 #include "options/options.h"
-#include "workers/survivors.h"
 #include "workers/workers.h"
 
 namespace graced {
@@ -110,6 +110,10 @@ class Daemon : private ControlHandler {
   void perform(const Kill&);
   void perform(const DrainSurvivors&);
   void perform(const KillSurvivors&);
+  void perform(const RetireTaken&);
+  void perform(const DrainTaken&);
+  void perform(const KillTaken&);
+  void perform(const GiveBackTaken&);
   void perform(const Lost&);
   void perform(const Answer&);
   void perform(const Finished&);
@@ -134,7 +138,7 @@ class Daemon : private ControlHandler {
   ProcessOutputs outputs_;
   Log log_;
   Presence presence_;
-  Survivors survivors_;
+  Predecessors before_;
   WorkerWords words_;
   Launcher launcher_;
   Announcer announcer_;

@@ -69,6 +69,7 @@ void Daemon::prepare(GenerationId generation, const std::function<Plan()>& plan_
     const Plan& plan = addresses_.add(generation, plan_of());
     advisor_.warn(plan.handoff.notes);
     addresses_.open(generation, planner_.capabilities());
+    if (first) before_.takeover.begin(plan, planner_.capabilities());
     if (first) {
       log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION,
                 planner_.first_options().name, own_pid(), presence_.instance().control_path());
@@ -181,6 +182,7 @@ void Daemon::perform(const Switch& a) {
   } else {
     log_.info({.generation = a.to.value}, "serves");
   }
+  before_.takeover.serves(a.to);
   if (const auto& probation = pump_.status().probation; probation && probation->standby == a.standby)
     tell_of_standby(a);
   presence_.serves(outputs_.own());
@@ -337,21 +339,6 @@ void Daemon::perform(const Kill& a) {
     return s.generation != w->generation || s.state == WorkerState::killed;
   });
   if (all) launcher_.cgroups().kill(w->generation.value);
-}
-
-// As the workers of the generation that serves; before there is one, as those that were to be the first.
-void Daemon::perform(const DrainSurvivors&) {
-  const Plan* plan = addresses_.serving_plan();
-  const auto& survivors = pump_.status().survivors;
-  const Instant deadline = survivors ? survivors->deadline : no_deadline;
-  survivors_.drain(plan ? plan->options.drain_signal : planner_.first_options().drain_signal,
-                   deadline == no_deadline ? infinity : deadline - monotonic_now(),
-                   plan ? plan->served : std::vector<ServedSocket>());
-}
-
-void Daemon::perform(const KillSurvivors&) {
-  events().killed(GenerationId{}, survivors_.left().size(), pump_.status());
-  survivors_.hammer();
 }
 
 // Nobody gets what a worker listened on that is not replaced: clients are refused, unless another graced comes.

@@ -109,6 +109,15 @@ void InstanceEvents::serves(GenerationId generation, const Status& status) {
   phase_ = status.phase;
 }
 
+InstanceEvent InstanceEvents::taken(GenerationId first, pid_t server, const std::string& who,
+                                    const Status& status) {
+  InstanceEvent& event = add(Kind::taken, first, status);
+  event.by = by_graced();
+  event.worker_pid = server;
+  event.reason = who;
+  return event;
+}
+
 void InstanceEvents::failed(GenerationId generation, const std::string& why, const Status& status) {
   if (!status.serving) {  // graced gives up, or was asked to stop: told as that
     failed_start_ = generation;

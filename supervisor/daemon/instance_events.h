@@ -2,6 +2,8 @@
 // it and how long it took.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -36,6 +38,8 @@ class InstanceEvents {
   // It gets this share of the new connections: each step.
   void shared(GenerationId generation, unsigned per_mille, const Status& status);
   void serves(GenerationId generation, const Status& status);
+  // After that: it has taken the place of this server. `who`: to show.
+  InstanceEvent taken(GenerationId first, pid_t server, const std::string& who, const Status& status);
   void failed(GenerationId generation, const std::string& why, const Status& status);
   void rolled_back(GenerationId from, const std::string& why, bool probe, const Status& status);
   void replaced(GenerationId by, const std::string& why, const Status& status);

@@ -133,7 +133,7 @@ WorkerReport worker_report(const WorkerStatus& w, const WorkerProcess& process, 
 void add_survivors(InstanceReport& report, const ReportSources& from, Instant now) {
   const auto& survivors = from.pump.status().survivors;
   if (!survivors) return;
-  for (const Survivors::Survivor& left : from.survivors.left()) {
+  for (const Survivors::Survivor& left : from.before.survivors.left()) {
     WorkerReport& w = report.workers.emplace_back();
     w.generation = left.generation;
     w.slot = left.slot;
@@ -147,6 +147,30 @@ void add_survivors(InstanceReport& report, const ReportSources& from, Instant no
     const std::string of_whom =
         left.rest.empty() ? "of the graced before" : left.rest + " of the graced before";
     w.waits_for = of_whom + (survivors->state == WorkerState::ready ? " serves" : " finishes");
+  }
+}
+
+// It is no worker of ours, and of no generation.
+void add_taken(InstanceReport& report, const ReportSources& from, Instant now) {
+  const auto& status = from.pump.status().taken;
+  const auto& server = from.before.takeover.server();
+  if (!status || !server) return;
+  WorkerReport& w = report.workers.emplace_back();
+  w.pid = server->pid();
+  w.state = shown_state(*status);
+  w.age = now - status->since;
+  const bool retires = status->state == WorkerState::retiring;
+  if (status->deadline != no_deadline && (retires || !from.before.takeover.ended_elsewhere())) {
+    w.left = std::max(Duration{}, status->deadline - now);
+    w.then = retires ? "told to leave" : "killed";
+  }
+  w.waits_for = fmt::format("{} is taken over", from.before.takeover.text());
+  if (const Retirement* retirement = from.addresses.handoff().retirement(taken_worker)) {
+    const Connections& seen = retirement->seen();
+    w.connections = seen.busy + seen.idle + seen.unix_connections;
+    w.queued = seen.queued + seen.half_open;
+    w.quiet = seen.quiet;
+    if (const std::string waits = retirement->waits_for(); !waits.empty()) w.waits_for += ", " + waits;
   }
 }
 
@@ -211,6 +235,7 @@ InstanceReport report_of(const ReportSources& from) {
       r.workers.push_back(worker_report(w, *process, from.addresses, now));
   }
   add_survivors(r, from, now);
+  add_taken(r, from, now);
   return r;
 }
 

@@ -5,12 +5,12 @@
 #include "daemon/addresses.h"
 #include "daemon/candidate_failure.h"
 #include "daemon/event_pump.h"
+#include "daemon/predecessors.h"
 #include "daemon/preflight.h"
 #include "daemon/reaper.h"
 #include "linux/control/control_report.h"
 #include "linux/worker/cgroup.h"
 #include "options/options.h"
-#include "workers/survivors.h"
 #include "workers/workers.h"
 
 namespace graced {
@@ -25,7 +25,7 @@ struct ReportSources {
   const Preflight& preflight;
   const CandidateFailure& failure;
   const Reaper& reaper;
-  const Survivors& survivors;
+  const Predecessors& before;
 };
 InstanceReport report_of(const ReportSources& from);
 

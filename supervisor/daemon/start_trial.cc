@@ -56,6 +56,7 @@ class Trial {
           std::ranges::move(not_shared_out(options_, *found.handoff), std::back_inserter(read_.options.notes));
           attempt("max-surge", [&] { require_batches(options_, *found.handoff); });
         });
+    attempt("take", [&] { found.takeover = try_takeover(found.handoff); });
     try_names();
     try_commands();
     found.worker = plan_.identity;
@@ -131,6 +132,21 @@ class Trial {
       attempt_for(&values[i], [&] { require_reachable(options_.probes[i], options_, handoff, false); });
   }
 
+  // One that runs has taken it, or has found nothing to take.
+  RunningServer::Found try_takeover(const std::optional<HandoffPlan>& handoff) {
+    if (!options_.take || it_runs_) return {};
+    RunningServer::Found found = RunningServer::look(*options_.take);
+    for (const std::string& line : found.in_the_way)
+      complain(first_of("take"), line, Complaints::Kind::machine);
+    if (found.server && handoff && !handoff->adopt)
+      complain(first_of("take"),
+               fmt::format("what is taken over goes to workers that are adopted, which cannot be "
+                           "had here{}{}",
+                           handoff->adoption.why.empty() ? "" : ": ", handoff->adoption.why),
+               Complaints::Kind::machine);
+    return found;
+  }
+
   void try_names() {
     attempt("", [&] { names_ = names_of_inherited(environment_); });
     for (const ListenSpec& spec : options_.listen) names_.push_back(spec.name());
@@ -180,6 +196,8 @@ class Trial {
     if (!plan_.check.empty()) try_launch(worker, "check", placed);
     worker.command = options_.gate;
     if (!options_.gate.empty()) try_launch(worker, "gate", placed);
+    worker.command = options_.take_stop;
+    if (!options_.take_stop.empty()) try_launch(worker, "take-stop", placed);
   }
 
   // What fails is left out, so that what comes after it is tried as well.

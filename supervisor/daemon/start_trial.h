@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/handoff_capabilities.h"
+#include "linux/takeover/running_server.h"
 #include "linux/worker/spawn.h"
 #include "options/read_options.h"
 
@@ -15,6 +16,7 @@ namespace graced {
 struct StartTrial {
   std::optional<Launch::Identity> worker;  // none: graced's own user, or one who is not here
   std::optional<HandoffPlan> handoff;      // none: what was asked for by name cannot be had
+  RunningServer::Found takeover;           // of what is to be taken over
 };
 
 // Adds to `read.complaints`. A graced of that name that runs has its place and its addresses rightly. What only

@@ -127,6 +127,7 @@ void Walk::take(const InstanceEvent& e) {
       serves_no_more(crashed_.value_or(e.monotonic));
       serving_.reset();
       return;
+    case Kind::taken:
     case Kind::preparing:
     case Kind::checking:
     case Kind::starting:

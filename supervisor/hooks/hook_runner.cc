@@ -30,6 +30,11 @@ void HookRunner::happened(const InstanceEvent& event) {
   start_next();
 }
 
+void HookRunner::run(std::vector<std::string> command, const InstanceEvent& event) {
+  queue_.push_back({std::move(command), std::make_shared<const InstanceEvent>(event)});
+  start_next();
+}
+
 void HookRunner::start_next() {
   while (!running_ && !queue_.empty()) {
     const Waiting next = std::move(queue_.front());

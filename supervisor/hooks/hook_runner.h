@@ -53,6 +53,9 @@ class HookRunner {
   // Those that are to be run for it are, after those that wait.
   void happened(const InstanceEvent& event);
 
+  // This is run after those that wait, as if it was to be for that event.
+  void run(std::vector<std::string> command, const InstanceEvent& event);
+
   bool busy() const { return running_ || !queue_.empty(); }
   bool is_hook(pid_t pid) const { return running_ && running_->process.pid == pid; }
 

@@ -89,6 +89,23 @@ constexpr auto rows = std::to_array<OptionRow>({
      .read = [](Options& o, const Text& v) { o.adopt_changes = read_adopt_changes(v); },
      .show = [](const Options& o) { return Text{o.adopt_changes ? "allow" : "refuse"}; }},
 
+    {.word =
+         {"take", 0, "PID|UNIT|tcp:ADDR",
+          "take over the addresses of a server that runs without graced, and end it once the first generation "
+          "serves; nothing where it does not run"},
+     .group = sockets,
+     .unset = "none",
+     .for_life = true,
+     .read = [](Options& o, const Text& v) { o.take = parse_take_target(v); },
+     .show = [](const Options& o) { return o.take ? o.take->text() : Text{}; }},
+    {.word = {"take-stop", 0, "COMMAND",
+              "run this to end that server, unless it is a unit of systemd; else it gets the drain signal"},
+     .group = sockets,
+     .unset = "none",
+     .for_life = true,
+     .read = [](Options& o, const Text& v) { o.take_stop = read_command(v); },
+     .show = [](const Options& o) { return join_shell_words(o.take_stop); }},
+
     {.word = {"udp-flows", 0, "N|off",
               "so many UDP flows are remembered at most, so that each stays with its generation over a reload; "
               "off sends all that comes to the newest at once"},
@@ -187,7 +204,7 @@ constexpr auto rows = std::to_array<OptionRow>({
      .show = [](const Options& o) { return join_shell_words(o.gate); }},
     {.word = {"on", 0, "EVENT[,EVENT…]=COMMAND",
               "run this when that happens: serving, reloaded, reload-failed, promoted, rolled-back, replaced, "
-              "replacement-failed, crashed, hammered, gave-up, stopping"},
+              "replacement-failed, taken, crashed, hammered, gave-up, stopping"},
      .group = readiness,
      .unset = "none",
      .repeatable = true,

@@ -147,6 +147,30 @@ void note_gate(RunOptions& options) {
   options.notes.push_back("--gate has no effect without --canary: it is run at the end of each step of that");
 }
 
+// The new server's sockets are its own, as those of the one that runs are.
+void check_take(RunOptions& options, const GivenValues& given, Complaints& complaints) {
+  if (!options.take) {
+    if (!options.take_stop.empty()) options.notes.push_back("--take-stop has no effect without --take");
+    return;
+  }
+  const GivenValue& value = given.at("take").front();
+  if (options.adopt == AdoptChoice::off) {
+    complaints.add(value.place,
+                   fmt::format("{}: what is taken over goes to workers that bind it themselves, so it "
+                               "cannot be had with --adopt off",
+                               value.where));
+  } else if (options.adopt == AdoptChoice::automatic && !options.listen.empty()) {
+    complaints.add(value.place,
+                   fmt::format("{}: what is taken over goes to workers that bind it themselves: leave out "
+                               "--listen, or say --adopt on for what the workers bind beside it",
+                               value.where));
+  }
+  if (options.take->kind == TakeTarget::Kind::process && value.place.layer == Place::Layer::file)
+    options.notes.push_back(
+        fmt::format("{}: {} is another process's number one day: name the unit, or the address", value.where,
+                    options.take->pid));
+}
+
 }  // namespace
 
 std::vector<Setting> settings_of(const RunOptions& options, const GivenValues& given) {
@@ -207,6 +231,7 @@ ReadOptions read_run_options(const ParsedWords& words, const std::vector<std::st
   note_start_limit(options);
   note_drain_idle(options);
   note_gate(options);
+  check_take(options, given, complaints);
   return found;
 }
 

@@ -12,6 +12,7 @@
 #include "core/listen_spec.h"
 #include "core/policy.h"
 #include "core/probe_spec.h"
+#include "core/take_target.h"
 #include "core/time.h"
 #include "options/option_words.h"
 #include "options/text_file.h"
@@ -74,6 +75,8 @@ struct RunOptions {
   std::vector<ProbeSpec> probes;   // in the order of policy.probes, which has their rules
   std::vector<std::string> gate;   // of policy.canary, if policy.gated; empty: none
   std::vector<Hook> hooks;
+  std::optional<TakeTarget> take;      // a server that runs already
+  std::vector<std::string> take_stop;  // ends it; empty: a signal, or systemd
   std::optional<std::string> control;
   std::optional<std::string> pid_file;
   std::optional<std::uint64_t> draining_memory_high;  // bytes

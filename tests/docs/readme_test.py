@@ -111,7 +111,7 @@ class Readme(Newcomer):
     def test_commands(self):
         """Each one does what its comment says."""
         lines = README.lines("Commands")
-        adopted, passed, from_file, check, *others = lines
+        adopted, taken, passed, from_file, check, *others = lines
         binder = """#!/usr/bin/python3
 import http.server, os, signal, socket, sys
 server = http.server.ThreadingHTTPServer(("", 8080), http.server.SimpleHTTPRequestHandler, bind_and_activate="--fd" not in sys.argv)
@@ -122,6 +122,12 @@ server.serve_forever()
 """
         self.write("shop", binder, 0o755)
         self.write("shop.conf", "command = ./shop\nname = shop\nworkers = 2\noutput = prefix\n")
+        by_hand = self.start("./shop")
+        self.answers()
+        process = self.serving(taken, "shop")
+        by_hand.wait()
+        ask(("127.0.0.1", 8080))
+        self.end(process)
         for line in (adopted, passed, from_file):
             process = self.serving(line, "shop")
             address = self.status("shop")["addresses"][0]["address"]

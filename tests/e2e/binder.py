@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """A server that knows nothing of graced: it binds its address itself, keeps connections alive, and dies at
-SIGTERM in the middle of whatever it does. Its habits are its arguments:
+SIGTERM in the middle of whatever it does. Started by hand it is of generation 0. Its habits are its arguments:
 
     tcp:[HOST:]PORT  unix:PATH  abstract:NAME  udp:PORT    listens there (udp: binds only)
     moved:PATH linked:PATH   binds PATH.PID.tmp, listens there, and renames or links it to PATH
@@ -96,7 +96,7 @@ def serve(connection):
                 open(value_of("asked"), "w").close()
             if value_of("held"):
                 wait_for(value_of("held"))
-            body = b"pid %d generation %s\n" % (os.getpid(), os.environ["GRACED_GENERATION"].encode())
+            body = b"pid %d generation %s\n" % (os.getpid(), os.environ.get("GRACED_GENERATION", "0").encode())
             close = b"connection: close" in request.lower()
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s"
                                % (len(body), b"Connection: close\r\n" if close else b"", body))

@@ -32,7 +32,7 @@ while True:
 """
 # Servers that are named by the pages, and what they are run by.
 NAMED = ("server", "nginx", "node", "apache2", "php-fpm8.2", "haproxy", "caddy", "squid", "varnishd", "uwsgi-core", "gunicorn", "uvicorn",
-         "puma", "yaws", "rsync", "redis-server")
+         "puma", "yaws", "rsync", "redis-server", "supervisorctl", "sv", "pm2")
 # What these are asked for is done elsewhere; here they only must be asked something.
 DONE_ELSEWHERE = ("systemctl", "ssh")
 EDITOR = "#!/bin/sh\necho 'command = /srv/shop/bin/shop' >\"$1\"\n"

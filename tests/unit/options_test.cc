@@ -100,6 +100,34 @@ TEST_CASE("a canary is read with its gate, and a gate alone is noted") {
                     doctest::Contains("a share of 100% is all of them, which it gets after the last step"));
 }
 
+TEST_CASE("a server to be taken over is read, and refused where no worker would bind its addresses") {
+  const auto options = load({"--take", "nginx", "--take-stop", "sv down 'my shop'", "app"});
+  REQUIRE(options.take);
+  CHECK(options.take->text() == "nginx.service");
+  CHECK(options.take_stop == Words{"sv", "down", "my shop"});
+  CHECK(options.notes.empty());
+  CHECK(load({"--take", "tcp:80", "-l", "81", "--adopt", "on", "app"}).take->port == 80);
+  CHECK(load({"--take-stop", "true", "app"}).notes == Words{"--take-stop has no effect without --take"});
+  CHECK_THROWS_WITH(load({"--take", "udp:53", "app"}),
+                    doctest::Contains("--take udp:53: 'udp:53': only TCP servers"));
+  CHECK_THROWS_WITH(
+      load({"--take", "tcp:80", "--adopt", "off", "app"}),
+      "--take tcp:80: what is taken over goes to workers that bind it themselves, so it cannot be had "
+      "with --adopt off");
+  CHECK_THROWS_WITH(
+      load({"--take", "tcp:80", "-l", "80", "app"}),
+      "--take tcp:80: what is taken over goes to workers that bind it themselves: leave out --listen, or "
+      "say --adopt on for what the workers bind beside it");
+}
+
+TEST_CASE("a PID to be taken over is not for a file") {
+  const WrittenFiles files;
+  const std::string file = files.write("conf", "take = 812\n");
+  CHECK(load({"--take", "812", "app"}).notes.empty());
+  CHECK(load({"--config", file, "app"}).notes ==
+        Words{file + ":1: take = 812: 812 is another process's number one day: name the unit, or the address"});
+}
+
 TEST_CASE("every option arrives where it belongs") {
   const WrittenFiles files;
   const auto env_file = files.write("env", "FROM=file\n");

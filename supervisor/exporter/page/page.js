@@ -3,8 +3,8 @@
 "use strict";
 
 const every = 2000; // milliseconds
-const events = ["serving", "reloaded", "reload-failed", "replaced", "replacement-failed", "promoted", "rolled-back",
-  "crashed", "hammered", "gave-up", "stopping", "missed"];
+const events = ["serving", "reloaded", "reload-failed", "replaced", "replacement-failed", "taken", "promoted",
+  "rolled-back", "crashed", "hammered", "gave-up", "stopping", "missed"];
 const live = document.getElementById("live");
 let since = null; // it is not reached
 let fetching = false;

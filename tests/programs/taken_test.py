@@ -1,0 +1,71 @@
+"""Each program that listens on TCP, started by hand: it is taken over under load, nobody notices, and it is
+reloaded then like any other."""
+import importlib, inspect, os, signal, subprocess, unittest
+from program import HARD, HERE, ProgramCase, main, setUpModule, wait_until
+
+LISTEN = "0A"
+
+
+def listening_ports():
+    """Of this process's own network."""
+    found = []
+    for family in "tcp", "tcp6":
+        with open("/proc/net/" + family) as f:
+            for line in f.readlines()[1:]:
+                fields = line.split()
+                if fields[3] == LISTEN:
+                    found.append(int(fields[1].rpartition(":")[2], 16))
+    return found
+
+
+class Taken:
+    """Before a ProgramCase: what it would start below graced is started by hand first, and taken over."""
+
+    def graced(self, *arguments, command=(), preexec=None, options=(), **more):
+        if "-l" in arguments or "-l" in options or "--take" in options:
+            raise unittest.SkipTest("its address is graced's")
+        old = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, preexec_fn=preexec, start_new_session=True)
+        self.addCleanup(self.end_all, old)
+        wait_until(lambda: listening_ports() or old.poll() is not None)
+        if not listening_ports():
+            raise unittest.SkipTest("it goes into the background, or listens on no TCP address")
+        port = listening_ports()[0]
+        where = "127.0.0.1:%d" % port
+        loads = {"short": self.load(where, "--clients", "2", "--pause", "5ms"),
+                 "kept": self.load(where, "--keep-alive", "--clients", "8", "--pause", "600ms")} \
+            if self.load_program.endswith("graced-load") else {"short": self.load(where)}
+        for load in loads.values():
+            load.began()
+        g = super().graced("--take", "tcp:%d" % port, *arguments, command=command, preexec=preexec, options=options, **more)
+        old.wait(60)
+        self.one_serves(g)
+        for kind, load in loads.items():
+            report = load.report()
+            self.assertEqual({f: report["failures"][f] for f in HARD if report["failures"][f]}, {}, "%s: %s\n%s" % (kind, report, g.said()))
+        self.taken = old.pid
+        return g
+
+    def end_all(self, process):
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def reloads_under_load(case):
+    """The others ask about what has nothing to do with how the first generation came."""
+    return {name: None for name, test in inspect.getmembers(case, inspect.isfunction)
+            if name.startswith("test") and "reloads_lose_nothing" not in inspect.getsource(test)}
+
+
+for test in sorted(f for f in os.listdir(HERE) if f.endswith("_test.py") and f != os.path.basename(__file__)):
+    module = importlib.import_module(test.removesuffix(".py"))
+    for name, case in list(vars(module).items()):
+        if isinstance(case, type) and issubclass(case, ProgramCase) and case.__module__ == module.__name__:
+            globals()["Taken" + name] = type("Taken" + name, (Taken, case), reloads_under_load(case))
+
+
+if __name__ == "__main__":
+    main()

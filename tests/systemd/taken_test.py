@@ -1,0 +1,141 @@
+"""A service of systemd that knows nothing of graced is taken over by graced@demo."""
+import os, shutil, unittest
+from machine import BINDER, Case, ask, main, read, run, wait_until, write
+
+OLD = "old.service"
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
+
+
+def show(unit, name):
+    return run("systemctl", "show", "--property", name, "--value", unit).stdout.strip()
+
+
+class Taken(Case):
+    def clean(self):
+        super().clean()
+        for unit in ("old.socket", OLD):
+            run("systemctl", "stop", unit, ok=False)
+            run("systemctl", "reset-failed", unit, ok=False)
+            if os.path.exists("/etc/systemd/system/" + unit):
+                os.unlink("/etc/systemd/system/" + unit)
+
+    def start_old(self, *lines, command="%s tcp:8080" % BINDER):
+        """Its main PID, once it answers."""
+        write("/etc/systemd/system/" + OLD, "\n".join(["[Service]", "ExecStart=" + command, "Restart=always", "RestartSec=0", *lines]) + "\n")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "start", OLD)
+        wait_until(self.answers)
+        return int(show(OLD, "MainPID"))
+
+    def answers(self):
+        try:
+            return bool(ask(self.address))
+        except OSError:
+            return False
+
+    def configure(self, *lines, command="%s tcp:8080" % BINDER):
+        write(self.config, "\n".join(["take = old", "command = " + command, *lines]) + "\n")
+
+    def assert_taken(self, pid):
+        """For good: systemd has stopped it, and does not start it again."""
+        wait_until(lambda: show(OLD, "ActiveState") == "inactive", self.journal)
+        self.assertFalse(os.path.exists("/proc/%d" % pid))
+        self.assertEqual((show(OLD, "NRestarts"), show(OLD, "Result"), show(OLD, "MainPID")), ("0", "success", "0"))
+        self.assertIn("PID %d (" % pid, self.journal())
+
+    def test_a_unit_that_is_always_restarted_is_taken_over_under_load(self):
+        old = self.start_old()
+        load = self.load()
+        self.start()
+        self.assert_taken(old)
+        for _ in range(3):
+            self.systemctl("reload", self.unit)
+            load.next_pid()
+        self.assert_well(load.report())
+        self.assertEqual(show(OLD, "ActiveState"), "inactive")
+
+    def test_a_unit_of_another_user(self):
+        old = self.start_old("User=nobody", "AmbientCapabilities=CAP_NET_BIND_SERVICE")
+        load = self.load()
+        self.start("user = nobody")
+        self.assert_taken(old)
+        self.systemctl("reload", self.unit)
+        load.next_pid()
+        self.assert_well(load.report())
+
+    def test_the_line_may_stay(self):
+        old = self.start_old()
+        self.start()
+        self.assert_taken(old)
+        load = self.load()
+        self.systemctl("restart", self.unit)
+        self.systemctl("reload", self.unit)
+        load.next_pid()
+        self.assert_well(load.report())
+
+    def test_a_start_that_fails_leaves_the_unit_as_it_was(self):
+        old = self.start_old()
+        load = self.load()
+        self.drop_in("[Service]\nRestart=no\n")
+        self.configure(command="%s tcp:8080 exit" % BINDER)
+        self.assertNotEqual(self.systemctl("start", self.unit, ok=False).returncode, 0)
+        self.assertEqual((show(OLD, "ActiveState"), show(OLD, "NRestarts"), int(show(OLD, "MainPID"))), ("active", "0", old))
+        self.assertTrue(self.answers())
+        self.systemctl("reset-failed", self.unit)
+        self.start()
+        self.assert_taken(old)
+        self.assert_well(load.report())
+
+    def test_check_names_the_unit_and_how_it_would_be_ended(self):
+        old = self.start_old()
+        self.configure()
+        for target in ("old", "old.service", "tcp:8080", str(old)):
+            said = run("graced", "check", "--take", target, "--config", self.config).stdout
+            self.assertRegex(said, r"it is +PID %d \(.*\) of old\.service, user 0" % old)
+            self.assertIn("is ended by systemctl stop old.service", said)
+        self.assertEqual((int(show(OLD, "MainPID")), show(OLD, "NRestarts")), (old, "0"))
+
+    def test_a_unit_that_a_socket_unit_would_start_again_is_refused(self):
+        write("/etc/systemd/system/old.socket", "[Socket]\nListenStream=127.0.0.1:8081\n")
+        self.start_old()
+        run("systemctl", "daemon-reload")
+        run("systemctl", "stop", OLD)
+        run("systemctl", "start", "old.socket")
+        run("systemctl", "start", OLD)
+        wait_until(self.answers)
+        self.configure()
+        r = run("graced", "check", "--config", self.config, ok=False)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("old.socket listens for old.service and would start it again: systemctl stop old.socket first", r.stderr)
+        run("systemctl", "stop", "old.socket")
+        self.assertEqual(show(OLD, "ActiveState"), "active")
+        run("graced", "check", "--config", self.config)
+
+    def test_a_process_that_is_not_the_main_one_of_its_unit_is_not_its_unit(self):
+        """To stop a unit is to stop all of it."""
+        self.start_old(command="/bin/sh -c '%s tcp:8080 & wait'" % BINDER)
+        pid = next(int(p) for p in read("/sys/fs/cgroup/system.slice/old.service/cgroup.procs").split()
+                   if int(p) != int(show(OLD, "MainPID")))
+        self.configure()
+        said = run("graced", "check", "--take", str(pid), "--config", self.config).stdout
+        self.assertIn("is ended by SIGTERM", said)
+        self.assertRegex(said, r"is part of old\.service, whose main process is PID %s \(sh\)" % show(OLD, "MainPID"))
+
+    @unittest.skipUnless(NGINX, "nginx is not installed")
+    def test_nginx_with_workers_of_another_user(self):
+        write("/run/nginx.conf", "user www-data;\nworker_processes 2;\npid /run/nginx-test.pid;\nerror_log stderr;\nevents {}\n"
+              "http { access_log off; server { listen 127.0.0.1:8080; location / { return 200 \"pid $pid\\n\"; } } }\n")
+        command = "%s -c /run/nginx.conf -g 'daemon off;'" % NGINX
+        old = self.start_old(command=command)
+        load = self.load()
+        self.configure(command=command)
+        r = self.systemctl("start", self.unit, ok=False)
+        self.assertEqual(r.returncode, 0, self.journal())
+        self.assert_taken(old)
+        for _ in range(3):
+            self.systemctl("reload", self.unit)
+        self.assert_well(load.report())
+
+
+if __name__ == "__main__":
+    main()
