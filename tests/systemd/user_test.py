@@ -1,6 +1,6 @@
 """graced@demo of a user who is not root, under a manager of that user's own."""
 import os, pwd, shutil, signal
-from machine import Case, ask, main, refuses, run, systemctl, wait_until, write
+from machine import BINDER, Case, ask, main, refuses, run, systemctl, wait_until, write
 
 USER = pwd.getpwnam("daemon")
 RUNTIME = "/run/user/%d" % USER.pw_uid
@@ -68,6 +68,38 @@ class User(Case):
         self.assertEqual(self.show("Result"), "success")
         self.assertFalse(os.path.exists(RUNTIME + "/demo.sock"))
         wait_until(lambda: refuses(self.address))
+
+    def test_a_unit_of_the_user_is_taken_over(self):
+        """With nothing but the rights of that user."""
+        def old(name):
+            return self.systemctl("show", "--property", name, "--value", "old.service").stdout.strip()
+
+        def answers():
+            try:
+                return bool(ask(self.address))
+            except OSError:
+                return False
+
+        command = BINDER + " tcp:8080"
+        write(HOME + "/.config/systemd/user/old.service", "[Service]\nExecStart=%s\nRestart=always\n" % command)
+        self.addCleanup(self.systemctl, "stop", "old.service", ok=False)
+        self.systemctl("daemon-reload")
+        self.systemctl("start", "old.service")
+        wait_until(answers)
+        pid = int(old("MainPID"))
+        write(self.config, "take = old\ncommand = %s\n" % command)
+        said = self.as_user("graced", "check", "--config", self.config).stdout
+        self.assertRegex(said, r"it is +PID %d \(.*\) of old\.service, user %d\n" % (pid, USER.pw_uid))
+        self.assertIn("is ended by systemctl --user stop old.service", said)
+
+        load = self.load()
+        self.systemctl("start", self.unit)
+        wait_until(lambda: old("ActiveState") == "inactive", self.journal)
+        self.assertEqual((old("NRestarts"), old("Result")), ("0", "success"))
+        self.assertFalse(os.path.exists("/proc/%d" % pid))
+        self.systemctl("reload", self.unit)
+        load.next_pid()
+        self.assert_well(load.report())
 
 
 if __name__ == "__main__":
