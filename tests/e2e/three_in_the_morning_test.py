@@ -1,6 +1,6 @@
 """A build that was deployed and crashes again and again, and serves in between: with each view alone one can say what
 happened, when, why, and what serves now."""
-import json, os, re, shutil, time, unittest
+import json, os, re, shutil, signal, time, unittest
 
 from alone import ALONE, AloneCase, can_be_alone
 from exported import Exporter
@@ -142,6 +142,30 @@ class ThreeInTheMorning(AloneCase):
         self.assertRegex(alert["annotations"]["summary"], r"^workers of shop on \S+ end again and again$")
         self.assertRegex(alert["annotations"]["description"],
                          r"^The last one ended at %s\S* \+0000 UTC \(reason: status\)\. See graced status shop there" % CLOCK)
+
+
+@unittest.skipUnless(can_be_alone(), "needs a mount namespace")
+class Deploys(AloneCase):
+    """What the list alone tells of a deploy that went wrong."""
+
+    def listed(self):
+        return self.call("list").stdout.splitlines()[1]
+
+    def test_a_reload_that_failed_with_the_last_word_of_the_candidate(self):
+        g = self.switchable(name="shop")
+        self.find(g)
+        self.become("say=no-database", "exit=4")
+        self.assertEqual(g.reload().returncode, 1)
+        self.assertRegex(self.listed(), r"\Ashop  serving  +1  .*  1  reload failed %s  .*  exited with status 4 after \w+, "
+                                        r"before it was ready: no-database  " % AGO)
+
+    def test_a_generation_that_was_rolled_back(self):
+        g = self.serving("--probation", "10min", name="shop")
+        self.find(g)
+        self.assertEqual(g.reload().returncode, 0)
+        os.kill([w for w in g.workers("ready") if w["generation"] == 2][0]["pid"], signal.SIGSEGV)
+        wait_until(lambda: g.status()["rollbacks"] == 1, g.said)
+        self.assertRegex(self.listed(), r"\Ashop  serving  +1  .*  1  .*rolled back %s  .*  worker 0 killed by SIGSEGV" % AGO)
 
 
 if __name__ == "__main__":
