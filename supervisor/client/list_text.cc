@@ -36,12 +36,12 @@ bool serves(const InstanceReport& r, const WorkerReport& w) {
 
 std::optional<Duration> age_of_serving(const InstanceReport& r) {
   if (r.serving == 0 || r.phase == "down") return std::nullopt;
-  if (r.last_reload && r.last_reload->ok && r.last_reload->generation == r.serving) return r.last_reload->age;
-  if (r.reloads == 0) return r.age;
   std::optional<Duration> oldest;
   for (const WorkerReport& w : r.workers)
     if (serves(r, w)) oldest = std::max(oldest.value_or(w.age), w.age);
-  return oldest;
+  if (r.last_exit && oldest && *oldest < r.last_exit->age) return oldest;
+  if (r.last_reload && r.last_reload->ok && r.last_reload->generation == r.serving) return r.last_reload->age;
+  return r.reloads == 0 ? r.age : oldest;
 }
 
 std::string workers_of(const InstanceReport& r) {

@@ -19,8 +19,9 @@ std::string list_text(const std::vector<InstanceReport>&, bool colour, std::size
 
 // Cells of the list, for others that show the same.
 
-// Since it serves: since its reload, else, without one, since graced runs. Where another reload has failed
-// since, as long as its oldest worker lives, which may be less. None: nobody serves, or has a worker now.
+// Since it serves: since its reload, else, without one, since graced runs. Where nobody is left who served
+// before a worker ended, as long as its oldest worker lives. Where another reload has failed since, as long as
+// its oldest worker lives, which may be less. None: nobody serves, or has a worker now.
 std::optional<Duration> age_of_serving(const InstanceReport&);
 
 std::string workers_of(const InstanceReport&);   // "2", "1/2" where they are too few, "-" where nobody serves

@@ -185,6 +185,15 @@ TEST_CASE("the age of a generation is since its reload, or since the start witho
   CHECK(age() == "3h");
 }
 
+TEST_CASE("a generation does not look as if it had served all the time where nobody is left who did") {
+  InstanceReport r = draining();
+  REQUIRE(age_of_serving(r) == 40s);
+  r.last_exit = ExitReport{3, 0, 4250, "exited with status 3 after 2s", 3, "", 5s, 2s, {}};
+  CHECK(age_of_serving(r) == 40s);  // the other worker has served
+  for (WorkerReport& w : r.workers) w.age = w.generation == 3 ? 4s : w.age;
+  CHECK(age_of_serving(r) == 4s);
+}
+
 TEST_CASE("columns of the list stand below each other whatever the names are written in") {
   const std::string text = list_text({serving("shop"), serving("店舗"), serving("cafe\u0301")}, false);
   CHECK(text.find("\nshop  serving  ") != std::string::npos);
