@@ -9,10 +9,10 @@ FLOWS = int(os.environ.get("GRACED_FLOWS", "500"))
 
 
 class DatagramCase(Case):
-    def echo(self, *options, host="127.0.0.1", passed=False, port=None, **more):
+    def echo(self, *options, host="127.0.0.1", passed=False, port=None, server=ECHO, **more):
         """graced with a server on UDP, and where that is."""
         port = port or free_port()
-        script = self.write("echo", ECHO, 0o755)
+        script = self.write("echo", server, 0o755)
         if passed:
             text = "[%s]" % host if ":" in host else host
             return self.graced(*options, options=("-l", "udp:%s:%d" % (text, port)), command=(script,), **more), (host, port)

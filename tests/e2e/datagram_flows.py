@@ -27,6 +27,23 @@ while True:
     s.sendto(me + text, client)
 '''
 
+# The same, but it answers what it has read before it goes.
+ECHO_THAT_FINISHES = ECHO[:ECHO.index("while True:")] + '''import select, signal
+told, tells = os.pipe()
+os.set_blocking(tells, False)
+signal.set_wakeup_fd(tells)
+leaving = []
+signal.signal(signal.SIGTERM, lambda *_: leaving.append(True))
+s.setblocking(False)
+while not leaving:
+    select.select([s, told], [], [])
+    try:
+        text, client = s.recvfrom(2048)
+    except BlockingIOError:
+        continue
+    s.sendto(me + text, client)
+'''
+
 
 class Flow:
     def __init__(self, family, address, now, lasts):
@@ -79,7 +96,7 @@ class Flows(threading.Thread):
         now = time.monotonic()
         self.flows = [self.begin_flow(now + pause * random.random(), True) for _ in range(many)]
         self.over = threading.Event()
-        self.hears_out = True
+        self.patience = 20
         self.failed = None
         self.start()
 
@@ -107,8 +124,8 @@ class Flows(threading.Thread):
                     flow.ask()
                     flow.next = now + (self.pause if flow.lasts else 0.02)
             self.hear(0.002)
-        end = time.monotonic() + 20
-        while self.hears_out and time.monotonic() < end and any(flow.open for flow in self.flows):
+        end = time.monotonic() + self.patience
+        while time.monotonic() < end and any(flow.open for flow in self.flows):
             self.hear(0.05)
 
     def hear(self, patience):
@@ -119,9 +136,9 @@ class Flows(threading.Thread):
         """How many of those that last have got an answer."""
         return sum(1 for flow in self.flows if flow.lasts and flow.answers)
 
-    def end(self, hears_out=True):
-        """hears_out: until every answer has come, for some time at most."""
-        self.hears_out = hears_out
+    def end(self, patience=20):
+        """When every answer has come, or after so many seconds."""
+        self.patience = patience
         self.over.set()
         self.join()
         for flow in self.flows:

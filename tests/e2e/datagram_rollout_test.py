@@ -2,7 +2,7 @@
 import os, re, subprocess, time
 import own_network
 from datagram_case import DatagramCase
-from datagram_flows import ECHO
+from datagram_flows import ECHO, ECHO_THAT_FINISHES
 from harness import GRACED, PATIENCE, main, wait_until
 from own_network import free_port
 
@@ -116,7 +116,8 @@ class Rollouts(DatagramCase):
         self.assert_kept(after, g)
 
     def test_batches_share_what_they_are_passed_and_lose_nothing(self):
-        g, address = self.echo("--workers", "4", "--max-surge", "2", passed=True)
+        # Since they do, nothing could be let go before the signal.
+        g, address = self.echo("--workers", "4", "--max-surge", "2", passed=True, server=ECHO_THAT_FINISHES)
         flows = self.flows(address, 40, pause=0.1)
         self.reload(g)
         flows.end()

@@ -171,7 +171,7 @@ class Datagrams(DatagramCase):
         settled = time.monotonic()
         wait_until(lambda: time.monotonic() > settled + 0.5)
         pids = {flow.pid for flow in flows.flows if flow.lasts}
-        flows.end(hears_out=False)  # what waited in its socket is lost
+        flows.end(patience=0)  # what waited in its socket is lost
         self.assertEqual(len(pids), 1, g.said())
 
     def test_what_is_bound_late_is_the_kernels(self):
@@ -197,7 +197,7 @@ while True:
         killed = g.workers()[0]["pid"]
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: all(flow.pid != killed for flow in flows.flows if flow.lasts))
-        flows.end(hears_out=False)  # until there was another nobody heard
+        flows.end(patience=0)  # until there was another nobody heard
 
     def test_multicast_is_told_in_status(self):
         port = free_port()
@@ -234,7 +234,7 @@ s.setblocking(True)'''), 0o755)
         switched = self.reload(g)
         wait_until(lambda: all(flow.answers[-1][1] == 2 for flow in flows.flows if flow.lasts), g.said)
         wait_until(lambda: 2 in flows.first_answers(switched + 0.1, time.monotonic()))
-        flows.end(hears_out=False)
+        flows.end(patience=0)
         self.assertEqual(flows.first_answers(switched + 0.1, time.monotonic()), {2})
         self.assertEqual([a["handoff"] for a in g.status()["addresses"]], ["own-program"])
 
