@@ -1,6 +1,7 @@
 """graced-exporter: metrics, JSON and events over HTTP, what they agree with, and what they never tell."""
 import json, os, re, shutil, signal, socket, subprocess, tempfile, unittest
 
+from datagram_flows import ECHO, Flows
 from exported import EXPORTER, ExportedCase
 from harness import PATIENCE, NO_PRIVILEGE, main, wait_until
 
@@ -62,6 +63,24 @@ class Metrics(ExportedCase):
         self.assertEqual(e.metrics()['graced_hammered_workers_total{name="t"}'], 1)
 
     @unittest.skipUnless(shutil.which("promtool"), "promtool is not installed")
+    def test_udp_flows_and_datagrams_are_those_that_were_sent(self):
+        g = self.graced("--drain", "idle", options=("-l", "udp:127.0.0.1:0"), command=(self.write("echo", ECHO, 0o755),))
+        e = self.exporter(g)
+        e.metrics()
+        if not g.status()["udp"]:
+            self.skipTest("flows cannot be counted here, see graced check")
+        old = Flows(g.address(), 7, pause=0.1, new=0)
+        wait_until(lambda: old.answered() == 7)
+        self.assertEqual(g.reload().returncode, 0, g.said())
+        new = Flows(g.address(), 5, pause=0.1, new=0)
+        wait_until(lambda: new.answered() == 5)
+        old.end()
+        new.end()
+        m = e.metrics()
+        self.assertEqual([m['graced_udp_flows{name="t",role="%s"}' % role] for role in ("draining", "serving")], [7, 5])
+        came = sum(value for name, value in m.items() if name.startswith("graced_udp_datagrams_total"))
+        self.assertEqual(came, old.sent() + new.sent())
+
     def test_promtool_finds_nothing(self):
         g = self.serving()
         e = self.exporter(g)
