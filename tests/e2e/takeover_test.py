@@ -288,6 +288,23 @@ class GivenBack(TakeoverCase):
         self.assertIn("generation 1", waiting.answer())
         self.assertEqual(g.reload().returncode, 0, g.said())
 
+    def test_a_graced_that_is_killed_before_the_switch_leaves_the_server_to_its_clients_and_to_the_next(self):
+        port = free_port()
+        old = self.by_hand("tcp:%d" % port)
+        load = self.load("--clients", "2", "--pause", "5ms", "127.0.0.1:%d" % port)
+        g = self.graced("--take", str(old.pid), options=(), name="killed", wait=False,
+                        command=(BINDER, "tcp:%d" % port, "late:" + self.path("never"), "tcp:%d" % free_port()))
+        candidate = wait_until(lambda: [w for w in g.workers() if w["generation"] == 1], g.said)[0]["pid"]
+        wait_until(lambda: len(self.shown()) == 2, g.said)  # it listens beside the server
+        g.process.kill()
+        g.process.wait()
+        self.assertIn("generation 0", ask(("127.0.0.1", port)))
+        os.kill(candidate, signal.SIGKILL)
+        wait_until(lambda: not alive(candidate))
+        self.assertIn("generation 0", ask(("127.0.0.1", port)))
+        self.assert_no_hard_failure([load], g)
+        self.taken_under_load(old, port)
+
     def test_what_cannot_be_adopted_cannot_be_taken(self):
         port = free_port()
         self.by_hand("tcp:%d" % port)

@@ -24,14 +24,16 @@ class Taken:
     def graced(self, *arguments, command=(), preexec=None, options=(), **more):
         if "-l" in arguments or "-l" in options or "--take" in options:
             raise unittest.SkipTest("its address is graced's")
+        before = set(listening_ports())  # of those that it needs
         old = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, preexec_fn=preexec, start_new_session=True)
         self.addCleanup(self.end_all, old)
-        wait_until(lambda: listening_ports() or old.poll() is not None)
-        if not listening_ports():
+        wait_until(lambda: set(listening_ports()) - before or old.poll() is not None)
+        if old.poll() is not None or not set(listening_ports()) - before:
             raise unittest.SkipTest("it goes into the background, or listens on no TCP address")
-        port = listening_ports()[0]
-        where = "127.0.0.1:%d" % port
+        port = min(set(listening_ports()) - before)
+        # It may stand behind another one, or have others for TLS and gRPC.
+        where = "127.0.0.1:%d" % (8080 if 8080 in listening_ports() else port)
         loads = {"short": self.load(where, "--clients", "2", "--pause", "5ms"),
                  "kept": self.load(where, "--keep-alive", "--clients", "8", "--pause", "600ms")} \
             if self.load_program.endswith("graced-load") else {"short": self.load(where)}
