@@ -104,8 +104,10 @@ class All(Followed):
         follower.first("serving", "one", before)
 
         before = len(follower.lines)
+        worker = two.workers()[0]["pid"]  # which nobody ends any more
         two.process.kill()
         follower.first("instance-gone", "two", before)
+        os.killpg(worker, signal.SIGKILL)
 
     def test_only_those_that_are_named(self):
         one, two = self.start("one"), self.start("two")
