@@ -1,5 +1,6 @@
 """Clients of the workers' UDP sockets: short flows of numbered datagrams, that know when they asked and who answered."""
 import bisect, select, socket, threading, time
+from datagram_flows import NumberedDatagrams
 
 FLOW_TIMEOUT = 0.2  # seconds, as graced is told
 AT_ONCE = 5
@@ -9,11 +10,9 @@ PATIENCE = 20  # for an answer
 LATEST = 0.5  # so long after a switch nobody new may reach who has served before
 
 
-class Flow:
+class Flow(NumberedDatagrams):
     def __init__(self, where):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.connect(where)
-        self.socket.setblocking(False)
+        super().__init__(socket.AF_INET, where)
         self.asked = []  # when, before and after the kernel had each datagram
         self.answers = {}  # number: (PID, generation)
         self.wrong = None
@@ -21,23 +20,12 @@ class Flow:
 
     def ask(self):
         before = time.monotonic()
-        for _ in range(2):  # what nobody heard comes back as an error of the next call
-            try:
-                self.socket.send(b"%d" % len(self.asked))
-                break
-            except ConnectionRefusedError:
-                pass
+        self.send()
         self.asked.append((before, time.monotonic()))
         self.next = time.monotonic() + PAUSE
 
     def hear(self):
-        while True:
-            try:
-                pid, generation, number = map(int, self.socket.recv(256).split())
-            except ConnectionRefusedError:
-                continue
-            except BlockingIOError:
-                return
+        for pid, generation, number in self.received():
             if number in self.answers:
                 self.wrong = "datagram %d was answered twice, by PIDs %d and %d" % (number, self.answers[number][0], pid)
             self.answers[number] = pid, generation

@@ -1,14 +1,9 @@
 """`graced abort`: a reload that runs is ended from outside, whatever it waits for."""
-import os, subprocess
-from harness import GRACED, PATIENCE, WORKER, Case, alive, main, wait_until
+import os
+from harness import PATIENCE, WORKER, Case, alive, main, wait_until
 
 
 class Abort(Case):
-    def reload(self, g):
-        reload = subprocess.Popen([GRACED, "reload", "--control", g.control], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(lambda: (reload.kill(), reload.communicate()))
-        return reload
-
     def aborts(self, g, reload, serving=1):
         said = g.run("abort")
         self.assertEqual((said.returncode, said.stderr), (0, ""))
@@ -23,7 +18,7 @@ class Abort(Case):
         g = self.switchable("--ready-timeout", "infinity")
         before = g.workers("ready")[0]["pid"]
         self.become("write=%s:{pid}" % self.path("started"), "serve")
-        reload = self.reload(g)
+        reload = self.reloading(g)
         candidate = self.pid_in("started")
         self.aborts(g, reload)
         wait_until(lambda: not alive(candidate), g.said)
@@ -40,7 +35,7 @@ class Abort(Case):
     def test_a_check_that_hangs_is_ended(self):
         check = self.write("check", '#!/bin/sh\necho $$ >"%s"\nexec sleep 1000\n' % self.path("started"), 0o755)
         g = self.switchable("--check", check, "--ready-timeout", "infinity")
-        reload = self.reload(g)
+        reload = self.reloading(g)
         checking = self.pid_in("started")
         status = g.status()
         self.assertEqual((status["check"]["command"], status["candidate"]), (check, 2))
@@ -55,7 +50,7 @@ class Abort(Case):
         g = self.switchable("--env-file", settings, "--ready-timeout", "infinity")
         os.unlink(settings)
         os.mkfifo(settings)
-        reload = self.reload(g)
+        reload = self.reloading(g)
         wait_until(lambda: g.status()["phase"] == "reloading")
         self.aborts(g, reload)
         self.assertIn("generation 1 build b1", g.ask())
@@ -63,10 +58,10 @@ class Abort(Case):
     def test_a_reload_that_was_asked_for_meanwhile_is_next(self):
         g = self.switchable("--ready-timeout", "infinity")
         self.become("write=%s:{pid}" % self.path("started"), "serve")
-        first = self.reload(g)
+        first = self.reloading(g)
         self.pid_in("started")
         self.become("ready", "serve")  # put right
-        second = self.reload(g)
+        second = self.reloading(g)
         wait_until(lambda: g.status()["reload_queued"])
         self.assertIn("the reload that was asked for meanwhile is next", self.aborts(g, first))
         said, why = second.communicate(timeout=PATIENCE)

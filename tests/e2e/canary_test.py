@@ -1,8 +1,8 @@
 """A new generation is a canary first: it gets a share of the new connections, and all of them when nothing was wrong."""
-import contextlib, json, os, re, signal, socket, subprocess
+import contextlib, json, os, re, signal, socket
 import own_network
 from fallback_test import NO_STEERING, refusing
-from harness import GRACED, HERE, NOBODY, NO_PRIVILEGE, PATIENCE, WORKER, Case, ask, for_everybody, main, wait_until
+from harness import HERE, NOBODY, NO_PRIVILEGE, PATIENCE, WORKER, Case, ask, for_everybody, main, wait_until
 from load import Load, assert_nothing_lost
 from own_network import free_port
 
@@ -22,9 +22,7 @@ def generation_of(address):
 class Canary(Case):
     def begins(self, g):
         """A reload that waits; its canary gets its share."""
-        asker = subprocess.Popen([GRACED, "reload", "--control", g.control], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 text=True)
-        self.addCleanup(lambda: (asker.kill(), asker.communicate()))
+        asker = self.reloading(g)
         wait_until(lambda: g.status()["canary"] or asker.poll() is not None, g.said)
         self.assertIsNone(asker.poll(), g.said())
         return asker

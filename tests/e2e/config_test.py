@@ -53,7 +53,7 @@ class Reread(Case):
 
     def test_while_a_reload_waits_for_a_fifo_graced_goes_on_with_its_other_work(self):
         g, env = self.with_fifo("--ready-timeout", "10min")
-        reload = subprocess.Popen([GRACED, "reload", "--control", g.control])
+        reload = self.reloading(g)
         g.wait("RELOADING=1")
         first = g.workers()[0]["pid"]
         self.assertIn("build one", g.ask())

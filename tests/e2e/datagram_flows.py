@@ -45,37 +45,51 @@ while not leaving:
 '''
 
 
-class Flow:
-    def __init__(self, family, address, now, lasts):
+class NumberedDatagrams:
+    """A client's socket. What it sends is numbered, and answered with the number."""
+
+    def __init__(self, family, address):
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.connect(address)
         self.socket.setblocking(False)
-        self.began = now
-        self.lasts = lasts
-        self.next = now
         self.sent = 0
-        self.open = set()
-        self.answers = []  # (when, generation), one for each time that another server answers than the one before
-        self.pid = None
 
-    def ask(self):
+    def send(self):
         for _ in range(2):  # what nobody heard comes back as an error of the next call
             try:
                 self.socket.send(b"%d" % self.sent)
                 break
             except ConnectionRefusedError:
                 pass
-        self.open.add(self.sent)
         self.sent += 1
 
-    def hear(self, now):
+    def received(self):
+        """(PID, generation, number) of each answer that is there."""
         while True:
             try:
-                pid, generation, number = map(int, self.socket.recv(256).split())
+                yield tuple(map(int, self.socket.recv(256).split()))
             except ConnectionRefusedError:
                 continue
             except BlockingIOError:
                 return
+
+
+class Flow(NumberedDatagrams):
+    def __init__(self, family, address, now, lasts):
+        super().__init__(family, address)
+        self.began = now
+        self.lasts = lasts
+        self.next = now
+        self.open = set()
+        self.answers = []  # (when, generation), one for each time that another server answers than the one before
+        self.pid = None
+
+    def ask(self):
+        self.open.add(self.sent)
+        self.send()
+
+    def hear(self, now):
+        for pid, generation, number in self.received():
             self.open.discard(number)
             if pid != self.pid:
                 self.pid = pid

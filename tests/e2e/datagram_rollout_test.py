@@ -1,9 +1,9 @@
 """UDP beside what else a reload may have: probes, a canary, batches, a probation and a rollback; and clients that move."""
-import os, re, subprocess, time
+import os, re, time
 import own_network
 from datagram_case import DatagramCase
 from datagram_flows import ECHO, ECHO_THAT_FINISHES
-from harness import GRACED, PATIENCE, main, wait_until
+from harness import PATIENCE, main, wait_until
 from own_network import free_port
 
 # The same on TCP, where nobody is answered.
@@ -48,11 +48,6 @@ class Rollouts(DatagramCase):
             return self.graced(*options, options=("-l", "udp:" + where, "-l", where), command=(script,), name=name, **more), ("127.0.0.1", port)
         return self.graced(*options, options=(), command=(script, "127.0.0.1", str(port)), name=name, **more), ("127.0.0.1", port)
 
-    def begin_reload(self, g):
-        reload = subprocess.Popen([GRACED, "reload", "--control", g.control], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(lambda: (reload.poll() is None and reload.kill(), reload.wait()))
-        return reload
-
     def assert_kept(self, flows, g, moves=frozenset()):
         flows.end()
         self.assertEqual(flows.lost(), 0, "of %d\n%s" % (flows.sent(), g.said()))
@@ -69,7 +64,7 @@ class Rollouts(DatagramCase):
                 name = "t%d" % passed
                 g, address = self.both("--canary", "50%/1h", "--drain", "idle", passed=passed, name=name)
                 flows = self.flows(address, 20, pause=0.1)
-                reload = self.begin_reload(g)
+                reload = self.reloading(g)
                 wait_until(lambda: g.status()["canary"], g.said)
                 self.talks_on(flows, time.monotonic(), {1}, g)
                 self.assertEqual(g.run("abort").returncode, 0, g.said())
@@ -91,7 +86,7 @@ class Rollouts(DatagramCase):
                 g, address = self.both("--probe", probe, "--drain", "idle", passed=passed, name="t%d" % passed)
                 os.unlink(self.path("passes"))
                 flows = self.flows(address, 20, pause=0.1)
-                reload = self.begin_reload(g)
+                reload = self.reloading(g)
                 wait_until(lambda: any(w["generation"] == 2 and w["state"] == "ready" for w in g.workers()), g.said)
                 self.talks_on(flows, time.monotonic(), {1}, g)
                 self.write("passes", "")
@@ -102,7 +97,7 @@ class Rollouts(DatagramCase):
     def test_batches_have_the_new_flows_as_they_come_and_old_ones_stay(self):
         g, address = self.echo("--workers", "4", "--max-surge", "2", "--udp-flow-timeout", "1s", "--drain-timeout", "10min")
         flows = self.flows(address, 40, pause=0.1)
-        reload = self.begin_reload(g)
+        reload = self.reloading(g)
         # The second batch waits until the workers leave whose place it takes, and those have flows.
         wait_until(lambda: g.status()["batches"], g.said)
         wait_until(lambda: 2 in flows.first_answers(time.monotonic() - 1, time.monotonic()), g.said)

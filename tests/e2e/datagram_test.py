@@ -1,10 +1,10 @@
 """UDP: a flow stays with the generation that it began with until that leaves, a new one goes to the newest, and nothing
 is lost."""
-import os, signal, socket, subprocess, time
+import os, signal, socket, time
 import own_network
 from datagram_case import DatagramCase
 from datagram_flows import ECHO
-from harness import GRACED, PATIENCE, main, wait_until
+from harness import PATIENCE, main, wait_until
 from own_network import free_port
 
 # As nginx with quic_bpf has: a map of its sockets, and a program that chooses from it, here always the first.
@@ -148,8 +148,7 @@ class Datagrams(DatagramCase):
         flows = self.flows(("127.0.0.1", port), 40, pause=0.05)
         self.write("bad", "")
         for _ in range(3):
-            reload = subprocess.Popen([GRACED, "reload", "--control", g.control], stderr=subprocess.DEVNULL)
-            self.addCleanup(lambda r=reload: (r.kill(), r.wait()))
+            reload = self.reloading(g)
             wait_until(lambda: os.path.exists(bound), g.said)
             sent = flows.sent()
             wait_until(lambda: flows.sent() > sent + 200, g.said)

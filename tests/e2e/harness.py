@@ -1,6 +1,6 @@
 """Runs the graced binary from outside. The test plays the service manager: it holds the notify
 socket, so it hears READY=1, RELOADING=1 and STATUS= as systemd would, and waits for those words."""
-import atexit, functools, json, os, re, shutil, signal as signals, socket, subprocess, tempfile, time, unittest
+import atexit, contextlib, functools, json, os, re, shutil, signal as signals, socket, subprocess, tempfile, time, unittest
 
 from waiting import PATIENCE, ask, wait_until  # noqa: F401, re-exported
 
@@ -247,6 +247,19 @@ class Case(unittest.TestCase):
         """As serving(), but the habits of the next generation are what become() says."""
         self.become(*habits)
         return self.graced(*options, command=(self.reader(WORKER),), **more)
+
+    def reloading(self, g, *options):
+        """A reload that is asked for, and not waited for."""
+        p = subprocess.Popen([GRACED, "reload", "--control", g.control, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             text=True)
+        self.addCleanup(lambda: (p.poll() is None and p.kill(), p.communicate()))
+        return p
+
+    def end_group(self, process):
+        """With all that it started, if it leads a session of its own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signals.SIGKILL)
+        process.wait()
 
     def reader(self, *command):
         """A program that runs the command with the habits that become() said last."""

@@ -1,8 +1,8 @@
 """A generation that serves is probed: one that fails is rolled back, or replaced by another one of the same. And a rollback by
 hand to one that leaves, and has been told nothing yet."""
-import json, os, signal, socket, subprocess
+import json, os, signal, socket
 import own_network
-from harness import GRACED, NO_PRIVILEGE, PATIENCE, alive, ask, children, main, wait_until
+from harness import NO_PRIVILEGE, PATIENCE, alive, ask, children, main, wait_until
 from own_network import free_port
 from probing import HEALTHY, PROBED, SICK, Clients, Probed
 
@@ -180,8 +180,7 @@ class Liveness(Probed):
     def a_canary_is_watched(self, **more):
         """Who serves is reached beside it, each by its own looks."""
         g = self.watched("--canary", "99%/1h", **more)
-        asker = subprocess.Popen([GRACED, "reload", "--control", g.control], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(lambda: (asker.kill(), asker.communicate()))
+        asker = self.reloading(g)
         wait_until(lambda: g.status()["canary"], g.said)
         for generation in 1, 2:
             before = self.asked(generation).count("/healthz")

@@ -2,7 +2,7 @@
 gets nobody before it serves, and whoever leaves gets nobody any more."""
 import ctypes, errno, os, re, select, signal, socket, subprocess
 import own_network
-from harness import Case, GRACED, HERE, PATIENCE, WORKER, alive, ask, for_everybody, main, wait_until
+from harness import Case, HERE, PATIENCE, WORKER, alive, ask, for_everybody, main, wait_until
 from own_network import free_port
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
@@ -45,12 +45,6 @@ class Addresses(Case):
         """Behind it the habits of the next generation are what become() says."""
         self.become(*habits)
         return self.graced(*options, options=(), command=(self.reader(BINDER),), **more)
-
-    def reloading(self, g, *options):
-        p = subprocess.Popen([GRACED, "reload", "--control", g.control, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                             text=True)
-        self.addCleanup(lambda: (p.poll() is None and p.kill(), p.communicate()))
-        return p
 
     def outcome(self, reload):
         out, err = reload.communicate(timeout=PATIENCE)

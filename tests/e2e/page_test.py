@@ -1,9 +1,9 @@
 """The page of graced-exporter as a person sees it, in a real Chromium."""
-import os, re, signal, subprocess, tempfile
+import os, re, signal, tempfile
 
 from browser import Browser, need_browser
 from exported import ExportedCase
-from harness import GRACED, PATIENCE, main, wait_until
+from harness import PATIENCE, main, wait_until
 
 browsers = {}
 directory = None
@@ -124,10 +124,9 @@ class Page(ExportedCase):
         seen.open(e, "/instances/t")
         seen.wait("#live", "live")
         self.become("ready", "serve")
-        asker = subprocess.Popen([GRACED, "reload", "--control", g.control], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(lambda: (asker.kill(), asker.wait()))
+        self.reloading(g)
         self.assertIn("1 serving", seen.wait(".row .label", "2 canary"))
-        self.assertRegex(" ".join(seen.texts("dd")), r"50% of new connections, step 1 of 1, 59min .*left")
+        self.assertRegex(" ".join(seen.texts("dd")), r"50% of new connections, step 1 of 1, 5\dmin .*left")
         # When its start ended only its history can tell, later, unless a look has come in between.
         self.assertRegex(seen.attributes(".row .bands[role]", "aria-label")[0], "^generation 2: .*canary from .* on, for ")
         self.shoot(seen, "canary")
@@ -145,8 +144,7 @@ class Page(ExportedCase):
         seen.open(e, "/instances/t")
         seen.wait("#live", "live")
         self.become("ready", "serve")
-        asker = subprocess.Popen([GRACED, "reload", "--control", g.control], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(lambda: (asker.kill(), asker.wait()))
+        asker = self.reloading(g)
         seen.wait("dd", "1 of 2 serve")
         seen.wait("td[data-label=state]", "draining")
         self.assertIn("1 serving", seen.wait(".row .label", "2 serving"))

@@ -1,7 +1,7 @@
 """A new generation is on probation: the one before stands by, and serves again should it fail or somebody ask for it."""
-import os, signal, subprocess
+import os, signal
 import own_network
-from harness import GRACED, HERE, NOBODY, NO_PRIVILEGE, PATIENCE, WORKER, Case, ask, for_everybody, main, wait_until
+from harness import HERE, NOBODY, NO_PRIVILEGE, PATIENCE, WORKER, Case, ask, for_everybody, main, wait_until
 from load import Load, assert_nothing_lost
 from own_network import free_port
 
@@ -32,9 +32,7 @@ class Probation(Case):
     def test_a_build_that_dies_under_load_leaves_the_one_before_which_is_not_started_again(self):
         g = self.serving(*LONG)
         good = self.pids(g, "ready")
-        settled = subprocess.Popen([GRACED, "reload", "--settled", "--control", g.control], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True)
-        self.addCleanup(lambda: (settled.kill(), settled.communicate()))
+        settled = self.reloading(g, "--settled")
         wait_until(lambda: g.status()["standby"] == 1, g.said)
         self.assertEqual(self.pids(g, "standby"), good)
         load = Load("%s:%d" % g.address())

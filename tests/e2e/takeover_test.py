@@ -29,19 +29,12 @@ class TakeoverCase(Adopted):
         # Of no session of the test's: what a shell has started.
         p = subprocess.Popen([*within, BINDER, *habits], cwd=self.directory, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                              env={**os.environ, **(env or {})}, preexec_fn=preexec, start_new_session=True)
-        self.addCleanup(self.end_all, p)
+        self.addCleanup(self.end_group, p)
         for habit in habits:
             if habit.startswith("tcp:"):
                 host, _, port = habit[4:].rpartition(":")
                 wait_until(lambda: "generation 0" in answers((host.strip("[]") or "127.0.0.1", int(port))))
         return p
-
-    def end_all(self, process):
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
 
     def is_gone(self, process, g):
         self.assertIsNotNone(process.wait(PATIENCE), g.said())

@@ -176,8 +176,7 @@ class Trouble(Case):
     def test_who_waits_for_a_reload_keeps_nobody_from_looking_where_descriptors_are_few(self):
         g = self.serving("--check", "sleep 1000")
         limit = resource.prlimit(g.pid, resource.RLIMIT_NOFILE)
-        reload = subprocess.Popen([GRACED, "reload", "--control", g.control], stderr=subprocess.DEVNULL)
-        self.addCleanup(lambda: (reload.kill(), reload.wait()))
+        reload = self.reloading(g)
         wait_until(lambda: g.status()["check"], g.said)
         resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (descriptors(g.pid), limit[1]))
         crowd = [socket.socket(socket.AF_UNIX) for _ in range(4)]

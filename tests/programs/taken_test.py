@@ -1,6 +1,6 @@
 """Each program that listens on TCP, started by hand: it is taken over under load, nobody notices, and it is
 reloaded then like any other."""
-import importlib, inspect, os, signal, subprocess, unittest
+import importlib, inspect, os, subprocess, unittest
 from program import HARD, HERE, ProgramCase, main, setUpModule, wait_until
 
 LISTEN = "0A"
@@ -27,7 +27,7 @@ class Taken:
         before = set(listening_ports())  # of those that it needs
         old = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, preexec_fn=preexec, start_new_session=True)
-        self.addCleanup(self.end_all, old)
+        self.addCleanup(self.end_group, old)
         wait_until(lambda: set(listening_ports()) - before or old.poll() is not None)
         if old.poll() is not None or not set(listening_ports()) - before:
             raise unittest.SkipTest("it goes into the background, or listens on no TCP address")
@@ -49,13 +49,6 @@ class Taken:
             self.assertEqual({f: report["failures"][f] for f in HARD if report["failures"][f]}, {}, "%s: %s\n%s" % (kind, report, g.said()))
         self.taken = old.pid
         return g
-
-    def end_all(self, process):
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
 
 
 def reloads_under_load(case):
