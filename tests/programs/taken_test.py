@@ -24,6 +24,8 @@ class Taken:
     def graced(self, *arguments, command=(), preexec=None, options=(), **more):
         if "-l" in arguments or "-l" in options or "--take" in options:
             raise unittest.SkipTest("its address is graced's")
+        if any(word.startswith("unix:") for word in command):
+            raise unittest.SkipTest("it listens on no TCP address")
         before = set(listening_ports())  # of those that it needs
         old = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, preexec_fn=preexec, start_new_session=True)

@@ -40,10 +40,11 @@ std::vector<std::string> capability_names() {
 }
 
 bool has_capability(int number) {
+  const auto capability = static_cast<unsigned>(number);
   __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
   return ::syscall(SYS_capget, &self, sets.data()) == 0 &&
-         (sets[CAP_TO_INDEX(number)].effective & CAP_TO_MASK(number)) != 0;
+         (sets[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
 }
 
 }  // namespace graced
