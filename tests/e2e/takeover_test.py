@@ -287,7 +287,8 @@ class GivenBack(TakeoverCase):
         load = self.load("--clients", "2", "--pause", "5ms", "127.0.0.1:%d" % port)
         g = self.graced("--take", str(old.pid), options=(), name="killed", wait=False,
                         command=(BINDER, "tcp:%d" % port, "late:" + self.path("never"), "tcp:%d" % free_port()))
-        candidate = wait_until(lambda: [w for w in g.workers() if w["generation"] == 1], g.said)[0]["pid"]
+        wait_until(lambda: "started:" in g.said())  # until then nobody may listen at the control socket
+        candidate = [w for w in g.workers() if w["generation"] == 1][0]["pid"]
         wait_until(lambda: len(self.shown()) == 2, g.said)  # it listens beside the server
         g.process.kill()
         g.process.wait()
