@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "client/exit_class.h"
 #include "client/fitted_columns.h"
 #include "client/page.h"
 #include "core/columns.h"
@@ -88,9 +89,17 @@ std::string reload_words(const ReloadReport& reload) {
 }
 
 std::string exit_words(const ExitReport& e) {
-  if (e.how.starts_with("was not ready")) return "not ready in time,";
-  if (!e.signal.empty()) return fmt::format("killed by {},", one_cell(e.signal));
-  if (e.pid == 0) return "not started,";
+  switch (exit_class(e)) {
+    case ExitClass::late:
+      return "not ready in time,";
+    case ExitClass::signal:
+      return fmt::format("killed by {},", one_cell(e.signal));
+    case ExitClass::exec:
+      return "not started,";
+    case ExitClass::status:
+    case ExitClass::end:
+      break;
+  }
   return e.status ? fmt::format("exit {},", *e.status) : "left by itself,";
 }
 

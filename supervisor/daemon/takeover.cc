@@ -135,8 +135,7 @@ void Takeover::tell() {
   o_.log.info("{} is told to leave (SIG{})", text(), signal_name(drain_signal_));
   const auto main = std::ranges::find(watched_, server_->pid(), &Watched::pid);
   if (main == watched_.end()) return signal_all();
-  for (const int signo : {drain_signal_, SIGCONT})  // one that is stopped would not hear it
-    send_signal(main->process, signo);
+  send_signal_awake(main->process, drain_signal_);
 }
 
 // By a signal alone it would be started again.
@@ -151,9 +150,7 @@ void Takeover::ask_systemd() {
 }
 
 void Takeover::signal_all() {
-  for (const Watched& w : watched_) {
-    for (const int signo : {drain_signal_, SIGCONT}) send_signal(w.process, signo);
-  }
+  for (const Watched& w : watched_) send_signal_awake(w.process, drain_signal_);
 }
 
 void Takeover::kill() {

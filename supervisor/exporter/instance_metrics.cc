@@ -10,7 +10,7 @@
 #include <optional>
 #include <set>
 
-#include "exporter/exit_class.h"
+#include "client/exit_class.h"
 
 namespace graced {
 namespace {

@@ -92,8 +92,7 @@ void Survivors::drain(int signo, Duration limit, const std::vector<ServedSocket>
     if (!tree.worker) {
       tell_rest(tree);
     } else {
-      for (const int s : {signo, SIGCONT})  // one that is stopped would not hear it
-        send_signal(tree.worker, s);
+      send_signal_awake(tree.worker, signo);
     }
   }
 }

@@ -27,10 +27,10 @@ std::vector<SteeringProbe> all_steerings() {
 }
 
 RunningServer found(const RunningForeign& server) {
-  const TakeTarget target{.pid = server.pid()};
-  auto running = RunningServer::find(target);
-  REQUIRE(running);
-  return std::move(*running);
+  auto running = RunningServer::look({.pid = server.pid()});
+  REQUIRE(running.in_the_way.empty());
+  REQUIRE(running.server);
+  return std::move(*running.server);
 }
 
 uid_t owner_of(int fd) {

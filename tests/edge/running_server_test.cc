@@ -44,7 +44,7 @@ TEST_CASE("a running server is found by its PID and by its address") {
   for (const std::string& target : {std::to_string(server.pid()), fmt::format("tcp:{}", server.port()),
                                     fmt::format("tcp:127.0.0.1:{}", server.port())}) {
     CAPTURE(target);
-    const auto found = RunningServer::find(parse_take_target(target));
+    const auto found = look_at(target).server;
     REQUIRE(found);
     CHECK(found->pid() == server.pid());
     CHECK(found->text() == who(server));
@@ -63,7 +63,7 @@ TEST_CASE("a server on all addresses is found by any of them") {
   const OwnNetwork own;
   const RunningForeign server({.family = AF_INET6});
   for (const char* host : {"127.0.0.1", "[::1]"}) {
-    const auto found = RunningServer::find(parse_take_target(fmt::format("tcp:{}:{}", host, server.port())));
+    const auto found = look_at(fmt::format("tcp:{}:{}", host, server.port())).server;
     REQUIRE(found);
     CHECK(found->pid() == server.pid());
     CHECK(found->sockets().front().address == fmt::format("tcp [::]:{}", server.port()));
@@ -90,7 +90,7 @@ TEST_CASE("what does not run, or listens nowhere, is nothing to take") {
   const RunningForeign server({});
   CHECK(look_at(fmt::format("tcp:127.0.0.2:{}", server.port())).nothing ==
         fmt::format("nothing listens on tcp:127.0.0.2:{}", server.port()));
-  CHECK_FALSE(RunningServer::find(parse_take_target("tcp:8080")));
+  CHECK_FALSE(look_at("tcp:8080").server);
 }
 
 TEST_CASE("a server of datagrams alone is not taken") {
@@ -99,7 +99,6 @@ TEST_CASE("a server of datagrams alone is not taken") {
   const auto found = look_at(server);
   CHECK_FALSE(found.server);
   CHECK(obstacle(found) == who(server) + " has no TCP socket that listens, and others cannot be taken");
-  CHECK_THROWS_WITH(RunningServer::find({.pid = server.pid()}), obstacle(found).c_str());
 }
 
 TEST_CASE("a server of MPTCP is not taken") {

@@ -17,6 +17,15 @@ struct BusMessageReleaser {
 using Bus = std::unique_ptr<sd_bus, BusCloser>;
 using BusMessage = std::unique_ptr<sd_bus_message, BusMessageReleaser>;
 
+// What an error reply says.
+struct BusError {
+  sd_bus_error value = SD_BUS_ERROR_NULL;
+  BusError() = default;
+  BusError(const BusError&) = delete;
+  BusError& operator=(const BusError&) = delete;
+  ~BusError() { sd_bus_error_free(&value); }
+};
+
 // Over this socket, which it takes. A negative errno where that fails, as sd_bus_start(3) says.
 inline int start_bus(Bus& bus, Fd socket) {
   sd_bus* made = nullptr;

@@ -36,14 +36,6 @@ int to_milliseconds(Duration d) {
   return static_cast<int>(std::min<std::int64_t>(ms, std::numeric_limits<int>::max()));
 }
 
-struct Error {
-  sd_bus_error value = SD_BUS_ERROR_NULL;
-  Error() = default;
-  Error(const Error&) = delete;
-  Error& operator=(const Error&) = delete;
-  ~Error() { sd_bus_error_free(&value); }
-};
-
 }  // namespace
 
 ControlClient::ControlClient(const std::string& path, Duration patience) {
@@ -78,7 +70,7 @@ ControlReply ControlClient::call(const char* interface, const char* method, Dura
     va_end(values);
   }
   if (r >= 0 && watch_) return call_watching(made, limit, answer);
-  Error error;
+  BusError error;
   if (r >= 0) {
     sd_bus_message* reply = nullptr;
     r = sd_bus_call(bus_.get(), made, to_microseconds(limit), &error.value, &reply);

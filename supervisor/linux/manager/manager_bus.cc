@@ -15,19 +15,10 @@ constexpr const char* service = "org.freedesktop.systemd1";
 constexpr const char* manager_path = "/org/freedesktop/systemd1";
 constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
 
-// What an error reply says, owned.
-struct BusError {
-  sd_bus_error error{};
-  BusError() = default;
-  BusError(const BusError&) = delete;
-  BusError& operator=(const BusError&) = delete;
-  ~BusError() { sd_bus_error_free(&error); }
-
-  std::string text(int code) const {
-    if (error.message != nullptr && *error.message != '\0') return error.message;
-    return std::generic_category().message(-code);
-  }
-};
+std::string text_of(const sd_bus_error& error, int code) {
+  if (error.message != nullptr && *error.message != '\0') return error.message;
+  return std::generic_category().message(-code);
+}
 
 }  // namespace
 
@@ -77,9 +68,9 @@ BusMessage ManagerBus::question(const char* method) const {
 BusMessage ManagerBus::answer(const BusMessage& asked, std::string* why) const {
   BusError error;
   sd_bus_message* reply = nullptr;
-  const int r = asked ? sd_bus_call(bus_.get(), asked.get(), patience_usec, &error.error, &reply) : -ENOMEM;
+  const int r = asked ? sd_bus_call(bus_.get(), asked.get(), patience_usec, &error.value, &reply) : -ENOMEM;
   if (r >= 0) return BusMessage(reply);
-  if (why != nullptr) *why = error.text(r);
+  if (why != nullptr) *why = text_of(error.value, r);
   return nullptr;
 }
 

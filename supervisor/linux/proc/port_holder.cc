@@ -10,14 +10,13 @@
 #include <limits>
 #include <vector>
 
-#include "core/number.h"
 #include "core/printable.h"
 #include "linux/base/fd.h"
 #include "linux/base/socket_name.h"
-#include "linux/proc/descriptors.h"
 #include "linux/proc/net_table.h"
 #include "linux/proc/proc_file.h"
 #include "linux/proc/process.h"
+#include "linux/proc/socket_holders.h"
 
 namespace graced {
 namespace {
@@ -50,25 +49,10 @@ std::string text_of(const Endpoint& bound) {
   return fmt::format("[{}]:{}", text.data(), bound.port);
 }
 
-bool has_open(pid_t pid, ino_t socket) {
-  Descriptors open(pid);
-  return std::ranges::any_of(open.numbers(), [&](int fd) {
-    const OpenFile file = open.at(fd);
-    return file.kind == OpenFile::Kind::socket && file.inode == socket;
-  });
-}
-
 std::optional<PortHolder> holder_of(ino_t socket) {
-  std::vector<pid_t> holders;
-  for (const std::string& entry : entries_of("/proc")) {
-    const auto pid = parse_number<pid_t>(entry, 1, std::numeric_limits<pid_t>::max());
-    if (pid && has_open(*pid, socket)) holders.push_back(*pid);
-  }
-  std::ranges::sort(holders);
-  for (const pid_t pid : holders) {
-    if (!std::ranges::binary_search(holders, parent_of(pid).value_or(0))) {
-      return PortHolder{pid, printable(name_of(pid))};
-    }
+  const auto holders = all_holders_of({socket});
+  for (const auto& [pid, has] : holders) {
+    if (!holders.contains(parent_of(pid).value_or(0))) return PortHolder{pid, printable(name_of(pid))};
   }
   return std::nullopt;
 }

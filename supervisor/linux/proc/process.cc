@@ -30,6 +30,14 @@ std::optional<pid_t> parent_of(pid_t pid) {
   return s ? std::optional(s->parent) : std::nullopt;
 }
 
+bool any_above(pid_t pid, const std::function<bool(pid_t)>& is_such) {
+  while (pid > 1) {
+    pid = parent_of(pid).value_or(0);
+    if (is_such(pid)) return true;
+  }
+  return false;
+}
+
 std::set<int> numbers_of(pid_t thread) {
   std::set<int> numbers;
   const auto add = [&](pid_t id) {

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +17,9 @@ namespace graced {
 
 // The parent, nullopt if there is no such process (any more).
 std::optional<pid_t> parent_of(pid_t pid);
+
+// Whether its parent is such a one, or the parent's, and so on.
+bool any_above(pid_t pid, const std::function<bool(pid_t)>& is_such);
 
 // What a thread's process and the parent of that are called, in their own PID namespaces. Empty: it is gone.
 std::set<int> numbers_of(pid_t thread);

@@ -14,6 +14,10 @@ bool send_signal(const Fd& process, int signo) {
   return ::syscall(SYS_pidfd_send_signal, process.get(), signo, nullptr, 0) == 0;
 }
 
+void send_signal_awake(const Fd& process, int signo) {
+  for (const int s : {signo, SIGCONT}) send_signal(process, s);
+}
+
 void send_signal_to_child(const Fd& process, pid_t pid, int signo) {
   if (!send_signal(process, signo)) ::kill(pid, signo);
 }

@@ -10,6 +10,9 @@ namespace graced {
 // False: it is gone, or there are no pidfds.
 bool send_signal(const Fd& process, int signo);
 
+// And SIGCONT: one that is stopped would not hear it.
+void send_signal_awake(const Fd& process, int signo);
+
 // To a child that was not reaped: by its number where there are no pidfds.
 void send_signal_to_child(const Fd& process, pid_t pid, int signo);
 

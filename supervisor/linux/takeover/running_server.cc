@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <stdexcept>
 #include <utility>
 
 #include "core/printable.h"
@@ -14,31 +13,15 @@
 #include "linux/base/pidfd.h"
 #include "linux/base/socket_option.h"
 #include "linux/proc/look_rights.h"
-#include "linux/proc/net_table.h"
 #include "linux/proc/open_sockets.h"
-#include "linux/proc/proc_file.h"
 #include "linux/proc/socket_holders.h"
 #include "linux/sockets/group_key.h"
 #include "linux/sockets/socket_list.h"
+#include "linux/takeover/listening_rows.h"
 #include "linux/takeover/server_obstacles.h"
 #include "linux/takeover/server_search.h"
 
 namespace graced {
-
-namespace {
-
-std::vector<InternetRow> rows_of(std::initializer_list<const char*> tables) {
-  std::vector<InternetRow> rows;
-  for (const char* const table : tables) {
-    const std::string text = contents_of(table).value_or("");
-    for (const InternetRow& row : parse_internet_table(text)) {
-      if (row.listens && row.inode != 0) rows.push_back(row);
-    }
-  }
-  return rows;
-}
-
-}  // namespace
 
 // One look at one process and what is below it.
 class ServerLook {
@@ -85,7 +68,7 @@ class ServerLook {
       return false;
     }
     SocketTaker taker;
-    for (const InternetRow& row : rows_of({"/proc/self/net/tcp", "/proc/self/net/tcp6"})) {
+    for (const InternetRow& row : listening_tcp()) {
       const auto place = open_.find(row.inode);
       if (place == open_.end()) continue;
       try {
@@ -129,6 +112,7 @@ class ServerLook {
     const auto unit = service && service != service_of(own_pid()) ? processes_of(*service) : std::nullopt;
     if (unit && unit->main == process_) {
       server_.unit_ = unit->unit;
+      socket_unit_told_ = !unit->triggers.empty();
       for (const std::string& trigger : unit->triggers)
         found_.in_the_way.push_back(fmt::format(
             "{} listens for {} and would start it again: systemctl stop {} first, which does not end the "
@@ -164,17 +148,14 @@ class ServerLook {
   void look_for_others() {
     std::set<ino_t> inodes;
     for (const RunningSocket& socket : server_.sockets_) inodes.insert(socket.inode);
-    for (const InternetRow& row : rows_of({"/proc/self/net/tcp", "/proc/self/net/tcp6"})) {
+    for (const InternetRow& row : listening_tcp()) {
       if (std::ranges::any_of(server_.sockets_,
                               [&](const RunningSocket& s) { return endpoint_of(s.where.get()) == row.bound; }))
         inodes.insert(row.inode);
     }
     for (const auto& [process, has] : all_holders_of(inodes)) {
       if (process == own_pid() || is_in_tree(process)) continue;
-      if (is_systemd(process) && std::ranges::any_of(found_.in_the_way, [](const std::string& line) {
-            return line.find(".socket listens") != line.npos;
-          }))
-        continue;
+      if (is_systemd(process) && socket_unit_told_) continue;
       const RunningSocket* socket = nullptr;
       for (const ino_t inode : has) {
         if (socket == nullptr) socket = socket_of(inode);
@@ -197,7 +178,7 @@ class ServerLook {
 
   // Other sockets, of which the server's successor cannot have the address.
   void name_what_stays() {
-    for (const InternetRow& row : rows_of({"/proc/self/net/udp", "/proc/self/net/udp6"})) {
+    for (const InternetRow& row : listening_udp()) {
       if (open_.contains(row.inode))
         found_.warnings.push_back(fmt::format(
             "UDP port {} is not taken: {} has it until its end, and a new worker that binds it fails",
@@ -215,6 +196,7 @@ class ServerLook {
   pid_t process_;
   std::string who_;
   OpenSockets open_;
+  bool socket_unit_told_ = false;
   RunningServer server_;
   RunningServer::Found found_;
 };
@@ -226,12 +208,6 @@ RunningServer::Found RunningServer::look(const TakeTarget& target) {
   found.nothing = std::move(search.nothing);
   found.in_the_way = std::move(search.in_the_way);
   return found;
-}
-
-std::optional<RunningServer> RunningServer::find(const TakeTarget& target) {
-  Found found = look(target);
-  if (!found.in_the_way.empty()) throw std::runtime_error(found.in_the_way.front());
-  return std::move(found.server);
 }
 
 std::string RunningServer::text() const {

@@ -39,10 +39,6 @@ class RunningServer {
   // asked.
   static Found look(const TakeTarget& target);
 
-  // The same for whoever means to take it: nothing if that does not run, or listens nowhere. Throws
-  // std::runtime_error with one line, which names what is in the way and the way out.
-  static std::optional<RunningServer> find(const TakeTarget& target);
-
   pid_t pid() const { return processes_.front().id.pid; }
   std::string text() const;                                // "PID 812 (nginx)"
   const std::string& command() const { return command_; }  // safe to show

@@ -26,14 +26,6 @@ namespace graced {
 
 namespace {
 
-bool is_ancestor(pid_t ancestor, pid_t process) {
-  while (process > 1) {
-    process = parent_of(process).value_or(0);
-    if (process == ancestor) return true;
-  }
-  return false;
-}
-
 // Its PID namespace is below ours: it has another number there.
 bool has_inner_number(pid_t process) {
   const std::string status = contents_of(fmt::format("/proc/{}/status", process)).value_or("");
@@ -92,7 +84,8 @@ Connections connections_of(const RunningSocket& socket) {
 
 std::optional<std::string> obstacle_of_process(pid_t process, const std::string& who) {
   if (process == own_pid()) return fmt::format("{} is this graced itself", who);
-  if (is_ancestor(process, own_pid())) return fmt::format("{} has started this graced itself", who);
+  if (any_above(own_pid(), [&](pid_t above) { return above == process; }))
+    return fmt::format("{} has started this graced itself", who);
   if (process == 1)
     return fmt::format("{} cannot end without everything else: start it anew, below graced", who);
   if (is_in_own_network(process) == false)

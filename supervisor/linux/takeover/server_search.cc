@@ -13,10 +13,9 @@
 #include "linux/base/own_process.h"
 #include "linux/base/socket_name.h"
 #include "linux/proc/look_rights.h"
-#include "linux/proc/net_table.h"
-#include "linux/proc/proc_file.h"
 #include "linux/proc/process.h"
 #include "linux/proc/socket_holders.h"
+#include "linux/takeover/listening_rows.h"
 #include "linux/takeover/server_obstacles.h"
 
 namespace graced {
@@ -35,23 +34,12 @@ std::optional<Endpoint> read_endpoint(const std::string& host, std::uint16_t por
 std::set<ino_t> listening_at(const TakeTarget& target) {
   const auto wanted = read_endpoint(target.host, target.port);
   std::set<ino_t> inodes;
-  for (const char* const table : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
-    const std::string text = contents_of(table).value_or("");
-    for (const InternetRow& row : parse_internet_table(text)) {
-      const bool meant =
-          target.host.empty() ? row.bound.port == target.port : wanted && covers(row.bound, *wanted);
-      if (row.listens && row.inode != 0 && meant) inodes.insert(row.inode);
-    }
+  for (const InternetRow& row : listening_tcp()) {
+    const bool meant =
+        target.host.empty() ? row.bound.port == target.port : wanted && covers(row.bound, *wanted);
+    if (meant) inodes.insert(row.inode);
   }
   return inodes;
-}
-
-bool has_holder_above(pid_t process, const std::map<pid_t, std::set<ino_t>>& holders) {
-  while (process > 1) {
-    process = parent_of(process).value_or(0);
-    if (holders.contains(process)) return true;
-  }
-  return false;
 }
 
 ServerSearch search_address(const TakeTarget& target) {
@@ -70,7 +58,7 @@ ServerSearch search_address(const TakeTarget& target) {
   std::erase_if(holders, [](const auto& h) { return is_systemd(h.first); });
   std::vector<pid_t> tops;
   for (const auto& [process, has] : holders) {
-    if (!has_holder_above(process, holders)) tops.push_back(process);
+    if (!any_above(process, [&](pid_t above) { return holders.contains(above); })) tops.push_back(process);
   }
   if (tops.size() == 1) {
     result.process = tops.front();

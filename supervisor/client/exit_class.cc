@@ -1,4 +1,4 @@
-#include "exporter/exit_class.h"
+#include "client/exit_class.h"
 
 namespace graced {
 
