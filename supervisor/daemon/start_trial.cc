@@ -14,6 +14,7 @@
 #include "daemon/probe_places.h"
 #include "daemon/standby_places.h"
 #include "daemon/surge_places.h"
+#include "daemon/takeover_view.h"
 #include "linux/base/account.h"
 #include "linux/base/systemd.h"
 #include "linux/control/control_places.h"
@@ -136,14 +137,8 @@ class Trial {
   RunningServer::Found try_takeover(const std::optional<HandoffPlan>& handoff) {
     if (!options_.take || it_runs_) return {};
     RunningServer::Found found = RunningServer::look(*options_.take);
-    for (const std::string& line : found.in_the_way)
+    for (const std::string& line : handoff ? takeover_obstacles(found, *handoff) : found.in_the_way)
       complain(first_of("take"), line, Complaints::Kind::machine);
-    if (found.server && handoff && !handoff->adopt)
-      complain(first_of("take"),
-               fmt::format("what is taken over goes to workers that are adopted, which cannot be "
-                           "had here{}{}",
-                           handoff->adoption.why.empty() ? "" : ": ", handoff->adoption.why),
-               Complaints::Kind::machine);
     return found;
   }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/counted.h"
+#include "daemon/takeover_view.h"
 #include "linux/base/duplicate.h"
 #include "linux/base/pidfd.h"
 #include "linux/manager/unit_stop.h"
@@ -27,16 +28,11 @@ void Takeover::begin(const Plan& first, HandoffCapabilities& capabilities) {
     return;
   }
   RunningServer::Found found = RunningServer::look(*first.options.take);
-  if (!found.in_the_way.empty())
-    throw std::runtime_error(fmt::format("take {}: {}", target, found.in_the_way.front()));
+  if (const auto obstacles = takeover_obstacles(found, first.handoff); !obstacles.empty())
+    throw std::runtime_error(fmt::format("take {}: {}", target, obstacles.front()));
   if (!found.server) {
     o_.log.info("nothing is taken over: {}", found.nothing);
     return;
-  }
-  if (!first.handoff.adopt) {
-    throw std::runtime_error(
-        fmt::format("take {}: what its successors bind cannot be adopted here{}", target,
-                    first.handoff.adoption.why.empty() ? "" : ": " + first.handoff.adoption.why));
   }
   o_.addresses.take(*found.server, capabilities);
   server_ = std::move(found.server);
@@ -47,7 +43,7 @@ void Takeover::begin(const Plan& first, HandoffCapabilities& capabilities) {
   o_.log.info("{} is taken over with {}: it serves until generation 1 does", text(),
               fmt::join(addresses, ", "));
   for (const std::string& warning : found.warnings) o_.log.warning("{}", warning);
-  if (!ended_elsewhere() && !found.started_again.empty()) o_.log.warning("{}", found.started_again);
+  if (stop_command_.empty() && !found.end_in_doubt.empty()) o_.log.warning("{}", found.end_in_doubt);
   o_.pump.happens(TakenFound{ended_elsewhere()});
   for (const RunningProcess& p : server_->processes()) watch(p.id.pid, duplicate(p.pidfd.get()));
 }
@@ -104,8 +100,8 @@ void Takeover::serves(GenerationId first) {
   o_.log.info({.generation = first.value}, "serves in the place of {}", text());
   taken_ = o_.readers.events().taken(first, server_->pid(), text(), o_.pump.status());
   if (!watched_.empty()) return;
-  // systemd goes on trying to start it again.
-  if (server_->unit()) ask_systemd();
+  // Whoever manages it goes on trying to start it again.
+  ask_manager();
   server_.reset();
 }
 
@@ -126,11 +122,7 @@ void Takeover::drain() {
 }
 
 void Takeover::tell() {
-  if (server_->unit()) return ask_systemd();
-  if (!stop_command_.empty() && taken_) {
-    o_.log.info("{} is to leave", text());
-    return o_.readers.runner().run(stop_command_, *taken_);
-  }
+  if (ask_manager()) return;
   signalled_ = true;
   o_.log.info("{} is told to leave (SIG{})", text(), signal_name(drain_signal_));
   const auto main = std::ranges::find(watched_, server_->pid(), &Watched::pid);
@@ -138,14 +130,25 @@ void Takeover::tell() {
   send_signal_awake(main->process, drain_signal_);
 }
 
-// By a signal alone it would be started again.
+// By a signal alone it would be started again. False: nobody manages it.
+bool Takeover::ask_manager() {
+  if (!stop_command_.empty() && taken_) {
+    o_.log.info("{} is to leave", text());
+    o_.readers.runner().run(stop_command_, *taken_);
+    return true;
+  }
+  if (!server_->unit()) return false;
+  ask_systemd();
+  return true;
+}
+
 void Takeover::ask_systemd() {
   const std::string& unit = server_->unit()->name;
   try {
     stop_unit(*server_->unit());
     o_.log.info("{}: systemd is asked to stop {}", server_->text(), unit);
   } catch (const std::exception& e) {
-    o_.log.error("{} goes on without clients: {} (systemctl stop {} ends it)", text(), e.what(), unit);
+    o_.log.error("{} goes on without clients: {} (as root: systemctl stop {})", text(), e.what(), unit);
   }
 }
 

@@ -64,6 +64,7 @@ class Takeover {
   void ended(pid_t pid);
   void all_ended();
   void tell();
+  bool ask_manager();
   void ask_systemd();
   void signal_all();
 

@@ -14,10 +14,10 @@ namespace graced {
 namespace {
 
 std::string ended_by(const RunOptions& options, const RunningServer& server) {
+  if (!options.take_stop.empty()) return join_shell_words(options.take_stop);
   if (server.unit())
     return fmt::format("systemctl{} stop {}, which graced asks of systemd itself",
                        server.unit()->user ? " --user" : "", server.unit()->name);
-  if (!options.take_stop.empty()) return join_shell_words(options.take_stop);
   return fmt::format("SIG{}", signal_name(options.drain_signal));
 }
 
@@ -30,6 +30,14 @@ std::string server_text(const RunningServer& server) {
 }
 
 }  // namespace
+
+std::vector<std::string> takeover_obstacles(const RunningServer::Found& found, const HandoffPlan& handoff) {
+  std::vector<std::string> lines = found.in_the_way;
+  if (found.server && !handoff.adopt)
+    lines.push_back(fmt::format("its successors' addresses have to be adopted, which cannot be had here{}{}",
+                                handoff.adoption.why.empty() ? "" : ": ", handoff.adoption.why));
+  return lines;
+}
 
 std::string takeover_text(const RunOptions& options, const RunningServer::Found& found) {
   if (!options.take) return "";
@@ -46,8 +54,8 @@ std::string takeover_text(const RunOptions& options, const RunningServer::Found&
   text += fmt::format("  listens on  {}\n", fmt::join(addresses, ", "));
   text += fmt::format("  is ended by {}\n", ended_by(options, server));
   for (const std::string& warning : found.warnings) text += fmt::format("  but {}\n", warning);
-  if (!found.started_again.empty() && !server.unit() && options.take_stop.empty())
-    text += fmt::format("  but {}\n", found.started_again);
+  if (!found.end_in_doubt.empty() && options.take_stop.empty())
+    text += fmt::format("  but {}\n", found.end_in_doubt);
   return text;
 }
 

@@ -99,7 +99,7 @@ constexpr auto rows = std::to_array<OptionRow>({
      .read = [](Options& o, const Text& v) { o.take = parse_take_target(v); },
      .show = [](const Options& o) { return o.take ? o.take->text() : Text{}; }},
     {.word = {"take-stop", 0, "COMMAND",
-              "run this to end that server, unless it is a unit of systemd; else it gets the drain signal"},
+              "run this to end that server; without it systemd stops its unit, or it gets the drain signal"},
      .group = sockets,
      .unset = "none",
      .for_life = true,

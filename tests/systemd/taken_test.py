@@ -1,47 +1,17 @@
 """A service of systemd that knows nothing of graced is taken over by graced@demo."""
-import os, shutil, unittest
-from machine import BINDER, Case, ask, main, read, run, wait_until, write
+import shutil, unittest
+from machine import BINDER, main, read, run, wait_until, write
+from old_service import OLD, OldService, show
 
-OLD = "old.service"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 
 
-def show(unit, name):
-    return run("systemctl", "show", "--property", name, "--value", unit).stdout.strip()
-
-
-class Taken(Case):
-    def clean(self):
-        super().clean()
-        for unit in ("old.socket", OLD):
-            run("systemctl", "stop", unit, ok=False)
-            run("systemctl", "reset-failed", unit, ok=False)
-            if os.path.exists("/etc/systemd/system/" + unit):
-                os.unlink("/etc/systemd/system/" + unit)
-
+class Taken(OldService):
     def start_old(self, *lines, command="%s tcp:8080" % BINDER):
-        """Its main PID, once it answers."""
-        write("/etc/systemd/system/" + OLD, "\n".join(["[Service]", "ExecStart=" + command, "Restart=always", "RestartSec=0", *lines]) + "\n")
-        run("systemctl", "daemon-reload")
-        run("systemctl", "start", OLD)
-        wait_until(self.answers)
-        return int(show(OLD, "MainPID"))
-
-    def answers(self):
-        try:
-            return bool(ask(self.address))
-        except OSError:
-            return False
+        return super().start_old(*lines, command=command)
 
     def configure(self, *lines, command="%s tcp:8080" % BINDER):
         write(self.config, "\n".join(["take = old", "command = " + command, *lines]) + "\n")
-
-    def assert_taken(self, pid):
-        """For good: systemd has stopped it, and does not start it again."""
-        wait_until(lambda: show(OLD, "ActiveState") == "inactive", self.journal)
-        self.assertFalse(os.path.exists("/proc/%d" % pid))
-        self.assertEqual((show(OLD, "NRestarts"), show(OLD, "Result"), show(OLD, "MainPID")), ("0", "success", "0"))
-        self.assertIn("PID %d (" % pid, self.journal())
 
     def test_a_unit_that_is_always_restarted_is_taken_over_under_load(self):
         old = self.start_old()
@@ -79,8 +49,7 @@ class Taken(Case):
         self.drop_in("[Service]\nRestart=no\n")
         self.configure(command="%s tcp:8080 exit" % BINDER)
         self.assertNotEqual(self.systemctl("start", self.unit, ok=False).returncode, 0)
-        self.assertEqual((show(OLD, "ActiveState"), show(OLD, "NRestarts"), int(show(OLD, "MainPID"))), ("active", "0", old))
-        self.assertTrue(self.answers())
+        self.assert_untouched(old)
         self.systemctl("reset-failed", self.unit)
         self.start()
         self.assert_taken(old)

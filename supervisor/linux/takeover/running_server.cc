@@ -118,11 +118,16 @@ class ServerLook {
             "{} listens for {} and would start it again: systemctl stop {} first, which does not end the "
             "service",
             trigger, unit->unit.name, trigger));
+      if (!unit->unit.user && own_user() != 0)
+        found_.end_in_doubt = fmt::format(
+            "{} is of the system, and polkit says whether user {} may stop it; if not, {} goes on without "
+            "clients: allow it, or name with --take-stop what ends it",
+            unit->unit.name, own_user(), who_);
       return;
     }
-    found_.started_again = who_would_start_again(process_);
-    if (found_.started_again.empty() && unit && unit->main > 0)
-      found_.started_again = fmt::format(
+    found_.end_in_doubt = who_would_start_again(process_);
+    if (found_.end_in_doubt.empty() && unit && unit->main > 0)
+      found_.end_in_doubt = fmt::format(
           "{} is part of {}, whose main process is {}: if that starts it again, name what ends it with "
           "--take-stop",
           who_, unit->unit.name, text_of_process(unit->main));
@@ -179,10 +184,14 @@ class ServerLook {
   // Other sockets, of which the server's successor cannot have the address.
   void name_what_stays() {
     for (const InternetRow& row : listening_udp()) {
-      if (open_.contains(row.inode))
-        found_.warnings.push_back(fmt::format(
-            "UDP port {} is not taken: {} has it until its end, and a new worker that binds it fails",
-            row.bound.port, who_));
+      const auto place = open_.find(row.inode);
+      if (place == open_.end()) continue;
+      std::string line = fmt::format(
+          "UDP port {} is not taken: {} has it until its end, and a new worker {}", row.bound.port, who_,
+          may_be_shared(row.inode, place->second) ? "that binds it as well gets datagrams at once, ready or not"
+                                                  : "that binds it fails");
+      if (std::ranges::find(found_.warnings, line) == found_.warnings.end())
+        found_.warnings.push_back(std::move(line));
     }
     try {
       SocketList().each_unix_listener([&](const UnixListenerSeen& seen) {
@@ -191,6 +200,15 @@ class ServerLook {
                                                 printable(seen.name), who_));
       });
     } catch (const std::system_error&) {}  // then this kernel has no list of them
+  }
+
+  // Others can bind its address beside it, if they ask for that as well.
+  static bool may_be_shared(ino_t inode, const SocketPlace& place) {
+    try {
+      const Fd fd = SocketTaker().take(inode, place);
+      return fd && (socket_option(fd.get(), SOL_SOCKET, SO_REUSEPORT) == 1 ||
+                    socket_option(fd.get(), SOL_SOCKET, SO_REUSEADDR) == 1);
+    } catch (const std::system_error&) { return false; }
   }
 
   pid_t process_;

@@ -67,7 +67,7 @@ struct RunningServer::Found {
   std::vector<std::string>
       in_the_way;  // one line each; with any the server cannot be taken, and may lack sockets
   std::vector<std::string> warnings;  // one line each: it can, but
-  std::string started_again;  // one line: by whom, after a signal; empty: nobody, or its unit is stopped
+  std::string end_in_doubt;           // one line: why it may not end, or be started again; empty: it is not
 };
 
 }  // namespace graced
