@@ -1,14 +1,13 @@
 """A server that was started by hand, and knows nothing of graced, is taken over: no client notices, and if its
 successor fails the server has noticed nothing either."""
-import ctypes, json, os, signal, socket, subprocess
+import json, os, signal, subprocess
 import own_network
 from adoption_test import BINDER, Adopted
 from harness import NOBODY, NO_PRIVILEGE, PATIENCE, alive, ask, become_nobody, main, wait_until
+from listening import shown, sockets_of
 from own_network import free_port
 from schema import assert_valid
 
-SYS_pidfd_getfd = 438
-libc = ctypes.CDLL(None, use_errno=True)
 HARD = ("refused", "reset", "eof", "partial", "timeout", "http", "body", "local")
 
 
@@ -57,29 +56,10 @@ class TakeoverCase(Adopted):
 
     def socket_of(self, process, port):
         """What a server's listening socket is like: inode, owner, SO_REUSEPORT."""
-        pidfd = os.pidfd_open(process.pid)
-        try:
-            for name in os.listdir("/proc/%d/fd" % process.pid):
-                fd = libc.syscall(SYS_pidfd_getfd, pidfd, int(name), 0)
-                if fd < 0:
-                    continue
-                try:
-                    s = socket.socket(fileno=fd)
-                except OSError:
-                    os.close(fd)
-                    continue
-                with s:
-                    if s.family == socket.AF_INET and s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and s.getsockname()[1] == port:
-                        found = os.fstat(s.fileno())
-                        return found.st_ino, found.st_uid, s.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT)
-        finally:
-            os.close(pidfd)
+        for address, *rest in sockets_of(process.pid):
+            if address[1] == port:
+                return tuple(rest)
         raise AssertionError("nothing listens on %d" % port)
-
-    def shown(self):
-        r = subprocess.run(["ss", "-Hltne"], capture_output=True, text=True, timeout=PATIENCE)
-        # Without the queues.
-        return sorted(" ".join(line.split()[3:]) for line in r.stdout.splitlines())
 
     def taken_under_load(self, old, port, target=None, options=(), **more):
         loads, idle = self.loads(port)
@@ -199,12 +179,12 @@ class Takeover(TakeoverCase):
 class GivenBack(TakeoverCase):
     def is_as_before(self, old, ports, before):
         self.assertIsNone(old.poll())
-        self.assertEqual(([self.socket_of(old, p) for p in ports], self.shown()), before)
+        self.assertEqual(([self.socket_of(old, p) for p in ports], shown()), before)
         for port in ports:
             self.assertIn("generation 0", ask(("127.0.0.1", port)))
 
     def state(self, old, *ports):
-        return [self.socket_of(old, p) for p in ports], self.shown()
+        return [self.socket_of(old, p) for p in ports], shown()
 
     def fails(self, old, ports, *command, options=(), signo=None, code=1, name="bad", **more):
         before = self.state(old, *ports)
@@ -289,7 +269,7 @@ class GivenBack(TakeoverCase):
                         command=(BINDER, "tcp:%d" % port, "late:" + self.path("never"), "tcp:%d" % free_port()))
         wait_until(lambda: "started:" in g.said())  # until then nobody may listen at the control socket
         candidate = [w for w in g.workers() if w["generation"] == 1][0]["pid"]
-        wait_until(lambda: len(self.shown()) == 2, g.said)  # it listens beside the server
+        wait_until(lambda: len(shown()) == 2, g.said)  # it listens beside the server
         g.process.kill()
         g.process.wait()
         self.assertIn("generation 0", ask(("127.0.0.1", port)))

@@ -1,7 +1,7 @@
 """Servers that refuse to run beside another one: a reload of each, with the cure that graced-recipes(7) has, and what is
 told without it."""
 import os, subprocess, sys
-from program import ProgramCase, found, main, setUpModule
+from program import SERVERS, ProgramCase, found, main, setUpModule
 
 PORT = ("127.0.0.1", 8080)
 APACHE = """
@@ -14,34 +14,6 @@ Group nogroup
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 Listen 127.0.0.1:8080
-"""
-SQUID = """
-http_port 127.0.0.1:8080 accel defaultsite=x no-vhost
-cache_peer 127.0.0.1 parent 9080 0 no-query originserver
-http_access allow all
-cache deny all
-access_log none
-cache_log /dev/null
-coredump_dir /tmp
-pinger_enable off
-shutdown_lifetime 1 second
-pid_filename %s
-"""
-VARNISH = """
-vcl 4.1;
-import std;
-backend default none;
-sub vcl_recv { return (synth(200)); }
-sub vcl_synth {
-  set resp.body = "pid 0 generation " + std.getenv("GRACED_GENERATION");
-  return (deliver);
-}
-"""
-HYPNOTOAD = """#!/usr/bin/perl
-use Mojolicious::Lite;
-get '/' => sub { shift->render(text => "pid $$") };
-app->config(hypnotoad => {listen => ['http://127.0.0.1:8080'], workers => 2, pid_file => "%s"});
-app->start;
 """
 BEHIND = """
 import http.server
@@ -59,6 +31,11 @@ server = Server(("127.0.0.1", 9080), Answer)
 print("listens", flush=True)
 server.serve_forever()
 """
+
+
+def text_of(configuration, pid_file):
+    with open(os.path.join(SERVERS, configuration)) as f:
+        return f.read().replace("PID_FILE", pid_file)
 
 
 class SecondInstance(ProgramCase):
@@ -80,15 +57,15 @@ class SecondInstance(ProgramCase):
         behind = subprocess.Popen([sys.executable, "-c", BEHIND], stdout=subprocess.PIPE)
         self.addCleanup(lambda: (behind.kill(), behind.wait(), behind.stdout.close()))
         behind.stdout.readline()
-        return found("squid"), "--foreground", "-f", self.write("squid.conf", SQUID % pid_file)
+        return found("squid"), "--foreground", "-f", self.write("squid.conf", text_of("squid.conf", pid_file))
 
     def varnish(self, place):
         found("varnishd")
-        script = "exec varnishd -F -n '%s' -a 127.0.0.1:8080 -f '%s'" % (self.path(place), self.write("vcl", VARNISH))
+        script = "exec varnishd -F -n '%s' -a 127.0.0.1:8080 -f '%s'" % (self.path(place), os.path.join(SERVERS, "varnish.vcl"))
         return "sh", "-c", script.replace("GENERATION", "'$GRACED_GENERATION'")
 
     def hypnotoad(self, pid_file):
-        return found("hypnotoad"), "-f", self.write("app.pl", HYPNOTOAD % self.path(pid_file), 0o755)
+        return found("hypnotoad"), "-f", self.write("app.pl", text_of("hypnotoad.pl", self.path(pid_file)), 0o755)
 
     def test_squid_without_a_pid_file(self):
         g = self.program(*self.squid("none"))
