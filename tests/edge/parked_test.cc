@@ -22,7 +22,9 @@ constexpr uid_t nobody = 65534;
 
 std::vector<SteeringProbe> all_steerings() {
   std::vector<SteeringProbe> steerings{{SteeringMethod::cbpf, false, ""}};
-  if (as_root("to steer by eBPF")) steerings.push_back({SteeringMethod::ebpf, true, ""});
+  if (!as_root("to steer by eBPF")) return steerings;
+  steerings.push_back({SteeringMethod::ebpf, false, ""});  // as before Linux 5.14
+  steerings.push_back({SteeringMethod::ebpf, true, ""});
   return steerings;
 }
 
