@@ -582,7 +582,7 @@ def graced_restarted(world, full):
     """By its manager; where that holds the sockets nobody is refused."""
     world.stop()
     stderr = open("/dev/full", "w") if full % 2 else None
-    world.start(stderr)
+    world.start(stderr=stderr)
     if stderr:
         stderr.close()
         world.reload(0)

@@ -12,6 +12,8 @@ ANSWER = b"pid %d generation %s\n" % (os.getpid(), os.environ.get("GRACED_GENERA
 
 
 def notify(*texts, fds=()):
+    if "NOTIFY_SOCKET" not in os.environ:  # it was started by hand
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         s.connect(os.environ["NOTIFY_SOCKET"])
         for text in texts:

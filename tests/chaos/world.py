@@ -180,16 +180,21 @@ class World:
 
     # ---- graced, and what it is asked --------------------------------------------------------------
 
-    def start(self, stderr=None):
+    def environment(self):
+        """Of whatever is started in this world."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("GRACED_", "LISTEN_"))}
-        environment.update(NOTIFY_SOCKET=self.manager.path, CHAOS_DO=self.path("do"), CHAOS_WORLD=self.directory)
-        command = [GRACED, "run", "--name", "chaos", "--control", self.control, "--pid-file", self.path("pid"),
-                   "--config", self.path("graced.conf")]
-        more = {"preexec_fn": self.start_as_found}
+        environment.update(CHAOS_DO=self.path("do"), CHAOS_WORLD=self.directory)
         if self.adopted:
             environment["CHAOS_ADDRESS"] = "%s:%d" % self.address
             if self.udp:
                 environment["CHAOS_DATAGRAMS"] = "1"
+        return environment
+
+    def launch(self, *options, stderr=None):
+        environment = {**self.environment(), "NOTIFY_SOCKET": self.manager.path}
+        command = [GRACED, "run", "--name", "chaos", "--control", self.control, "--pid-file", self.path("pid"),
+                   "--config", self.path("graced.conf"), *options]
+        more = {"preexec_fn": self.start_as_found}
         if self.held:
             command = ["/bin/sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *command]
             environment.update(LISTEN_FDS="1", LISTEN_FDNAMES="main")
@@ -198,6 +203,9 @@ class World:
         self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, cwd=self.directory,
                                         stdout=subprocess.DEVNULL, stderr=stderr or self.stderr.writer, **more)
         self.pid = self.process.pid
+
+    def start(self, *options, stderr=None):
+        self.launch(*options, stderr=stderr)
         self.manager_hears("READY=1", "graced starts")
         self.status()
         self.is_followed()
@@ -280,6 +288,13 @@ class World:
         self.load = subprocess.Popen([LOAD, "--rate", "300", "--time", "1h", "--timeout", "20s", "--expect", "pid ",
                                       *(["--keep-alive"] if self.keep_alive else []), "%s:%d" % tuple(self.where())],
                                      stdout=subprocess.PIPE)
+
+    def drop_load(self):
+        """Nothing has happened to it yet."""
+        if self.load:
+            self.load.kill()
+            self.load.communicate()
+            self.load = None
 
     def end_load(self, explained):
         self.load.terminate()
@@ -383,9 +398,7 @@ class World:
         self.stderr.reading.set()
         self.follower.close()
         self.datagrams.end(False)
-        if self.load:
-            self.load.kill()
-            self.load.wait()
+        self.drop_load()
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
