@@ -66,7 +66,9 @@ class Service(OldService):
     def state(self):
         """Of all that listens, as ss and as the server itself have it."""
         pids = map(int, read("/sys/fs/cgroup/system.slice/old.service/cgroup.procs").split())
-        return shown(), {pid: sockets_of(pid) for pid in pids}
+        sockets = {pid: sockets_of(pid) for pid in pids}
+        self.assertIn(self.program.port, [address[1] for of_one in sockets.values() for address, *_ in of_one])
+        return shown(), sockets
 
     def try_in_vain(self, pid, *lines):
         before = self.state()
