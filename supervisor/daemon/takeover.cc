@@ -90,6 +90,7 @@ void Takeover::all_ended() {
     return o_.pump.happens(TakenGone{});
   }
   o_.log.info("{} has ended", text());
+  if (!told_) ask_manager();
   o_.addresses.handoff().gone(taken_worker, Handoff::Follows::none);
   server_.reset();
   o_.pump.happens(TakenGone{});
@@ -100,7 +101,6 @@ void Takeover::serves(GenerationId first) {
   o_.log.info({.generation = first.value}, "serves in the place of {}", text());
   taken_ = o_.readers.events().taken(first, server_->pid(), text(), o_.pump.status());
   if (!watched_.empty()) return;
-  // Whoever manages it goes on trying to start it again.
   ask_manager();
   server_.reset();
 }
@@ -122,6 +122,7 @@ void Takeover::drain() {
 }
 
 void Takeover::tell() {
+  told_ = true;
   if (ask_manager()) return;
   signalled_ = true;
   o_.log.info("{} is told to leave (SIG{})", text(), signal_name(drain_signal_));
@@ -130,7 +131,8 @@ void Takeover::tell() {
   send_signal_awake(main->process, drain_signal_);
 }
 
-// By a signal alone it would be started again. False: nobody manages it.
+// By a signal alone, or when it has ended by itself, it would be started again, and again, as its address is in
+// use. False: nobody manages it.
 bool Takeover::ask_manager() {
   if (!stop_command_.empty() && taken_) {
     o_.log.info("{} is to leave", text());

@@ -74,6 +74,7 @@ class Takeover {
   int drain_signal_ = 0;
   std::list<Watched> watched_;  // the server, and all that is known below it, as far as they live
   bool serves_alone_ = true;    // no generation does yet
+  bool told_ = false;           // to leave, by whatever way
   bool signalled_ = false;
   std::optional<InstanceEvent> taken_;  // what was told of it
 };

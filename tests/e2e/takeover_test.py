@@ -175,6 +175,20 @@ class Takeover(TakeoverCase):
             self.assertEqual(f.read(), "taken %d\n" % old.pid)
         wait_until(lambda: len(g.workers()) == 1, g.said)
 
+    def test_who_manages_one_that_died_before_the_switch_is_told_as_well(self):
+        """Or it would be started again and again, and find its address in use."""
+        port = free_port()
+        old = self.by_hand("tcp:%d" % port)
+        go = self.path("go")
+        g = self.graced("--take", str(old.pid), "--take-stop", "touch " + self.path("stopped"), options=(),
+                        command=(BINDER, "late:" + go, "tcp:%d" % port), wait=False)
+        wait_until(lambda: "started:" in g.said())
+        old.kill()
+        old.wait()
+        self.write("go", "")
+        g.wait("READY=1")
+        wait_until(lambda: os.path.exists(self.path("stopped")), g.said)
+
 
 class GivenBack(TakeoverCase):
     def is_as_before(self, old, ports, before):

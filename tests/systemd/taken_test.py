@@ -1,7 +1,7 @@
 """A service of systemd that knows nothing of graced is taken over by graced@demo."""
-import shutil, unittest
+import os, shutil, signal, socket, unittest
 from machine import BINDER, main, read, run, wait_until, write
-from old_service import OLD, OldService, show
+from old_service import OLD, OldService, said_of, show
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 
@@ -32,6 +32,27 @@ class Taken(OldService):
         self.systemctl("reload", self.unit)
         load.next_pid()
         self.assert_well(load.report())
+
+    def test_one_that_dies_before_it_is_told_to_leave_is_not_started_again(self):
+        old = self.start_old()
+        with socket.create_connection(self.address) as busy:
+            busy.sendall(b"GET / HTTP/1.1\r\n")  # the rest never comes
+            wait_until(lambda: self.has_accepted(busy))
+            load = self.load()
+            self.start()
+            self.assertEqual(show(OLD, "ActiveState"), "active")
+            os.kill(old, signal.SIGKILL)
+            wait_until(lambda: "systemd is asked to stop old.service" in self.journal(), self.journal)
+            wait_until(lambda: show(OLD, "ActiveState") in ("inactive", "failed") and not run("systemctl", "list-jobs", OLD, "--no-legend").stdout,
+                       lambda: self.journal() + said_of(OLD))
+        self.systemctl("reload", self.unit)
+        load.next_pid()
+        self.assert_well(load.report())
+
+    def has_accepted(self, client):
+        """It is in no queue any more."""
+        return [line for line in run("ss", "-Htnp", "state", "established", "dport", "= :%d" % client.getsockname()[1]).stdout.splitlines()
+                if "users:" in line]
 
     def test_the_line_may_stay(self):
         old = self.start_old()
