@@ -1,9 +1,13 @@
-"""Each program that listens on TCP, started by hand: it is taken over under load, nobody notices, and it is
-reloaded then like any other."""
-import importlib, inspect, os, subprocess, unittest
-from program import HARD, HERE, ProgramCase, main, setUpModule, wait_until
+"""Each program that listens on TCP, started by hand: it is taken over under load, after a first try that fails, nobody
+notices, and it is reloaded then like any other."""
+import importlib, inspect, os, socket, subprocess, unittest
+from program import HARD, HERE, ProgramCase, RedisQuestion, main, setUpModule, wait_until
+from harness import PATIENCE, children  # found by program
+from listening import shown, sockets_of
 
 LISTEN = "0A"
+IDLE = 20
+SICK = "--probe", "exec:/bin/false,interval=50ms,timeout=%ds" % PATIENCE  # it is ready, and gets no client
 
 
 def listening_ports():
@@ -33,24 +37,48 @@ class Taken:
         wait_until(lambda: set(listening_ports()) - before or old.poll() is not None)
         if old.poll() is not None or not set(listening_ports()) - before:
             raise unittest.SkipTest("it goes into the background, or listens on no TCP address")
-        port = min(set(listening_ports()) - before)
+        ports = set(listening_ports()) - before
+        port = min(ports)
         # It may stand behind another one, or have others for TLS and gRPC.
-        where = "127.0.0.1:%d" % (8080 if 8080 in listening_ports() else port)
+        asked = 8080 if 8080 in listening_ports() else port
+        where = "127.0.0.1:%d" % asked
         loads = {"short": self.load(where, "--clients", "2", "--pause", "5ms"),
                  "kept": self.load(where, "--keep-alive", "--clients", "8", "--pause", "600ms")} \
             if self.load_program.endswith("graced-load") else {"short": self.load(where)}
         for load in loads.values():
             load.began()
+        idle = [self.idle(asked) for _ in range(IDLE * (asked in ports))]
         if "varnish" in self.id():  # it has a port for itself that is another one each time
             options = *options, "--adopt-changes", "allow"
-        g = super().graced("--take", "tcp:%d" % port, *arguments, command=command, preexec=preexec, options=options, **more)
-        old.wait(60)
+        take = "--take", "tcp:%d" % port
+        found = self.state(old)
+        sick = super().graced(*take, *SICK, *arguments, command=command, preexec=preexec, options=options,
+                              **{**more, "name": "sick", "wait": False})
+        self.assertEqual(sick.process.wait(PATIENCE), 1, sick.said())
+        self.assertIn("serves on, as before", sick.said())
+        self.assertEqual(self.state(old), found)
+        g = super().graced(*take, *arguments, command=command, preexec=preexec, options=options, **more)
+        for s in idle:
+            while s.recv(65536):  # until its end, which is no ECONNRESET
+                pass
+        old.wait(PATIENCE)
         self.one_serves(g)
         for kind, load in loads.items():
             report = load.report()
             self.assertEqual({f: report["failures"][f] for f in HARD if report["failures"][f]}, {}, "%s: %s\n%s" % (kind, report, g.said()))
-        self.taken = old.pid
         return g
+
+    def idle(self, port):
+        """A connection that nobody uses any more; some servers close it at once."""
+        s = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self.addCleanup(s.close)
+        s.sendall(RedisQuestion.begun + RedisQuestion.rest if self.question is RedisQuestion else b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertTrue(s.recv(65536))
+        return s
+
+    def state(self, old):
+        """Of all that listens, as ss and as those who have it have it."""
+        return shown(), {pid: sockets_of(pid) for pid in (old.pid, *children(old.pid))}
 
 
 def reloads_under_load(case):

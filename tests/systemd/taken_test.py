@@ -1,6 +1,7 @@
 """A service of systemd that knows nothing of graced is taken over by graced@demo."""
 import os, shutil, signal, socket, unittest
 from machine import BINDER, main, read, run, wait_until, write
+from load import LoadProcess
 from old_service import OLD, OldService, said_of, show
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
@@ -118,6 +119,9 @@ class Taken(OldService):
         command = "%s -c /run/nginx.conf -g 'daemon off;'" % NGINX
         old = self.start_old(command=command)
         load = self.load()
+        back_to_back = LoadProcess(os.environ["GRACED_LOAD"], "--clients", "8", self.where)
+        self.addCleanup(back_to_back.close)
+        back_to_back.began()
         self.configure(command=command)
         r = self.systemctl("start", self.unit, ok=False)
         self.assertEqual(r.returncode, 0, self.journal())
@@ -125,6 +129,7 @@ class Taken(OldService):
         for _ in range(3):
             self.systemctl("reload", self.unit)
         self.assert_well(load.report())
+        self.assert_well(back_to_back.report())
 
 
 if __name__ == "__main__":
