@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/members.h"
+
 namespace graced {
 
 // How many workers more than before there may be during a reload.
@@ -56,10 +58,14 @@ class Batches {
   void join() { joined_ = begun_; }  // the one under way
 
  private:
+  template <class>
+  friend struct Members;
+  Batches() = default;
+
   unsigned ends_after(unsigned batches) const { return std::min(workers_, batches * size_); }
 
-  unsigned workers_;
-  unsigned size_;
+  unsigned workers_ = 1;
+  unsigned size_ = 1;
   unsigned begun_ = 0;
   unsigned joined_ = 0;
 };

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/members.h"
 #include "core/time.h"
 
 namespace graced {
@@ -50,13 +51,17 @@ class Canary {
   CanaryStatus status() const;
 
  private:
+  template <class>
+  friend struct Members;
+  Canary() = default;
+
   Next go_on(Instant now);
 
   std::vector<CanaryStep> steps_;
-  bool gated_;
+  bool gated_ = false;
   bool waits_for_gate_ = false;
   unsigned step_ = 0;
-  Instant until_;
+  Instant until_ = no_deadline;
 };
 
 }  // namespace graced

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/instance_event.h"
+#include "core/members.h"
 
 namespace graced {
 
@@ -20,6 +21,9 @@ class History {
   std::vector<InstanceEvent> last(std::size_t most) const;  // the oldest first
 
  private:
+  template <class>
+  friend struct Members;
+
   std::deque<InstanceEvent> events_;
 };
 

@@ -4,20 +4,16 @@
 
 namespace graced {
 
-namespace {
-
-std::size_t size_of(const KeptLine& line) {
-  return line.said.text.size() + KeptOutput::line_costs;
-}
-
-}  // namespace
-
 void KeptOutput::add(std::chrono::system_clock::time_point at, const Speaker& by, const LinePiece& said) {
   const auto found = by.generation ? kept_.find(*by.generation) : kept_.end();
   if (found == kept_.end()) return;
   Generation& generation = found->second;
   generation.lines.push_back({next_++, at, by, said});
   generation.bytes += size_of(generation.lines.back());
+  shorten(generation);
+}
+
+void KeptOutput::shorten(Generation& generation) {
   while (generation.bytes > most) {
     generation.bytes -= size_of(generation.lines.front());
     generation.lines.pop_front();

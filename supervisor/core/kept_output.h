@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/line_pieces.h"
+#include "core/members.h"
 #include "core/speaker.h"
 
 namespace graced {
@@ -60,10 +61,16 @@ class KeptOutput {
   std::vector<KeptLine> since(std::uint64_t number, std::size_t bytes) const;
 
  private:
+  template <class>
+  friend struct Members;
+
   struct Generation {
     std::deque<KeptLine> lines{};
-    std::size_t bytes = 0;
+    std::size_t bytes = 0;  // of all of them, see size_of()
   };
+
+  static std::size_t size_of(const KeptLine& line) { return line.said.text.size() + line_costs; }
+  static void shorten(Generation& generation);  // to what is kept of it
 
   std::map<std::uint64_t, Generation> kept_;
   std::optional<std::uint64_t> failed_;

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/members.h"
+
 namespace graced {
 
 class LineBuffer {
@@ -35,6 +37,9 @@ class LineBuffer {
   std::vector<std::string> last_lines() const;
 
  private:
+  template <class>
+  friend struct Members;
+
   void remember(std::string_view whole_lines);
 
   std::size_t longest_;

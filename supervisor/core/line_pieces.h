@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/members.h"
+
 namespace graced {
 
 struct LinePiece {
@@ -25,6 +27,9 @@ class LinePieces {
   std::vector<LinePiece> finish();
 
  private:
+  template <class>
+  friend struct Members;
+
   void add(std::vector<LinePiece>& pieces, std::string_view part);
 
   bool within_ = false;  // a line, of which a piece has been told

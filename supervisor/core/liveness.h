@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/members.h"
 #include "core/policy.h"
 #include "core/probing.h"
 #include "core/status.h"
@@ -47,6 +48,8 @@ class Liveness {
   std::optional<ReplacementStatus> last_replacement{};
 
  private:
+  template <class>
+  friend struct Members;
   void wait(const Policy& policy, Instant now);
 
   std::optional<Probing> probing_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/members.h"
 #include "core/time.h"
 
 namespace graced {
@@ -61,6 +62,8 @@ class Probing {
   std::vector<ProbeStatus> status() const;
 
  private:
+  template <class>
+  friend struct Members;
   struct Course {
     ProbeRule rule;
     Instant next{};

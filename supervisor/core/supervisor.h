@@ -46,6 +46,7 @@
 #include "core/batches.h"
 #include "core/canary.h"
 #include "core/liveness.h"
+#include "core/members.h"
 #include "core/policy.h"
 #include "core/probing.h"
 #include "core/status.h"
@@ -69,6 +70,10 @@ class Supervisor {
   Status status() const;
 
  private:
+  template <class>
+  friend struct Members;
+  Supervisor() = default;  // to be read into
+
   struct Respawn {
     unsigned slot;
     Instant at;
