@@ -1,0 +1,160 @@
+// JSON as a described type; json_writer.h has the form of each value. Anything else throws a StateError that
+// names the place, "core.workers[2].slot: …", and so does a number that its member cannot hold.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/time.h"
+#include "json/json_value.h"
+#include "state/kinds.h"
+#include "state/members.h"
+#include "state/state_error.h"
+#include "state/words.h"
+
+namespace graced {
+
+// Where in a state something stands. Within the one above, which outlives it.
+class StatePlace {
+ public:
+  explicit StatePlace(std::string_view name) : name_(name) {}
+  StatePlace(const StatePlace& above, std::string_view name) : above_(&above), name_(name) {}
+  StatePlace(const StatePlace& above, std::size_t index) : above_(&above), index_(index) {}
+
+  std::string text() const;  // "core.workers[2].slot"
+  StateError error(std::string_view what) const;
+
+ private:
+  const StatePlace* above_ = nullptr;
+  std::string_view name_{};  // empty: it has an index
+  std::size_t index_ = 0;
+};
+
+// The beginning of a text from a state, safe to be shown.
+std::string state_text_shown(std::string_view text);
+
+// Each is there, and what it should be, or a StateError is thrown.
+const Json& json_object(const Json& from, const StatePlace& place);
+const Json& json_array(const Json& from, const StatePlace& place);
+std::string read_text(const Json& from, const StatePlace& place);
+bool read_bool(const Json& from, const StatePlace& place);
+std::int64_t read_signed(const Json& from, std::int64_t min, std::int64_t max, const StatePlace& place);
+std::uint64_t read_unsigned(const Json& from, std::uint64_t max, const StatePlace& place);
+// endless: the word for the last one of them.
+std::int64_t read_nanoseconds(const Json& from, std::string_view endless, const StatePlace& place);
+StateError no_such_word(std::string_view word, const std::vector<std::string_view>& words,
+                        const StatePlace& place);
+
+class JsonReader {
+ public:
+  // What is not written of it stays as it is. If this throws, the rest is of no use.
+  template <class T>
+  static void read(const Json& from, T& into, const StatePlace& place);
+
+ private:
+  template <class T, class Value>
+  static void read_member(const Json& object, T& into, const Named<T, Value>& m, const StatePlace& place);
+  template <class T, class Kind>
+  static void read_member(const Json& object, T& into, const Worded<T, Kind>& m, const StatePlace& place);
+  template <class T, class Value>
+  static void read_member(const Json&, T&, const NotWritten<T, Value>&, const StatePlace&) {}
+  template <class T>
+  static void check(T& value, const StatePlace& place);
+  template <class Map>
+  static void read_pairs(const Json& from, Map& into, const StatePlace& place);
+};
+
+template <class T>
+void JsonReader::read(const Json& from, T& into, const StatePlace& place) {
+  if constexpr (Described<T>) {
+    const Json& object = json_object(from, place);
+    for_each_member<T>([&](const auto& m) { read_member(object, into, m, place); });
+    check(into, place);
+  } else if constexpr (std::same_as<T, std::string>) {
+    into = read_text(from, place);
+  } else if constexpr (std::same_as<T, bool>) {
+    into = read_bool(from, place);
+  } else if constexpr (WholeNumber<T> && std::is_signed_v<T>) {
+    into =
+        static_cast<T>(read_signed(from, std::numeric_limits<T>::min(), std::numeric_limits<T>::max(), place));
+  } else if constexpr (WholeNumber<T>) {
+    into = static_cast<T>(read_unsigned(from, std::numeric_limits<T>::max(), place));
+  } else if constexpr (std::same_as<T, Duration>) {
+    into = Duration{read_nanoseconds(from, "infinity", place)};
+  } else if constexpr (std::same_as<T, Instant>) {
+    into = Instant{Duration{read_nanoseconds(from, "never", place)}};
+  } else if constexpr (std::same_as<T, std::chrono::system_clock::time_point>) {
+    into = T{std::chrono::duration_cast<typename T::duration>(
+        std::chrono::nanoseconds(read_signed(from, 0, std::numeric_limits<std::int64_t>::max(), place)))};
+  } else if constexpr (std::is_enum_v<T>) {
+    const std::string word = read_text(from, place);
+    const auto found = from_state_word<T>(word);
+    if (!found) throw no_such_word(word, state_words<T>(), place);
+    into = *found;
+  } else if constexpr (is_id<T>) {
+    into.value = read_unsigned(from, std::numeric_limits<std::uint64_t>::max(), place);
+  } else if constexpr (is_optional<T>) {
+    into.reset();
+    if (!from.is_null()) read(from, into.emplace(made<typename T::value_type>()), place);
+  } else if constexpr (is_sequence<T>) {
+    into.clear();
+    std::size_t index = 0;
+    for (const Json& v : json_array(from, place))
+      read(v, into.emplace_back(made<typename T::value_type>()), StatePlace(place, index++));
+  } else if constexpr (is_map<T>) {
+    read_pairs(from, into, place);
+  } else {
+    static_assert(is_unknown<T>, "no kind of value: name its members, in a Members<T>");
+  }
+}
+
+template <class Map>
+void JsonReader::read_pairs(const Json& from, Map& into, const StatePlace& place) {
+  into.clear();
+  std::size_t index = 0;
+  for (const Json& pair : json_array(from, place)) {
+    const StatePlace here(place, index++);
+    if (json_array(pair, here).size() != 2) throw here.error("is no pair");
+    typename Map::key_type key{};
+    read(pair[0], key, StatePlace(here, std::size_t{0}));
+    const auto [at, is_new] = into.emplace(key, made<typename Map::mapped_type>());
+    if (!is_new) throw here.error("is there for the second time");
+    read(pair[1], at->second, StatePlace(here, std::size_t{1}));
+  }
+}
+
+template <class T, class Value>
+void JsonReader::read_member(const Json& object, T& into, const Named<T, Value>& m, const StatePlace& place) {
+  const auto found = object.find(m.name);
+  if (found == object.end()) {
+    into.*m.at = made<T>().*m.at;
+  } else {
+    read(*found, into.*m.at, StatePlace(place, m.name));
+  }
+}
+
+template <class T, class Kind>
+void JsonReader::read_member(const Json& object, T& into, const Worded<T, Kind>& m, const StatePlace& place) {
+  into.*m.at = made<T>().*m.at;
+  (into.*m.other_word).clear();
+  const auto found = object.find(m.name);
+  if (found == object.end()) return;
+  std::string word = read_text(*found, StatePlace(place, m.name));
+  const auto known = from_state_word<Kind>(word);
+  into.*m.at = known.value_or(Kind::other);
+  if (!known) into.*m.other_word = std::move(word);
+}
+
+template <class T>
+void JsonReader::check(T& value, const StatePlace& place) {
+  if constexpr (requires { Members<T>::complete(value); }) Members<T>::complete(value);
+  if constexpr (requires { Members<T>::flaw(value); }) {
+    if (const auto flaw = Members<T>::flaw(value)) throw place.error(*flaw);
+  }
+}
+
+}  // namespace graced
