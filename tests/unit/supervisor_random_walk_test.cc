@@ -87,6 +87,16 @@ TEST_CASE("whatever happens, in whatever order, the promises are kept") {
   CHECK(tally.called_back > often / 10);
   CHECK(tally.left_alone > often / 10);
   CHECK(tally.gave_up > often);
+  CHECK(tally.written > often);
+  CHECK(tally.written_on_canary > often);
+  CHECK(tally.written_on_probation > often / 2);
+  CHECK(tally.written_between_batches > often / 10);
+  CHECK(tally.written_while_probed > often);
+  CHECK(tally.written_while_ailing > often / 10);
+  CHECK(tally.written_while_stopping > often);
+  CHECK(tally.written_with_queue > often);
+  CHECK(tally.written_in_backoff > often);
+  CHECK(tally.written_with_survivors > often);
 }
 
 }  // namespace graced

@@ -18,7 +18,8 @@ Walk::Walk(std::uint64_t seed, Tally& tally)
       watched_(one_in(4)),
       first_(any_policy()),
       core_(first_),
-      witness_(first_, tally) {}
+      witness_(first_, tally),
+      twin_(seed, tally) {}
 
 Policy Walk::any_policy() {
   Policy p;
@@ -98,6 +99,7 @@ void Walk::tell(const Event& event) {
   said_.push_back({now_, event, core_.handle(event, now_)});
   if (said_.size() > 40) said_.pop_front();
   witness_.sees(event, now_, before, said_.back().actions, core_);
+  twin_.sees(event, now_, said_.back().actions, core_);
 }
 
 void Walk::run(int steps) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/supervisor.h"
+#include "supervisor_twin.h"
 #include "supervisor_witness.h"
 
 namespace graced {
@@ -59,6 +60,7 @@ class Walk {
   const Policy first_;
   Supervisor core_;
   Witness witness_;
+  Twin twin_;
   Instant now_{1h};
   std::uint64_t last_asker_ = 0;
   std::deque<Said> said_;

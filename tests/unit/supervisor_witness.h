@@ -127,6 +127,16 @@ struct Tally {
   std::uint64_t left_alone = 0;
   std::uint64_t gave_up = 0;
   std::uint64_t finished = 0;
+  std::uint64_t written = 0;  // down, and gone on with; each as it was then
+  std::uint64_t written_on_canary = 0;
+  std::uint64_t written_on_probation = 0;
+  std::uint64_t written_between_batches = 0;
+  std::uint64_t written_while_probed = 0;
+  std::uint64_t written_while_ailing = 0;
+  std::uint64_t written_while_stopping = 0;
+  std::uint64_t written_with_queue = 0;
+  std::uint64_t written_in_backoff = 0;
+  std::uint64_t written_with_survivors = 0;
 };
 
 class Witness {
