@@ -52,8 +52,12 @@ std::optional<std::string> Members<Supervisor>::flaw(const Supervisor& s) {
                        s.counts_.last_generation);
   if (s.probation_ && s.probation_->standby == s.serving_)
     return fmt::format("generation {} serves, and stands by", s.serving_->value);
-  if (!s.probation_ && std::ranges::any_of(s.workers_, &Worker::stands_by))
-    return "a worker stands by, and nobody is on probation";
+  for (const Worker& w : s.workers_) {
+    if (w.stands_by() && (!s.probation_ || w.generation != s.probation_->standby))
+      return fmt::format("worker {} stands by, and its generation does not", w.id.value);
+    if (w.works() && w.generation != s.serving_ && (!r || w.generation != r->generation))
+      return fmt::format("worker {} works, and its generation neither serves nor is a candidate", w.id.value);
+  }
   if (r) {
     if (r->generation == s.serving_ || r->generation.value > s.counts_.last_generation)
       return fmt::format("generation {} is no candidate", r->generation.value);
@@ -65,7 +69,7 @@ std::optional<std::string> Members<Supervisor>::flaw(const Supervisor& s) {
   if (s.stopping_ &&
       (r || s.queued_ || s.probation_ || !s.restarts_.due.empty() || !s.restarts_.missing.empty()))
     return "it stops, and goes on";
-  if (s.finished_ && (!s.stopping_ || !s.workers_.empty() || s.survivors_))
+  if (s.finished_ && (!s.stopping_ || !s.workers_.empty() || s.survivors_ || s.taken_))
     return "it has finished, and goes on";
   return std::nullopt;
 }

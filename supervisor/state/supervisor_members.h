@@ -153,16 +153,35 @@ struct Members<Supervisor::Stopping> {
 };
 
 template <>
+struct Members<Supervisor::Taken> {
+  using Taken = Supervisor::Taken;
+  static constexpr std::tuple all{
+      Named{"worker", &Taken::worker},
+      Named{"ended-elsewhere", &Taken::ended_elsewhere},
+      Named{"late", &Taken::late},
+  };
+};
+
+template <>
 struct Members<Supervisor> {
   static constexpr std::tuple all{
-      Named{"policy", &Supervisor::policy_},     Named{"workers", &Supervisor::workers_},
-      Named{"serving", &Supervisor::serving_},   Named{"serving-says-ready", &Supervisor::serving_says_ready_},
-      Named{"previous", &Supervisor::previous_}, Named{"probation", &Supervisor::probation_},
-      Named{"rollout", &Supervisor::rollout_},   Named{"queued", &Supervisor::queued_},
-      Named{"stopping", &Supervisor::stopping_}, Named{"survivors", &Supervisor::survivors_},
-      Named{"finished", &Supervisor::finished_}, Named{"wait-until-settled", &Supervisor::wait_until_settled_},
-      Named{"restarts", &Supervisor::restarts_}, Named{"liveness", &Supervisor::liveness_},
-      Named{"counts", &Supervisor::counts_},     Named{"last-reload", &Supervisor::last_reload_},
+      Named{"policy", &Supervisor::policy_},
+      Named{"workers", &Supervisor::workers_},
+      Named{"serving", &Supervisor::serving_},
+      Named{"serving-says-ready", &Supervisor::serving_says_ready_},
+      Named{"previous", &Supervisor::previous_},
+      Named{"probation", &Supervisor::probation_},
+      Named{"rollout", &Supervisor::rollout_},
+      Named{"queued", &Supervisor::queued_},
+      Named{"stopping", &Supervisor::stopping_},
+      Named{"survivors", &Supervisor::survivors_},
+      Named{"taken", &Supervisor::taken_},
+      Named{"finished", &Supervisor::finished_},
+      Named{"wait-until-settled", &Supervisor::wait_until_settled_},
+      Named{"restarts", &Supervisor::restarts_},
+      Named{"liveness", &Supervisor::liveness_},
+      Named{"counts", &Supervisor::counts_},
+      Named{"last-reload", &Supervisor::last_reload_},
       NotWritten{&Supervisor::actions_},    // of the event being handled,
       NotWritten{&Supervisor::to_settle_},  // likewise
   };

@@ -97,6 +97,7 @@ TEST_CASE("whatever happens, in whatever order, the promises are kept") {
   CHECK(tally.written_with_queue > often);
   CHECK(tally.written_in_backoff > often);
   CHECK(tally.written_with_survivors > often);
+  CHECK(tally.written_while_taken > 0);
 }
 
 }  // namespace graced

@@ -93,6 +93,16 @@ Story with_survivors() {
   return s;
 }
 
+// A server that ran before has got its successor, and finishes what it has.
+Story taken_over() {
+  Story s;
+  s.happens(TakenFound{true});
+  s.reloads({.workers = 2, .drain = DrainRule::idle});
+  s.passes(5s);
+  REQUIRE(s.supervisor.status().taken->state == WorkerState::retiring);
+  return s;
+}
+
 Story asked_to_stop() {
   Story s = serving({.workers = 2, .drain = DrainRule::idle});
   s.reloads({.workers = 2, .stop_timeout = 20s});
@@ -211,6 +221,7 @@ std::vector<Situation> situations() {
       {"batches-failed", batches_have_failed().supervisor},
       {"ailing", ailing().supervisor},
       {"survivors", with_survivors().supervisor},
+      {"taken-over", taken_over().supervisor},
       {"stop-asked", asked_to_stop().supervisor},
       with_history(),
   };

@@ -61,6 +61,7 @@ void Twin::goes_on_from(const Supervisor& other) {
   tally_.written_with_queue += s.reload_queued;
   tally_.written_in_backoff += s.next_restart.has_value();
   tally_.written_with_survivors += s.survivors.has_value();
+  tally_.written_while_taken += s.taken.has_value();
 }
 
 }  // namespace graced

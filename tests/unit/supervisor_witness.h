@@ -137,6 +137,7 @@ struct Tally {
   std::uint64_t written_with_queue = 0;
   std::uint64_t written_in_backoff = 0;
   std::uint64_t written_with_survivors = 0;
+  std::uint64_t written_while_taken = 0;
 };
 
 class Witness {
