@@ -1,0 +1,91 @@
+// capget(2).
+#include "linux/upgrade/trial_answer.h"
+
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+
+#include "core/number.h"
+#include "core/printable.h"
+#include "linux/base/capabilities.h"
+#include "linux/base/pipe_text.h"
+
+namespace graced {
+
+namespace {
+
+constexpr std::size_t longest_reason = 1000;
+
+// Takes "key=" and the number behind it, and a space where one follows.
+template <class T>
+std::optional<T> take_value(std::string_view& text, std::string_view key, int base = 10) {
+  if (!text.starts_with(key)) return std::nullopt;
+  text.remove_prefix(key.size());
+  const auto value = take_number<T>(text, base);
+  if (text.starts_with(' ')) text.remove_prefix(1);
+  return value;
+}
+
+}  // namespace
+
+Rights own_rights() {
+  __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> sets{};
+  std::uint64_t effective = 0;
+  if (::syscall(SYS_capget, &self, sets.data()) == 0)
+    effective = sets[0].effective | std::uint64_t{sets[1].effective} << 32;
+  return {::geteuid(), ::getegid(), effective};
+}
+
+void answer_yes(int fd) noexcept {
+  try {
+    const Rights own = own_rights();
+    write_all(fd,
+              fmt::format("OK user={} group={} capabilities={:x}\n", own.user, own.group, own.capabilities));
+  } catch (...) {}  // then it has not answered
+}
+
+void answer_no(int fd, std::string_view why) noexcept {
+  try {
+    write_all(fd, fmt::format("NO {}\n", printable(why.substr(0, longest_reason))));
+  } catch (...) {}
+}
+
+std::optional<TrialAnswer> parse_answer(std::string_view text) {
+  if (!text.ends_with('\n')) return std::nullopt;
+  text.remove_suffix(1);
+  if (text.starts_with("NO ")) return TrialAnswer{std::nullopt, printable(text.substr(3, longest_reason))};
+  if (!text.starts_with("OK ")) return std::nullopt;
+  text.remove_prefix(3);
+  const auto user = take_value<uid_t>(text, "user=");
+  const auto group = take_value<gid_t>(text, "group=");
+  const auto capabilities = take_value<std::uint64_t>(text, "capabilities=", 16);
+  if (!user || !group || !capabilities) return std::nullopt;
+  return TrialAnswer{Rights{*user, *group, *capabilities}};
+}
+
+std::string missing_rights(const Rights& now, const Rights& next) {
+  if (now.user != next.user || now.group != next.group) {
+    return fmt::format(
+        "would run as user {} and group {}, not as {} and {}: its file has a set-user-ID or "
+        "set-group-ID bit",
+        next.user, next.group, now.user, now.group);
+  }
+  std::string names;
+  for (int number = 0; number < 64; ++number) {
+    const std::uint64_t bit = std::uint64_t{1} << number;
+    if ((now.capabilities & bit) == 0 || (next.capabilities & bit) != 0) continue;
+    names += (names.empty() ? "" : ", ") + capability_name(number);
+  }
+  if (names.empty()) return "";
+  return fmt::format(
+      "would not have the capabilities that graced has now: {} (a file with capabilities of its own "
+      "loses ambient ones: see getcap(8) and setcap(8))",
+      names);
+}
+
+}  // namespace graced
