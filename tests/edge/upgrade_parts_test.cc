@@ -43,11 +43,11 @@ TEST_CASE("a named descriptor that was closed, or opened for something else, is 
   CHECK(wrong_descriptors(named).empty());
   CHECK(named[1].kind.starts_with("anon_inode:") == named[1].kind.ends_with("[pidfd]"));
 
+  const Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
   const int number = first.get();
   first.reset();
   CHECK(joined(wrong_descriptors(named)) == fmt::format("descriptor {} (listener http) is not open\n", number));
 
-  const Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
   REQUIRE(::dup3(epoll.get(), number, O_CLOEXEC) == number);
   const Fd again(number);
   CHECK(joined(wrong_descriptors(named)) ==
@@ -67,7 +67,8 @@ TEST_CASE("one descriptor with two names, and a standard one, are told") {
 TEST_CASE(
     "each descriptor without a name is told, but not what every loop has, nor what the starter left open") {
   CHECK(in_child([] {
-          ::syscall(SYS_close_range, 3, 199, 0);
+          ::close_range(3, 199, 0);
+          ::close_range(201, ~0U, 0);
           const Fd carried = open_null();
           const Fd left = open_null();
           const Fd epoll(::epoll_create1(EPOLL_CLOEXEC));

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -102,8 +103,10 @@ unsigned overflow(unsigned depth) {
 
 void misbehave_after() {
   const std::string how = variant();
-  if (how == "segv-after") ::raise(SIGSEGV);
-  if (how == "null-after") *static_cast<volatile int*>(nullptr) = 1;
+  if (how == "segv-after") {
+    void* nobodys = ::mmap(nullptr, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *static_cast<volatile char*>(nobodys) = 1;
+  }
   if (how == "bus-after") ::raise(SIGBUS);
   if (how == "fpe-after") ::raise(SIGFPE);
   if (how == "ill-after") ::raise(SIGILL);
