@@ -165,7 +165,9 @@ TEST_CASE("an answer is yes with rights, no with a reason, or none") {
   CHECK(yes->yes->user == 7);
   CHECK(yes->yes->group == 8);
   CHECK(yes->yes->capabilities == 0xff);
-  CHECK(parse_answer("OK user=7 group=8 capabilities=ff colour=blue\n"));
+  CHECK(yes->version.empty());
+  CHECK(parse_answer("OK user=7 group=8 capabilities=ff version=0.3.0~rc1\n")->version == "0.3.0~rc1");
+  CHECK(parse_answer("OK user=7 group=8 capabilities=ff colour=blue version=0.3 tail\n")->version == "0.3");
   CHECK(parse_answer("NO it is \x1b[31mred\n")->no == "it is \\x1b[31mred");
   for (const char* text : {"", "OK", "OK\n", "OK user=x group=8 capabilities=ff\n", "OK user=7 group=8\n",
                            "OK user=7 group=8 capabilities=ff", "MAYBE\n"}) {

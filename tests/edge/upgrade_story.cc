@@ -59,18 +59,21 @@ UpgradeStory::~UpgradeStory() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-std::string UpgradeStory::image(const std::string& behaviour) const {
+void write_image(const std::string& file, const std::string& behaviour) {
+  if (std::filesystem::exists(file)) return;  // it may be running
   std::string bytes = contents(UPGRADABLE);
   constexpr std::string_view good = "graced-variant:good";
   const std::size_t at = bytes.find(good);
   REQUIRE(at != std::string::npos);
-  const std::string bad = fmt::format("graced-variant:{}", behaviour);
-  std::memcpy(bytes.data() + at, bad.c_str(), bad.size() + 1);
-  // A child of another test that was forked meanwhile may have it open for writing, but for a name of its own.
-  const std::string file = path(behaviour);
-  if (std::filesystem::exists(file)) return file;
+  const std::string other = fmt::format("graced-variant:{}", behaviour);
+  std::memcpy(bytes.data() + at, other.c_str(), other.size() + 1);
   std::ofstream(file, std::ios::binary) << bytes;
   std::filesystem::permissions(file, std::filesystem::perms(0755));
+}
+
+std::string UpgradeStory::image(const std::string& behaviour) const {
+  std::string file = path(behaviour);
+  write_image(file, behaviour);
   return file;
 }
 

@@ -13,6 +13,9 @@
 
 namespace graced {
 
+// A file with that behaviour, unless there is one.
+void write_image(const std::string& file, const std::string& behaviour);
+
 class UpgradeStory {
  public:
   static constexpr int of_starter =

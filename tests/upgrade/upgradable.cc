@@ -133,7 +133,7 @@ int on_trial(const UpgradeCall& call) {
     check_descriptors(state, {named_descriptor("state", call.state), named_descriptor("answer", call.answer)});
     Loop loop;
     loop.event();
-    answer_yes(call.answer);
+    answer_yes(call.answer, how);
   } catch (const std::exception& e) { answer_no(call.answer, e.what()); }
   if (how == "yes-crash") std::abort();
   return 0;
@@ -218,8 +218,9 @@ class Program {
       Succession succession{text_of(next), state_.carried, {}, arguments_, environment_, guard_limit};
       succession.left.push_back(named_descriptor("new image", image->fd()));
       if (const auto faults = faults_of(succession); !faults.empty()) throw std::runtime_error(faults.front());
-      trial_ = std::make_unique<Trial>(loop_, *image, succession, trial_limit,
-                                       [=, this](const auto& refusal) { tried(*image, succession, refusal); });
+      trial_ = std::make_unique<Trial>(
+          loop_, *image, succession, trial_limit,
+          [=, this](const TrialResult& result) { tried(*image, succession, result.refusal); });
     } catch (const std::exception& e) { say(fmt::format("refused {}", e.what())); }
   }
 

@@ -128,20 +128,20 @@ std::string Trial::with_last_words(const std::string& fact) const {
 
 // Also one that has said yes must have ended well: what is wrong with it later than that would be as wrong
 // after the exec.
-std::optional<std::string> Trial::verdict(const ChildExit& child) const {
+TrialResult Trial::verdict(const ChildExit& child) const {
   const auto answer = parse_answer(answer_);
-  if (answer && !answer->yes) return answer->no;
+  if (answer && !answer->yes) return {answer->no};
   if (child.code != CLD_EXITED) {
     const char* name = ::sigabbrev_np(child.status);
-    return with_last_words(name ? fmt::format("it was killed by SIG{}", name)
-                                : fmt::format("it was killed by signal {}", child.status));
+    return {with_last_words(name ? fmt::format("it was killed by SIG{}", name)
+                                 : fmt::format("it was killed by signal {}", child.status))};
   }
-  if (child.status != 0) return with_last_words(fmt::format("it exited with status {}", child.status));
-  if (answer_.empty()) return with_last_words("it ended without an answer");
-  if (!answer) return fmt::format("it answered what is no answer: '{}'", printable(answer_.substr(0, 100)));
+  if (child.status != 0) return {with_last_words(fmt::format("it exited with status {}", child.status))};
+  if (answer_.empty()) return {with_last_words("it ended without an answer")};
+  if (!answer) return {fmt::format("it answered what is no answer: '{}'", printable(answer_.substr(0, 100)))};
   const std::string missing = missing_rights(own_rights(), *answer->yes);
-  if (!missing.empty()) return "it " + missing;
-  return std::nullopt;
+  if (!missing.empty()) return {"it " + missing};
+  return {std::nullopt, answer->version};
 }
 
 // The limit, or the end: not when that is told, as the child is reaped only then, and an exec would leave it to
@@ -152,9 +152,9 @@ void Trial::time_came() {
   read_words();
   for (Source* source : {&answer_source_, &words_source_}) source->enable(false);
   if (pid_ > 0) send_signal_to_child(pidfd_, pid_, SIGKILL);
-  std::optional<std::string> refusal =
-      end_ ? verdict(*end_) : fmt::format("it did not answer and end within {}", to_text(limit_));
-  std::exchange(done_, nullptr)(std::move(refusal));  // this may be gone after it
+  const TrialResult result =
+      end_ ? verdict(*end_) : TrialResult{fmt::format("it did not answer and end within {}", to_text(limit_))};
+  std::exchange(done_, nullptr)(result);  // this may be gone after it
 }
 
 }  // namespace graced

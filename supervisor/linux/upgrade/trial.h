@@ -16,10 +16,14 @@
 
 namespace graced {
 
+struct TrialResult {
+  std::optional<std::string> refusal;  // one line, "it was killed by SIGSEGV"; nullopt: it can take over
+  std::string version{};               // which it says it is; where there is no refusal
+};
+
 class Trial {
  public:
-  // nullopt: it can take over. Else why not, one line: "it was killed by SIGSEGV".
-  using Done = std::function<void(std::optional<std::string> refusal)>;
+  using Done = std::function<void(const TrialResult&)>;
 
   // Starts it; `done` is called once, from the loop or from ended(), and may destroy the trial. limit: from now
   // to its end. Throws std::system_error where this process has no descriptor or memory for it.
@@ -35,7 +39,7 @@ class Trial {
   void read_answer();
   void read_words();
   void time_came();
-  std::optional<std::string> verdict(const ChildExit& child) const;
+  TrialResult verdict(const ChildExit& child) const;
   std::string with_last_words(const std::string& fact) const;
 
   Loop& loop_;

@@ -30,6 +30,14 @@ std::optional<T> take_value(std::string_view& text, std::string_view key, int ba
   return value;
 }
 
+// Of a key that may be anywhere, up to the next space.
+std::string_view value_of(std::string_view text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  if (at == std::string_view::npos) return "";
+  text.remove_prefix(at + key.size());
+  return text.substr(0, text.find(' '));
+}
+
 }  // namespace
 
 Rights own_rights() {
@@ -41,11 +49,11 @@ Rights own_rights() {
   return {::geteuid(), ::getegid(), effective};
 }
 
-void answer_yes(int fd) noexcept {
+void answer_yes(int fd, std::string_view version) noexcept {
   try {
     const Rights own = own_rights();
-    write_all(fd,
-              fmt::format("OK user={} group={} capabilities={:x}\n", own.user, own.group, own.capabilities));
+    write_all(fd, fmt::format("OK user={} group={} capabilities={:x} version={}\n", own.user, own.group,
+                              own.capabilities, version));
   } catch (...) {}  // then it has not answered
 }
 
@@ -58,14 +66,14 @@ void answer_no(int fd, std::string_view why) noexcept {
 std::optional<TrialAnswer> parse_answer(std::string_view text) {
   if (!text.ends_with('\n')) return std::nullopt;
   text.remove_suffix(1);
-  if (text.starts_with("NO ")) return TrialAnswer{std::nullopt, printable(text.substr(3, longest_reason))};
+  if (text.starts_with("NO ")) return TrialAnswer{std::nullopt, "", printable(text.substr(3, longest_reason))};
   if (!text.starts_with("OK ")) return std::nullopt;
   text.remove_prefix(3);
   const auto user = take_value<uid_t>(text, "user=");
   const auto group = take_value<gid_t>(text, "group=");
   const auto capabilities = take_value<std::uint64_t>(text, "capabilities=", 16);
   if (!user || !group || !capabilities) return std::nullopt;
-  return TrialAnswer{Rights{*user, *group, *capabilities}};
+  return TrialAnswer{Rights{*user, *group, *capabilities}, printable(value_of(text, "version="))};
 }
 
 std::string missing_rights(const Rights& now, const Rights& next) {

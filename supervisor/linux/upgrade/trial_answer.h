@@ -20,12 +20,13 @@ Rights own_rights();
 
 // The image on trial says that it can take over, or why not. What comes of it is decided by the other side, by
 // the rights that it has as well. Never throws: an answer that cannot be written is none.
-void answer_yes(int fd) noexcept;
+void answer_yes(int fd, std::string_view version) noexcept;
 void answer_no(int fd, std::string_view why) noexcept;
 
 struct TrialAnswer {
   std::optional<Rights> yes;
-  std::string no{};  // one line, printable
+  std::string version{};  // printable
+  std::string no{};       // one line, printable
 };
 // nullopt: it is no answer.
 std::optional<TrialAnswer> parse_answer(std::string_view text);

@@ -1,0 +1,82 @@
+#include "daemon/upgrade.h"
+
+#include <exception>
+#include <utility>
+
+namespace graced {
+
+void Upgrade::asked(UpgradeRequest request) {
+  const auto refused = [&](std::string why) {
+    last_ = UpgradeOutcome{request.token, false, std::move(why), version_};
+    callbacks_.ended(UpgradeOutcome(*last_));
+  };
+  if (current_) {
+    const std::string waits = waits_for();
+    const std::string what = waits.empty() ? "is tried" : "waits for " + waits;
+    return refused("another upgrade is under way: " + current_->image.path() + " " + what);
+  }
+  try {
+    NewImage image(request.binary);
+    current_.emplace(Current{std::move(request), std::move(image)});
+  } catch (const std::exception& e) { return refused(e.what()); }
+  tried_version_.clear();
+  look();
+}
+
+void Upgrade::look() {
+  if (current_ && !trial_ && callbacks_.in_the_way().empty()) start_trial();
+}
+
+std::string Upgrade::waits_for() const {
+  return current_ && !trial_ ? callbacks_.in_the_way() : "";
+}
+
+void Upgrade::give_up(const std::string& why) {
+  if (current_) end(false, why);
+}
+
+Succession Upgrade::succession() const {
+  Succession succession = callbacks_.succession();
+  succession.left.push_back(named_descriptor("the new image", current_->image.fd()));
+  return succession;
+}
+
+void Upgrade::start_trial() {
+  try {
+    const Succession now = succession();
+    if (const auto faults = faults_of(now); !faults.empty()) return end(false, faults.front());
+    trial_ = std::make_unique<Trial>(loop_, current_->image, now, trial_limit_,
+                                     [this](const TrialResult& result) { tried(result); });
+  } catch (const std::exception& e) { end(false, e.what()); }
+}
+
+// The trial's descriptors have no names, so it is gone before anything else. What it has seen may be out of
+// date where something has begun meanwhile that must not be interrupted: then there is another trial after
+// that.
+void Upgrade::tried(const TrialResult& result) {
+  trial_.reset();
+  if (result.refusal) return end(false, current_->image.path() + ": " + *result.refusal);
+  tried_version_ = result.version;
+  if (current_->request.check_only) return end(true, "");
+  if (callbacks_.in_the_way().empty()) take_leave();
+}
+
+void Upgrade::take_leave() {
+  std::string why;
+  callbacks_.leaves();
+  try {
+    why = become_new_image(current_->image, succession());
+  } catch (const std::exception& e) { why = e.what(); }
+  callbacks_.goes_on();
+  end(false, why);
+}
+
+// Whoever is told may ask for the next one.
+void Upgrade::end(bool ok, std::string why) {
+  trial_.reset();
+  last_ = UpgradeOutcome{std::move(current_->request.token), ok, std::move(why), version_, tried_version_};
+  current_.reset();
+  callbacks_.ended(UpgradeOutcome(*last_));
+}
+
+}  // namespace graced
