@@ -13,6 +13,7 @@
 #include "linux/base/umask_scope.h"
 #include "linux/base/unix_address.h"
 #include "linux/control/instance_lock.h"
+#include "linux/control/kept_instance.h"
 #include "linux/control/runtime_directory.h"
 #include "linux/sockets/spare_link.h"
 
@@ -103,6 +104,15 @@ Instance::Instance(const std::string& name, const std::string& control_path)
   remove_stale_links(spare_path_place());
   listening_ = listen_on(control_path_);
 }
+
+Instance::Kept Instance::kept() const {
+  return {control_path_, directory_->kept(), lock_->kept()};
+}
+
+Instance::Instance(Kept kept)
+    : control_path_(std::move(kept.control_path)),
+      directory_(std::make_unique<RuntimeDirectory>(std::move(kept.directory))),
+      lock_(std::make_unique<InstanceLock>(directory_->fd(), kept.lock)) {}
 
 void try_control_path(const std::string& control_path) {
   const std::string path = absolute(control_path);

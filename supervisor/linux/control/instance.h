@@ -19,6 +19,13 @@ class Instance {
   // change things is asked of the kernel, per call). Throws std::system_error or std::runtime_error
   // with one line that says what to do; nothing is left behind then.
   Instance(const std::string& name, const std::string& control_path);
+
+  // What another image of this process takes over, see linux/upgrade, and what becomes of it; the control
+  // socket is its server's.
+  struct Kept;
+  Kept kept() const;
+  explicit Instance(Kept kept);
+
   ~Instance();  // removes socket, lock file, and the directories that were made and are empty
 
   Fd take_control_socket() { return std::move(listening_); }  // listening, non-blocking; once

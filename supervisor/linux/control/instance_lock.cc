@@ -45,6 +45,10 @@ bool still_there(int fd, int directory, const std::string& file) {
   return ::fstatat(directory, file.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && file_id(named) == file_id(fd);
 }
 
+std::string last_part(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
 std::runtime_error taken(int fd, const std::string& instance) {
   const auto lines = lines_of(fd);
   const std::string pid = lines.empty() ? "" : fmt::format(" (PID {})", lines.front());
@@ -54,8 +58,11 @@ std::runtime_error taken(int fd, const std::string& instance) {
 
 }  // namespace
 
+InstanceLock::InstanceLock(int directory, const Kept& kept)
+    : directory_(directory), path_(kept.path), file_(last_part(kept.path)), lock_(kept.fd) {}
+
 InstanceLock::InstanceLock(int directory, const std::string& path, const std::string& instance)
-    : directory_(directory), path_(path), file_(path.substr(path.rfind('/') + 1)) {
+    : directory_(directory), path_(path), file_(last_part(path)) {
   do {
     // Ours alone: whoever may open a file for reading may lock it, and keep us from starting.
     const UmaskScope exact{0077};

@@ -15,6 +15,15 @@ class InstanceLock {
   // directory: where `path` is; borrowed, must outlive the lock. Throws std::runtime_error if another
   // instance holds it, FileVanished if the directory was removed meanwhile.
   InstanceLock(int directory, const std::string& path, const std::string& instance);
+
+  // What another image of this process takes over, see linux/upgrade; the descriptor is borrowed until it does.
+  struct Kept {
+    std::string path;
+    int fd = -1;
+  };
+  Kept kept() const { return {path_, lock_.get()}; }
+  InstanceLock(int directory, const Kept& kept);
+
   InstanceLock(const InstanceLock&) = delete;
   InstanceLock& operator=(const InstanceLock&) = delete;
   ~InstanceLock();

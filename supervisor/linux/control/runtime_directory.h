@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "linux/base/fd.h"
@@ -15,6 +16,17 @@ class RuntimeDirectory {
   // write (but for sticky ones like /tmp) are refused. Throws std::system_error or std::runtime_error,
   // one line.
   explicit RuntimeDirectory(const std::string& path);
+
+  // What another image of this process takes over, see linux/upgrade; the descriptor is borrowed until it does.
+  struct Kept {
+    std::string path;
+    int fd = -1;
+    std::vector<std::string> made{};
+  };
+  Kept kept() const { return {path_, directory_.get(), made_}; }
+  explicit RuntimeDirectory(Kept kept)
+      : path_(std::move(kept.path)), directory_(kept.fd), made_(std::move(kept.made)) {}
+
   RuntimeDirectory(const RuntimeDirectory&) = delete;
   RuntimeDirectory& operator=(const RuntimeDirectory&) = delete;
   ~RuntimeDirectory();  // rmdir of what was made, as far as it is empty

@@ -14,6 +14,14 @@ class PidFile {
   // graced that is alive has it. A stale one is replaced.
   explicit PidFile(const std::string& path);
 
+  // What another image of this process takes over, see linux/upgrade; the descriptor is borrowed until it does.
+  struct Kept {
+    std::string path;
+    int fd = -1;
+  };
+  Kept kept() const { return {path_, locked_.get()}; }
+  explicit PidFile(const Kept& kept) : path_(kept.path), locked_(kept.fd) {}
+
   // Removes it, unless somebody else's PID stands there by now.
   ~PidFile();
 

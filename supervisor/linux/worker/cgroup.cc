@@ -102,6 +102,22 @@ Cgroups::Cgroups() {
   limits_memory_ = write_file(top_.get(), "cgroup.subtree_control", "+memory");
 }
 
+Cgroups::Kept Cgroups::kept() const {
+  Kept kept{directory_, why_not_, top_.get(), limits_memory_, {}, leaving_};
+  for (const auto& [generation, directory] : generations_)
+    kept.generations.emplace(generation, directory.get());
+  return kept;
+}
+
+Cgroups::Cgroups(Kept kept)
+    : directory_(std::move(kept.directory)),
+      why_not_(std::move(kept.why_not)),
+      top_(kept.top),
+      limits_memory_(kept.limits_memory),
+      leaving_(std::move(kept.leaving)) {
+  for (const auto& [generation, fd] : kept.generations) generations_.emplace(generation, Fd(fd));
+}
+
 Cgroups::~Cgroups() {
   if (!top_) return;
   while (!generations_.empty()) {

@@ -20,6 +20,19 @@ class Cgroups {
   // Moves graced itself out of the way, into a child called "supervisor". Without a cgroup that is ours to
   // divide nothing is done, and why_not() says why.
   Cgroups();
+
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    std::string directory;
+    std::string why_not;
+    int top = -1;  // -1: there is none
+    bool limits_memory = false;
+    std::map<std::uint64_t, int> generations{};
+    std::vector<std::uint64_t> leaving{};
+  };
+  Kept kept() const;
+  explicit Cgroups(Kept kept);
+
   Cgroups(const Cgroups&) = delete;
   Cgroups& operator=(const Cgroups&) = delete;
   ~Cgroups();  // removes what is empty, and moves graced back

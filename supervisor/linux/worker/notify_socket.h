@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/time.h"
 #include "linux/base/fd.h"
@@ -24,6 +25,15 @@ class NotifySocket {
   // Bound before the first worker is started; everybody may send (mode 0666), strangers are told
   // by their PID. Throws std::system_error.
   explicit NotifySocket(std::string path);
+
+  // What another image of this process takes over, see linux/upgrade; the descriptor is borrowed until it does.
+  struct Kept {
+    std::string path;
+    int fd = -1;
+  };
+  Kept kept() const { return {path_, socket_.get()}; }
+  explicit NotifySocket(Kept kept) : path_(std::move(kept.path)), socket_(kept.fd) {}
+
   NotifySocket(const NotifySocket&) = delete;
   NotifySocket& operator=(const NotifySocket&) = delete;
   ~NotifySocket();  // removes the file

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "linux/base/fd.h"
 
@@ -12,6 +13,14 @@ class StartingPlace {
   // pwd: $PWD, which a shell sets to the name by which it came, with symbolic links. The name is used if it
   // leads to the directory that graced is in.
   explicit StartingPlace(const std::string& pwd);
+
+  // What another image of this process takes over, see linux/upgrade; the descriptor is borrowed until it does.
+  struct Kept {
+    std::string name;
+    int fd = -1;  // -1: none
+  };
+  Kept kept() const { return {name_, own_.get()}; }
+  explicit StartingPlace(Kept kept) : own_(kept.fd), name_(std::move(kept.name)) {}
 
   // Empty where graced may not look into its own directory; then that is where workers begin.
   const Fd& own() const { return own_; }

@@ -1,0 +1,118 @@
+// What one image of a process hands to the next, taken over in the same process: nothing is made, bound or
+// locked again, and at the end what belongs to it is removed.
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "in_child.h"
+#include "linux/base/file_id.h"
+#include "linux/base/unix_address.h"
+#include "linux/control/kept_instance.h"
+#include "linux/self/pid_file.h"
+#include "linux/worker/notify_socket.h"
+#include "linux/worker/starting_place.h"
+#include "temp_directory.h"
+
+namespace graced {
+namespace {
+
+// The one before ends by an exec, so that nothing of it is ever destroyed.
+template <class T, class... Arguments>
+T& before(Arguments&&... arguments) {
+  return *new T(std::forward<Arguments>(arguments)...);
+}
+
+std::string tried(const auto& body) {
+  return in_child([&] {
+    body();
+    return std::string("nobody has it");
+  });
+}
+
+TEST_CASE("a pid file that is taken over stays locked, and goes at the end") {
+  const TempDirectory d;
+  const std::string path = d / "a.pid";
+  const std::string said = in_child([&] {
+    const auto kept = before<PidFile>(path).kept();
+    std::string others;
+    {
+      const PidFile after(kept);
+      others = tried([&] { const PidFile second(path); });
+    }
+    return others + (std::filesystem::exists(path) ? ", left" : ", gone");
+  });
+  CHECK(said.find("another graced that runs has it (PID ") != std::string::npos);
+  CHECK(said.ends_with(", gone"));
+}
+
+TEST_CASE(
+    "the place of an instance that is taken over is nobody else's, its clients wait, and all goes at the end") {
+  const TempDirectory d;
+  const std::string control = d / "graced/shop/control";
+  const std::string said = in_child([&] {
+    auto& first = before<Instance>("shop", control);
+    Fd listening = first.take_control_socket();
+    const FileId socket = file_id(control.c_str());
+    std::string text;
+    {
+      const Instance after(first.kept());
+      text = tried([&] { const Instance second("shop", control); });
+      text += file_id(control.c_str()) == socket ? ", the same socket" : ", another socket";
+      text += after.control_path() == control ? ", the same path" : ", another path";
+      const Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      const auto address = unix_path_address(control);
+      const bool connected = ::connect(client.get(), address->get(), address->length) == 0;
+      text += connected ? ", connected" : ", refused";
+      listening.reset();
+    }
+    return text + (d.empty() ? ", all gone" : ", something left");
+  });
+  CHECK(said.find("another graced named 'shop' is running (PID ") == 0);
+  CHECK(said.ends_with(", the same socket, the same path, connected, all gone"));
+}
+
+TEST_CASE("what workers said to a notify socket before it was taken over is heard after") {
+  const TempDirectory d;
+  const std::string path = d / "notify";
+  CHECK(in_child([&] {
+          auto& first = before<NotifySocket>(path);
+          const Fd worker(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+          const auto address = unix_path_address(path);
+          if (::connect(worker.get(), address->get(), address->length) != 0) return std::string("connect");
+          if (::send(worker.get(), "READY=1", 7, 0) != 7) return std::string("send");
+          std::string text;
+          {
+            NotifySocket after(first.kept());
+            (void)!::send(worker.get(), "STATUS=x", 8, 0);
+            for (int i = 0; i < 2; ++i) {
+              const auto said = after.receive();
+              text += said && said->sender == ::getpid() ? said->text + ", " : "nothing, ";
+            }
+          }
+          return text + (d.empty() ? "gone" : "left");
+        }) == "READY=1, STATUS=x, gone");
+}
+
+TEST_CASE("the directory that graced was started in is found again by its name, or is still held") {
+  const TempDirectory d;
+  std::filesystem::create_directory(d / "release-1");
+  std::filesystem::create_directory_symlink(d / "release-1", d / "current");
+  CHECK(in_child([&] {
+          std::filesystem::current_path(d / "release-1");
+          const StartingPlace named(before<StartingPlace>(d / "current").kept());
+          const StartingPlace nameless(before<StartingPlace>("").kept());
+          std::filesystem::create_directory(d / "release-2");
+          std::filesystem::remove(d / "current");
+          std::filesystem::create_directory_symlink(d / "release-2", d / "current");
+          const bool follows = file_id(named.again().get()) == file_id((d / "release-2").c_str());
+          const bool holds = file_id(nameless.again().get()) == file_id((d / "release-1").c_str());
+          return std::string(follows && holds ? "both" : "not so");
+        }) == "both");
+}
+
+}  // namespace
+}  // namespace graced
