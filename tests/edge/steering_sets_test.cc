@@ -8,6 +8,7 @@
 #include "linux/sockets/accept_queue.h"
 #include "linux/sockets/listener.h"
 #include "loopback.h"
+#include "taken_over.h"
 #include "wait_until.h"
 
 using namespace graced;
@@ -71,6 +72,27 @@ TEST_CASE("new connections go to the chosen set, of all addresses at once") {
   sets.choose(0);
   everywhere();
   for (const auto& l : first) CHECK(queue(*l) == 40);
+}
+
+TEST_CASE("another image of graced chooses among the sets that it has taken over, and adds to them") {
+  if (!as_root("to steer by eBPF")) return;
+  SteeringSets sets;
+  const auto first = opened();
+  sets.steer(4, first->fd());
+  const auto second = open_again(*first, first->spec());
+  sets.put(4, 1, second->fd());
+  sets.choose(1);
+  take_over(sets);
+  const auto clients = connected(*first, 10);
+  CHECK(queue(*second) == 10);
+  const auto third = open_again(*first, first->spec());
+  sets.put(4, 2, third->fd());
+  sets.choose(2);
+  take_over(sets);
+  const auto more = connected(*first, 10);
+  CHECK(queue(*third) == 10);
+  CHECK(queue(*second) == 10);
+  CHECK(queue(*first) == 0);
 }
 
 TEST_CASE("what waits at a socket that is closed goes to the chosen one") {

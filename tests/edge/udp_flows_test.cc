@@ -11,6 +11,7 @@
 
 #include "linux/base/inode.h"
 #include "linux/sockets/group_key.h"
+#include "taken_over.h"
 
 using namespace graced;
 
@@ -126,6 +127,33 @@ TEST_CASE("a flow stays with the socket that it began with, a new one goes to th
     CHECK(s.flows.count_flows() ==
           std::map<ino_t, std::uint64_t>{{inode_of(old.get()), 2}, {inode_of(next.get()), 1}});
   }
+}
+
+TEST_CASE("flows stay where they are when another image of graced takes over, and can be let go by that") {
+  if (!can_use_ebpf()) return;
+  Story s(AF_INET, SteeringMethod::ebpf);
+  const Fd old = s.bind();
+  s.direct({&old});
+  const Fd first = s.address.client();
+  say(first);
+  const Fd next = s.bind();
+  s.direct({&next});
+  const Fd second = s.address.client();
+  say(second);
+  take_over(s.flows);
+  for (const Fd* client : {&first, &second}) say(*client);
+  CHECK(heard(old) == 2);
+  CHECK(heard(next) == 2);
+
+  const Fd third = s.bind();
+  s.direct({&third});
+  s.flows.let_flows_go(inode_of(old.get()));
+  take_over(s.flows);
+  for (const Fd* client : {&first, &second}) say(*client);
+  CHECK(heard(old) == 0);
+  CHECK(heard(next) == 1);
+  CHECK(heard(third) == 1);
+  CHECK(s.flows.heard(inode_of(next.get()))->datagrams == 3);
 }
 
 TEST_CASE("flows that are let go reach the chosen one, and what has come before is still to be read") {

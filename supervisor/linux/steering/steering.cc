@@ -59,6 +59,26 @@ void ReuseportGroup::probe(std::span<const std::uint16_t> first_ports, std::span
   direct(chosen_);
 }
 
+ReuseportGroup::Kept ReuseportGroup::kept() const {
+  Kept kept{method_, members_, chosen_, probed_, {}, spared_, array_.get(), slots_, queued_ == Queued::migrate};
+  if (shared_) kept.shared = Kept::Shared{shared_->per_mille, shared_->members, shared_->counts.get()};
+  return kept;
+}
+
+// The programs are attached still.
+ReuseportGroup::ReuseportGroup(Kept kept)
+    : method_(kept.method),
+      members_(std::move(kept.members)),
+      chosen_(std::move(kept.chosen)),
+      probed_(std::move(kept.probed)),
+      spared_(std::move(kept.spared)),
+      array_(kept.array),
+      slots_(std::move(kept.slots)),
+      queued_(kept.migrates ? Queued::migrate : Queued::reset) {
+  if (kept.shared)
+    shared_ = Shared{kept.shared->per_mille, std::move(kept.shared->members), Fd(kept.shared->counts)};
+}
+
 void ReuseportGroup::probe_no_more() {
   if (!std::exchange(probed_, std::nullopt) || chosen_.empty()) return;
   direct(chosen_);

@@ -79,12 +79,36 @@ class ReuseportGroup {
   // Since the first share() after there was none; nothing where that cannot be counted, which takes eBPF.
   std::optional<ShareCounts> share_counts() const;
 
- private:
   struct Member {
     int fd;
     ino_t inode;
   };
+  struct Probed {
+    std::vector<std::uint16_t> first_ports;
+    std::vector<Member> members;
+  };
 
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    SteeringMethod method = SteeringMethod::none;
+    std::vector<Member> members{};
+    std::vector<Member> chosen{};
+    std::optional<Probed> probed{};
+    struct Shared {
+      unsigned per_mille;
+      std::vector<Member> members;
+      int counts;  // -1: not counted
+    };
+    std::optional<Shared> shared{};
+    std::vector<std::uint16_t> spared{};
+    int array = -1;
+    std::vector<ino_t> slots{};
+    bool migrates = true;
+  };
+  Kept kept() const;
+  explicit ReuseportGroup(Kept kept);
+
+ private:
   bool spares_any() const;
   void direct(std::span<const Member> chosen);
   void direct_by_slots(std::span<const Member> chosen);
@@ -95,10 +119,6 @@ class ReuseportGroup {
   SteeringMethod method_;
   std::vector<Member> members_;  // as the kernel lists them
   std::vector<Member> chosen_;
-  struct Probed {
-    std::vector<std::uint16_t> first_ports;
-    std::vector<Member> members;
-  };
   std::optional<Probed> probed_;
   struct Shared {
     unsigned per_mille;

@@ -2,11 +2,26 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "linux/base/duplicate.h"
 #include "linux/sockets/hiding.h"
 
 namespace graced {
+
+SteeringGroups::Kept SteeringGroups::kept() const {
+  Kept kept{method_, {}, {}, spared_};
+  for (const auto& [key, group] : groups_) kept.groups.emplace(key, group.kept());
+  for (const auto& [inode, socket] : sockets_)
+    kept.sockets.emplace(inode, Kept::Socket{socket.key, socket.fd.get()});
+  return kept;
+}
+
+SteeringGroups::SteeringGroups(Kept kept) : method_(kept.method), spared_(std::move(kept.spared)) {
+  for (auto& [key, group] : kept.groups) groups_.emplace(key, ReuseportGroup(std::move(group)));
+  for (auto& [inode, socket] : kept.sockets)
+    sockets_.emplace(inode, Socket{std::move(socket.key), Fd(socket.fd)});
+}
 
 bool SteeringGroups::join(const std::string& key, int fd, ino_t inode) {
   if (key.empty() || sockets_.contains(inode)) return false;

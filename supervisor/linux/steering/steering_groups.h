@@ -59,6 +59,21 @@ class SteeringGroups {
   bool has(const std::string& key, ino_t inode) const;
   int any_of(const std::string& key) const;  // of a key that there is; borrowed
 
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    SteeringMethod method = SteeringMethod::none;
+    std::map<std::string, ReuseportGroup::Kept> groups{};
+    struct Socket {
+      std::string key;
+      int fd;
+    };
+    std::map<ino_t, Socket> sockets{};
+    std::vector<std::uint16_t> spared{};
+  };
+  Kept kept() const;
+  SteeringGroups() = default;
+  explicit SteeringGroups(Kept kept);
+
  private:
   struct Socket {
     std::string key;

@@ -10,6 +10,16 @@ SteeringSets::SteeringSets() : number_(make_number()) {
   load_choice_by_number(make_socket_array(most).get(), number_.get());
 }
 
+SteeringSets::Kept SteeringSets::kept() const {
+  Kept kept{number_.get(), chosen_};
+  for (const auto& [address, array] : arrays_) kept.arrays.emplace(address, array.get());
+  return kept;
+}
+
+SteeringSets::SteeringSets(const Kept& kept) : number_(kept.number), chosen_(kept.chosen) {
+  for (const auto& [address, array] : kept.arrays) arrays_.emplace(address, Fd(array));
+}
+
 void SteeringSets::steer(Address address, int listening_fd) {
   Fd array = make_socket_array(most);
   const Fd program = load_choice_by_number(array.get(), number_.get());

@@ -33,6 +33,15 @@ class SteeringSets {
   // New connections go there from now on.
   void choose(Set set);
 
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    int number = -1;
+    Set chosen = 0;
+    std::map<Address, int> arrays{};
+  };
+  Kept kept() const;
+  explicit SteeringSets(const Kept& kept);
+
   // Once its last socket is closed.
   void forget(Address address) { arrays_.erase(address); }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cassert>
 #include <system_error>
+#include <utility>
 
 #include "linux/base/duplicate.h"
 #include "linux/base/sys_error.h"
@@ -20,6 +21,29 @@ namespace {
 constexpr unsigned most_slots = most_choices;
 
 }  // namespace
+
+UdpFlows::Kept UdpFlows::kept() const {
+  Kept kept{method_,      most_,        timeout_,     why_not_, groups_,     {},
+            array_.get(), slots_.get(), flows_.get(), taken_,   last_serial_};
+  for (const auto& [inode, s] : sockets_)
+    kept.sockets.emplace(inode, Kept::Socket{s.key, s.fd.get(), s.slot, s.serial, s.lets_go});
+  return kept;
+}
+
+UdpFlows::UdpFlows(Kept kept)
+    : method_(kept.method),
+      most_(kept.most),
+      timeout_(kept.timeout),
+      why_not_(std::move(kept.why_not)),
+      groups_(std::move(kept.groups)),
+      array_(kept.array),
+      slots_(kept.slots),
+      flows_(kept.flows),
+      taken_(std::move(kept.taken)),
+      last_serial_(kept.last_serial) {
+  for (auto& [inode, s] : kept.sockets)
+    sockets_.emplace(inode, Socket{std::move(s.key), Fd(s.fd), s.slot, s.serial, s.lets_go});
+}
 
 bool UdpFlows::join(const std::string& key, int fd, ino_t inode) {
   if (key.empty() || sockets_.contains(inode)) return false;

@@ -68,6 +68,35 @@ class UdpFlows {
   // How many flows are remembered of each socket, and were heard within the timeout.
   std::map<ino_t, std::uint64_t> count_flows() const;
 
+  struct Group {
+    std::vector<ino_t> members;  // as the kernel lists them
+    std::set<ino_t> chosen;
+  };
+
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    SteeringMethod method = SteeringMethod::none;
+    unsigned most = 0;
+    Duration timeout{};
+    std::string why_not{};
+    std::map<std::string, Group> groups{};
+    struct Socket {
+      std::string key;
+      int fd;
+      std::optional<unsigned> slot{};
+      std::uint32_t serial = 0;
+      bool lets_go = false;
+    };
+    std::map<ino_t, Socket> sockets{};
+    int array = -1;
+    int slots = -1;
+    int flows = -1;
+    std::vector<bool> taken{};
+    std::uint32_t last_serial = 0;
+  };
+  Kept kept() const;
+  explicit UdpFlows(Kept kept);
+
  private:
   struct Socket {
     std::string key;
@@ -76,11 +105,6 @@ class UdpFlows {
     std::uint32_t serial = 0;
     bool lets_go = false;
   };
-  struct Group {
-    std::vector<ino_t> members;  // as the kernel lists them
-    std::set<ino_t> chosen;
-  };
-
   void direct_by_slots(const std::set<ino_t>& chosen);
   void direct_by_places(const Group& group, const std::set<ino_t>& chosen);
   void make_maps();
