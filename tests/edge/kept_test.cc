@@ -4,15 +4,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
-#include <fstream>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "in_child.h"
 #include "linux/base/file_id.h"
 #include "linux/base/unix_address.h"
 #include "linux/control/kept_instance.h"
+#include "linux/manager/fd_store.h"
+#include "linux/manager/service_manager.h"
 #include "linux/self/pid_file.h"
+#include "linux/sockets/listener.h"
 #include "linux/worker/notify_socket.h"
 #include "linux/worker/starting_place.h"
 #include "temp_directory.h"
@@ -112,6 +117,97 @@ TEST_CASE("the directory that graced was started in is found again by its name, 
           const bool holds = file_id(nameless.again().get()) == file_id((d / "release-1").c_str());
           return std::string(follows && holds ? "both" : "not so");
         }) == "both");
+}
+
+// As before<>, for what is shared.
+std::shared_ptr<Listener> taken_over(const std::shared_ptr<Listener>& listener) {
+  before<std::shared_ptr<Listener>>(listener);
+  return std::make_shared<Listener>(listener->kept());
+}
+
+bool reaches(const std::string& path) {
+  const Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto address = unix_path_address(path);
+  return ::connect(client.get(), address->get(), address->length) == 0;
+}
+
+TEST_CASE("a unix socket that is taken over is where it was, has its spare name, and goes at the end") {
+  const TempDirectory d;
+  const std::string path = d / "a.sock";
+  CHECK(in_child([&] {
+          auto first = open_listeners(parse_listen_spec("unix:" + path)).front();
+          if (first->keep_spare_path(d / "paths") != 0) return std::string("no spare name");
+          auto next = taken_over(first);
+          std::string text =
+              next->address() == "unix " + path && next->inode() == first->inode() ? "same" : "other";
+          text += reaches(path) ? ", reached" : ", refused";
+          std::filesystem::remove(path);
+          text += next->lost_its_path() ? ", lost" : ", kept";
+          text += next->path().put_back() == 0 && reaches(path) ? ", reached" : ", refused";
+          next.reset();
+          return text + (d.empty() ? ", gone" : ", left");
+        }) == "same, reached, kept, reached, gone");
+}
+
+TEST_CASE("a unix socket that nobody reaches yet can be shown by the one that takes it over") {
+  const TempDirectory d;
+  const std::string path = d / "a.sock";
+  CHECK(in_child([&] {
+          const Opening hidden{.hidden = true, .spare_place = d / "paths"};
+          auto next = taken_over(open_listeners(parse_listen_spec("unix:" + path), hidden).front());
+          std::string text = reaches(path) ? "reached" : "refused";
+          next->show();
+          text += reaches(path) ? ", reached" : ", refused";
+          next.reset();
+          return text + (d.empty() ? ", gone" : ", left");
+        }) == "refused, reached, gone");
+}
+
+TEST_CASE("a tcp socket that is taken over has its address, key and queue, also while it is hidden") {
+  CHECK(in_child([&] {
+          const Opening hidden{.share = true, .hidden = true};
+          const auto first = open_listeners(parse_listen_spec("127.0.0.1:0,backlog=7"), hidden).front();
+          const auto next = taken_over(first);
+          const bool same = next->address() == first->address() && next->key() == first->key() &&
+                            next->kind() == AddressKind::tcp && next->made_by_graced() && next->hidden();
+          next->show();
+          return std::string(same && !next->hidden() && can_be_switched(*next) ? "same" : "other");
+        }) == "same");
+}
+
+TEST_CASE("the manager is not told again what it was told before, and keeps what it has") {
+  const TempDirectory d;
+  const std::string path = d / "systemd/notify";
+  std::filesystem::create_directory(d / "systemd");
+  const Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const auto address = unix_path_address(path);
+  REQUIRE(::bind(manager.get(), address->get(), address->length) == 0);
+  const auto heard = [&] {
+    std::string all;
+    std::array<char, 1000> text;
+    for (ssize_t n = 0; (n = ::recv(manager.get(), text.data(), text.size(), 0)) > 0;)
+      all.append(text.data(), static_cast<std::size_t>(n));
+    return all;
+  };
+  const ServiceManagerVariables variables{path, "", ""};
+  const ServiceManagerNews news{Phase::serving, "serves", std::nullopt};
+  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Instant now{1h};
+
+  ServiceManager first(variables);
+  FdStore store(first, std::vector<StoredDescriptor>{}, true);
+  first.tell(news, now);
+  store.keep("graced.a", socket.get());
+  CHECK(heard() == "READY=1\nSTATUS=serves\nFDSTORE=1\nFDPOLL=0\nFDNAME=graced.a\n");
+
+  ServiceManager next(variables, first.kept());
+  FdStore held(next, true, store.kept());
+  next.tell(news, now);
+  held.keep("graced.a", socket.get());
+  CHECK(heard().empty());
+  next.tell({Phase::serving, "serves 2", std::nullopt}, now);
+  held.hold("graced.", {});
+  CHECK(heard() == "STATUS=serves 2\nFDSTOREREMOVE=1\nFDNAME=graced.a\n");
 }
 
 }  // namespace

@@ -28,6 +28,12 @@ class FdStore {
   // held else. `manager` outlives the store.
   FdStore(ServiceManager& manager, std::vector<StoredDescriptor> restored, bool offered);
 
+  // What another image of this process takes over, see linux/upgrade: the names of what the manager has.
+  using Kept = std::map<std::string, FileId>;
+  const Kept& kept() const { return held_; }
+  FdStore(ServiceManager& manager, bool offered, Kept kept)
+      : manager_(manager), offered_(offered), held_(std::move(kept)) {}
+
   bool offered() const { return offered_ && manager_.anybody(); }
 
   // By the values of FDSTORE (from systemd 254 on) and NOTIFY_SOCKET. A manager that is not systemd would

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "core/number.h"
 #include "linux/base/descriptor_message.h"
@@ -68,6 +69,14 @@ ServiceManager::ServiceManager(const ServiceManagerVariables& variables)
   if (!address) return;
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (socket && ::connect(socket.get(), address->get(), address->length) == 0) socket_ = std::move(socket);
+}
+
+ServiceManager::ServiceManager(const ServiceManagerVariables& variables, Kept kept)
+    : ServiceManager(variables) {
+  told_phase_ = kept.phase;
+  told_story_ = std::move(kept.story);
+  told_error_ = kept.error;
+  told_limit_ = kept.limit;
 }
 
 void ServiceManager::tell(const ServiceManagerNews& news, Instant now) {

@@ -32,6 +32,18 @@ class ServiceManager {
   // A manager that cannot be reached is none.
   explicit ServiceManager(const ServiceManagerVariables& variables);
 
+  // What another image of this process takes over, see linux/upgrade.
+  // What the manager was told; nothing may wait, see behind().
+  struct Kept {
+    Phase phase = Phase::starting;
+    std::string story{};
+    int error = 0;
+    std::optional<Instant> limit{};
+  };
+  Kept kept() const { return {told_phase_, told_story_, told_error_, told_limit_}; }
+  // With a new connection to the manager.
+  ServiceManager(const ServiceManagerVariables& variables, Kept kept);
+
   bool anybody() const { return static_cast<bool>(socket_); }
 
   // How often tell_alive() is to be called, if there is a watchdog for graced.

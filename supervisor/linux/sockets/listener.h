@@ -34,6 +34,24 @@ class Listener {
   // the spec's options cannot be had.
   static std::shared_ptr<Listener> restored(ListenSpec spec, Fd fd, FileId file);
 
+  // What another image of this process takes over, see linux/upgrade; the descriptor is borrowed until it does.
+  struct Kept {
+    ListenSpec spec;
+    int fd = -1;
+    UnixPath::Kept path{};
+    AddressKind kind = AddressKind::tcp;
+    std::string address{};
+    bool made_by_graced = false;
+    bool stands_in = false;
+    bool is_directed = false;
+    std::optional<unsigned> queue{};
+    std::optional<Hidden> hidden{};
+    int not_aside = 0;
+    std::string key{};
+  };
+  Kept kept() const;
+  explicit Listener(Kept kept);
+
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "linux/base/file_id.h"
 
@@ -28,6 +29,17 @@ class SpareLink {
   int put_back(const std::string& path) const;
 
   void remove() noexcept;
+
+  // What another image of this process takes over, see linux/upgrade.
+  struct Kept {
+    std::string name{};
+    std::string place{};
+    FileId file{};
+    int why = 0;
+  };
+  Kept kept() const { return {name_, place_, file_, why_}; }
+  explicit SpareLink(Kept kept)
+      : name_(std::move(kept.name)), place_(std::move(kept.place)), file_(kept.file), why_(kept.why) {}
 
  private:
   std::string name_;   // absolute

@@ -54,6 +54,17 @@ class UnixPath {
   // message. Throws ListenError.
   void set_access(const ListenOptions& options, const std::string& address) const;
 
+  // What another image of this process takes over, see linux/upgrade.
+  struct Kept {
+    std::string path{};
+    FileId id{};
+    SpareLink::Kept spare{};
+    bool aside = false;
+  };
+  Kept kept() const { return {path_, id_, spare_.kept(), aside_}; }
+  explicit UnixPath(Kept kept)
+      : path_(std::move(kept.path)), id_(kept.id), spare_(std::move(kept.spare)), aside_(kept.aside) {}
+
  private:
   void remove() noexcept;
 
