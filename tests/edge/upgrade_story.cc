@@ -25,6 +25,13 @@ std::string contents(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// CLOEXEC among them.
+std::string flags_of(pid_t pid, const std::string& descriptor) {
+  const std::string info = contents(fmt::format("/proc/{}/fdinfo/{}", pid, descriptor));
+  const std::size_t at = info.find("flags:");
+  return at == std::string::npos ? "" : info.substr(at, info.find('\n', at) - at);
+}
+
 }  // namespace
 
 UpgradeStory::UpgradeStory(const std::vector<std::string>& before) {
@@ -106,7 +113,8 @@ std::set<std::pair<std::string, unsigned long>> UpgradeStory::descriptors() cons
     if (::stat(entry.path().c_str(), &file) != 0) continue;
     const std::string target = std::filesystem::read_symlink(entry.path());
     if (target == "anon_inode:[timerfd]") continue;  // a loop that never had a timer has none
-    all.emplace(entry.path().filename().string() + " " + target, file.st_ino);
+    const std::string number = entry.path().filename();
+    all.emplace(fmt::format("{} {} {}", number, target, flags_of(pid_, number)), file.st_ino);
   }
   return all;
 }

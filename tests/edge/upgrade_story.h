@@ -42,7 +42,7 @@ class UpgradeStory {
 
   pid_t pid() const { return pid_; }  // of the first word
   std::string image_that_runs() const;
-  std::set<std::pair<std::string, unsigned long>> descriptors() const;  // kind and inode of each
+  std::set<std::pair<std::string, unsigned long>> descriptors() const;  // number, kind, flags; inode
   std::string errors() const;                                           // what it wrote to standard error
   long private_kilobytes() const;
   int wait_for_end() const;  // as waitpid(2) has it
