@@ -51,7 +51,30 @@ struct AdoptedName {
   ino_t socket = 0;
   SocketHolder holder{};  // who bound it
   Fd listening;           // our duplicate, once it listens
+
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    std::string text{};
+    std::uint64_t generation = 0;
+    std::uint64_t worker = 0;
+    int directory = -1;
+    std::string file{};
+    std::string beside{};
+    FileId file_found{};
+    bool unlinked = false;
+    std::optional<Access> moved_beside{};
+    ino_t socket = 0;
+    SocketHolder holder{};
+    int listening = -1;
+  };
+  Kept kept() const;
+  explicit AdoptedName(Kept kept);
 };
+
+// All names that were carried, each by its number. Whoever has one of them shares it; what nobody shares loses
+// its file when these go.
+using TakenNames = std::vector<std::shared_ptr<AdoptedName>>;
+TakenNames taken_names(const std::vector<AdoptedName::Kept>& kept);
 
 class AdoptedNames {
  public:
@@ -80,6 +103,18 @@ class AdoptedNames {
   void move(AdoptedName& name, const Fd& directory, const std::string& file, const std::string& beside) const;
   // Empty, or why it stays beside.
   std::string put_in_place(AdoptedName& name) const;
+
+  // What another image of this process takes over. number(): of one of them, in Kept::names.
+  struct Kept {
+    std::vector<AdoptedName::Kept> names{};
+    std::uint64_t promoted = 0;
+    std::uint64_t standby = 0;
+    std::uint64_t workers = 0;
+  };
+  Kept kept() const;
+  unsigned number(const std::shared_ptr<AdoptedName>& name) const;
+  AdoptedNames() = default;
+  AdoptedNames(const Kept& kept, const TakenNames& names);  // of taken_names(kept.names)
 
  private:
   std::vector<std::shared_ptr<AdoptedName>> all() const;

@@ -41,6 +41,8 @@ struct AdoptedSocket {
   // One socket for several workers, by a unix name that only one can have: abstract names between
   // generations, paths within one. There is nothing to switch, and no queue that is a generation's own.
   bool shared() const { return name.use_count() > 1; }
+
+  struct Kept;  // see kept_adoption.h
 };
 
 // Its key, address and pattern follow from its name.

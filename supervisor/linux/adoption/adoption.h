@@ -47,6 +47,14 @@ class Adoption {
   Adoption(Fd notifications, bool wait_killable, std::uint64_t generation, AdoptedNames& names,
            std::vector<Predeclared> predeclared = {}, Arrives arrives = {},
            TakesDatagrams takes_datagrams = {});
+
+  // What another image of this process takes over, between two answers: see kept_adoption.h. `names` are those
+  // that were kept with it; what a worker asks meanwhile waits. Nothing is answered, bound or removed.
+  struct Kept;
+  Kept kept(const AdoptedNames& names) const;
+  Adoption(Kept kept, AdoptedNames& names, const TakenNames& taken, Arrives arrives = {},
+           TakesDatagrams takes_datagrams = {});
+
   Adoption(const Adoption&) = delete;
   Adoption& operator=(const Adoption&) = delete;
   ~Adoption();  // lets go of all sockets, and removes the unix paths that nobody else has

@@ -23,6 +23,15 @@ class UnixBinder {
   UnixBinder(WorkerBindings& worker, std::uint64_t generation, AdoptedNames& names)
       : worker_(worker), names_(names), generation_(generation), id_(names.new_worker()) {}
 
+  // What another image of this process takes over, see linux/upgrade.
+  struct Kept {
+    std::uint64_t generation = 0;
+    std::uint64_t id = 0;
+  };
+  Kept kept() const { return {generation_, id_}; }
+  UnixBinder(WorkerBindings& worker, const Kept& kept, AdoptedNames& names)
+      : worker_(worker), names_(names), generation_(kept.generation), id_(kept.id) {}
+
   Verdict on_bind(const AdoptionRequest& request, const SocketAddress& where, Fd socket);
   Verdict on_unlink(const AdoptionRequest& request);
   Verdict on_move(const AdoptionRequest& request);  // rename, link

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "linux/adoption/adopted_names.h"
 #include "linux/adoption/adopted_socket.h"
 #include "linux/adoption/adoption_request.h"
 #include "linux/base/fd.h"
@@ -28,6 +29,11 @@ class WorkerBindings {
   using Verdict = std::optional<int>;
 
   WorkerBindings(Fd notifications, bool wait_killable, std::vector<Predeclared> predeclared);
+
+  // What another image of this process takes over, between two answers; see kept_adoption.h.
+  struct Kept;
+  Kept kept(const AdoptedNames& names) const;
+  WorkerBindings(Kept kept, const TakenNames& names);
 
   int fd() const { return notifications_.get(); }
   std::optional<seccomp_notif> next() { return notifications_.next(); }
