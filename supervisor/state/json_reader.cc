@@ -36,16 +36,6 @@ std::string state_text_shown(std::string_view text) {
   return printable(beginning) + (beginning.size() < text.size() ? "…" : "");
 }
 
-std::string StatePlace::text() const {
-  if (!above_) return std::string(name_);
-  return name_.empty() ? fmt::format("{}[{}]", above_->text(), index_)
-                       : fmt::format("{}.{}", above_->text(), name_);
-}
-
-StateError StatePlace::error(std::string_view what) const {
-  return StateError{fmt::format("{}: {}", text(), what)};
-}
-
 const Json& json_object(const Json& from, const StatePlace& place) {
   if (!from.is_object()) throw place.error(fmt::format("is no object, but of type {}", from.type_name()));
   return from;

@@ -2,6 +2,8 @@
 // names the place, "core.workers[2].slot: …", and so does a number that its member cannot hold.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -13,26 +15,10 @@
 #include "json/json_value.h"
 #include "state/kinds.h"
 #include "state/members.h"
-#include "state/state_error.h"
+#include "state/state_place.h"
 #include "state/words.h"
 
 namespace graced {
-
-// Where in a state something stands. Within the one above, which outlives it.
-class StatePlace {
- public:
-  explicit StatePlace(std::string_view name) : name_(name) {}
-  StatePlace(const StatePlace& above, std::string_view name) : above_(&above), name_(name) {}
-  StatePlace(const StatePlace& above, std::size_t index) : above_(&above), index_(index) {}
-
-  std::string text() const;  // "core.workers[2].slot"
-  StateError error(std::string_view what) const;
-
- private:
-  const StatePlace* above_ = nullptr;
-  std::string_view name_{};  // empty: it has an index
-  std::size_t index_ = 0;
-};
 
 // The beginning of a text from a state, safe to be shown.
 std::string state_text_shown(std::string_view text);
@@ -62,10 +48,24 @@ class JsonReader {
   static void read_member(const Json& object, T& into, const Worded<T, Kind>& m, const StatePlace& place);
   template <class T, class Value>
   static void read_member(const Json&, T&, const NotWritten<T, Value>&, const StatePlace&) {}
+  template <class T, class Value>
+  static void read_member(const Json& object, T& into, const Carried<T, Value>& m, const StatePlace& place) {
+    read_member(object, into, Named{m.name, m.at}, place);
+  }
+  template <class T, class Value>
+  static void read_member(const Json& object, T& into, const Borrowed<T, Value>& m, const StatePlace& place) {
+    read_member(object, into, Named{m.name, m.at}, place);
+  }
   template <class T>
   static void check(T& value, const StatePlace& place);
+  template <class Sequence>
+  static void read_sequence(const Json& from, Sequence& into, const StatePlace& place);
+  template <class Set>
+  static void read_set(const Json& from, Set& into, const StatePlace& place);
   template <class Map>
   static void read_pairs(const Json& from, Map& into, const StatePlace& place);
+  template <class Pair>
+  static void read_pair(const Json& from, Pair& into, const StatePlace& place);
 };
 
 template <class T>
@@ -101,15 +101,54 @@ void JsonReader::read(const Json& from, T& into, const StatePlace& place) {
     into.reset();
     if (!from.is_null()) read(from, into.emplace(made<typename T::value_type>()), place);
   } else if constexpr (is_sequence<T>) {
-    into.clear();
-    std::size_t index = 0;
-    for (const Json& v : json_array(from, place))
-      read(v, into.emplace_back(made<typename T::value_type>()), StatePlace(place, index++));
+    read_sequence(from, into, place);
+  } else if constexpr (is_array<T>) {
+    if (json_array(from, place).size() != into.size())
+      throw place.error(fmt::format("has {} of {} values", from.size(), into.size()));
+    for (std::size_t i = 0; i < into.size(); ++i) read(from[i], into[i], StatePlace(place, i));
+  } else if constexpr (is_set<T>) {
+    read_set(from, into, place);
   } else if constexpr (is_map<T>) {
     read_pairs(from, into, place);
+  } else if constexpr (is_pair<T>) {
+    read_pair(from, into, place);
   } else {
     static_assert(is_unknown<T>, "no kind of value: name its members, in a Members<T>");
   }
+}
+
+template <class Sequence>
+void JsonReader::read_sequence(const Json& from, Sequence& into, const StatePlace& place) {
+  using Value = typename Sequence::value_type;
+  into.clear();
+  std::size_t index = 0;
+  for (const Json& v : json_array(from, place)) {
+    const StatePlace here(place, index++);
+    if constexpr (std::same_as<Value, bool>) {
+      into.push_back(read_bool(v, here));
+    } else {
+      read(v, into.emplace_back(made<Value>()), here);
+    }
+  }
+}
+
+template <class Set>
+void JsonReader::read_set(const Json& from, Set& into, const StatePlace& place) {
+  into.clear();
+  std::size_t index = 0;
+  for (const Json& v : json_array(from, place)) {
+    const StatePlace here(place, index++);
+    auto value = made<typename Set::value_type>();
+    read(v, value, here);
+    if (!into.insert(std::move(value)).second) throw here.error("is there for the second time");
+  }
+}
+
+template <class Pair>
+void JsonReader::read_pair(const Json& from, Pair& into, const StatePlace& place) {
+  if (json_array(from, place).size() != 2) throw place.error("is no pair");
+  read(from[0], into.first, StatePlace(place, std::size_t{0}));
+  read(from[1], into.second, StatePlace(place, std::size_t{1}));
 }
 
 template <class Map>

@@ -70,6 +70,29 @@ struct NotWritten {
 template <class Class, class Value>
 NotWritten(Value Class::*) -> NotWritten<Class, Value>;
 
+// The number of a descriptor that whoever is made of this owns, and nobody else: an int, or several. Its name
+// is the place where it stands.
+template <class Class, class Value>
+struct Carried {
+  static constexpr std::size_t members = 1;
+
+  std::string_view name;
+  Value Class::*at;
+};
+template <class Class, class Value>
+Carried(std::string_view, Value Class::*) -> Carried<Class, Value>;
+
+// The number of one that somebody else in the same state owns.
+template <class Class, class Value>
+struct Borrowed {
+  static constexpr std::size_t members = 1;
+
+  std::string_view name;
+  Value Class::*at;
+};
+template <class Class, class Value>
+Borrowed(std::string_view, Value Class::*) -> Borrowed<Class, Value>;
+
 template <class T>
 concept Described = requires {
   Members<T>::all;

@@ -24,11 +24,15 @@ class StateWriter {
   // A described type (members.h), with what it needs. Each part once.
   template <class T>
   void add(std::string_view part, const T& value) {
-    add_json(part, writer_.write(value));
+    add_json(part, writer_.write(value, StatePlace(part)));
   }
 
   // Of what is written here as a whole, by whoever has it.
   void need(std::string_view word);
+
+  // Of all that was added: those that the reader is to own, and the numbers of such that were written besides.
+  const std::vector<StateDescriptor>& carried() const { return writer_.carried(); }
+  const std::vector<StateDescriptor>& borrowed() const { return writer_.borrowed(); }
 
   // One line, UTF-8, ended with a newline.
   std::string text() const;

@@ -68,6 +68,26 @@ constexpr std::string_view state_word(WorkerState state) {
   return {};
 }
 
+constexpr std::string_view state_word(Phase phase) {
+  switch (phase) {
+    case Phase::starting:
+      return "starting";
+    case Phase::serving:
+      return "serving";
+    case Phase::degraded:
+      return "degraded";
+    case Phase::down:
+      return "down";
+    case Phase::reloading:
+      return "reloading";
+    case Phase::stopping:
+      return "stopping";
+    case Phase::finished:
+      return "finished";
+  }
+  return {};
+}
+
 // Those that programs are told, which do not change either.
 inline std::string_view state_word(InstanceEvent::Kind kind) {
   return kind == InstanceEvent::Kind::other ? std::string_view{} : to_text(kind);

@@ -80,12 +80,12 @@ class ReuseportGroup {
   std::optional<ShareCounts> share_counts() const;
 
   struct Member {
-    int fd;
-    ino_t inode;
+    int fd = -1;
+    ino_t inode = 0;
   };
   struct Probed {
-    std::vector<std::uint16_t> first_ports;
-    std::vector<Member> members;
+    std::vector<std::uint16_t> first_ports{};
+    std::vector<Member> members{};
   };
 
   // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
@@ -95,9 +95,9 @@ class ReuseportGroup {
     std::vector<Member> chosen{};
     std::optional<Probed> probed{};
     struct Shared {
-      unsigned per_mille;
-      std::vector<Member> members;
-      int counts;  // -1: not counted
+      unsigned per_mille = 0;
+      std::vector<Member> members{};
+      int counts = -1;  // -1: not counted
     };
     std::optional<Shared> shared{};
     std::vector<std::uint16_t> spared{};

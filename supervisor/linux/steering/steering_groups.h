@@ -65,7 +65,7 @@ class SteeringGroups {
     std::map<std::string, ReuseportGroup::Kept> groups{};
     struct Socket {
       std::string key;
-      int fd;
+      int fd = -1;
     };
     std::map<ino_t, Socket> sockets{};
     std::vector<std::uint16_t> spared{};

@@ -82,7 +82,7 @@ class UdpFlows {
     std::map<std::string, Group> groups{};
     struct Socket {
       std::string key;
-      int fd;
+      int fd = -1;
       std::optional<unsigned> slot{};
       std::uint32_t serial = 0;
       bool lets_go = false;
