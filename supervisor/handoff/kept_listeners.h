@@ -1,0 +1,54 @@
+// The listeners of an instance by number, as one image of graced hands them to the next: several know each of
+// them, and it is carried once.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "linux/sockets/listener.h"
+
+namespace graced {
+
+// Of the image before.
+class ListenerNumbers {
+ public:
+  // Its number, which it gets when it is asked for first.
+  std::size_t of(const std::shared_ptr<Listener>& listener) {
+    const auto at = std::ranges::find(listeners_, listener);
+    if (at == listeners_.end()) listeners_.push_back(listener);
+    return static_cast<std::size_t>(std::ranges::find(listeners_, listener) - listeners_.begin());
+  }
+
+  std::vector<Listener::Kept> kept() const {
+    std::vector<Listener::Kept> all;
+    for (const auto& l : listeners_) all.push_back(l->kept());
+    return all;
+  }
+
+ private:
+  std::vector<std::shared_ptr<Listener>> listeners_;
+};
+
+// Of the image after.
+class TakenListeners {
+ public:
+  TakenListeners() = default;
+  explicit TakenListeners(std::vector<Listener::Kept> kept) {
+    for (Listener::Kept& k : kept) listeners_.push_back(std::make_shared<Listener>(std::move(k)));
+  }
+
+  // Throws std::runtime_error: there is no such number.
+  const std::shared_ptr<Listener>& at(std::size_t number) const {
+    if (number >= listeners_.size()) throw std::runtime_error("the state names a socket that it does not have");
+    return listeners_[number];
+  }
+
+ private:
+  std::vector<std::shared_ptr<Listener>> listeners_;
+};
+
+}  // namespace graced
