@@ -17,10 +17,10 @@ namespace graced {
 class ListenerNumbers {
  public:
   // Its number, which it gets when it is asked for first.
-  std::size_t of(const std::shared_ptr<Listener>& listener) {
+  unsigned of(const std::shared_ptr<Listener>& listener) {
     const auto at = std::ranges::find(listeners_, listener);
     if (at == listeners_.end()) listeners_.push_back(listener);
-    return static_cast<std::size_t>(std::ranges::find(listeners_, listener) - listeners_.begin());
+    return static_cast<unsigned>(std::ranges::find(listeners_, listener) - listeners_.begin());
   }
 
   std::vector<Listener::Kept> kept() const {
