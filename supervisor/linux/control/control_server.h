@@ -30,6 +30,7 @@
 #include "linux/base/systemd.h"
 #include "linux/control/control_connection.h"
 #include "linux/control/control_report.h"
+#include "linux/control/descriptor_reserve.h"
 #include "linux/control/log_readers.h"
 #include "linux/event/loop.h"
 
@@ -114,10 +115,8 @@ class ControlServer final : private ControlConnection::Owner {
   void accept_all();
   bool welcome(Fd socket);  // false: it was turned away
   ControlConnection::Descriptors open_descriptors(int socket);
-  void keep_reserve();
-  bool use_reserve();  // false: there is none
-  bool turn_one_away();
   int ask(ControlConnection&, sd_bus_message*, Wish, sd_bus_error*);
+  static const sd_bus_vtable* vtable();
   template <class... Values>
   void tell(ControlConnection& connection, const char* signal, const char* types, Values... values);
   template <class... Values>
@@ -125,10 +124,7 @@ class ControlServer final : private ControlConnection::Owner {
 
   Loop* loop_ = nullptr;  // from attend() on
   Fd listening_;
-  // For when there are no descriptors left: whoever comes then is let in, and, where too many have come, turned
-  // away.
-  std::vector<Fd> reserve_;
-  Fd spare_;
+  DescriptorReserve reserve_;
   ControlHandler& handler_;
   Duration greeting_limit_;
   Source accepting_;
