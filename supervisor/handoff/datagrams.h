@@ -7,6 +7,7 @@
 // in its sockets any more, since that would be lost.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -24,6 +25,9 @@
 #include "linux/steering/udp_flows.h"
 
 namespace graced {
+
+class ListenerNumbers;
+class TakenListeners;
 
 class Datagrams {
  public:
@@ -88,7 +92,6 @@ class Datagrams {
   // Of each generation; empty where nothing is counted.
   std::map<GenerationId, Traffic> traffic() const;
 
- private:
   struct Bound {
     WorkerId worker;
     GenerationId generation;
@@ -101,12 +104,33 @@ class Datagrams {
   };
   struct Retired {
     GenerationId generation;
-    Instant since;
+    Instant since{};
     Instant told = no_deadline;
-    Instant next_look;
+    Instant next_look{};
     std::optional<Emptying> last{};  // once its flows were let go
   };
 
+  // What another image of this process takes over, see linux/upgrade; listeners by their numbers.
+  struct Kept {
+    std::optional<UdpFlows::Kept> flows{};
+    std::map<ino_t, Bound> bound{};
+    std::map<GenerationId, std::vector<unsigned>> passed{};
+    std::optional<GenerationId> serving{};
+    std::optional<GenerationId> beside{};
+    std::set<WorkerId> joined{};
+    std::set<WorkerId> leaving{};
+    std::map<WorkerId, Retired> retired{};
+    std::map<GenerationId, Emptying> emptying{};
+    std::map<GenerationId, std::uint64_t> past{};
+    std::set<std::string> left_alone{};
+    std::map<std::string, Instant> tries{};
+    std::string to_be_told{};
+  };
+  Kept kept(ListenerNumbers& numbers) const;
+  // Looks again as soon as the loop runs.
+  Datagrams(Loop& loop, Callbacks callbacks, Kept kept, const TakenListeners& listeners);
+
+ private:
   std::vector<ino_t> sockets_of(WorkerId worker, GenerationId generation) const;
   std::vector<ino_t> sockets_of(GenerationId generation) const;
   void add_passed(std::vector<ino_t>& sockets, GenerationId generation) const;

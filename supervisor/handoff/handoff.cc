@@ -19,8 +19,12 @@ namespace graced {
 Handoff::Handoff(Loop& loop, Callbacks callbacks)
     : loop_(loop),
       callbacks_(std::move(callbacks)),
-      retirements_(loop, {[this](WorkerId w) { connections_are_done(w); }, callbacks_.note}),
+      retirements_(loop, retirement_callbacks()),
       datagrams_(loop, datagram_callbacks()) {}
+
+Retirements::Callbacks Handoff::retirement_callbacks() {
+  return {[this](WorkerId w) { connections_are_done(w); }, callbacks_.note};
+}
 
 void Handoff::opened(GenerationId generation, std::vector<std::shared_ptr<Listener>> listeners) {
   // They may have been restored: see restore().
@@ -68,19 +72,31 @@ void Handoff::started(WorkerId worker, GenerationId generation, pid_t pid, Fd no
   }
   note_kept_queues(tracked);
   tracked.changed = monotonic_now();
-  tracked.adoption = std::make_unique<Adoption>(
-      std::move(notifications), wait_killable, generation.value, names_, std::move(predeclared),
-      [this, worker](const std::string& key, int fd, const SocketAddress& where) {
-        Adoption::Arrival found = arrival(worker, key, fd, where);
-        found.reuse_address = taken_keys_.contains(key);
-        return found;
-      },
-      [this, worker](const std::string& key, int fd, const SocketAddress& where) {
-        return takes_datagrams(worker, key, fd, where);
-      });
-  tracked.heard = loop_.on_fd_or_hangup(tracked.adoption->fd(), Priority::notify, [this, worker](bool hung_up) {
-    hung_up ? stop_listening_to(worker) : on_notification(worker);
-  });
+  tracked.adoption =
+      std::make_unique<Adoption>(std::move(notifications), wait_killable, generation.value, names_,
+                                 std::move(predeclared), arrives_of(worker), takes_datagrams_of(worker));
+  hear(tracked);
+}
+
+Adoption::Arrives Handoff::arrives_of(WorkerId worker) {
+  return [this, worker](const std::string& key, int fd, const SocketAddress& where) {
+    Adoption::Arrival found = arrival(worker, key, fd, where);
+    found.reuse_address = taken_keys_.contains(key);
+    return found;
+  };
+}
+
+Adoption::TakesDatagrams Handoff::takes_datagrams_of(WorkerId worker) {
+  return [this, worker](const std::string& key, int fd, const SocketAddress& where) {
+    return takes_datagrams(worker, key, fd, where);
+  };
+}
+
+void Handoff::hear(TrackedWorker& tracked) {
+  tracked.heard = loop_.on_fd_or_hangup(tracked.adoption->fd(), Priority::notify,
+                                        [this, worker = tracked.worker](bool hung_up) {
+                                          hung_up ? stop_listening_to(worker) : on_notification(worker);
+                                        });
 }
 
 void Handoff::stop_listening_to(WorkerId worker) {

@@ -180,6 +180,13 @@ class Handoff {
   const Retirement* retirement(WorkerId worker) const { return retirements_.find(worker); }
   bool any_retired() const { return retirements_.any(); }
 
+  // What another image of this process takes over, see kept_handoff.h and linux/upgrade; not while is_parked().
+  // Nothing is answered, directed or removed before the loop runs.
+  struct Kept;
+  bool is_parked() const { return !parked_.empty(); }
+  Kept kept(ListenerNumbers& numbers) const;
+  Handoff(Loop& loop, Callbacks callbacks, Kept kept, const TakenListeners& listeners);
+
  private:
   struct TrackedWorker {
     WorkerId worker;
@@ -214,7 +221,11 @@ class Handoff {
   template <class Wanted>
   std::vector<Listening> listening_of(Wanted wanted) const;
 
+  Retirements::Callbacks retirement_callbacks();
   Datagrams::Callbacks datagram_callbacks();
+  Adoption::Arrives arrives_of(WorkerId worker);
+  Adoption::TakesDatagrams takes_datagrams_of(WorkerId worker);
+  void hear(TrackedWorker& tracked);
   void connections_are_done(WorkerId worker);
   bool takes_datagrams(WorkerId worker, const std::string& key, int fd, const SocketAddress& where) const;
   bool overlaps_datagrams(const TrackedWorker& by, const std::string& key, int fd,

@@ -35,6 +35,7 @@ void ListenerWatch::watch(const std::vector<std::shared_ptr<Listener>>& listener
   for (const auto& listener : listeners) {
     if (!by_listener_.contains(listener.get())) begin(listener, spare_place);
   }
+  taken_over_.clear();
   if (files_ && std::ranges::none_of(watched_, [](const Watched& w) { return w.file >= 0; })) {
     files_changed_ = Source();
     files_.reset();
@@ -55,18 +56,28 @@ void ListenerWatch::begin(std::shared_ptr<Listener> listener, const std::string&
                                [this, &watched] { look_at(watched); });
     watched.shut.limit(1s, 5);  // whoever shuts it down again and again shall not keep us busy
   }
-  if (watched.listener->path()) keep_path(watched, spare_place);
+  const auto before = taken_over_.find(watched.listener.get());
+  if (before != taken_over_.end()) go_on(watched, before->second);
+  if (watched.listener->path()) keep_path(watched, spare_place, before != taken_over_.end());
 }
 
-void ListenerWatch::keep_path(Watched& watched, const std::string& spare_place) {
+void ListenerWatch::go_on(Watched& watched, const Kept::Watched& before) {
+  watched.told = before.told;
+  watched.lost = before.lost;
+  watched.path_told = before.path_told;
+  if (before.lost && watched.shut) watched.shut.enable(false);
+  if (before.tells_of_arrivals) tell_of_arrivals(*watched.listener, true);
+}
+
+void ListenerWatch::keep_path(Watched& watched, const std::string& spare_place, bool was_told) {
   Listener& listener = *watched.listener;
-  if (const int failed = listener.keep_spare_path(spare_place); failed != 0) {
+  if (const int failed = listener.keep_spare_path(spare_place); failed != 0 && !was_told) {
     tell_(listener, Outcome::no_spare_path, text_of(failed));
   }
   if (listener.path().is_aside()) return;  // until it serves: see look_at_path()
   watched.file = watch_file(listener.path().text());
   look_at_path(watched);  // it may have gone before it was watched
-  if (watched.file < 0) tell_(listener, Outcome::not_watched, why_not_watched_);
+  if (watched.file < 0 && !was_told) tell_(listener, Outcome::not_watched, why_not_watched_);
 }
 
 int ListenerWatch::watch_file(const std::string& path) {
@@ -156,6 +167,7 @@ void ListenerWatch::revive(Watched& watched) {
   try {
     if (!listen_again(listener->fd(), watched.where, listener->spec().options, address)) {
       watched.shut.enable(false);
+      watched.lost = true;
       return tell_(*listener, Outcome::lost, "");
     }
     watched.shut.enable(true);

@@ -3,6 +3,7 @@
 // who comes to one that nobody accepts from.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <list>
 #include <memory>
@@ -17,6 +18,9 @@
 #include "linux/sockets/listener.h"
 
 namespace graced {
+
+class ListenerNumbers;
+class TakenListeners;
 
 class ListenerWatch {
  public:
@@ -50,6 +54,22 @@ class ListenerWatch {
   // Whether to tell if there is a connection to accept: at first not. Nothing if it is not watched.
   void tell_of_arrivals(const Listener& listener, bool tell);
 
+  // What another image of this process takes over, see linux/upgrade: what was told, of listeners by their
+  // numbers. Nothing is watched, and no path looked at, before the first watch().
+  struct Kept {
+    struct Watched {
+      unsigned listener = 0;
+      bool told = false;
+      bool lost = false;
+      bool path_told = false;
+      bool tells_of_arrivals = false;
+    };
+    std::vector<Watched> watched{};
+  };
+  Kept kept(ListenerNumbers& numbers) const;
+  ListenerWatch(Loop& loop, Teller tell, std::function<void(const Listener&)> arrived, const Kept& kept,
+                const TakenListeners& listeners);
+
  private:
   struct Watched {
     std::shared_ptr<Listener> listener;
@@ -57,13 +77,15 @@ class ListenerWatch {
     Source shut;  // or, if that is to be told, somebody has come
     Source retry;
     bool told = false;  // that it cannot be helped for now
+    bool lost = false;  // for ever, which was told
     int file = -1;      // in files_
     bool path_told = false;
     bool tells_of_arrivals = false;
   };
 
   void begin(std::shared_ptr<Listener> listener, const std::string& spare_place);
-  void keep_path(Watched& watched, const std::string& spare_place);
+  void go_on(Watched& watched, const Kept::Watched& before);
+  void keep_path(Watched& watched, const std::string& spare_place, bool was_told);
   int watch_file(const std::string& path);  // -1 with why_not_watched_
   void end(const Watched& watched);
   void look_at(Watched& watched);
@@ -78,6 +100,7 @@ class ListenerWatch {
   std::optional<FileWatch> files_;  // while there is a path
   std::string why_not_watched_;
   Source files_changed_;
+  std::unordered_map<const Listener*, Kept::Watched> taken_over_;  // until the first watch()
 };
 
 }  // namespace graced

@@ -68,6 +68,13 @@ constexpr int looks_take_one_in = 20;
 ReadyWatch::ReadyWatch(Loop& loop, Handoff& handoff, Callbacks callbacks)
     : loop_(loop), handoff_(handoff), callbacks_(std::move(callbacks)), attendance_(handoff) {}
 
+ReadyWatch::ReadyWatch(Loop& loop, Handoff& handoff, Callbacks callbacks, Kept kept)
+    : ReadyWatch(loop, handoff, std::move(callbacks)) {
+  learned_ = std::move(kept.learned);
+  noted_hidden_ = kept.noted_hidden;
+  noted_belief_ = kept.noted_belief;
+}
+
 void ReadyWatch::attend() {
   timer_ = loop_.timer([this] { look(); });
   timer_.fire_at(next_look_);

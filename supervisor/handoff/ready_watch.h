@@ -62,6 +62,21 @@ class ReadyWatch {
   // Now, or when a worker of its generation became ready.
   bool is_seen_waiting(const AttendedWorker& worker);
 
+  struct Learned {
+    bool waits = false;  // it was seen waiting
+    Duration took{};     // until it was ready
+  };
+
+  // What another image of this process takes over, see linux/upgrade, while none is watched.
+  struct Kept {
+    std::map<std::uint64_t, Learned> learned{};
+    bool noted_hidden = false;
+    bool noted_belief = false;
+  };
+  bool any() const { return !watched_.empty(); }
+  Kept kept() const { return {learned_, noted_hidden_, noted_belief_}; }
+  ReadyWatch(Loop& loop, Handoff& handoff, Callbacks callbacks, Kept kept);
+
  private:
   struct Said {
     Instant when;
@@ -101,10 +116,6 @@ class ReadyWatch {
   Duration quiet_for(const Watched& w) const;
   std::string not_its_sockets(const Watched& w, const Attendance::Seen& seen) const;
   void note_hidden(const Watched& w, pid_t hidden);
-  struct Learned {
-    bool waits = false;  // it was seen waiting
-    Duration took{};     // until it was ready
-  };
   Learned& learned_of(std::uint64_t generation);
   void look_soon(Instant when);
   Watched* find(WorkerId worker);

@@ -14,6 +14,18 @@ void Retirements::begin(WorkerId worker, pid_t pid, const std::vector<int>& list
   look_soon();
 }
 
+Retirements::Kept Retirements::kept() const {
+  Kept kept;
+  for (const auto& [worker, retirement] : retiring_) kept.emplace(worker, retirement.kept());
+  return kept;
+}
+
+Retirements::Retirements(Loop& loop, Callbacks callbacks, Kept kept)
+    : loop_(loop), callbacks_(std::move(callbacks)) {
+  for (auto& [worker, retirement] : kept) retiring_.try_emplace(worker, std::move(retirement), monotonic_now());
+  look_soon();
+}
+
 void Retirements::close(WorkerId worker, const Closing& closing) {
   const auto r = retiring_.find(worker);
   if (r == retiring_.end()) return;

@@ -35,6 +35,10 @@ class Retirements {
   const Retirement* find(WorkerId worker) const;  // null: it is not watched
   bool any() const { return !retiring_.empty(); }
 
+  using Kept = std::map<WorkerId, Retirement::Kept>;  // see Retirement
+  Kept kept() const;
+  Retirements(Loop& loop, Callbacks callbacks, Kept kept);
+
  private:
   void look();
   void look_soon();

@@ -25,6 +25,8 @@ class Settlements {
 
   bool is_settling(GenerationId generation) const { return settling_.contains(generation); }
 
+  bool any() const { return !settling_.empty(); }
+
   // It is gone, or has been told.
   void forget(GenerationId generation, WorkerId worker);
 

@@ -9,6 +9,7 @@
 // one before it, which needs nothing at all.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <list>
 #include <map>
@@ -24,6 +25,9 @@
 #include "linux/steering/steering_sets.h"
 
 namespace graced {
+
+class ListenerNumbers;
+class TakenListeners;
 
 class SocketSets {
  public:
@@ -62,6 +66,24 @@ class SocketSets {
   void add_all(std::vector<std::shared_ptr<Listener>>& listeners) const;
 
   std::vector<int> sockets_of(GenerationId generation) const;  // borrowed
+
+  // What another image of this process takes over, see linux/upgrade; listeners by their numbers.
+  struct Kept {
+    struct Set {
+      SteeringSets::Set number = 0;
+      std::map<GenerationId, bool> told{};
+      std::map<SteeringSets::Address, unsigned> sockets{};
+    };
+    bool tried = false;
+    std::optional<SteeringSets::Kept> steering{};
+    std::vector<Set> sets{};
+    SteeringSets::Address last_address = 0;
+    std::vector<unsigned> always_shared{};
+    GenerationId serving{};
+    std::optional<GenerationId> candidate{};
+  };
+  Kept kept(ListenerNumbers& numbers) const;
+  SocketSets(Callbacks callbacks, const Kept& kept, const TakenListeners& listeners);
 
  private:
   using Address = SteeringSets::Address;
