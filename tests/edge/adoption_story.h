@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "linux/adoption/adoption.h"
@@ -59,7 +60,13 @@ class AdoptedWorker {
 
   pid_t pid() const { return pid_; }
   Adoption& adoption() { return *adoption_; }
-  const AdoptedSocket& only_socket();   // REQUIREs that there is one
+  const AdoptedSocket& only_socket();  // REQUIREs that there is one
+  // As after an upgrade: what was kept of it is another one, and the one before is never destroyed.
+  void another_image(const std::function<std::unique_ptr<Adoption>(const Adoption&)>& taken_over) {
+    auto next = taken_over(*adoption_);
+    (void)adoption_.release();
+    adoption_ = std::move(next);
+  }
   void let_go() { adoption_.reset(); }  // what the daemon does at the end of a generation
 
  private:
