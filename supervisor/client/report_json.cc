@@ -127,7 +127,8 @@ Json to_json(const InstanceReport& r) {
               {"rollbacks", r.rollbacks},
               {"restarts", r.restarts},
               {"reload_queued", r.reload_queued},
-              {"next_restart_s", json_seconds(r.next_restart)}};
+              {"next_restart_s", json_seconds(r.next_restart)},
+              {"self_upgrade", r.self_upgrade}};
   if (r.phase == "silent") forget_all_but_lists(object);
   return object;
 }

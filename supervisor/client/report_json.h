@@ -34,6 +34,7 @@
 //   reloads, failed_reloads, restarts   counts
 //   reload_queued                   true while another one follows
 //   next_restart_s                  or null
+//   self_upgrade                    true where the package may upgrade it
 //
 // Durations are seconds with a fraction; "for ever" is null.
 #pragma once

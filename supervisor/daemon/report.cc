@@ -226,7 +226,9 @@ InstanceReport report_of(const ReportSources& from) {
   }
 
   const GenerationId shown = status.serving.value_or(status.candidate.value_or(GenerationId{}));
-  if (const Plan* plan = from.addresses.find_plan(shown)) add_plan(r, shown, *plan, from.addresses);
+  const Plan* plan = from.addresses.find_plan(shown);
+  if (plan) add_plan(r, shown, *plan, from.addresses);
+  r.self_upgrade = plan ? plan->options.self_upgrade : from.options.self_upgrade;
   for (const Cgroups::Usage& u : from.cgroups.usage()) r.generations.push_back({u.generation, u.memory, u.cpu});
   for (const auto& [generation, traffic] : from.addresses.handoff().datagrams().traffic())
     r.datagrams.push_back({generation.value, traffic.flows, traffic.datagrams});

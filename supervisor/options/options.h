@@ -82,6 +82,7 @@ struct RunOptions {
   std::optional<std::uint64_t> draining_memory_high;  // bytes
   std::optional<int> notify_fd;
   bool daemonize = false;
+  bool self_upgrade = false;  // `graced upgrade --all --opted-in` is for this instance too
   std::optional<std::string> config;
   bool watch_stderr = true;
   bool watch_stdout = false;

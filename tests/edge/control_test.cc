@@ -50,6 +50,7 @@ InstanceReport full_report() {
   r.restarts = 3;
   r.reload_queued = true;
   r.next_restart = 400ms;
+  r.self_upgrade = true;
   return r;
 }
 
@@ -264,6 +265,7 @@ TEST_CASE("the status arrives as it was, to the microsecond") {
   CHECK(got.restarts == 3);
   CHECK(got.reload_queued);
   CHECK(got.next_restart == 400ms);
+  CHECK(got.self_upgrade);
 }
 
 TEST_CASE("what has not been is not there") {

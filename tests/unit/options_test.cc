@@ -84,6 +84,10 @@ TEST_CASE("a switch needs no value on the command line, and has one elsewhere") 
   CHECK(load({"--daemonize", "app"}).command == Words{"app"});
   CHECK(load({"--config", files.write("on", "daemonize = yes\n"), "app"}).daemonize);
   CHECK_FALSE(load({"--config", files.write("off", "daemonize = no\n"), "app"}).daemonize);
+  CHECK_FALSE(load({"app"}).self_upgrade);
+  CHECK(load({"--self-upgrade", "app"}).self_upgrade);
+  CHECK(load({"--config", files.write("own", "self-upgrade = yes\n"), "app"}).self_upgrade);
+  CHECK_FALSE(load({"--config", files.write("not", "self-upgrade = no\n"), "app"}).self_upgrade);
   CHECK_THROWS_WITH(load({"--config", files.write("odd", "daemonize = maybe\n"), "app"}),
                     doctest::Contains("'maybe' is neither yes nor no"));
 }

@@ -158,7 +158,8 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "rollbacks": 0,
   "restarts": 0,
   "reload_queued": false,
-  "next_restart_s": 0.4
+  "next_restart_s": 0.4,
+  "self_upgrade": false
 }
 )");
 }

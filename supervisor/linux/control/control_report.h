@@ -154,6 +154,7 @@ struct InstanceReport {
   std::uint64_t restarts = 0;
   bool reload_queued = false;
   std::optional<Duration> next_restart;  // of a worker that exited
+  bool self_upgrade = false;             // `graced upgrade --all --opted-in` is for this one too
 };
 
 // What may hold secrets is taken out: command lines, and the last words of workers. For other users than root

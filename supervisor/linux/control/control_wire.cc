@@ -330,6 +330,7 @@ constexpr std::array table{
     property<&R::restarts>("Restarts"),
     property<&R::reload_queued>("ReloadQueued"),
     property<&R::next_restart>("NextRestartUSec"),
+    property<&R::self_upgrade>("SelfUpgrade"),
 };
 
 // How many bytes the UTF-8 character at the start of `text` has; 0 if there is none.
