@@ -72,17 +72,17 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
                   },
               .note = [this](WorkerId w, const std::string& note) { warn(w, note); },
               .serving_waits = [this] { return serving_waits(); }}),
-      preflight_(launcher_, outputs_),
-      looks_({loop_, launcher_, addresses_.handoff(), workers_},
-             [this](GenerationId g, unsigned probe, const std::optional<std::string>& saw) {
-               probe_saw(g, probe, saw);
-             }),
+      examination_{Preflight(launcher_, outputs_),
+                   ProbeLooks({loop_, launcher_, addresses_.handoff(), workers_},
+                              [this](GenerationId g, unsigned probe, const std::optional<std::string>& saw) {
+                                probe_saw(g, probe, saw);
+                              })},
       readers_({loop_, log_, planner_, addresses_, launcher_, outputs_, announcer_},
                [this](GenerationId g, unsigned step, const std::optional<std::string>& why_not) {
                  gate_ended(g, step, why_not);
                }),
-      reaper_({loop_, log_, pump_, workers_, preflight_, looks_, readers_.runner(), readers_.gates(), ready_,
-               addresses_.handoff(), launcher_.cgroups(), failure_},
+      reaper_({loop_, log_, pump_, workers_, examination_.preflight, examination_.looks, readers_.runner(),
+               readers_.gates(), ready_, addresses_.handoff(), launcher_.cgroups(), failure_},
               {.read_notifications = [this] { words_.read(); },
                .forgotten = [this](const WorkerProcess& w) { forgotten(w); },
                .checked = [this](const Preflight::Ended& check) { checked(check); },
@@ -116,7 +116,7 @@ int Daemon::run() {
   } catch (...) {
     for (WorkerProcess& w : workers_)
       w.rest ? w.rest->kill() : kill_all_below(w.pid);  // nobody would look after them
-    looks_.give_up_all();
+    examination_.looks.give_up_all();
     throw;
   }
   return announcer_.ending().exit_status;
@@ -244,7 +244,7 @@ unsigned Daemon::hammer() {
 
 InstanceReport Daemon::report() {
   return report_of({planner_.first_options(), presence_.since(), pump_, workers_, addresses_,
-                    launcher_.cgroups(), preflight_, failure_, reaper_, before_});
+                    launcher_.cgroups(), examination_.preflight, failure_, reaper_, before_});
 }
 
 // A generation lives as long as a process of it does, or it is to have one.

@@ -19,13 +19,12 @@
 #include "daemon/candidate_failure.h"
 #include "daemon/event_pump.h"
 #include "daemon/event_readers.h"
+#include "daemon/examination.h"
 #include "daemon/launcher.h"
 #include "daemon/log.h"
 #include "daemon/planner.h"
 #include "daemon/predecessors.h"
-#include "daemon/preflight.h"
 #include "daemon/presence.h"
-#include "daemon/probe_looks.h"
 #include "daemon/process_outputs.h"
 #include "daemon/reaper.h"
 #include "daemon/signal_inbox.h"
@@ -146,8 +145,7 @@ class Daemon : private ControlHandler {
   Workers workers_;
   Addresses addresses_;
   ReadyWatch ready_;
-  Preflight preflight_;
-  ProbeLooks looks_;
+  Examination examination_;
   EventReaders readers_;
   CandidateFailure failure_;
   Reaper reaper_;

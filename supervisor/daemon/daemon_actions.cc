@@ -90,7 +90,7 @@ void Daemon::prepare(GenerationId generation, const std::function<Plan()>& plan_
 }
 
 void Daemon::start_check(GenerationId generation, const Plan& plan) {
-  const Preflight::Began check = preflight_.begin(plan, generation);
+  const Preflight::Began check = examination_.preflight.begin(plan, generation);
   if (!check.why_not.empty()) {
     pump_.post(PreparationFailed{generation, "check: " + check.why_not});
     return;
@@ -164,7 +164,7 @@ void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, con
 }
 
 void Daemon::perform(const Switch& a) {
-  looks_.give_up_all();  // at who served; who serves now has passed
+  examination_.looks.give_up_all();  // at who served; who serves now has passed
   addresses_.switch_to(a.to, a.standby == GenerationId{} ? std::nullopt : std::optional(a.standby));
   const Plan& plan = addresses_.plan_of(a.to);
   limit_draining(plan.options);
@@ -212,8 +212,8 @@ void Daemon::tell_of_standby(const Switch& a) {
 
 void Daemon::perform(const Abandon& a) {
   outputs_.log().kept().failed(a.generation.value);
-  preflight_.give_up(a.generation);
-  looks_.give_up(a.generation);
+  examination_.preflight.give_up(a.generation);
+  examination_.looks.give_up(a.generation);
   readers_.gates().give_up(a.generation);
   const std::string unread = planner_.waits_for();
   planner_.give_up();
@@ -356,7 +356,7 @@ void Daemon::perform(const Answer& a) {
 }
 
 void Daemon::perform(const Finished& a) {
-  looks_.give_up_all();
+  examination_.looks.give_up_all();
   words_.tell_of_ignored();
   announcer_.ends({a.exit_status, a.exit_status == 0 ? "" : a.why});
   if (a.exit_status == 0) {

@@ -30,7 +30,7 @@ void Daemon::perform(const Probe& a) {
   const bool serves = a.generation == pump_.status().serving;
   if (!serves) events().probed(a.generation, pump_.status());
   const Plan& plan = addresses_.plan_of(a.generation);
-  if (const auto why_not = looks_.begin(a.generation, a.probe, plan)) {
+  if (const auto why_not = examination_.looks.begin(a.generation, a.probe, plan)) {
     tell_what_probe_saw(a.generation, a.probe, why_not);
     pump_.post(ProbeFailed{a.generation, a.probe, *why_not});
   }
