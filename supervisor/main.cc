@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "client/client.h"
+#include "core/version.h"
 #include "daemon/daemon.h"
 #include "daemon/drain_advice.h"
 #include "daemon/log.h"
@@ -117,7 +118,7 @@ struct Execute {
     return 0;
   }
   int operator()(const VersionCommand&) const {
-    fmt::print("graced {}\nfeatures: {}\nlibraries: {}\n", GRACED_VERSION, GRACED_FEATURES, GRACED_LIBRARIES);
+    fmt::print("graced {}\nfeatures: {}\nlibraries: {}\n", own_version(), GRACED_FEATURES, GRACED_LIBRARIES);
     return 0;
   }
 };

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "core/story.h"
+#include "core/version.h"
 #include "daemon/daemon.h"
 #include "daemon/worker_log.h"
 #include "linux/base/own_process.h"
@@ -71,7 +72,7 @@ void Daemon::prepare(GenerationId generation, const std::function<Plan()>& plan_
     addresses_.open(generation, planner_.capabilities());
     if (first) before_.takeover.begin(plan, planner_.capabilities());
     if (first) {
-      log_.info("graced {} supervises '{}' with PID {}, control socket {}", GRACED_VERSION,
+      log_.info("graced {} supervises '{}' with PID {}, control socket {}", own_version(),
                 planner_.first_options().name, own_pid(), presence_.instance().control_path());
       for (const auto& listener : addresses_.restored().taken())
         log_.info("listens on {} again", listener->address());

@@ -23,6 +23,19 @@ const SteeringProbe& HandoffCapabilities::steering() {
   return *steering_;
 }
 
+// By the user that graced itself is: for another one it has the same rights as before, or they are missed already.
+std::string HandoffCapabilities::lost() const {
+  if (adoption_ && adoption_->possible) {
+    if (const AdoptionCapability now = probe_adoption(); !now.possible)
+      return fmt::format("it could not adopt what workers bind any more: {}", now.why);
+  }
+  if (steering_ && steering_->method != SteeringMethod::none) {
+    if (const SteeringProbe now = probe_steering(); now.method > steering_->method)  // the best is first
+      return fmt::format("it could not direct new connections as they are now: {}", now.why);
+  }
+  return "";
+}
+
 HandoffPlan HandoffCapabilities::plan_for(const RunOptions& options, bool inherited,
                                           const Launch::Identity* worker) {
   HandoffPlan plan;

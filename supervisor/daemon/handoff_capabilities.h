@@ -42,6 +42,9 @@ class HandoffCapabilities {
   const AdoptionCapability& adoption(const Launch::Identity* worker);
   const SteeringProbe& steering();
 
+  // Tries again what this process could do when it was tried. Why it cannot any more, in one line; empty: it can.
+  std::string lost() const;
+
  private:
   std::optional<AdoptionCapability> adoption_;
   std::optional<uid_t> adoption_of_;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "core/version.h"
 #include "daemon/announcer.h"
 #include "linux/base/own_process.h"
 #include "linux/sockets/multicast.h"
@@ -181,7 +182,7 @@ InstanceReport report_of(const ReportSources& from) {
   const Status& status = from.pump.status();
   InstanceReport r;
   r.name = from.options.name;
-  r.version = GRACED_VERSION;
+  r.version = own_version();
   r.pid = own_pid();
   r.phase = to_text(status.phase);
   r.age = now - from.since;
