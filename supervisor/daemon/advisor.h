@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/policy.h"
@@ -14,6 +15,13 @@ namespace graced {
 class Advisor {
  public:
   explicit Advisor(Log& log) : log_(log) {}
+
+  // What another image of this process takes over, see linux/upgrade.
+  struct Kept {
+    std::set<std::string> told{};
+  };
+  Kept kept() const { return {told_}; }
+  void take_over(Kept kept) { told_ = std::move(kept.told); }
 
   void warn(const std::vector<std::string>& notes);
 

@@ -46,11 +46,29 @@ void Announcer::open_control(Fd listening_socket, ControlHandler& handler) {
   control_.emplace(std::move(listening_socket), handler);
 }
 
+Announcer::Kept Announcer::kept() const {
+  return {manager_.kept(), ending_, phase_, workers_, restarts_};
+}
+
+Announcer::Announcer(Loop& loop, Log& log, const ServiceManagerVariables& variables, Kept kept)
+    : loop_(loop),
+      log_(log),
+      manager_(variables, std::move(kept.manager)),
+      ending_(std::move(kept.ending)),
+      phase_(kept.phase),
+      workers_(std::move(kept.workers)),
+      restarts_(std::move(kept.restarts)) {}
+
 void Announcer::attend() {
   control_->attend(loop_);
   if (!manager_.watchdog()) return;
   watchdog_ = loop_.timer([this] { tell_alive(); });
   watchdog_.fire_at(after(monotonic_now(), *manager_.watchdog()));
+}
+
+void Announcer::go_on() {
+  attend();
+  if (watchdog_) tell_alive();
 }
 
 // The only thing that wakes an idle graced, and only where the manager asks for it.

@@ -20,11 +20,30 @@ class Announcer {
  public:
   Announcer(Loop& loop, Log& log, const ServiceManagerVariables& variables);
 
+  // How graced ends, once it is known; told with the phase.
+  struct Ending {
+    int exit_status = 0;
+    std::string because{};  // empty if all went well
+  };
+
+  // What another image of this process takes over, see linux/upgrade; the control socket is its server's.
+  struct Kept {
+    ServiceManager::Kept manager{};
+    Ending ending{};
+    Phase phase = Phase::starting;
+    std::vector<WorkerStatus> workers{};
+    std::vector<RestartStatus> restarts{};
+  };
+  Kept kept() const;
+  Announcer(Loop& loop, Log& log, const ServiceManagerVariables& variables, Kept kept);
+
   // Before anything is told. The handler must outlive this.
   void open_control(Fd listening_socket, ControlHandler& handler);
 
   // Clients of the control socket are let in from now on, and the manager's watchdog is kept quiet.
   void attend();
+  // The same, after taking over: the manager's watchdog may have waited for nearly as long as it does.
+  void go_on();
 
   ServiceManager& manager() { return manager_; }
   ControlServer& control() { return *control_; }
@@ -38,11 +57,6 @@ class Announcer {
   // next_deadline: of the core. error: errno of the last reload, or of the start, if it failed for one.
   void tell_of_phase(const Status& status, Instant next_deadline, int error);
 
-  // How graced ends, once it is known; told with the phase.
-  struct Ending {
-    int exit_status = 0;
-    std::string because;  // empty if all went well
-  };
   void ends(Ending ending) { ending_ = std::move(ending); }
   const Ending& ending() const { return ending_; }
 

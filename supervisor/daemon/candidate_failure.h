@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/id.h"
+#include "core/members.h"
 
 namespace graced {
 
@@ -36,17 +37,20 @@ class CandidateFailure {
   int error() const { return candidate_.error; }
 
  private:
+  template <class>
+  friend struct Members;
+
   struct Candidate {
-    GenerationId generation;
-    std::string stranger;
-    std::vector<std::string> last_words;
+    GenerationId generation{};
+    std::string stranger{};
+    std::vector<std::string> last_words{};
     int error = 0;
   };
   struct Failed {
-    GenerationId generation;
-    std::string why;
-    std::string details;
-    std::vector<std::string> last_words;
+    GenerationId generation{};
+    std::string why{};
+    std::string details{};
+    std::vector<std::string> last_words{};
   };
 
   Candidate candidate_;

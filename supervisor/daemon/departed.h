@@ -14,9 +14,9 @@
 namespace graced {
 
 struct Departed {
-  pid_t pid;
-  Duration lived;
-  std::vector<std::string> last_lines;
+  pid_t pid = 0;
+  Duration lived{};
+  std::vector<std::string> last_lines{};
 };
 
 // Null: nothing is known, for it was never started.

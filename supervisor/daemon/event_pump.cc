@@ -27,6 +27,11 @@ void EventPump::happens(Event event) {
   if (deadline_) deadline_.fire_at(core_.next_deadline());
 }
 
+void EventPump::take_over(Supervisor core) {
+  core_ = std::move(core);
+  status_ = core_.status();
+}
+
 void EventPump::attend(Loop& loop) {
   deadline_ = loop.timer([this] { happens(TimePassed{}); });
   deadline_.fire_at(core_.next_deadline());

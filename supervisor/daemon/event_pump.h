@@ -22,6 +22,11 @@ class EventPump {
   // `first`: of the first generation. own_output: lines of the log go out when all is done.
   EventPump(Policy first, OutputWatch& own_output, Callbacks callbacks);
 
+  // What another image of this process takes over, see linux/upgrade: between two events there is nothing else.
+  const Supervisor& core() const { return core_; }
+  bool idle() const { return !handling_ && inbox_.empty(); }
+  void take_over(Supervisor core);
+
   // Handled before this returns, unless another one is being handled.
   void happens(Event event);
 

@@ -27,6 +27,11 @@ EventReaders::EventReaders(Others others, GateRunner::Told gate_ended)
   use(o_.planner.first_options());
 }
 
+void EventReaders::take_over(Kept kept) {
+  history_ = std::move(kept.history);
+  events_.take_over(std::move(kept.events));
+}
+
 void EventReaders::happened(const InstanceEvent& event) {
   o_.announcer.control().happened(event);
   if (!is_remembered(event.kind)) return;

@@ -34,6 +34,14 @@ class EventReaders {
   };
   EventReaders(Others others, GateRunner::Told gate_ended);
 
+  // What another image of this process takes over, see linux/upgrade: once no command of --on and no gate runs.
+  struct Kept {
+    History history{};
+    InstanceEvents::Kept events{};
+  };
+  Kept kept() const { return {history_, events_.kept()}; }
+  void take_over(Kept kept);
+
   InstanceEvents& events() { return events_; }
   HookRunner& runner() { return runner_; }
   GateRunner& gates() { return gates_; }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/members.h"
 #include "core/policy.h"
 #include "linux/adoption/adoption_capability.h"
 #include "linux/steering/steering.h"
@@ -46,6 +47,9 @@ class HandoffCapabilities {
   std::string lost() const;
 
  private:
+  template <class>
+  friend struct Members;
+
   std::optional<AdoptionCapability> adoption_;
   std::optional<uid_t> adoption_of_;
   std::optional<SteeringProbe> steering_;

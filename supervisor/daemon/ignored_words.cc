@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace graced {
 
@@ -19,14 +20,25 @@ void IgnoredWords::heard(GenerationId generation, const std::vector<std::string>
     tell();
     newest_ = generation;
     told_ = false;
-    if (!timer_) timer_ = loop_.timer([this] { tell(); });
-    timer_.fire_at(monotonic_now() + gathered_for);
+    tell_later();
   }
   if (told_) return;
   for (const std::string& word : words) {
     // One more than is shown tells that there are others.
     if (words_.size() <= most_words && std::ranges::find(words_, word) == words_.end()) words_.push_back(word);
   }
+}
+
+void IgnoredWords::tell_later() {
+  if (!timer_) timer_ = loop_.timer([this] { tell(); });
+  timer_.fire_at(monotonic_now() + gathered_for);
+}
+
+void IgnoredWords::take_over(Kept kept) {
+  newest_ = kept.newest;
+  words_ = std::move(kept.words);
+  told_ = kept.told;
+  if (!told_) tell_later();
 }
 
 void IgnoredWords::tell() {

@@ -18,6 +18,15 @@ class IgnoredWords {
 
   IgnoredWords(Loop& loop, Tell tell) : loop_(loop), tell_(std::move(tell)) {}
 
+  // What another image of this process takes over, see linux/upgrade.
+  struct Kept {
+    GenerationId newest{};
+    std::vector<std::string> words{};
+    bool told = true;
+  };
+  Kept kept() const { return {newest_, words_, told_}; }
+  void take_over(Kept kept);
+
   // What a worker of this generation has said in vain, maybe nothing. Told a second after the first, with all
   // that came meanwhile; what an older generation than the last one says is not told any more.
   void heard(GenerationId generation, const std::vector<std::string>& words);
@@ -26,6 +35,8 @@ class IgnoredWords {
   void tell();
 
  private:
+  void tell_later();
+
   Loop& loop_;
   Tell tell_;
   GenerationId newest_{};           // that had some

@@ -35,6 +35,22 @@ bool takes_new_connections(WorkerState state) {
 InstanceEvents::InstanceEvents(std::string name, std::function<void(const InstanceEvent&)> told)
     : name_(std::move(name)), told_(std::move(told)) {}
 
+InstanceEvents::Kept InstanceEvents::kept() const {
+  return {asker_, next_, by_, candidate_, ended_, failed_start_, why_failed_, draining_, phase_};
+}
+
+void InstanceEvents::take_over(Kept kept) {
+  asker_ = std::move(kept.asker);
+  next_ = std::move(kept.next);
+  by_ = std::move(kept.by);
+  candidate_ = std::move(kept.candidate);
+  ended_ = kept.ended;
+  failed_start_ = kept.failed_start;
+  why_failed_ = std::move(kept.why_failed);
+  draining_ = std::move(kept.draining);
+  phase_ = kept.phase;
+}
+
 void InstanceEvents::reload_asked() {
   if (!next_) next_ = asker_;
 }

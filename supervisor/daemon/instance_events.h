@@ -21,6 +21,33 @@ class InstanceEvents {
   // what the core was told is done. Not called from within.
   InstanceEvents(std::string name, std::function<void(const InstanceEvent&)> told);
 
+  // The course of the last candidate there was.
+  struct Candidate {
+    GenerationId generation{};
+    Asker by{};
+    Instant began{};
+    std::optional<Instant> checked{};  // when that began, and so on
+    std::optional<Instant> started{};
+    std::optional<Instant> probed{};
+    std::optional<Instant> shared{};
+    bool ready = false;
+  };
+
+  // What another image of this process takes over, see linux/upgrade: all has been told between two events.
+  struct Kept {
+    Asker asker{};
+    std::optional<Asker> next{};
+    std::optional<Asker> by{};
+    std::optional<Candidate> candidate{};
+    std::optional<WorkerId> ended{};
+    std::optional<GenerationId> failed_start{};
+    std::string why_failed{};
+    std::vector<GenerationId> draining{};
+    Phase phase = Phase::starting;
+  };
+  Kept kept() const;
+  void take_over(Kept kept);
+
   // Who asks for what comes next.
   void asks(Asker by) { asker_ = std::move(by); }
   const Asker& asker() const { return asker_; }
@@ -58,16 +85,6 @@ class InstanceEvents {
 
  private:
   using Kind = InstanceEvent::Kind;
-  struct Candidate {
-    GenerationId generation;
-    Asker by;
-    Instant began;
-    std::optional<Instant> checked{};  // when that began, and so on
-    std::optional<Instant> started{};
-    std::optional<Instant> probed{};
-    std::optional<Instant> shared{};
-    bool ready = false;
-  };
 
   InstanceEvent& add(Kind kind, GenerationId about, const Status& status);
   void add_course(InstanceEvent& event) const;
@@ -83,8 +100,8 @@ class InstanceEvents {
   Asker asker_;
   std::optional<Asker> next_;  // of the next candidate
   std::optional<Asker> by_;
-  std::optional<Candidate> candidate_;  // the last one there was
-  std::optional<WorkerId> ended_;       // the last one that was told of
+  std::optional<Candidate> candidate_;
+  std::optional<WorkerId> ended_;  // the last one that was told of
   std::optional<GenerationId> failed_start_;
   std::string why_failed_;
   std::vector<GenerationId> draining_;

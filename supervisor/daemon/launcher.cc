@@ -30,6 +30,9 @@ Launch without_sockets(Launch launch) {
 
 Launcher::Launcher(Names names) : names_(std::move(names)), dev_null_(open_dev_null()) {}
 
+Launcher::Launcher(Names names, Kept kept)
+    : names_(std::move(names)), dev_null_(kept.dev_null), cgroups_(std::move(kept.cgroups)) {}
+
 Launch Launcher::named(const Plan& plan, const std::vector<std::string>& command,
                        const OutputPipes& pipes) const {
   Launch launch = launch_of(plan, command);

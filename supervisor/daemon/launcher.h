@@ -25,6 +25,14 @@ class Launcher {
   // Throws std::system_error.
   explicit Launcher(Names names);
 
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    int dev_null = -1;
+    Cgroups::Kept cgroups{};
+  };
+  Kept kept() const { return {dev_null_.get(), cgroups_.kept()}; }
+  Launcher(Names names, Kept kept);
+
   Cgroups& cgroups() { return cgroups_; }
 
   // Both borrow the plan and the pipes.

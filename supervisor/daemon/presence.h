@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/time.h"
-#include "linux/control/instance.h"
+#include "linux/control/kept_instance.h"
 #include "linux/event/loop.h"
 #include "linux/manager/notify_fd.h"
 #include "linux/self/pid_file.h"
@@ -21,6 +21,16 @@ class Presence {
   // `serves` is called once, when the first generation does; it may change what standard error is. Throws
   // std::exception with one line to show, having left nothing behind, if there is no place for this instance.
   Presence(const RunOptions& options, std::function<void()> serves);
+
+  // What another image of this process takes over, see linux/upgrade. Once the first generation serves, as
+  // nobody waits to hear of that then.
+  struct Kept {
+    Instant since{};
+    Instance::Kept instance{};
+    std::optional<PidFile::Kept> pid_file{};
+  };
+  Kept kept() const;
+  explicit Presence(Kept kept);
 
   Instance& instance() { return instance_; }
   Instant since() const { return since_; }

@@ -14,6 +14,11 @@
 
 namespace graced {
 
+void Reaper::take_over(Kept kept) {
+  trees_.take_over(std::move(kept.trees));
+  departed_ = std::move(kept.departed);
+}
+
 void Reaper::look() {
   hear_of_stops();
   bool any_worker = false;

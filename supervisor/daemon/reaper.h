@@ -57,6 +57,14 @@ class Reaper {
         trees_(o_.loop, o_.pump, o_.workers, o_.preflight, o_.looks, o_.hooks, o_.gates, o_.handoff,
                o_.cgroups) {}
 
+  // What another image of this process takes over, see linux/upgrade.
+  struct Kept {
+    Trees::Kept trees{};
+    std::map<WorkerId, Departed> departed{};
+  };
+  Kept kept() const { return {trees_.kept(), departed_}; }
+  void take_over(Kept kept);
+
   Trees& trees() { return trees_; }
 
   // At SIGCHLD.

@@ -55,6 +55,11 @@ SignalInbox::SignalInbox(Loop& loop, Log& log, OutputWatch& own_output, Callback
   sources_.push_back(loop.on_fd(rare_->fd(), EPOLLIN, Priority::signal, [this] { tell_of_rare_ones(); }));
 }
 
+void SignalInbox::take_over(Kept kept) {
+  had_terminal_ = kept.had_terminal;
+  told_ = std::move(kept.told);
+}
+
 void SignalInbox::tell_of_rare_ones() {
   while (const auto received = rare_->next()) {
     if (!told_.insert(received->signo).second) continue;

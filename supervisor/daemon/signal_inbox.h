@@ -29,6 +29,14 @@ class SignalInbox {
   // From now on they are heard. They must be blocked.
   SignalInbox(Loop& loop, Log& log, OutputWatch& own_output, Callbacks callbacks);
 
+  // What another image of this process takes over, see linux/upgrade.
+  struct Kept {
+    bool had_terminal = false;
+    std::set<int> told{};
+  };
+  Kept kept() const { return {had_terminal_, told_}; }
+  void take_over(Kept kept);
+
  private:
   void hang_up(const SignalSender& sender);
   void tell_of_rare_ones();

@@ -1,6 +1,7 @@
 #include "daemon/trees.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "linux/base/own_process.h"
 #include "linux/proc/served_socket.h"
@@ -53,6 +54,12 @@ void Trees::tell(WorkerProcess& worker) {
   }
   worker.rest_told = worker.rest->tell(worker.drain_signal, worker.served, askers_);
   if (!worker.rest_told) retry_.begin();
+}
+
+void Trees::take_over(Kept kept) {
+  began_alone_ = kept.began_alone;
+  askers_ = std::move(kept.askers);
+  retry_.begin();  // ends by itself where all have heard it
 }
 
 bool Trees::tell_again() {

@@ -37,6 +37,14 @@ class Trees {
         cgroups_(cgroups),
         retry_(loop, [this] { return tell_again(); }) {}
 
+  // What another image of this process takes over, see linux/upgrade.
+  struct Kept {
+    bool began_alone = false;
+    std::vector<ProcessId> askers{};
+  };
+  Kept kept() const { return {began_alone_, askers_}; }
+  void take_over(Kept kept);
+
   // Of a worker whose process is gone, or is a zombie. False: nobody is left.
   bool look_at(WorkerProcess& worker);
 
@@ -66,9 +74,9 @@ class Trees {
   const GateRunner& gates_;
   Handoff& handoff_;
   const Cgroups& cgroups_;
-  const bool began_alone_ = own_children().empty();  // else whoever started graced had children before
-  std::vector<ProcessId> askers_;                    // of reloads, with those above them
-  Retry retry_;                                      // while somebody has not heard the drain signal yet
+  bool began_alone_ = own_children().empty();  // else whoever started graced had children before
+  std::vector<ProcessId> askers_;              // of reloads, with those above them
+  Retry retry_;                                // while somebody has not heard the drain signal yet
 };
 
 }  // namespace graced

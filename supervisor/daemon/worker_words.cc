@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/epoll.h>
 
+#include <utility>
+
 #include "core/notify_text.h"
 #include "daemon/worker_log.h"
 #include "linux/proc/process.h"
@@ -13,10 +15,23 @@ WorkerWords::WorkerWords(Loop& loop, const std::string& path, Others others)
     : loop_(loop),
       o_(others),
       socket_(path),
-      ignored_(loop, [this](GenerationId generation, const std::string& words) {
-        o_.log.info({.generation = generation.value},
-                    "of what it says some is ignored: {} (NOTIFY_SOCKET in graced(1) has the words)", words);
-      }) {}
+      ignored_(loop,
+               [this](GenerationId generation, const std::string& words) { tell_ignored(generation, words); }) {
+}
+
+WorkerWords::WorkerWords(Loop& loop, Kept kept, Others others)
+    : loop_(loop),
+      o_(others),
+      socket_(std::move(kept.socket)),
+      ignored_(loop,
+               [this](GenerationId generation, const std::string& words) { tell_ignored(generation, words); }) {
+  ignored_.take_over(std::move(kept.ignored));
+}
+
+void WorkerWords::tell_ignored(GenerationId generation, const std::string& words) {
+  o_.log.info({.generation = generation.value},
+              "of what it says some is ignored: {} (NOTIFY_SOCKET in graced(1) has the words)", words);
+}
 
 void WorkerWords::attend() {
   readable_ = loop_.on_fd(socket_.fd(), EPOLLIN, Priority::notify, [this] { read(); });

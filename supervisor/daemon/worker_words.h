@@ -31,6 +31,14 @@ class WorkerWords {
   // path: where workers are to say it. Throws std::system_error.
   WorkerWords(Loop& loop, const std::string& path, Others others);
 
+  // What another image of this process takes over, see linux/upgrade; the descriptor is borrowed until it does.
+  struct Kept {
+    NotifySocket::Kept socket{};
+    IgnoredWords::Kept ignored{};
+  };
+  Kept kept() const { return {socket_.kept(), ignored_.kept()}; }
+  WorkerWords(Loop& loop, Kept kept, Others others);
+
   const std::string& path() const { return socket_.path(); }  // NOTIFY_SOCKET
 
   void attend();
@@ -42,6 +50,7 @@ class WorkerWords {
   void tell_of_ignored() { ignored_.tell(); }
 
  private:
+  void tell_ignored(GenerationId generation, const std::string& words);
   void heard(const Notification& said);
   void ignore_ready(pid_t sender);
 

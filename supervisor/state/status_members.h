@@ -28,6 +28,34 @@ struct Members<ExitStatus> {
 };
 
 template <>
+struct Members<WorkerStatus> {
+  static constexpr std::tuple all{
+      Named{"worker", &WorkerStatus::worker},
+      Named{"generation", &WorkerStatus::generation},
+      Named{"slot", &WorkerStatus::slot},
+      Named{"state", &WorkerStatus::state},
+      Named{"since", &WorkerStatus::since},
+      Named{"deadline", &WorkerStatus::deadline},
+      Named{"last-call", &WorkerStatus::last_call},
+      Named{"killed-at", &WorkerStatus::killed_at},
+      Named{"drain-idle", &WorkerStatus::drain_idle},
+      Named{"any-pause", &WorkerStatus::any_pause},
+      Named{"joined", &WorkerStatus::joined},
+      Named{"thrown-away", &WorkerStatus::thrown_away},
+  };
+};
+
+template <>
+struct Members<RestartStatus> {
+  static constexpr std::tuple all{
+      Named{"of", &RestartStatus::of},
+      Named{"generation", &RestartStatus::generation},
+      Named{"slot", &RestartStatus::slot},
+      Named{"at", &RestartStatus::at},
+  };
+};
+
+template <>
 struct Members<ReloadStatus> {
   static constexpr std::tuple all{
       Named{"generation", &ReloadStatus::generation},
