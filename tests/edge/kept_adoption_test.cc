@@ -9,8 +9,10 @@
 #include <string>
 
 #include "adoption_story.h"
+#include "kept/adoption_members.h"
 #include "linux/adoption/kept_adoption.h"
 #include "temp_directory.h"
+#include "through_state.h"
 
 namespace graced {
 namespace {
@@ -42,10 +44,10 @@ TEST_CASE("a worker whose adoption is taken over goes on binding, and its path g
   AdoptedNames names;
   TakenNames taken;
   worker.another_image([&](const Adoption& adoption) {
-    const AdoptedNames::Kept kept = before.kept();
+    const AdoptedNames::Kept kept = through_state(before.kept());
     taken = taken_names(kept.names);
     names = AdoptedNames(kept, taken);
-    return std::make_unique<Adoption>(adoption.kept(before), names, taken);
+    return std::make_unique<Adoption>(through_state(adoption.kept(before)), names, taken);
   });
   taken.clear();
   CHECK(names.promoted() == 1);

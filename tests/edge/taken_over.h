@@ -5,13 +5,16 @@
 #include <deque>
 #include <utility>
 
+#include "kept/steering_members.h"
+#include "through_state.h"
+
 namespace graced {
 
 template <class T>
 void take_over(T& object) {
   static auto& before = *new std::deque<T>;
   before.push_back(std::move(object));
-  object = T(before.back().kept());
+  object = T(through_state(before.back().kept()));
 }
 
 }  // namespace graced
