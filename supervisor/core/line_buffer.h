@@ -6,6 +6,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/members.h"
@@ -20,6 +21,12 @@ class LineBuffer {
 
   // longest: bytes of a line; a longer one comes out in pieces.
   explicit LineBuffer(std::size_t longest = longest_line) : longest_(longest) {}
+
+  // Goes on with what another one has begun, with its own limit.
+  void take_over(LineBuffer before) {
+    before.longest_ = longest_;
+    *this = std::move(before);
+  }
 
   // What can be passed on now: all whole lines, in order.
   std::string feed(std::string_view bytes);

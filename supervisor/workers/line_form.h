@@ -22,6 +22,7 @@ class LineForm {
   LineForm(Kind kind, std::string_view instance, const Speaker& speaker);
 
   Kind kind() const { return kind_; }
+  const std::string& instance() const { return instance_; }
   const Speaker& speaker() const { return speaker_; }
 
   // With its newline. Of the journal's kind as text, for where there is no journal.

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <utility>
 
 #include "linux/base/pipe_text.h"
 
@@ -17,6 +20,42 @@ constexpr Duration longest_wait = 1s;  // of a stream with a teller, for whoever
 }  // namespace
 
 OutputWatch::OutputWatch(Loop& loop, int fd, bool journal) : loop_(loop), fd_(fd), output_(fd, journal) {}
+
+WatchedOutput::Kept WatchedOutput::kept() const {
+  return {pipe.get(), teller ? std::optional(teller->kept()) : std::nullopt, lines, waited, ended, released};
+}
+
+OutputWatch::Kept OutputWatch::kept() const {
+  Kept kept{output_.kept(), {}, in_line_ ? in_line_->pipe.get() : -1, passed_on_, drops_, dropped_};
+  for (const WatchedOutput& s : streams_) kept.streams.push_back(s.kept());
+  return kept;
+}
+
+OutputWatch::OutputWatch(Loop& loop, int fd, bool journal, Kept kept, OutputLog& log)
+    : loop_(loop),
+      fd_(fd),
+      output_(fd, journal, std::move(kept.output)),
+      drops_(kept.drops),
+      dropped_(kept.dropped),
+      passed_on_(kept.passed_on) {
+  for (WatchedOutput::Kept& k : kept.streams) {
+    WatchedOutput& stream = streams_.emplace_back(
+        *this, k.teller ? std::make_unique<LineTeller>(std::move(*k.teller), log) : nullptr);
+    stream.pipe = Fd(k.pipe);
+    stream.lines.take_over(std::move(k.lines));
+    stream.waited = k.waited;
+    stream.ended = k.ended;
+    stream.released = k.released;
+  }
+  if (kept.in_line < 0) return;
+  in_line_ = find(kept.in_line);
+  if (!in_line_) throw std::runtime_error("the state has a line of an output that it does not have");
+}
+
+WatchedOutput* OutputWatch::find(int pipe) {
+  const auto s = std::ranges::find_if(streams_, [&](const WatchedOutput& w) { return w.pipe.get() == pipe; });
+  return s == streams_.end() ? nullptr : &*s;
+}
 
 OutputWatch::~OutputWatch() {
   for (WatchedOutput& s : streams_) {
@@ -36,9 +75,13 @@ WatchedOutput* OutputWatch::watch(Fd pipe, std::unique_ptr<LineTeller> teller) {
 void OutputWatch::attend() {
   attending_ = true;
   for (WatchedOutput& s : streams_) listen_to(s);
+  if (output_.full()) return wait_until_writable();
+  if (drops_ || dropped_.own > 0) resume();
 }
 
 void OutputWatch::listen_to(WatchedOutput& stream) {
+  if (stream.ended) return;
+  if (stream.lines.waits()) wait_for_rest(stream);
   stream.source = loop_.on_fd(stream.pipe.get(), EPOLLIN, Priority::output, [this, &stream] { pump(stream); });
   if (!output_.full() || (drops_ && stream.teller)) return;
   stream.source.enable(false);

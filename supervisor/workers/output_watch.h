@@ -11,6 +11,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -40,6 +41,18 @@ struct WatchedOutput {
   unsigned long heard = 0;  // how many pieces of all had been passed on by then
   bool ended = false;       // no writer is left
   bool released = false;    // the worker is gone; kept only for what others may still write
+
+  // What another image of this process takes over, see linux/upgrade; the pipe is borrowed until it does. A
+  // stream is known by the number of its pipe.
+  struct Kept {
+    int pipe = -1;
+    std::optional<LineTeller::Kept> teller{};
+    LineBuffer lines{};
+    int waited = 0;
+    bool ended = false;
+    bool released = false;
+  };
+  Kept kept() const;
 };
 
 class OutputWatch {
@@ -50,10 +63,35 @@ class OutputWatch {
   OutputWatch& operator=(const OutputWatch&) = delete;
   ~OutputWatch();  // passes on what is left, with a second's patience for a reader that is slow
 
+  // How many lines were dropped while nobody read; told when somebody does again.
+  struct Dropped {
+    unsigned long own = 0;  // of graced's log
+    unsigned long workers = 0;
+  };
+
+  // What another image takes over; nothing of graced's own log may be collected, see Later.
+  struct Kept {
+    Output::Kept output{};
+    std::list<WatchedOutput::Kept> streams{};
+    int in_line = -1;  // the pipe of that stream; -1: none
+    unsigned long passed_on = 0;
+    bool drops = false;
+    Dropped dropped{};
+  };
+  Kept kept() const;
+
+  // Of what was kept: nothing is read before attend(). log: where lines are kept that were kept there before.
+  // Throws std::runtime_error: the state has a line of a stream that it does not have.
+  OutputWatch(Loop& loop, int fd, bool journal, Kept kept, OutputLog& log);
+
+  // By the number of its pipe; null: there is none.
+  WatchedOutput* find(int pipe);
+
   // Takes the reading end. The result is valid until it is released.
   WatchedOutput* watch(Fd pipe, std::unique_ptr<LineTeller> teller = nullptr);
 
-  // From now on what comes is passed on; before, it waits in the pipes. Once.
+  // From now on what comes is passed on, and what waited for a slow reader; before, it waits in the pipes.
+  // Once.
   void attend();
   bool attending() const { return attending_; }
 
@@ -70,11 +108,6 @@ class OutputWatch {
   // The same as an entry for the journal. False: there is none.
   bool log_entry(std::string entry);
 
-  // How many lines were dropped while nobody read; told when somebody does again.
-  struct Dropped {
-    unsigned long own = 0;  // of graced's log
-    unsigned long workers = 0;
-  };
   void when_dropped(std::function<void(const Dropped&)> tell) { tell_dropped_ = std::move(tell); }
 
   // The descriptor becomes another one by what this calls; what was said before goes to the one it was, as

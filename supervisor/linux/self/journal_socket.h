@@ -18,7 +18,9 @@ std::string journal_entry(const std::vector<std::string>& fields);  // "NAME=val
 
 class JournalSocket {
  public:
-  explicit JournalSocket(std::string path = journal_socket) : path_(std::move(path)) {}
+  // socket: that is connected to it already, if any.
+  explicit JournalSocket(std::string path = journal_socket, Fd socket = Fd())
+      : path_(std::move(path)), socket_(std::move(socket)) {}
 
   enum class Sent {
     yes,

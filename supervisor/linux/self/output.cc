@@ -17,6 +17,25 @@
 namespace graced {
 
 Output::Output(int fd, bool journal) : fd_(fd), journal_(journal) {
+  look_at_file();
+  if (kind_ == Kind::patient)
+    own_ =
+        Fd(::open(fmt::format("/proc/self/fd/{}", fd_).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+}
+
+Output::Output(int fd, bool journal, Kept kept)
+    : fd_(fd),
+      journal_(journal),
+      own_(kept.own),
+      waiting_(std::move(kept.waiting)),
+      entries_to_(journal_socket, Fd(kept.journal)),
+      entries_(std::move(kept.entries)),
+      broken_(kept.broken) {
+  look_at_file();
+  for (const std::string& entry : entries_) waiting_in_entries_ += entry.size();
+}
+
+void Output::look_at_file() {
   struct stat file {};
   if (::fstat(fd_, &file) != 0) {
     broken_ = true;
@@ -24,8 +43,6 @@ Output::Output(int fd, bool journal) : fd_(fd), journal_(journal) {
     kind_ = Kind::socket;
   } else if (S_ISFIFO(file.st_mode) || ::isatty(fd_)) {
     kind_ = Kind::patient;
-    own_ =
-        Fd(::open(fmt::format("/proc/self/fd/{}", fd_).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   }
 }
 

@@ -21,6 +21,17 @@ class Output {
   // connected to the one that is started next; what is written before that is lost.
   explicit Output(int fd, bool journal = false);
 
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    int own = -1;      // `fd`, reopened
+    int journal = -1;  // where entries go to
+    std::string waiting{};
+    std::deque<std::string> entries{};
+    bool broken = false;
+  };
+  Kept kept() const { return {own_.get(), entries_to_.fd(), waiting_, entries_, broken_}; }
+  Output(int fd, bool journal, Kept kept);
+
   // Takes all of it, in order; what cannot be written now waits. Once the reader is gone,
   // everything is dropped silently: there is nobody left to tell.
   void write(std::string_view bytes);
@@ -39,6 +50,7 @@ class Output {
  private:
   // How many bytes went out; 0: it would have had to wait.
   std::size_t try_write(std::string_view bytes);
+  void look_at_file();  // what kind it is
   ssize_t send(std::string_view bytes);
 
   enum class Kind { socket, patient, never_waits };
