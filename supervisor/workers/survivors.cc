@@ -107,11 +107,15 @@ bool Survivors::watch(Tree& tree) {
     if (!process && errno == ESRCH)  // ended since it was looked at, and what it has left is to be found
       return look_at(tree) && watch(tree);
     if (!process) continue;  // the kernel, or a container's filter, has no pidfds: its end shows at the hammer
-    tree.watched.push_back({pid, std::move(process), Source()});
-    Watched& w = tree.watched.back();
-    w.gone = loop_.on_fd(w.process.get(), EPOLLIN, Priority::child, [this, &tree, pid] { ended(tree, pid); });
+    watch(tree, pid, std::move(process));
   }
   return true;
+}
+
+void Survivors::watch(Tree& tree, pid_t pid, Fd process) {
+  tree.watched.push_back({pid, std::move(process), Source()});
+  Watched& w = tree.watched.back();
+  w.gone = loop_.on_fd(w.process.get(), EPOLLIN, Priority::child, [this, &tree, pid] { ended(tree, pid); });
 }
 
 void Survivors::forget(Tree& tree) {
@@ -161,6 +165,29 @@ void Survivors::hammer() {
     if (tree.watched.empty()) ended.push_back(&tree);
   }
   for (Tree* tree : ended) forget(*tree);
+}
+
+Survivors::Kept Survivors::kept() const {
+  Kept kept{{}, signo_, drained_, hammered_};
+  for (const Tree& tree : trees_) {
+    Kept::Tree& k = kept.trees.emplace_back(
+        Kept::Tree{tree.survivor, tree.processes, tree.worker.get(), tree.sockets, tree.told, {}});
+    for (const Watched& w : tree.watched) k.watched.push_back({w.pid, w.process.get()});
+  }
+  return kept;
+}
+
+void Survivors::take_over(Kept kept) {
+  signo_ = kept.signo;
+  drained_ = kept.drained;
+  hammered_ = kept.hammered;
+  for (Kept::Tree& k : kept.trees) {
+    Tree& tree = trees_.emplace_back(
+        Tree{std::move(k.survivor), std::move(k.processes), Fd(k.worker), std::move(k.sockets), k.told, {}});
+    for (const Kept::Watched& w : k.watched) watch(tree, w.pid, Fd(w.process));
+  }
+  const auto waits = [](const Tree& tree) { return !tree.worker && !tree.told; };
+  if (drained_ && std::ranges::any_of(trees_, waits)) retry_.begin();
 }
 
 std::vector<Survivors::Survivor> Survivors::left() const {

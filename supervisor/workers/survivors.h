@@ -49,6 +49,28 @@ class Survivors {
   // Those that are not known to have ended.
   std::vector<Survivor> left() const;
 
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    struct Watched {
+      pid_t pid = 0;
+      int process = -1;
+    };
+    struct Tree {
+      Survivor survivor{};
+      Leftovers processes{};
+      int worker = -1;
+      std::vector<ServedSocket> sockets{};
+      bool told = false;
+      std::vector<Watched> watched{};
+    };
+    std::vector<Tree> trees{};
+    int signo = 0;
+    bool drained = false;
+    bool hammered = false;
+  };
+  Kept kept() const;
+  void take_over(Kept kept);  // instead of find()
+
  private:
   struct Watched {
     pid_t pid;
@@ -67,6 +89,7 @@ class Survivors {
   std::vector<pid_t> orphans() const;
   bool look_at(Tree& tree);
   bool watch(Tree& tree);
+  void watch(Tree& tree, pid_t pid, Fd process);
   void forget(Tree& tree);
   void ended(Tree& tree, pid_t pid);
   void tell_rest(Tree& tree);

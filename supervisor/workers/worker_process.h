@@ -37,6 +37,28 @@ struct WorkerProcess {
   std::string status;      // its last STATUS=
   std::string stopped_by;  // "SIGTTOU"; empty: it is not stopped
   Outputs outputs;
+
+  // What another image of this process takes over, see linux/upgrade; pidfd is borrowed until it does. out,
+  // err: the pipes of its outputs, which OutputWatch takes over.
+  struct Kept {
+    WorkerId id{};
+    GenerationId generation{};
+    unsigned slot = 0;
+    pid_t pid = 0;
+    int pidfd = -1;
+    Instant started{};
+    int drain_signal = 0;
+    bool signal_asked = false;
+    bool retired = false;
+    std::vector<std::string> command{};
+    std::vector<ServedSocket> served{};
+    std::optional<Leftovers> rest{};
+    bool rest_told = true;
+    std::string status{};
+    std::string stopped_by{};
+    int out = -1;
+    int err = -1;
+  };
 };
 
 }  // namespace graced

@@ -5,6 +5,8 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <stdexcept>
+#include <utility>
 
 #include "linux/base/own_process.h"
 #include "linux/proc/process.h"
@@ -62,6 +64,45 @@ WorkerProcess* Workers::speaker(const Notification& said) {
   if (found && found->pid == said.sender) return found;  // not reaped yet, so still the same
   if (found && said.sender_pidfd && pid_of(said.sender_pidfd.get()) != said.sender) return nullptr;
   return found;
+}
+
+std::vector<WorkerProcess::Kept> Workers::kept() const {
+  const auto pipe_of = [](const WatchedOutput* output) { return output ? output->pipe.get() : -1; };
+  std::vector<WorkerProcess::Kept> all;
+  for (const WorkerProcess& w : workers_) {
+    all.push_back({w.id, w.generation, w.slot, w.pid, w.pidfd.get(), w.started, w.drain_signal, w.signal_asked,
+                   w.retired, w.command, w.served, w.rest, w.rest_told, w.status, w.stopped_by,
+                   pipe_of(w.outputs.out), pipe_of(w.outputs.err)});
+  }
+  return all;
+}
+
+void Workers::take_over(std::vector<WorkerProcess::Kept> kept,
+                        const std::function<WatchedOutput*(int pipe)>& output) {
+  const auto output_of = [&](int pipe) {
+    WatchedOutput* found = pipe < 0 ? nullptr : output(pipe);
+    if (pipe >= 0 && !found)
+      throw std::runtime_error(fmt::format("nobody reads from {}, which a worker writes to", pipe));
+    return found;
+  };
+  for (WorkerProcess::Kept& k : kept) {
+    workers_.push_back({.id = k.id,
+                        .generation = k.generation,
+                        .slot = k.slot,
+                        .pid = k.pid,
+                        .pidfd = Fd(k.pidfd),
+                        .started = k.started,
+                        .drain_signal = k.drain_signal,
+                        .signal_asked = k.signal_asked,
+                        .retired = k.retired,
+                        .command = std::move(k.command),
+                        .served = std::move(k.served),
+                        .rest = std::move(k.rest),
+                        .rest_told = k.rest_told,
+                        .status = std::move(k.status),
+                        .stopped_by = std::move(k.stopped_by),
+                        .outputs = {output_of(k.out), output_of(k.err)}});
+  }
 }
 
 Exit exit_of(const ChildExit& child) {

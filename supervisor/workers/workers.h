@@ -1,7 +1,9 @@
 // The workers that run, and whose a process is that was started below one of them.
 #pragma once
 
+#include <functional>
 #include <list>
+#include <vector>
 
 #include "core/id.h"
 #include "core/vocabulary.h"
@@ -30,6 +32,11 @@ class Workers {
 
   // Who said it: the sender itself, or the worker that it was started below, however far. Null: none of them.
   WorkerProcess* speaker(const Notification& said);
+
+  // For another image of this process, and there, before any is added. output: who reads from the pipe of that
+  // number, null if nobody does; then this throws std::runtime_error.
+  std::vector<WorkerProcess::Kept> kept() const;
+  void take_over(std::vector<WorkerProcess::Kept> kept, const std::function<WatchedOutput*(int pipe)>& output);
 
  private:
   std::list<WorkerProcess> workers_;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/members.h"
 #include "linux/proc/process.h"
 #include "linux/proc/served_socket.h"
 
@@ -17,6 +18,8 @@ namespace graced {
 
 class Leftovers {
  public:
+  Leftovers() = default;  // of nobody
+
   // group: that the worker led. mark: what its environment said.
   Leftovers(pid_t group, WorkerMark mark);
 
@@ -43,11 +46,14 @@ class Leftovers {
   std::string text() const;  // "PID 812 (node)", "PID 812 (node) and 3 more"; empty: nobody
 
  private:
+  template <class>
+  friend struct Members;
+
   bool is_ours(const ProcessId& child, const std::vector<pid_t>& in_cgroup) const;
   std::vector<ProcessId> all() const;
 
-  pid_t group_;
-  WorkerMark mark_;
+  pid_t group_ = 0;
+  WorkerMark mark_{};
   std::vector<pid_t> tops_;
   std::set<ProcessId> seen_;  // some time ago: one that has lost its parent since may show no other sign
   std::set<ProcessId> told_;
