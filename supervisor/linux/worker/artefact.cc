@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -76,6 +77,20 @@ Artefact::Artefact(Fd directory, const std::vector<std::string>& command,
   if (!is_held(resolved_)) resolved_ = named_;
 }
 
+Artefact::Kept Artefact::kept() const {
+  return {directory_.get(), file_.get(), then_, named_, resolved_, interpreter_, by_path_only_, read_by_name_};
+}
+
+Artefact::Artefact(Kept kept)
+    : directory_(kept.directory),
+      file_(kept.file),
+      then_(kept.then),
+      named_(std::move(kept.named)),
+      resolved_(std::move(kept.resolved)),
+      interpreter_(std::move(kept.interpreter)),
+      by_path_only_(kept.by_path_only),
+      read_by_name_(std::move(kept.read_by_name)) {}
+
 // False, with errno, if exec would not take it either.
 bool Artefact::hold(const std::string& program) {
   const std::size_t slash = program.rfind('/');
@@ -84,14 +99,16 @@ bool Artefact::hold(const std::string& program) {
   if (!above) return false;
   const std::string name = program.substr(slash + 1);
   Fd file(::openat(above.get(), name.c_str(), O_PATH | O_CLOEXEC));
-  if (!file || ::fstat(file.get(), &then_) != 0) return false;
-  if (!S_ISREG(then_.st_mode)) {
+  struct stat now {};
+  if (!file || ::fstat(file.get(), &now) != 0) return false;
+  if (!S_ISREG(now.st_mode)) {
     errno = EACCES;
     return false;
   }
   if (!may_execute(file)) return false;
 
   file_ = std::move(file);
+  then_ = kept_stat(now);
   named_ = link_of(above) + "/" + name;
   if (!is_held(named_)) named_ = program.starts_with('/') ? program : "";
   read_by_name_.add(or_own(directory_), virtual_environment_of(program));
@@ -117,7 +134,7 @@ void Artefact::remember_files(const std::vector<std::string>& command,
 }
 
 bool Artefact::is_held(const std::string& path) const {
-  return !path.empty() && file_id(path.c_str()) == file_id(then_);
+  return !path.empty() && file_id(path.c_str()) == then_.file;
 }
 
 std::string Artefact::path_now() const {
@@ -145,8 +162,7 @@ std::vector<std::string> Artefact::changed() const {
     struct stat now {};
     // Its link count, and so its time of change, is no business of ours: it may have lost its name.
     const bool written = ::fstat(file_.get(), &now) == 0 &&
-                         (now.st_size != then_.st_size || now.st_mtim.tv_sec != then_.st_mtim.tv_sec ||
-                          now.st_mtim.tv_nsec != then_.st_mtim.tv_nsec);
+                         (now.st_size != then_.size || kept_stat(now).modified != then_.modified);
     if (written || (by_path_only_ && path_now().empty())) names.push_back(resolved_);
   }
   const std::vector<std::string> others = read_by_name_.changed(or_own(directory_));

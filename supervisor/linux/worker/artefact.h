@@ -3,13 +3,12 @@
 // has come to lie at the path meanwhile.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "linux/base/fd.h"
+#include "linux/base/kept_stat.h"
 #include "linux/worker/known_files.h"
 #include "linux/worker/shebang.h"
 #include "linux/worker/spawn.h"
@@ -24,6 +23,20 @@ class Artefact {
   // that is not there, or not to be executed, is not held: spawn() looks for it again and says what is wrong.
   Artefact(Fd directory, const std::vector<std::string>& command, const std::vector<std::string>& environment,
            const Launch::Identity* user);
+
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    int directory = -1;
+    int file = -1;
+    KeptStat then{};
+    std::string named{};
+    std::string resolved{};
+    std::optional<Shebang> interpreter{};
+    bool by_path_only = false;
+    KnownFiles read_by_name{};
+  };
+  Kept kept() const;
+  explicit Artefact(Kept kept);
 
   int directory() const { return directory_.get(); }
 
@@ -46,7 +59,7 @@ class Artefact {
 
   Fd directory_;
   Fd file_;
-  struct stat then_ {};
+  KeptStat then_{};
   std::string named_;     // its path without symbolic links but the last, which may give it another name
   std::string resolved_;  // without any
   std::optional<Shebang> interpreter_;  // of a script

@@ -2,10 +2,11 @@
 // somebody asks, never watched.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <string>
 #include <vector>
+
+#include "core/members.h"
+#include "linux/base/kept_stat.h"
 
 namespace graced {
 
@@ -19,11 +20,15 @@ class KnownFiles {
   // others.
   std::vector<std::string> changed(int directory) const;
 
- private:
   struct Known {
     std::string name;
-    struct stat then;
+    KeptStat then;
   };
+
+ private:
+  template <class>
+  friend struct Members;
+
   std::vector<Known> files_;
 };
 
