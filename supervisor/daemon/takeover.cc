@@ -48,6 +48,28 @@ void Takeover::begin(const Plan& first, HandoffCapabilities& capabilities) {
   for (const RunningProcess& p : server_->processes()) watch(p.id.pid, duplicate(p.pidfd.get()));
 }
 
+Takeover::Kept Takeover::kept() const {
+  Kept kept{server_ ? std::optional(server_->kept()) : std::nullopt,
+            stop_command_,
+            drain_signal_,
+            {},
+            serves_alone_,
+            signalled_,
+            taken_};
+  for (const Watched& w : watched_) kept.watched.push_back({w.pid, w.process.get()});
+  return kept;
+}
+
+void Takeover::take_over(Kept kept) {
+  if (kept.server) server_.emplace(std::move(*kept.server));
+  stop_command_ = std::move(kept.stop_command);
+  drain_signal_ = kept.drain_signal;
+  serves_alone_ = kept.serves_alone;
+  signalled_ = kept.signalled;
+  taken_ = std::move(kept.taken);
+  for (const Kept::Watched& w : kept.watched) watch(w.pid, Fd(w.process));
+}
+
 std::string Takeover::text() const {
   if (!server_) return "";
   return server_->text() + (server_->unit() ? " of " + server_->unit()->name : "");

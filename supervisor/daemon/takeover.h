@@ -52,6 +52,23 @@ class Takeover {
   // By whoever manages it, who has limits of his own.
   bool ended_elsewhere() const { return server_ && (server_->unit() || !stop_command_.empty()); }
 
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    struct Watched {
+      pid_t pid = 0;
+      int process = -1;
+    };
+    std::optional<RunningServer::Kept> server{};
+    std::vector<std::string> stop_command{};
+    int drain_signal = 0;
+    std::vector<Watched> watched{};
+    bool serves_alone = true;
+    bool signalled = false;
+    std::optional<InstanceEvent> taken{};
+  };
+  Kept kept() const;
+  void take_over(Kept kept);  // instead of begin()
+
  private:
   struct Watched {
     pid_t pid;

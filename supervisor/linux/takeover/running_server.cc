@@ -228,6 +228,23 @@ RunningServer::Found RunningServer::look(const TakeTarget& target) {
   return found;
 }
 
+RunningServer::Kept RunningServer::kept() const {
+  Kept kept{command_, user_, unit_, {}, {}};
+  for (const RunningProcess& p : processes_) kept.processes.push_back({p.id, p.pidfd.get()});
+  for (const RunningSocket& s : sockets_)
+    kept.sockets.push_back({s.key, s.address, s.inode, s.fd.get(), s.owner, s.had_reuseport});
+  return kept;
+}
+
+RunningServer::RunningServer(Kept kept)
+    : command_(std::move(kept.command)), user_(kept.user), unit_(std::move(kept.unit)) {
+  for (const Kept::Process& p : kept.processes) processes_.push_back({p.id, Fd(p.pidfd)});
+  for (Kept::Socket& s : kept.sockets) {
+    sockets_.push_back({std::move(s.key), std::move(s.address), local_address(s.fd).value_or(SocketAddress{}),
+                        s.inode, Fd(s.fd), s.owner, s.had_reuseport});
+  }
+}
+
 std::string RunningServer::text() const {
   return fmt::format("PID {} ({})", pid(), command_);
 }

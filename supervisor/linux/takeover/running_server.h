@@ -51,8 +51,32 @@ class RunningServer {
   const std::vector<RunningProcess>& processes() const { return processes_; }
   const std::vector<RunningSocket>& sockets() const { return sockets_; }
 
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    struct Process {
+      ProcessId id{};
+      int pidfd = -1;
+    };
+    struct Socket {
+      std::string key{};
+      std::string address{};
+      ino_t inode = 0;
+      int fd = -1;
+      uid_t owner = 0;
+      bool had_reuseport = false;
+    };
+    std::string command{};
+    uid_t user = 0;
+    std::optional<SystemdUnit> unit{};
+    std::vector<Process> processes{};  // one at least
+    std::vector<Socket> sockets{};
+  };
+  Kept kept() const;
+  explicit RunningServer(Kept kept);
+
  private:
   friend class ServerLook;
+  RunningServer() = default;
 
   std::string command_;
   uid_t user_ = 0;
