@@ -39,6 +39,7 @@ class ProbeLooks {
   // One look by this probe of the candidate's plan. The result, if any: why there is none.
   std::optional<std::string> begin(GenerationId candidate, unsigned probe, const Plan& plan);
 
+  bool busy() const { return !looks_.empty(); }
   bool is(pid_t pid) const;
 
   // One of them, which is reaped, and what it saw is told. What it has started is killed.

@@ -25,6 +25,7 @@ class GateRunner {
   // For a step (1…N) of this candidate the process was just started.
   void began(GenerationId candidate, unsigned step, HookRunner::Process process);
 
+  bool busy() const { return running_.has_value(); }
   bool is_gate(pid_t pid) const { return running_ && running_->process.pid == pid; }
 
   // The one that runs has ended, and is a zombie still. `reap` makes an end of that.
