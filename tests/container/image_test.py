@@ -1,9 +1,10 @@
 """The image of packaging/container as README has it run: by podman, with no right that can be taken away."""
-import json, os, subprocess, tempfile, unittest
+import itertools, json, os, subprocess, tempfile, unittest
 
 from engine import PATIENCE, PORT, ROOT, SERVER, Case, Request, ask, wait_until
 from load import reload_under_load
 
+NEXT = os.environ["GRACED_NEXT"]  # graced of another version
 HELLO = os.path.join(ROOT, "tests", "packages", "servers", "hello.c")
 NOTHING = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 LISTENED = ("--listen", str(PORT), "--", SERVER)
@@ -20,6 +21,42 @@ class Image(Case):
                     reload_under_load(self, "127.0.0.1:%d" % PORT, reload, lambda generation: self.serves(name, generation), generations)
                 self.assertEqual(self.status(name)["pid"], 1)
                 self.podman("rm", "--force", "--time=0", name)
+
+    def test_pid_1_becomes_another_graced_that_is_brought_in_and_nobody_notices(self):
+        for kind, command in (("listened", LISTENED), ("adopted", ADOPTED)):
+            with self.subTest(kind):
+                name = self.start(*command, options=NOTHING)
+                own = self.status(name)["version"]
+                self.podman("cp", NEXT, name + ":/tmp/graced.new")
+                programs = itertools.cycle(("/tmp/graced.new", "/usr/bin/graced"))
+
+                def upgrade_and_reload():
+                    program = next(programs)
+                    worker = self.serving_workers(name)
+                    self.exec(name, "graced", "upgrade", "--binary", program)
+                    self.assertEqual(self.exec(name, "readlink", "/proc/1/exe").stdout.strip(), program)
+                    status = self.status(name)
+                    self.assertEqual((status["pid"], status["version"] == own), (1, program == "/usr/bin/graced"))
+                    self.assertEqual(self.serving_workers(name), worker)
+                    self.podman("kill", "--signal", "HUP", name)
+
+                reload_under_load(self, "127.0.0.1:%d" % PORT, upgrade_and_reload, lambda generation: self.serves(name, generation),
+                                  range(2, 8))
+                self.podman("stop", "--time=60", name)
+                self.assertEqual(self.state(name)["ExitCode"], 0, self.said(name))
+
+    def serving_workers(self, name):
+        return [w["pid"] for w in self.status(name)["workers"] if w["state"] == "ready"]
+
+    def test_a_file_that_is_no_graced_leaves_pid_1_alone(self):
+        name = self.start(*LISTENED, options=NOTHING)
+        for program in ("/bin/true", "/bin/sh", "/nowhere"):
+            with self.subTest(program):
+                answer = self.exec(name, "graced", "upgrade", "--binary", program, ok=False)
+                self.assertEqual(answer.returncode, 1, answer.stdout + answer.stderr)
+                self.assertIn(program, answer.stderr)
+        self.assertEqual(self.exec(name, "readlink", "/proc/1/exe").stdout.strip(), "/usr/bin/graced")
+        self.assertIn("pid", ask(("127.0.0.1", PORT)))
 
     def test_a_stop_answers_what_is_under_way_and_ends_with_status_0(self):
         for kind, command in (("listened", LISTENED), ("adopted", ADOPTED)):

@@ -51,6 +51,23 @@ class Unit(Case):
         reload_under_load(self, self.where, lambda: self.systemctl("reload", self.unit), self.serves, range(2, 10))
         self.assertEqual((self.main_pid(), self.show("NRestarts")), (pid, "0"))
 
+    def test_another_graced_takes_over_in_the_container_and_systemd_notices_nothing(self):
+        pid = self.start()
+        load = self.load()
+        before = self.status()
+        self.podman("cp", os.environ["GRACED_NEXT"], "shop:/tmp/graced.new")
+        self.podman("exec", "shop", "graced", "upgrade", "--binary", "/tmp/graced.new")
+        after = self.status()
+        self.assertNotEqual(after["version"], before["version"])
+        self.assertEqual(after["pid"], before["pid"])
+        self.systemctl("reload", self.unit)
+        self.serves(2)
+        load.next_pid()
+        self.assert_well(load.report())
+        self.assertEqual((self.main_pid(), self.show("NRestarts"), self.show("ActiveState")), (pid, "0", "active"))
+        self.systemctl("stop", self.unit)
+        self.assertEqual(self.show("Result"), "success")
+
     def test_a_reload_that_fails_is_told_and_changes_nothing(self):
         pid = self.start()
         load = self.load()

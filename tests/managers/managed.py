@@ -1,13 +1,22 @@
 """What tests of service managers share: an example of packaging/examples with another place for its
 files, a server behind graced, and the reload loop under load. The manager is the real one."""
-import json, os, shutil, signal, subprocess, sys, unittest
+import itertools, json, os, shutil, signal, subprocess, sys, unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from harness import GRACED, PATIENCE, WORKER, Case, alive, ask, main, wait_until  # noqa: F401, re-exported
+from harness import GRACED, PATIENCE, WORKER, Case, alive, ask, for_everybody, main, wait_until  # noqa: F401, re-exported
 from load import reload_under_load
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "examples")
 RELOADS = 20
+UPGRADES = 6
+
+
+# The same, of another version.
+NEXT = for_everybody(os.environ["GRACED_NEXT"])
+
+
+def version_of(program):
+    return subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout.split()[1]
 
 
 def needs(*programs):
@@ -20,13 +29,18 @@ class Managed(Case):
     def setUp(self):
         super().setUp()
         os.mkdir(self.path("bin"))
-        os.symlink(GRACED, self.path("bin/graced"))
+        self.install(GRACED)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("GRACED_") and k != "NOTIFY_SOCKET"}
         self.env["PATH"] = self.path("bin") + ":" + self.env["PATH"]
         # The commands of graced in the examples' scripts find it there too.
         self.env["GRACED_CONTROL"] = self.path("control")
         self.address = self.path("socket")
         self.serve("ready", "serve")
+
+    def install(self, program):
+        """As a package does: another file comes to lie at the path, whoever runs the one before."""
+        shutil.copy(program, self.path("bin/graced.new"))
+        os.rename(self.path("bin/graced.new"), self.path("bin/graced"))
 
     def serve(self, *habits):
         """What shop.conf says from now on."""
@@ -106,6 +120,32 @@ class Managed(Case):
         self.assertEqual(pid_by_manager(), pid)
         reload_under_load(self, "unix:" + self.address, reload, self.serving, range(2, RELOADS + 2))
         self.assertEqual((self.status()["pid"], pid_by_manager()), (pid, pid))
+        return pid
+
+    def upgrade_loop(self, reload, pid_by_manager, seen_by_manager):
+        """Up and down between reloads, under load: the process that the manager knows goes on and becomes each program in turn, and
+        what the manager has seen of it stays what it was."""
+        pid = self.serving(1)
+        seen = seen_by_manager()
+        versions = itertools.cycle((NEXT, GRACED))
+
+        def upgrade_and_reload():
+            before = self.status()
+            self.install(next(versions))
+            self.assertFalse(os.path.samefile("/proc/%d/exe" % pid, self.path("bin/graced")))
+            self.run_in("graced", "upgrade")
+            self.assertTrue(os.path.samefile("/proc/%d/exe" % pid, self.path("bin/graced")))
+            after = self.status()
+            self.assertEqual(after["version"], version_of(self.path("bin/graced")))
+            self.assertNotEqual(after["version"], before["version"])
+            self.assertEqual(after["pid"], pid)
+            self.assertEqual([w["pid"] for w in after["workers"] if w["state"] == "ready"],
+                             [w["pid"] for w in before["workers"] if w["state"] == "ready"])
+            self.assertEqual((pid_by_manager(), seen_by_manager()), (pid, seen))
+            reload()
+
+        reload_under_load(self, "unix:" + self.address, upgrade_and_reload, self.serving, range(2, UPGRADES + 2))
+        self.assertEqual((self.status()["pid"], pid_by_manager(), seen_by_manager()), (pid, pid, seen))
         return pid
 
     def crash(self):

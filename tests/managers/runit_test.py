@@ -23,6 +23,21 @@ class Runit(Managed):
         self.start()
         self.reload_loop(lambda: self.sv("hup"), self.pid)
 
+    def test_it_is_upgraded_in_place_and_runit_notices_nothing(self):
+        self.env["LEAVE_FILE"] = self.path("leave")
+        self.serve("ready", "serve-late")
+        self.start()
+        with open(self.path("leave"), "w"):
+            pass
+        pid = self.upgrade_loop(lambda: self.sv("hup"), self.pid, self.started)
+        os.unlink(self.path("leave"))
+        self.stop_finishes_what_is_under_way(["sv", "-w", "60", "stop", self.path("shop")], pid)
+
+    def started(self):
+        """When, as runsv has noted it, and whether it has run ever since."""
+        with open(self.path("shop/supervise/status"), "rb") as f:
+            return f.read()
+
     def test_sv_start_and_check_wait_until_it_serves(self):
         self.start()
         self.sv("-w", "60", "start")

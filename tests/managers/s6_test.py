@@ -26,6 +26,12 @@ class S6(Managed):
         self.start()
         self.reload_loop(lambda: self.svc("-h"), self.pid)
 
+    def test_it_is_upgraded_in_place_and_s6_notices_nothing(self):
+        self.start()
+        self.run_in("s6-svwait", "-U", "-t", "60000", self.path("shop"))
+        self.upgrade_loop(lambda: self.svc("-h"), self.pid, lambda: self.svstat("up,ready,updownsince,readysince"))
+        self.run_in("s6-svc", "-wD", "-d", self.path("shop"))
+
     def test_it_is_ready_for_s6_once_a_generation_serves(self):
         late = self.path("late")
         os.mkfifo(late)

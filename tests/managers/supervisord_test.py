@@ -1,5 +1,6 @@
 """graced under supervisord, as packaging/examples/supervisord has it."""
-from managed import Managed, ask, main, needs, wait_until
+import os, re, subprocess
+from managed import GRACED, PATIENCE, Managed, ask, main, needs, wait_until
 
 
 @needs("supervisord", "supervisorctl")
@@ -33,6 +34,26 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
         self.start()
         self.reload_loop(lambda: self.ctl("signal", "HUP", "shop"), lambda: int(self.ctl("pid", "shop")))
         self.assertIn("RUNNING", self.ctl("status", "shop"))
+
+    def test_it_is_upgraded_in_place_and_supervisord_notices_nothing(self):
+        self.start()
+        self.upgrade_loop(lambda: self.ctl("signal", "HUP", "shop"), lambda: int(self.ctl("pid", "shop")),
+                          lambda: re.findall("spawned|exited|stopped|success", self.said_in("supervisord.log")))
+        self.assertIn("RUNNING", self.ctl("status", "shop"))
+        self.ctl("stop", "shop")
+        self.assertIn("STOPPED", self.run_in(*self.ctl_command("status", "shop"), ok=False).stdout)
+
+    def test_a_new_program_that_is_none_is_no_reason_to_restart_it(self):
+        self.start()
+        pid = self.serving(1)
+        self.write("bin/broken", "#!/bin/sh\nexit 0\n", 0o755)
+        os.rename(self.path("bin/broken"), self.path("bin/graced"))
+        r = subprocess.run([GRACED, "upgrade"], env=self.env, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(r.returncode, 1, r.stderr)
+        self.assertIn("is a script", r.stderr)
+        self.assertEqual(int(self.ctl("pid", "shop")), pid)
+        self.assertIn("generation 1", ask(self.address))
+        self.install(GRACED)  # for what is asked of it at the end
 
     def test_a_reload_that_fails_is_no_reason_to_restart_it(self):
         self.start()

@@ -43,6 +43,15 @@ class SysV(Managed):
         self.init("stop")
         self.assertEqual(self.left(), [])
 
+    def test_it_is_upgraded_in_place_and_keeps_its_pid_file(self):
+        self.init("start")
+        pid = self.upgrade_loop(lambda: self.init("reload"), self.pid, lambda: os.stat(self.pid_file).st_ino)
+        self.init("start")  # it runs
+        self.assertEqual(self.pid(), pid)
+        self.init("stop")
+        self.assertFalse(alive(pid))
+        self.assertFalse(os.path.exists(self.pid_file))
+
     def test_a_start_that_fails_says_why_and_leaves_nothing(self):
         self.serve("say=no-database", "exit=3")
         r = self.init("start", ok=False)

@@ -1,6 +1,6 @@
 """What an administrator does to the packages, in a throw-away root: install, upgrade, remove, purge. And
 what that does to an instance that runs. PACKAGES and OLDER are directories with packages of graced."""
-import glob, json, os, signal, socket, subprocess, sys, tempfile, unittest
+import glob, json, os, shutil, signal, socket, subprocess, sys, tempfile, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MANUALS = glob.glob(os.path.join(HERE, "..", "..", "packaging", "man", "*.7"))
@@ -31,13 +31,14 @@ def files_of(name):
 class Instance:
     """graced run by hand, as anything but systemd would run it."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, *options, name="demo", program="graced"):
+        self.name = name
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        manager.bind(directory + "/manager")
+        manager.bind(directory + "/" + name)
         manager.settimeout(PATIENCE)
         server = os.path.join(HERE, "..", "e2e", "worker.py")
-        self.process = subprocess.Popen(["graced", "run", "--name", "demo", "-l", "127.0.0.1:0", "--", server, "ready", "serve"],
-                                        env={**os.environ, "NOTIFY_SOCKET": directory + "/manager"}, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen([program, "run", "--name", name, "-l", "127.0.0.1:0", *options, "--", server, "ready", "serve"],
+                                        env={**os.environ, "NOTIFY_SOCKET": directory + "/" + name}, stdin=subprocess.DEVNULL)
         while b"READY=1" not in manager.recv(4096):
             pass
         manager.close()
@@ -46,10 +47,17 @@ class Instance:
         self.worker = self.workers(status)
 
     def status(self):
-        return json.loads(run("graced", "status", "demo", "--json"))
+        return json.loads(run("graced", "status", self.name, "--json"))
 
     def workers(self, status):
         return [w["pid"] for w in status["workers"] if w["state"] == "ready"]
+
+    def runs(self, program):
+        return os.path.samefile("/proc/%d/exe" % self.process.pid, program)
+
+    def stop(self):
+        run("graced", "stop", self.name)
+        return self.process.wait(PATIENCE)
 
     def answers(self):
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as s:
@@ -141,9 +149,11 @@ class Life(unittest.TestCase):
         instance = Instance(self.directory)
         said = run("dpkg", "--force-confold", "--install", package("graced", "PACKAGES"))
         self.assertNotEqual(run("dpkg-query", "--show", "--showformat=${Version}", "graced"), older)
-        self.assertIn("go on undisturbed", said)
-        self.assertIn("demo", said)
+        self.assertIn("goes on undisturbed", said)
+        self.assertIn("demo still runs graced", said)
+        self.assertIn("graced upgrade NAME", said)
         self.assertIn("systemctl restart graced@NAME", said)
+        self.assertFalse(instance.runs("/usr/bin/graced"))
 
         self.assertIsNone(instance.process.poll())
         status = instance.status()
@@ -155,7 +165,69 @@ class Life(unittest.TestCase):
         self.assertTrue(instance.answers())
         with open("/etc/graced/example.conf") as f:
             self.assertIn("# mine", f.read())
-        run("graced", "stop", "demo")
+        run("graced", "upgrade", "demo")  # as the package has said
+        self.assertTrue(instance.runs("/usr/bin/graced"))
+        self.assertTrue(instance.answers())
+        self.assertEqual(instance.stop(), 0)
+
+    def goes_on(self, instance, before):
+        self.assertIsNone(instance.process.poll())
+        status = instance.status()
+        self.assertEqual((status["pid"], instance.workers(status)), (instance.process.pid, instance.workers(before)))
+        self.assertTrue(instance.answers())
+
+    def test_who_has_opted_in_is_upgraded_with_the_package_and_only_with_another_one(self):
+        run("dpkg", "--install", package("graced", "OLDER"))
+        opted = Instance(self.directory, "--self-upgrade", name="opted")
+        other = Instance(self.directory, name="other")
+        before = opted.status(), other.status()
+        self.assertEqual([status["self_upgrade"] for status in before], [True, False])
+        said = run("dpkg", "--install", package("graced", "PACKAGES"))
+        self.assertTrue(opted.runs("/usr/bin/graced"), said)
+        self.assertFalse(other.runs("/usr/bin/graced"))
+        self.assertIn("other still runs graced", said)
+        self.assertNotIn("opted still runs", said)
+        for instance, was in zip((opted, other), before):
+            self.goes_on(instance, was)
+
+        # The same version once more, and dpkg-reconfigure, are none.
+        said = run("dpkg", "--install", package("graced", "PACKAGES"))
+        self.assertNotIn("graced:", said)
+        self.assertFalse(opted.runs("/usr/bin/graced"))
+        said = run("dpkg", "--install", package("graced", "OLDER"))
+        self.assertTrue(opted.runs("/usr/bin/graced"), said)
+        self.goes_on(opted, before[0])
+        for instance in opted, other:
+            self.assertEqual(instance.stop(), 0)
+
+    def test_an_instance_that_cannot_be_upgraded_goes_on_and_does_not_fail_the_package(self):
+        run("dpkg", "--install", package("graced", "OLDER"))
+        own = self.directory + "/graced"
+        shutil.copy("/usr/bin/graced", own)
+        instance = Instance(self.directory, "--self-upgrade", program=own)
+        before = instance.status()
+        with open(own + ".new", "w") as f:
+            f.write("#!/bin/sh\nexit 0\n")
+        os.chmod(own + ".new", 0o755)
+        os.rename(own + ".new", own)
+        said = run("dpkg", "--install", package("graced", "PACKAGES"))
+        self.assertIn("is a script", said)
+        self.goes_on(instance, before)
+        self.assertIn("ok installed", run("dpkg-query", "--show", "--showformat=${Status}", "graced"))
+        self.assertEqual(instance.stop(), 0)
+
+    def test_an_instance_that_hangs_does_not_hang_the_package(self):
+        run("dpkg", "--install", package("graced", "OLDER"))
+        instance = Instance(self.directory, "--self-upgrade")
+        instance.process.send_signal(signal.SIGSTOP)
+        try:
+            said = run("dpkg", "--install", package("graced", "PACKAGES"))
+        finally:
+            instance.process.send_signal(signal.SIGCONT)
+        self.assertIn("demo", said)
+        self.assertIn("ok installed", run("dpkg-query", "--show", "--showformat=${Status}", "graced"))
+        self.assertTrue(instance.answers())
+        instance.process.send_signal(signal.SIGTERM)
         self.assertEqual(instance.process.wait(PATIENCE), 0)
 
     def test_nothing_is_said_where_nothing_runs(self):

@@ -22,7 +22,7 @@ class Packaged(Case):
         pid = self.main_pid()
         load = self.load()
         said = run("dpkg", "--install", package("PACKAGES")).stdout
-        self.assertIn("demo", said)
+        self.assertIn("demo still runs graced", said)
         self.assertIn("systemctl restart graced@NAME", said)
         self.assertEqual(self.main_pid(), pid)
         self.assertEqual(self.show("NRestarts"), "0")
@@ -31,7 +31,11 @@ class Packaged(Case):
         wait_until(lambda: self.status()["serving"] == 2)
         self.assertEqual(self.main_pid(), pid)
 
-        # As the upgrade said.
+        # As the upgrade said, in both ways.
+        run("graced", "upgrade", "demo")
+        self.assertTrue(os.path.samefile("/proc/%d/exe" % pid, "/usr/bin/graced"))
+        self.assertEqual((self.main_pid(), self.show("NRestarts")), (pid, "0"))
+        self.assertEqual(self.status()["serving"], 2)
         self.systemctl("restart", self.unit)
         self.assertNotEqual(self.main_pid(), pid)
         self.assert_well(load.report())
@@ -39,6 +43,25 @@ class Packaged(Case):
         self.assertEqual(self.show("ActiveState"), "inactive")
         self.assertIn("stopped as asked", self.journal())
         self.assertFalse(os.path.lexists("/etc/systemd/system/multi-user.target.wants/" + self.unit))
+
+
+    def test_an_instance_that_has_opted_in_is_upgraded_with_the_package_under_load(self):
+        run("dpkg", "--install", package("OLDER"))
+        self.configure("listen = " + self.where, "self-upgrade = yes")
+        self.systemctl("start", self.unit)
+        pid = self.main_pid()
+        seen = self.show("InvocationID"), self.show("ExecMainStartTimestampMonotonic"), self.show("NFileDescriptorStore")
+        load = self.load()
+        said = run("dpkg", "--install", package("PACKAGES")).stdout
+        self.assertNotIn("still runs", said)
+        self.assertTrue(os.path.samefile("/proc/%d/exe" % pid, "/usr/bin/graced"), said)
+        self.build("b")
+        self.systemctl("reload", self.unit)
+        load.next_pid()
+        self.assert_well(load.report())
+        self.assertEqual((self.main_pid(), self.show("NRestarts")), (pid, "0"))
+        self.assertEqual((self.show("InvocationID"), self.show("ExecMainStartTimestampMonotonic"), self.show("NFileDescriptorStore")), seen)
+        run("dpkg", "--purge", "graced")
 
 
 if __name__ == "__main__":
