@@ -29,9 +29,11 @@ namespace graced {
 namespace {
 
 // Nothing has begun that would have to be ended in good order, and a file may keep graced waiting (a FIFO).
-RunOptions load_interruptibly(const ParsedWords& words, const std::vector<std::string>& environment) {
+RunOptions load_interruptibly(const ParsedWords& words, const std::vector<std::string>& environment,
+                              FileRecord& files) {
   const EndingSignals end_it;
-  return load_run_options(words, environment);
+  return load_run_options(words, environment, nullptr,
+                          recording_reader([&](std::string_view piece) { files.add(piece); }));
 }
 
 std::vector<std::string> own_environment() {
@@ -83,11 +85,13 @@ int check(const ParsedWords& words, const std::vector<std::string>& environment)
 
 struct Execute {
   std::vector<std::string> environment;
+  std::vector<std::string> arguments;
 
   int operator()(RunCommand& c) {
     block_signals();
-    RunOptions options = load_interruptibly(c.words, environment);
-    Invocation invocation{std::move(c.words), std::move(environment)};
+    FileRecord files;
+    RunOptions options = load_interruptibly(c.words, environment, files);
+    Invocation invocation{std::move(c.words), std::move(environment), std::move(arguments), std::move(files)};
     if (!options.daemonize) return Daemon(std::move(invocation), std::move(options)).run();
 
     Background background = Background::enter(options.watch_stderr);
@@ -129,7 +133,7 @@ int main(int argc, char** argv) {
     std::vector<std::string> environment = own_environment();
     ParsedCommand command =
         parse_command_line({argv + 1, argv + argc}, environment, terminal_columns(STDOUT_FILENO));
-    return std::visit(Execute{std::move(environment)}, command);
+    return std::visit(Execute{std::move(environment), {argv, argv + argc}}, command);
   } catch (const UsageError& e) {
     return tell(e.lines(), exit_status::usage);
   } catch (const std::exception& e) {

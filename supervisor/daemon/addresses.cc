@@ -23,27 +23,43 @@ Addresses::Addresses(Others others, std::string spare_place, std::vector<StoredD
     : o_(others),
       spare_place_(std::move(spare_place)),
       keeper_(o_.manager, std::move(stored), std::move(variables)),
-      sets_({.closes = [this](const Listener& l) { listener_watch_.forget(l); },
-             .tell_of_arrivals = [this](const Listener& l,
-                                        bool tell) { listener_watch_.tell_of_arrivals(l, tell); }}),
-      handoff_(o_.loop, {.idle = [this](WorkerId w) { idle(w); },
-                         .changed = std::move(callbacks.changed),
-                         .note = std::move(callbacks.note),
-                         .held = [this] { store_adopted(); },
-                         .emptied =
-                             [this](GenerationId g) {
-                               if (!settlements_.is_settling(g)) o_.pump.happens(Settled{g});
-                             }}),
-      settlements_(o_.loop,
-                   [this](GenerationId g) {
-                     if (!handoff_.datagrams().is_emptying(g)) o_.pump.happens(Settled{g});
-                   }),
-      listener_watch_(
-          o_.loop,
-          [this](const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why) {
-            listener_shut(listener, outcome, why);
-          },
-          [this](const Listener& listener) { sets_.arrived(listener); }) {}
+      sets_(set_callbacks()),
+      handoff_(o_.loop, handoff_callbacks(std::move(callbacks))),
+      settlements_(o_.loop, when_settled()),
+      listener_watch_(o_.loop, when_shut(), when_reached()) {}
+
+SocketSets::Callbacks Addresses::set_callbacks() {
+  return {
+      .closes = [this](const Listener& l) { listener_watch_.forget(l); },
+      .tell_of_arrivals = [this](const Listener& l, bool tell) { listener_watch_.tell_of_arrivals(l, tell); }};
+}
+
+Handoff::Callbacks Addresses::handoff_callbacks(Callbacks callbacks) {
+  return {.idle = [this](WorkerId w) { idle(w); },
+          .changed = std::move(callbacks.changed),
+          .note = std::move(callbacks.note),
+          .held = [this] { store_adopted(); },
+          .emptied =
+              [this](GenerationId g) {
+                if (!settlements_.is_settling(g)) o_.pump.happens(Settled{g});
+              }};
+}
+
+std::function<void(GenerationId)> Addresses::when_settled() {
+  return [this](GenerationId g) {
+    if (!handoff_.datagrams().is_emptying(g)) o_.pump.happens(Settled{g});
+  };
+}
+
+ListenerWatch::Teller Addresses::when_shut() {
+  return [this](const Listener& listener, ListenerWatch::Outcome outcome, const std::string& why) {
+    listener_shut(listener, outcome, why);
+  };
+}
+
+std::function<void(const Listener&)> Addresses::when_reached() {
+  return [this](const Listener& listener) { sets_.arrived(listener); };
+}
 
 void Addresses::attend() {
   attending_ = true;

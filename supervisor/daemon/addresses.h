@@ -24,6 +24,10 @@
 
 namespace graced {
 
+class ArtefactNumbers;
+class ListenerNumbers;
+struct TakenParts;
+
 class Addresses {
  public:
   // Borrowed.
@@ -43,6 +47,12 @@ class Addresses {
   // stored, variables: see SocketKeeper.
   Addresses(Others others, std::string spare_place, std::vector<StoredDescriptor> stored,
             SocketKeeper::Variables variables, Callbacks callbacks);
+
+  // What another image of this process takes over, see kept_addresses.h and linux/upgrade.
+  struct Kept;
+  Kept kept(ListenerNumbers& listeners, ArtefactNumbers& artefacts) const;
+  Addresses(Others others, std::string spare_place, SocketKeeper::Variables variables, Callbacks callbacks,
+            Kept kept, const TakenParts& parts);
 
   // From now on the sockets are watched.
   void attend();
@@ -106,6 +116,11 @@ class Addresses {
   void leave();
 
  private:
+  SocketSets::Callbacks set_callbacks();
+  Handoff::Callbacks handoff_callbacks(Callbacks callbacks);
+  std::function<void(GenerationId)> when_settled();
+  ListenerWatch::Teller when_shut();
+  std::function<void(const Listener&)> when_reached();
   void idle(WorkerId worker);
   void open_datagrams(GenerationId generation, const Plan& plan, HandoffCapabilities& capabilities);
   void watch_listeners();

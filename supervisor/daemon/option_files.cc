@@ -20,8 +20,13 @@ void OptionFiles::read(const ParsedWords& words, const std::vector<std::string>&
 }
 
 RunOptions OptionFiles::options(const ParsedWords& words, const std::vector<std::string>& environment) const {
+  return recorded_options(words, environment, record_);
+}
+
+RunOptions recorded_options(const ParsedWords& words, const std::vector<std::string>& environment,
+                            const FileRecord& files) {
   return load_run_options(words, environment, nullptr,
-                          [this](const std::string& path) { return record_.read(path); });
+                          [&](const std::string& path) { return files.read(path); });
 }
 
 void OptionFiles::give_up() {

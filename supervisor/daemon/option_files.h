@@ -25,6 +25,7 @@ class OptionFiles {
 
   // Of what was read. Throws as load_run_options() does.
   RunOptions options(const ParsedWords& words, const std::vector<std::string>& environment) const;
+  const FileRecord& record() const { return record_; }
 
   // The file that it waits for; empty: none.
   std::string waits_for() const { return process_ ? record_.unfinished() : ""; }
@@ -40,5 +41,9 @@ class OptionFiles {
   FileRecord record_;
   std::function<void()> done_;
 };
+
+// As these words and this environment say, where files were as they are recorded. Throws as load_run_options().
+RunOptions recorded_options(const ParsedWords& words, const std::vector<std::string>& environment,
+                            const FileRecord& files);
 
 }  // namespace graced

@@ -284,6 +284,7 @@ Plan another_plan(const Plan& serving, const std::vector<std::shared_ptr<Listene
                   SocketSets* sets, const std::string& spare_place) {
   Plan plan;
   plan.options = serving.options;
+  plan.files = serving.files;
   plan.handoff = serving.handoff;
   plan.handoff.notes.clear();
   plan.command = serving.command;

@@ -16,6 +16,7 @@
 #include "linux/sockets/listener.h"
 #include "linux/worker/artefact.h"
 #include "linux/worker/spawn.h"
+#include "options/file_record.h"
 #include "options/options.h"
 
 namespace graced {
@@ -31,6 +32,7 @@ struct ChangedSocket {
 
 struct Plan {
   RunOptions options;
+  FileRecord files;  // that those were read from
   HandoffPlan handoff;
   std::vector<PassedSocket> sockets;  // those that graced inherited, then --listen in its order
   std::vector<ServedSocket> served;   // the same, as they are known when a worker's clients are looked for

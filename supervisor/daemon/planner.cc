@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
+#include <variant>
 
+#include "options/command_line.h"
 #include "options/environment.h"
 #include "options/option_table.h"
 
@@ -34,6 +37,16 @@ bool begins_where_started(const RunOptions& options) {
   });
 }
 
+Invocation with_words(Invocation invocation) {
+  const auto& all = invocation.arguments;
+  if (all.empty()) throw std::runtime_error("the state has no command line");
+  ParsedCommand command = parse_command_line({all.begin() + 1, all.end()}, invocation.environment);
+  auto* const run = std::get_if<RunCommand>(&command);
+  if (!run) throw std::runtime_error("the command line of the state does not run an instance");
+  invocation.words = std::move(run->words);
+  return invocation;
+}
+
 }  // namespace
 
 Planner::Planner(Loop& loop, Invocation invocation, RunOptions first)
@@ -43,6 +56,22 @@ Planner::Planner(Loop& loop, Invocation invocation, RunOptions first)
       starting_place_(find_variable(invocation_.environment, "PWD").value_or("")),
       inherited_(inherited_sockets(listen_variables(invocation_.environment))),
       files_(loop) {}
+
+Planner::Kept Planner::kept(ListenerNumbers& listeners) const {
+  Kept kept{invocation_, starting_place_.kept(), {}, capabilities_};
+  for (const auto& socket : inherited_.sockets) kept.inherited.push_back(listeners.of(socket));
+  return kept;
+}
+
+Planner::Planner(Loop& loop, Kept kept, const TakenListeners& listeners)
+    : invocation_(with_words(std::move(kept.invocation))),
+      first_(recorded_options(invocation_.words, invocation_.environment, invocation_.files)),
+      inheritable_(inheritable(invocation_.environment)),
+      starting_place_(std::move(kept.starting_place)),
+      files_(loop),
+      capabilities_(std::move(kept.capabilities)) {
+  for (const unsigned number : kept.inherited) inherited_.sockets.push_back(listeners.at(number));
+}
 
 Plan Planner::plan_without_sockets() const {
   Plan plan = graced::plan_without_sockets(first_, inheritable_);
@@ -54,6 +83,7 @@ Plan Planner::plan_without_sockets() const {
 Plan Planner::first_plan(RestoredListeners& restored, const std::string& spare_place) {
   Plan plan = make_plan(first_, inherited_.sockets, nullptr, inheritable_, capabilities_, nullptr, &restored,
                         spare_place);
+  plan.files = invocation_.files;
   hold_artefact(plan, starting_place_.own());
   return plan;
 }
@@ -72,7 +102,9 @@ void Planner::read_again(const std::function<void(const MakePlan&)>& done) {
     done([this, place](const Plan& serving, const std::string& spare_place, const Sets& sets) {
       RunOptions options = files_.options(invocation_.words, invocation_.environment);
       refuse_changes(first_, options);
-      return plan_again(std::move(options), *place, serving, spare_place, sets);
+      Plan plan = plan_again(std::move(options), *place, serving, spare_place, sets);
+      plan.files = files_.record();
+      return plan;
     });
   });
 }

@@ -10,6 +10,7 @@
 #include "daemon/handoff_capabilities.h"
 #include "daemon/option_files.h"
 #include "daemon/plan.h"
+#include "handoff/kept_listeners.h"
 #include "linux/base/fd.h"
 #include "linux/event/loop.h"
 #include "linux/manager/inherited_sockets.h"
@@ -22,6 +23,8 @@ namespace graced {
 struct Invocation {
   ParsedWords words;                     // what follows `graced run`
   std::vector<std::string> environment;  // NAME=VALUE
+  std::vector<std::string> arguments{};  // as main got them, the program's name among them
+  FileRecord files{};                    // that the first options were read from
 };
 
 class Planner {
@@ -29,7 +32,19 @@ class Planner {
   // Takes the sockets that graced was started with. Throws std::exception with one line to show.
   Planner(Loop& loop, Invocation invocation, RunOptions first);
 
+  // What another image of this process takes over, see linux/upgrade. Nothing is being read, see waits_for().
+  struct Kept {
+    Invocation invocation{};  // its words follow from its arguments
+    StartingPlace::Kept starting_place{};
+    std::vector<unsigned> inherited{};  // listeners
+    HandoffCapabilities capabilities{};
+  };
+  Kept kept(ListenerNumbers& listeners) const;
+  // Options are parsed again. Throws std::exception: they mean nothing to this image.
+  Planner(Loop& loop, Kept kept, const TakenListeners& listeners);
+
   const RunOptions& first_options() const { return first_; }
+  const Invocation& invocation() const { return invocation_; }
   const std::vector<std::string>& environment() const { return invocation_.environment; }  // of graced
 
   std::vector<StoredDescriptor> take_stored() { return std::move(inherited_.stored); }

@@ -15,13 +15,22 @@ namespace {
 // Of the names in the manager's store, see FdStore.
 constexpr std::string_view adopted_family = "graced.adopted.";
 
+bool is_offered(const SocketKeeper::Variables& variables) {
+  return FdStore::is_offered(variables.fdstore.value_or(""), variables.notify_socket.value_or(""));
+}
+
 }  // namespace
 
 SocketKeeper::SocketKeeper(ServiceManager& manager, std::vector<StoredDescriptor> stored, Variables variables)
     : manager_(manager),
       variables_(std::move(variables)),
-      store_(manager, std::move(stored),
-             FdStore::is_offered(variables_.fdstore.value_or(""), variables_.notify_socket.value_or(""))),
+      store_(manager, std::move(stored), is_offered(variables_)),
+      restored_(store_) {}
+
+SocketKeeper::SocketKeeper(ServiceManager& manager, Variables variables, FdStore::Kept kept)
+    : manager_(manager),
+      variables_(std::move(variables)),
+      store_(manager, is_offered(variables_), std::move(kept)),
       restored_(store_) {}
 
 std::vector<Fd> SocketKeeper::take_adopted(bool wanted) {

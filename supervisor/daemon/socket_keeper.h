@@ -27,6 +27,10 @@ class SocketKeeper {
   // stored: what an earlier graced left. `manager` is borrowed.
   SocketKeeper(ServiceManager& manager, std::vector<StoredDescriptor> stored, Variables variables);
 
+  // What another image of this process takes over, see linux/upgrade: nothing that was restored waits any more.
+  const FdStore::Kept& kept() const { return store_.kept(); }
+  SocketKeeper(ServiceManager& manager, Variables variables, FdStore::Kept kept);
+
   // What an earlier graced had for --listen.
   RestoredListeners& restored() { return restored_; }
   const RestoredListeners& restored() const { return restored_; }

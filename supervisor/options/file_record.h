@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/members.h"
 #include "options/text_file.h"
 
 namespace graced {
@@ -25,6 +26,9 @@ class FileRecord {
   std::string unfinished() const;
 
  private:
+  template <class>
+  friend struct Members;
+
   struct Entry {
     std::string path;
     char kind = '?';  // '?': begun
