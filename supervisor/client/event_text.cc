@@ -67,6 +67,10 @@ std::string what_happened(const InstanceEvent& e) {
                          because);
     case Kind::taken:
       return fmt::format("{} serves in the place of {}", generation, reason);
+    case Kind::upgraded:
+      return fmt::format("graced was upgraded {}", reason);
+    case Kind::upgrade_failed:
+      return "graced could not be upgraded" + because;
     case Kind::crashed:
       return fmt::format("worker {} of {}{} {}", e.worker.value_or(0), generation,
                          e.worker_pid ? fmt::format(" (PID {})", *e.worker_pid) : "", reason);

@@ -33,6 +33,8 @@ bool is_stage(InstanceEvent::Kind kind) {
     case Kind::replaced:
     case Kind::replacement_failed:
     case Kind::taken:
+    case Kind::upgraded:
+    case Kind::upgrade_failed:
     case Kind::crashed:
     case Kind::hammered:
     case Kind::gave_up:

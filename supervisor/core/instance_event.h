@@ -44,6 +44,8 @@ struct InstanceEvent {
     replaced,            // its probe has failed: another one of the same serves
     replacement_failed,  // that goes on all the same
     taken,               // a server that ran before graced has got its successor
+    upgraded,            // another graced has taken the place of this one, in the same process
+    upgrade_failed,      // this one goes on
     crashed,             // a worker of the serving generation ended by itself
     hammered,            // workers were killed
     gave_up,             // graced ends with another status than 0

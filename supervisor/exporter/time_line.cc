@@ -128,6 +128,8 @@ void Walk::take(const InstanceEvent& e) {
       serving_.reset();
       return;
     case Kind::taken:
+    case Kind::upgraded:
+    case Kind::upgrade_failed:
     case Kind::preparing:
     case Kind::checking:
     case Kind::starting:

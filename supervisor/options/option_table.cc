@@ -204,7 +204,7 @@ constexpr auto rows = std::to_array<OptionRow>({
      .show = [](const Options& o) { return join_shell_words(o.gate); }},
     {.word = {"on", 0, "EVENT[,EVENT…]=COMMAND",
               "run this when that happens: serving, reloaded, reload-failed, promoted, rolled-back, replaced, "
-              "replacement-failed, taken, crashed, hammered, gave-up, stopping"},
+              "replacement-failed, taken, upgraded, upgrade-failed, crashed, hammered, gave-up, stopping"},
      .group = readiness,
      .unset = "none",
      .repeatable = true,

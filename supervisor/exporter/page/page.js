@@ -4,6 +4,7 @@
 
 const every = 2000; // milliseconds
 const events = ["serving", "reloaded", "reload-failed", "replaced", "replacement-failed", "taken", "promoted",
+  "upgraded", "upgrade-failed",
   "rolled-back", "crashed", "hammered", "gave-up", "stopping", "missed"];
 const live = document.getElementById("live");
 let since = null; // it is not reached
