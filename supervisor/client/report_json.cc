@@ -58,6 +58,12 @@ Json to_json(const ReplacementReport& r) {
       {"generation", r.generation}, {"by", r.by}, {"ok", r.ok}, {"why", r.why}, {"age_s", json_seconds(r.age)}};
 }
 
+// The token is the asker's own.
+Json to_json(const UpgradeReport& u) {
+  return {
+      {"ok", u.ok}, {"why", u.why}, {"from", u.from}, {"to", json_unless_empty(u.to)}, {"age_s", json_seconds(u.age)}};
+}
+
 Json to_json(const InstanceReport& r) {
   Json workers = Json::array();
   for (const auto& w : r.workers) workers.push_back(to_json(w));
@@ -128,6 +134,12 @@ Json to_json(const InstanceReport& r) {
               {"restarts", r.restarts},
               {"reload_queued", r.reload_queued},
               {"next_restart_s", json_seconds(r.next_restart)},
+              {"upgraded_from", json_unless_empty(r.upgraded_from)},
+              {"upgraded_s", json_seconds(r.upgraded)},
+              {"upgrade_waits_for", json_unless_empty(r.upgrade_waits_for)},
+              {"last_upgrade", r.last_upgrade ? to_json(*r.last_upgrade) : Json(nullptr)},
+              {"upgrades", r.upgrades},
+              {"failed_upgrades", r.failed_upgrades},
               {"self_upgrade", r.self_upgrade}};
   if (r.phase == "silent") forget_all_but_lists(object);
   return object;

@@ -160,6 +160,19 @@ void show_last_replacement(Page& page, const ReplacementReport& last) {
   show_failure(page, "replaced", what, last.why);
 }
 
+// "version 0.2.0, upgraded from 0.1.0 3s ago"
+std::string version_text(const InstanceReport& r) {
+  const std::string text = fmt::format("version {}", one_cell(r.version));
+  if (r.upgraded_from.empty() || !r.upgraded) return text;
+  return fmt::format("{}, upgraded from {} {} ago", text, one_cell(r.upgraded_from), to_rough_text(*r.upgraded));
+}
+
+void show_failed_upgrade(Page& page, const UpgradeReport& last) {
+  const std::string to = last.to.empty() ? "" : fmt::format("to {} ", one_cell(last.to));
+  show_failure(page, "upgrade",
+               page.painted(fmt::format("{}failed {} ago", to, to_rough_text(last.age)), Paint::red), last.why);
+}
+
 void show_last_words(Page& page, const std::vector<std::string>& lines) {
   const std::string indent(2 + Page::label_width, ' ');
   for (const std::string& words : lines) page.line(fmt::format("{}| {}", indent, printable(words)));
@@ -217,8 +230,9 @@ std::string report_text(const InstanceReport& r, bool colour) {
   Page page{colour};
   page.line(fmt::format("{}  {}", page.painted(one_cell(r.name), Paint::bold),
                         page.painted(headline(r), paint_of_phase(r.phase))));
-  page.entry("graced",
-             fmt::format("PID {}, up {}, version {}", r.pid, to_rough_text(r.age), one_cell(r.version)));
+  page.entry("graced", fmt::format("PID {}, up {}, {}", r.pid, to_rough_text(r.age), version_text(r)));
+  if (!r.upgrade_waits_for.empty())
+    page.entry("upgrade", fmt::format("waits for {}", one_cell(r.upgrade_waits_for)));
   if (!r.command.empty()) page.entry("command", one_cell(r.command));
   show_artefact(page, r);
   if (r.check)
@@ -263,6 +277,7 @@ std::string report_text(const InstanceReport& r, bool colour) {
                                     counted(r.restarts, "worker replaced", "workers replaced")));
   if (r.last_reload) show_last_reload(page, *r.last_reload);
   if (r.last_replacement) show_last_replacement(page, *r.last_replacement);
+  if (r.last_upgrade && !r.last_upgrade->ok) show_failed_upgrade(page, *r.last_upgrade);
   if (r.last_exit) {
     const bool mended = r.phase == "serving" || r.phase == "reloading";
     show_last_exit(page, *r.last_exit, mended ? Paint::plain : Paint::red);

@@ -65,6 +65,10 @@ class Storyteller : public ControlHandler {
     say(words_, "hammer");
     return 3;
   }
+  void upgrade(RequestId by, UpgradeRequest request) override {
+    say(words_, fmt::format("upgrade {} {} {} {}", by.value, request.binary.empty() ? "-" : request.binary,
+                            request.check_only ? "check" : "do", request.token));
+  }
   Subscribed subscribed() const override { return {report_.name, report_.serving}; }
   InstanceReport report() override { return report_; }
   std::vector<InstanceEvent> history(std::size_t most) override {
@@ -91,6 +95,20 @@ class Storyteller : public ControlHandler {
       std::getline(words, rest);
       if (verb == "ok") server_.answer(RequestId{id}, true, std::stoull(rest), "");
       if (verb == "failed") server_.answer(RequestId{id}, false, 0, unescaped(rest));
+    } else if (verb == "upgraded") {
+      words >> id >> verb >> std::ws;
+      std::getline(words, rest);
+      const bool ok = verb == "ok";
+      server_.upgrade_ended(RequestId{id}, ok, "0.1.0", ok ? rest : "", ok ? "" : rest);
+    } else if (verb == "moves") {
+      server_.shut_out();
+      server_.hang_up(1s);
+      server_.let_in();
+    } else if (verb == "last") {
+      report_.last_upgrade = UpgradeReport{.from = "0.1.0", .to = "0.2.0", .age = 0s};
+      words >> report_.last_upgrade->token >> verb >> std::ws;
+      std::getline(words, report_.last_upgrade->why);
+      report_.last_upgrade->ok = verb == "ok";
     } else if (verb == "phase") {
       words >> rest;
       server_.phase_changed(rest);

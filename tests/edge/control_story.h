@@ -21,12 +21,14 @@ class ControlStory {
 
   pid_t pid() const { return pid_; }
 
-  // What it was asked next: "reload 1", "reload 0" (nobody waits), "stop 2", "abort PID UID", "hammer". Empty:
+  // What it was asked next: "reload 1", "reload 0" (nobody waits), "stop 2", "abort PID UID", "hammer",
+  // "upgrade 3 BINARY do|check TOKEN". Empty:
   // it has ended.
   std::string hears();
 
   // "answer ID ok GENERATION", "answer ID failed WHY", "phase NAME", "worker G SLOT PID STATE",
-  // "finished G ok", "happened EVENT G REASON", "line TEXT" (of a worker), "throw" (at the next hammer), "fork"
+  // "upgraded ID ok TO", "upgraded ID failed WHY", "moves" (as before an exec, and goes on), "last TOKEN ok",
+  // "last TOKEN failed WHY" (LastUpgrade), "finished G ok", "happened EVENT G REASON", "line TEXT" (of a worker), "throw" (at the next hammer), "fork"
   // (a process that has all its descriptors). \n in WHY is a line feed. Returns once it is done.
   void does(const std::string& command);
 

@@ -51,6 +51,12 @@ InstanceReport full_report() {
   r.reload_queued = true;
   r.next_restart = 400ms;
   r.self_upgrade = true;
+  r.upgraded_from = "0.0.9";
+  r.upgraded = 5min;
+  r.last_upgrade = UpgradeReport{"mine", false, "/x: it was killed by SIGSEGV", "0.1.0", "0.2.0", 3s};
+  r.upgrade_waits_for = "a command of --on";
+  r.upgrades = 2;
+  r.failed_upgrades = 1;
   return r;
 }
 
@@ -266,6 +272,18 @@ TEST_CASE("the status arrives as it was, to the microsecond") {
   CHECK(got.reload_queued);
   CHECK(got.next_restart == 400ms);
   CHECK(got.self_upgrade);
+  CHECK(got.upgraded_from == "0.0.9");
+  CHECK(got.upgraded == 5min);
+  REQUIRE(got.last_upgrade);
+  CHECK(got.last_upgrade->token == "mine");
+  CHECK_FALSE(got.last_upgrade->ok);
+  CHECK(got.last_upgrade->why == "/x: it was killed by SIGSEGV");
+  CHECK(got.last_upgrade->from == "0.1.0");
+  CHECK(got.last_upgrade->to == "0.2.0");
+  CHECK(got.last_upgrade->age == 3s);
+  CHECK(got.upgrade_waits_for == "a command of --on");
+  CHECK(got.upgrades == 2);
+  CHECK(got.failed_upgrades == 1);
 }
 
 TEST_CASE("what has not been is not there") {

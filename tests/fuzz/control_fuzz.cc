@@ -27,6 +27,7 @@ class Asked : public ControlHandler {
   RollbackOutcome rollback(pid_t, uid_t) override { return {3, 2, ""}; }
   Aborted abort(pid_t, uid_t) override { return {2, true}; }
   unsigned hammer() override { return 1; }
+  void upgrade(RequestId by, UpgradeRequest) override { server->upgrade_ended(by, false, "1", "", "no"); }
   Subscribed subscribed() const override { return {"shop", 2}; }
   InstanceReport report() override {
     InstanceReport report;

@@ -30,6 +30,11 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   r.last_replacement = ReplacementReport{6, 7, false, "exited with status 1", 3s};
   r.reloads = 5;
   r.next_restart = 400ms;
+  r.upgraded_from = "0.0.9";
+  r.upgraded = 2min;
+  r.last_upgrade = UpgradeReport{"t1", false, "/x: exit 1", "0.1.0", "", 3s};
+  r.upgrades = 2;
+  r.failed_upgrades = 1;
   CHECK(report_json(r) == R"({
   "schema": 1,
   "name": "shop",
@@ -159,6 +164,18 @@ TEST_CASE("the status in JSON has its documented names, and seconds") {
   "restarts": 0,
   "reload_queued": false,
   "next_restart_s": 0.4,
+  "upgraded_from": "0.0.9",
+  "upgraded_s": 120.0,
+  "upgrade_waits_for": null,
+  "last_upgrade": {
+    "ok": false,
+    "why": "/x: exit 1",
+    "from": "0.1.0",
+    "to": null,
+    "age_s": 3.0
+  },
+  "upgrades": 2,
+  "failed_upgrades": 1,
   "self_upgrade": false
 }
 )");

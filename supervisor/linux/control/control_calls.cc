@@ -65,6 +65,18 @@ struct ControlServer::Calls {
     });
   }
 
+  static int on_upgrade(sd_bus_message* call, void* connection_, sd_bus_error* error) noexcept {
+    auto& connection = *static_cast<ControlConnection*>(connection_);
+    auto& server = server_of(connection);
+    return guarded(server, [&] { return server.ask_for_upgrade(connection, call, error); });
+  }
+
+  static int on_await(sd_bus_message* call, void* connection_, sd_bus_error* error) noexcept {
+    auto& connection = *static_cast<ControlConnection*>(connection_);
+    auto& server = server_of(connection);
+    return guarded(server, [&] { return server.await(connection, call, error); });
+  }
+
   static int on_history(sd_bus_message* call, void* connection_, sd_bus_error*) noexcept {
     const auto& connection = *static_cast<ControlConnection*>(connection_);
     auto& server = server_of(connection);
@@ -137,6 +149,12 @@ struct ControlServer::Calls {
                                    SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_METHOD_WITH_NAMES("Hammer", "", "", "u", SD_BUS_PARAM(killed), on_hammer,
                                    SD_BUS_VTABLE_UNPRIVILEGED),
+          SD_BUS_METHOD_WITH_NAMES("Upgrade", "sbs",
+                                   SD_BUS_PARAM(binary) SD_BUS_PARAM(check_only) SD_BUS_PARAM(token), "ss",
+                                   SD_BUS_PARAM(from) SD_BUS_PARAM(to), on_upgrade, SD_BUS_VTABLE_UNPRIVILEGED),
+          SD_BUS_METHOD_WITH_NAMES("Await", "t", SD_BUS_PARAM(request), "t", SD_BUS_PARAM(generation), on_await,
+                                   SD_BUS_VTABLE_UNPRIVILEGED),
+          SD_BUS_SIGNAL_WITH_NAMES("Moves", "t", SD_BUS_PARAM(request), 0),
           SD_BUS_METHOD_WITH_NAMES("History", "u", SD_BUS_PARAM(most), control::events_signature,
                                    SD_BUS_PARAM(entries), on_history, SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_METHOD_WITH_NAMES("Subscribe", "", "", "st", SD_BUS_PARAM(name) SD_BUS_PARAM(serving),

@@ -56,8 +56,8 @@ ControlConnection::ControlConnection(Loop& loop, Fd socket, Descriptors descript
   must(sd_bus_new(&bus), "make a bus");
   bus_.reset(bus);
   must(sd_bus_set_fd(bus, descriptors.input.get(), descriptors.output.get()), "hand over the socket");
-  static_cast<void>(descriptors.input.release());
-  static_cast<void>(descriptors.output.release());
+  input_ = descriptors.input.release();
+  output_ = descriptors.output.release();
   sd_id128_t server{};
   must(sd_id128_randomize(&server), "make an id");
   must(sd_bus_set_server(bus, 1, server), "be the server");
@@ -99,6 +99,33 @@ void ControlConnection::woken() noexcept {
     if (alive) arm();
   } catch (...) { alive = false; }
   if (!alive) owner_.connection_ended(*this);  // which destroys this one
+}
+
+// A client that goes on sending is not listened to for ever.
+void ControlConnection::read_on() noexcept {
+  constexpr int most = 64;
+  bool alive = true;
+  try {
+    for (int i = 0; alive && i < most && !something_unread(); ++i) {
+      char any = 0;
+      if (::recv(socket_.get(), &any, 1, MSG_PEEK | MSG_DONTWAIT) < 0) break;
+      alive = process();
+    }
+    if (alive) arm();
+  } catch (...) { alive = false; }
+  if (!alive) owner_.connection_ended(*this);  // which destroys this one
+}
+
+bool ControlConnection::write_on() noexcept {
+  if (ready_bus() == nullptr) return true;
+  while (something_unread()) {
+    if (sd_bus_process(bus_.get(), nullptr) <= 0) break;
+  }
+  return sd_bus_is_open(bus_.get()) <= 0 || !something_unread();
+}
+
+std::vector<int> ControlConnection::descriptors() const {
+  return {socket_.get(), feed_.get(), input_, output_};
 }
 
 bool ControlConnection::process() {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "core/time.h"
 #include "linux/base/bus.h"
@@ -64,6 +65,14 @@ class ControlConnection {
   void subscribe() { subscribed_ = true; }
   bool subscribed() const { return subscribed_; }
 
+  // All that was sent until now is taken, and answered, like woken(). This may be gone after it.
+  void read_on() noexcept;
+
+  // Whether what it is to be told has been written, as far as it can be now.
+  bool write_on() noexcept;
+  int socket() const { return socket_.get(); }
+  std::vector<int> descriptors() const;
+
   // What was handed to sd-bus outside of a callback of its own waits to be written.
   void sent() noexcept;
 
@@ -86,6 +95,8 @@ class ControlConnection {
   pid_t pid_ = 0;
   Fd socket_;
   Fd feed_;
+  int input_ = -1;  // sd-bus owns both
+  int output_ = -1;
   bool given_up_ = false;
   bool spoken_ = false;
   bool subscribed_ = false;

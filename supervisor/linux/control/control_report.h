@@ -118,6 +118,16 @@ struct DatagramReport {
   std::uint64_t datagrams = 0;  // that came
 };
 
+// Another image of graced has taken the place of the one before, or could not.
+struct UpgradeReport {
+  std::string token{};  // of who asked
+  bool ok = false;
+  std::string why{};   // one line; empty if ok
+  std::string from{};  // versions
+  std::string to{};    // empty: not known
+  Duration age{};      // since then
+};
+
 struct InstanceReport {
   std::string name;
   std::string version;
@@ -154,6 +164,12 @@ struct InstanceReport {
   std::uint64_t restarts = 0;
   bool reload_queued = false;
   std::optional<Duration> next_restart;  // of a worker that exited
+  std::string upgraded_from{};           // the version before this one, in the same process; empty: there was none
+  std::optional<Duration> upgraded{};    // since then; none likewise
+  std::optional<UpgradeReport> last_upgrade{};
+  std::string upgrade_waits_for{};  // of one that is asked for: "worker 0 of generation 3 to be ready"; may be empty
+  std::uint64_t upgrades = 0;
+  std::uint64_t failed_upgrades = 0;
   bool self_upgrade = false;             // `graced upgrade --all --opted-in` is for this one too
 };
 

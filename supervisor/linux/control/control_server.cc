@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -35,6 +36,19 @@ ControlServer::ControlServer(Fd listening_socket, ControlHandler& handler, Durat
       handler_(handler),
       greeting_limit_(greeting_limit),
       log_readers_([this](std::uint64_t from) { return handler_.log_page(from); }) {}
+
+ControlServer::ControlServer(Kept kept, ControlHandler& handler, Duration greeting_limit)
+    : ControlServer(Fd(kept.listening), handler, greeting_limit) {
+  last_request_ = kept.last_request;
+  moved_ = MovedRequests(std::move(kept.moved));
+}
+
+std::vector<int> ControlServer::descriptors() const {
+  std::vector<int> all = reserve_.numbers();
+  for (const ControlConnection& connection : connections_)
+    for (const int fd : connection.descriptors()) all.push_back(fd);
+  return all;
+}
 
 void ControlServer::attend(Loop& loop) {
   loop_ = &loop;
@@ -92,6 +106,90 @@ void ControlServer::connection_ended(ControlConnection& ended) noexcept {
   } catch (const std::exception&) {}  // no memory: at the next end
 }
 
+// Who has connected and was not let in yet waits for the next image.
+void ControlServer::shut_out() {
+  accepting_.enable(false);
+  for (auto next = connections_.begin(); next != connections_.end();) {
+    ControlConnection& connection = *next++;
+    connection.read_on();  // which may destroy it
+  }
+}
+
+void ControlServer::hang_up(Duration limit) {
+  for (ControlConnection& connection : connections_) {
+    bool any = false;
+    for (const auto& [request, pending] : pending_) {
+      if (pending.from != &connection || pending.wish == Wish::upgrade || pending.wish == Wish::stop) continue;
+      tell(connection, "Moves", "t", request.value);
+      moved_.add(request);
+      any = true;
+    }
+    if (!any) tell(connection, "Moves", "t", std::uint64_t{0});
+  }
+  const Instant deadline = after(monotonic_now(), limit);
+  for (;;) {
+    std::vector<pollfd> slow;
+    for (ControlConnection& connection : connections_)
+      if (!connection.write_on()) slow.push_back({.fd = connection.socket(), .events = POLLOUT, .revents = 0});
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - monotonic_now()).count();
+    if (slow.empty() || left <= 0) break;
+    static_cast<void>(::poll(slow.data(), slow.size(), static_cast<int>(left)));
+  }
+  pending_.clear();
+  while (!connections_.empty()) {
+    log_readers_.forget(connections_.front());
+    connections_.pop_front();
+  }
+}
+
+void ControlServer::let_in() {
+  accepting_.enable(true);
+}
+
+RequestId ControlServer::remember(ControlConnection& from, sd_bus_message* call, Wish wish) {
+  const RequestId by{++last_request_};
+  pending_.emplace(by, Pending{&from, wish, BusMessage{sd_bus_message_ref(call)}});
+  return by;
+}
+
+int ControlServer::ask_for_upgrade(ControlConnection& from, sd_bus_message* call, sd_bus_error* error) {
+  const char* binary = nullptr;
+  const char* token = nullptr;
+  int check_only = 0;
+  if (const int read = sd_bus_message_read(call, "sbs", &binary, &check_only, &token); read < 0) return read;
+  if (!from.may_change_things()) return deny(from, error);
+  UpgradeRequest request{binary, check_only != 0, token};
+  if (!request.binary.empty() && request.binary.front() != '/')
+    return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "the path of the binary must be absolute");
+  const RequestId by = remember(from, call, Wish::upgrade);
+  handler_.asked_by(from.pid(), from.uid());
+  handler_.upgrade(by, std::move(request));
+  return 1;
+}
+
+void ControlServer::upgrade_ended(RequestId to, bool ok, const std::string& from, const std::string& next,
+                                  const std::string& why) {
+  auto found = pending_.extract(to);
+  if (found.empty()) return;
+  sd_bus_message* call = found.mapped().call.get();
+  static_cast<void>(ok ? sd_bus_reply_method_return(call, "ss", control::to_utf8(from).c_str(),
+                                                    control::to_utf8(next).c_str())
+                       : reply_error(call, control::upgrade_failed, why));
+  found.mapped().from->sent();
+}
+
+int ControlServer::await(ControlConnection& from, sd_bus_message* call, sd_bus_error* error) {
+  std::uint64_t number = 0;
+  if (const int read = sd_bus_message_read_basic(call, 't', &number); read < 0) return read;
+  if (!from.may_change_things()) return deny(from, error);
+  const RequestId request{number};
+  const auto known = moved_.take(request);
+  if (!known) return reply_error(call, control::reload_failed, "no such reload is known here");
+  pending_.emplace(request, Pending{&from, Wish::reload, BusMessage{sd_bus_message_ref(call)}});
+  if (*known) answer(request, (*known)->ok, (*known)->generation, (*known)->why);
+  return 1;
+}
+
 int ControlServer::ask(ControlConnection& from, sd_bus_message* call, Wish wish, sd_bus_error* error) {
   int wait = 1;
   const int read = wish == Wish::reload_until_settled ? 1 : sd_bus_message_read_basic(call, 'b', &wait);
@@ -103,10 +201,7 @@ int ControlServer::ask(ControlConnection& from, sd_bus_message* call, Wish wish,
     return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many calls are waiting already");
 
   RequestId by = nobody;
-  if (wait != 0) {
-    by = RequestId{++last_request_};
-    pending_.emplace(by, Pending{&from, wish, BusMessage{sd_bus_message_ref(call)}});
-  }
+  if (wait != 0) by = remember(from, call, wish);
   handler_.asked_by(from.pid(), from.uid());
   switch (wish) {
     case Wish::reload:
@@ -118,13 +213,18 @@ int ControlServer::ask(ControlConnection& from, sd_bus_message* call, Wish wish,
     case Wish::stop:
       handler_.stop(by);
       return wait != 0 ? 1 : sd_bus_reply_method_return(call, "");
+    case Wish::upgrade:
+      break;  // has another question
   }
   return -EINVAL;
 }
 
 void ControlServer::answer(RequestId to, bool ok, std::uint64_t generation, const std::string& why) {
   auto found = pending_.extract(to);
-  if (found.empty()) return;
+  if (found.empty()) {
+    moved_.answer(to, {ok, generation, ok ? "" : why});
+    return;
+  }
   const Pending& pending = found.mapped();
   sd_bus_message* call = pending.call.get();
   int sent = 0;
@@ -137,6 +237,8 @@ void ControlServer::answer(RequestId to, bool ok, std::uint64_t generation, cons
     case Wish::stop:
       sent = ok ? sd_bus_reply_method_return(call, "") : reply_error(call, control::stop_failed, why);
       break;
+    case Wish::upgrade:
+      break;  // has another answer
   }
   static_cast<void>(sent);  // whether it could be is the connection's to see
   pending.from->sent();

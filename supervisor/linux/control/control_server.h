@@ -9,8 +9,13 @@
 //   Hammer() → (u killed)
 //   History(u most) → a(…) entries      the last ones, the oldest first; see event_wire.h
 //   Logs(t from, b wait) → (s place, t next, a(…) lines)  of workers; see log_wire.h
+//   Upgrade(s binary, b check_only, s token) → (s from, s to)  versions. Where another image takes over this
+//                                       connection ends without an answer, and LastUpgrade has it by its token
+//   Await(t request) → (t generation)   as Reload, of a reload that the client was told of by Moves
 //   Subscribe() → (s name, t serving)   from now on this client gets the signal Happened, of event_wire.h
 //   properties: all of InstanceReport; signals: PhaseChanged, WorkerChanged, ReloadFinished, Happened
+//   Moves(t request): graced goes on as another image, so this connection ends now. request: of the reload that
+//                     this client waits for; 0: it waits for none
 #pragma once
 
 #include <cstdint>
@@ -32,6 +37,8 @@
 #include "linux/control/control_report.h"
 #include "linux/control/descriptor_reserve.h"
 #include "linux/control/log_readers.h"
+#include "linux/control/moved_requests.h"
+#include "linux/control/upgrade_request.h"
 #include "linux/event/loop.h"
 
 namespace graced {
@@ -66,6 +73,8 @@ class ControlHandler {
   virtual Aborted abort(pid_t who, uid_t user) = 0;
   virtual void stop(RequestId by) = 0;
   virtual unsigned hammer() = 0;  // how many were killed
+  // Comes after asked_by(), like the others.
+  virtual void upgrade(RequestId by, UpgradeRequest request) = 0;
   virtual Subscribed subscribed() const = 0;
   virtual InstanceReport report() = 0;
   virtual std::vector<InstanceEvent> history(std::size_t most) = 0;  // the oldest first
@@ -84,8 +93,32 @@ class ControlServer final : private ControlConnection::Owner {
   ControlServer(Fd listening_socket, ControlHandler&, Duration greeting_limit = 25s);
   ~ControlServer();
 
+  // What another image of this process takes over, see linux/upgrade. Connections end, see hang_up().
+  struct Kept {
+    int listening = -1;
+    std::uint64_t last_request = 0;
+    MovedRequests::Kept moved{};
+  };
+  Kept kept() const { return {listening_.get(), last_request_, moved_.kept()}; }
+  ControlServer(Kept, ControlHandler&, Duration greeting_limit = 25s);
+
+  // Those of all that is not carried.
+  std::vector<int> descriptors() const;
+
   // From now on clients are let in; before, they wait. Once.
   void attend(Loop& loop);
+
+  // Nobody is let in any more, and what those have sent who are in is answered.
+  void shut_out();
+  // After that: they are told that this graced goes on as another image, what they have not been sent yet is, for
+  // so long, and they are hung up on.
+  void hang_up(Duration limit);
+  // Others are let in again.
+  void let_in();
+
+  // To an Upgrade: versions, or why not.
+  void upgrade_ended(RequestId to, bool ok, const std::string& from, const std::string& next,
+                     const std::string& why);
 
   // To a Reload or a Stop that waits. An id whose asker has gone, or was answered, is ignored.
   // why: may have several lines; not used if ok.
@@ -101,7 +134,7 @@ class ControlServer final : private ControlConnection::Owner {
   void happened(const InstanceEvent& event);
 
  private:
-  enum class Wish { reload, reload_until_settled, stop };
+  enum class Wish { reload, reload_until_settled, stop, upgrade };
   struct Pending {
     ControlConnection* from;
     Wish wish;
@@ -116,6 +149,9 @@ class ControlServer final : private ControlConnection::Owner {
   bool welcome(Fd socket);  // false: it was turned away
   ControlConnection::Descriptors open_descriptors(int socket);
   int ask(ControlConnection&, sd_bus_message*, Wish, sd_bus_error*);
+  int ask_for_upgrade(ControlConnection&, sd_bus_message*, sd_bus_error*);
+  int await(ControlConnection&, sd_bus_message*, sd_bus_error*);
+  RequestId remember(ControlConnection&, sd_bus_message*, Wish);
   static const sd_bus_vtable* vtable();
   template <class... Values>
   void tell(ControlConnection& connection, const char* signal, const char* types, Values... values);
@@ -132,6 +168,7 @@ class ControlServer final : private ControlConnection::Owner {
   std::uint64_t last_connection_ = 0;
   std::optional<InstanceReport> report_;  // one message's answer is of one moment, and asked for once
   std::map<RequestId, Pending> pending_;
+  MovedRequests moved_;
   LogReaders log_readers_;
   std::list<ControlConnection> connections_;
 };

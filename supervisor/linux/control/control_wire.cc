@@ -74,6 +74,8 @@ constexpr const char* signature_of<std::vector<ProbeReport>> = "a(sbuus)";
 template <>
 constexpr const char* signature_of<std::optional<CanaryReport>> = "(uuuttt)";
 template <>
+constexpr const char* signature_of<std::optional<UpgradeReport>> = "(sbssst)";
+template <>
 constexpr const char* signature_of<std::vector<std::string>> = "as";
 template <>
 constexpr const char* signature_of<std::vector<WorkerReport>> = "a(tuisttsassuuts)";
@@ -157,6 +159,10 @@ struct Appending {
   void operator()(const std::optional<ReloadReport>& reload) const {
     const ReloadReport r = reload.value_or(ReloadReport{});
     structure(signature_of<std::optional<ReloadReport>>, r.generation, r.ok, r.why, r.age, r.took);
+  }
+  void operator()(const std::optional<UpgradeReport>& upgrade) const {
+    const UpgradeReport u = upgrade.value_or(UpgradeReport{});
+    structure(signature_of<std::optional<UpgradeReport>>, u.token, u.ok, u.why, u.from, u.to, u.age);
   }
   void operator()(const std::optional<ExitReport>& exit) const {
     const ExitReport e = exit.value_or(ExitReport{});
@@ -267,6 +273,12 @@ struct Reading {
     reload.reset();
     if (r.generation != 0) reload = std::move(r);
   }
+  void operator()(std::optional<UpgradeReport>& upgrade) const {
+    UpgradeReport u;
+    structure(signature_of<std::optional<UpgradeReport>>, u.token, u.ok, u.why, u.from, u.to, u.age);
+    upgrade.reset();
+    if (!u.from.empty()) upgrade = std::move(u);
+  }
   void operator()(std::optional<ExitReport>& exit) const {
     ExitReport e;
     std::int32_t status = no_status;
@@ -330,6 +342,12 @@ constexpr std::array table{
     property<&R::restarts>("Restarts"),
     property<&R::reload_queued>("ReloadQueued"),
     property<&R::next_restart>("NextRestartUSec"),
+    property<&R::upgraded_from>("UpgradedFrom"),
+    property<&R::upgraded>("UpgradedUSec"),
+    property<&R::last_upgrade>("LastUpgrade"),
+    property<&R::upgrade_waits_for>("UpgradeWaitsFor"),
+    property<&R::upgrades>("Upgrades"),
+    property<&R::failed_upgrades>("FailedUpgrades"),
     property<&R::self_upgrade>("SelfUpgrade"),
 };
 

@@ -16,9 +16,10 @@ inline constexpr const char* interface = "org.graced.Supervisor1";
 inline constexpr const char* reload_failed = "org.graced.Error.ReloadFailed";
 inline constexpr const char* rollback_failed = "org.graced.Error.RollbackFailed";
 inline constexpr const char* stop_failed = "org.graced.Error.StopFailed";
+inline constexpr const char* upgrade_failed = "org.graced.Error.UpgradeFailed";
 
 // One property. Times are microseconds, the greatest number standing for "never" and "none"; a last
-// reload of generation 0 has not been. `append` and `read` throw std::system_error.
+// reload of generation 0 has not been, nor a last upgrade from no version. `append` and `read` throw std::system_error.
 struct Property {
   const char* name;
   const char* signature;

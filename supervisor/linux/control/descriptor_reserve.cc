@@ -45,6 +45,12 @@ void DescriptorReserve::keep() {
   }
 }
 
+std::vector<int> DescriptorReserve::numbers() const {
+  std::vector<int> numbers{spare_.get()};
+  for (const Fd& fd : reserve_) numbers.push_back(fd.get());
+  return numbers;
+}
+
 bool DescriptorReserve::turn_one_away(int listening) {
   if (!spare_) return false;
   spare_.reset();

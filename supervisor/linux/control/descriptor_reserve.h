@@ -21,6 +21,8 @@ class DescriptorReserve {
   // As much as there may be again: whoever ends leaves the descriptors that it had.
   void keep();
 
+  std::vector<int> numbers() const;
+
   // Lets one in and hangs up. False: that cannot be.
   bool turn_one_away(int listening);
 
