@@ -99,6 +99,7 @@ class Addresses {
 
   // Settled follows when its workers have heard from all who have connected.
   void settle(GenerationId generation);
+  bool any_settles() const { return settlements_.any(); }
 
   // Before it gets the drain signal, and after; it is killed; it is gone, and out of the list.
   void told_to_leave(const WorkerProcess& worker);

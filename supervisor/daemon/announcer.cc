@@ -46,6 +46,10 @@ void Announcer::open_control(Fd listening_socket, ControlHandler& handler) {
   control_.emplace(std::move(listening_socket), handler);
 }
 
+void Announcer::open_control(ControlServer::Kept kept, ControlHandler& handler) {
+  control_.emplace(std::move(kept), handler);
+}
+
 Announcer::Kept Announcer::kept() const {
   return {manager_.kept(), ending_, phase_, workers_, restarts_};
 }

@@ -39,6 +39,7 @@ class Announcer {
 
   // Before anything is told. The handler must outlive this.
   void open_control(Fd listening_socket, ControlHandler& handler);
+  void open_control(ControlServer::Kept kept, ControlHandler& handler);
 
   // Clients of the control socket are let in from now on, and the manager's watchdog is kept quiet.
   void attend();

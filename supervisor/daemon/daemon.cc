@@ -86,9 +86,12 @@ Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> 
               {.read_notifications = [this] { words_.read(); },
                .forgotten = [this](const WorkerProcess& w) { forgotten(w); },
                .checked = [this](const Preflight::Ended& check) { checked(check); },
+               .tried = [this](const ChildExit& child) { return upgrading_.ended(child); },
                .told = [this] { addresses_.reload_for_free_name(); },
                .workers_ended = [this] { addresses_.look_again(); }}),
-      advisor_(log_) {
+      advisor_(log_),
+      upgrading_({loop_, log_, pump_, planner_, examination_, addresses_, ready_, announcer_, readers_},
+                 [this] { return succession(); }) {
   outputs_.when_dropped([this](const OutputWatch::Dropped& dropped) { tell_dropped(dropped); });
   // Nobody waits for the journal either.
   log_.divert_journal([this](const std::vector<std::string>& fields) {
@@ -242,9 +245,15 @@ unsigned Daemon::hammer() {
   return killed() - before;
 }
 
+void Daemon::upgrade(RequestId by, UpgradeRequest request) {
+  const OutputWatch::Later later(outputs_.own());
+  const Asker& who = events().asker();
+  upgrading_.asked(by, std::move(request), named(who.pid, who.user.value_or(0)));
+}
+
 InstanceReport Daemon::report() {
   return report_of({planner_.first_options(), presence_.since(), pump_, workers_, addresses_,
-                    launcher_.cgroups(), examination_.preflight, failure_, reaper_, before_});
+                    launcher_.cgroups(), examination_.preflight, failure_, reaper_, before_, upgrading_});
 }
 
 // A generation lives as long as a process of it does, or it is to have one.

@@ -28,6 +28,7 @@
 #include "daemon/process_outputs.h"
 #include "daemon/reaper.h"
 #include "daemon/signal_inbox.h"
+#include "daemon/upgrading.h"
 #include "daemon/worker_words.h"
 #include "handoff/ready_watch.h"
 #include "linux/control/control_server.h"
@@ -59,6 +60,7 @@ class Daemon : private ControlHandler {
   RollbackOutcome rollback(pid_t who, uid_t user) override;
   void stop(RequestId by) override;
   unsigned hammer() override;
+  void upgrade(RequestId by, UpgradeRequest request) override;
   Subscribed subscribed() const override {
     return {planner_.first_options().name, pump_.status().serving.value_or(GenerationId{}).value};
   }
@@ -82,6 +84,7 @@ class Daemon : private ControlHandler {
   void probe_saw(GenerationId generation, unsigned probe, const std::optional<std::string>& saw);
   void gate_ended(GenerationId candidate, unsigned step, const std::optional<std::string>& why_not);
   void forgotten(const WorkerProcess& worker);
+  Succession succession();  // what another image gets, as it is now
   bool serving_waits();
   void forget_output();
   void tell_dropped(const OutputWatch::Dropped& dropped);
@@ -150,6 +153,7 @@ class Daemon : private ControlHandler {
   CandidateFailure failure_;
   Reaper reaper_;
   Advisor advisor_;
+  Upgrading upgrading_;
   std::optional<SignalInbox> signals_;
 };
 

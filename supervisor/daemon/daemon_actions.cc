@@ -36,6 +36,7 @@ void Daemon::done() {
   addresses_.forget_who_is_told();
   events().handled(pump_.status());
   announcer_.tell_of_phase(pump_.status(), pump_.next_deadline(), failure_.error());
+  upgrading_.look_soon();
 }
 
 void Daemon::perform(const Prepare& a) {

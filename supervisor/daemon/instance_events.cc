@@ -243,6 +243,14 @@ void InstanceEvents::look_at_end(const Status& status) {
   event.by = by_.value_or(by_graced());
 }
 
+void InstanceEvents::upgraded(const Asker& by, bool ok, const std::string& reason, const Status& status) {
+  InstanceEvent& event = add(ok ? Kind::upgraded : Kind::upgrade_failed, GenerationId{}, status);
+  event.by = by;
+  event.ok = ok;
+  event.reason = reason;
+  tell();
+}
+
 // A candidate that failed has never served, and a worker that leaves a serving generation leaves others behind.
 void InstanceEvents::look_at_draining(const Status& status) {
   for (const WorkerStatus& w : status.workers) {

@@ -73,6 +73,9 @@ class InstanceEvents {
   void not_replaced(GenerationId generation, const std::string& why, const Status& status);
   void promoted(GenerationId generation, const Status& status);  // it has stood its probation
 
+  // graced itself, by another image; reason: "from 0.1.0 to 0.2.0", or why not. Told at once.
+  void upgraded(const Asker& by, bool ok, const std::string& reason, const Status& status);
+
   // Those that had not ended by themselves; generation 0: what an earlier graced has left.
   void killed(GenerationId generation, std::size_t workers, const Status& status);
 

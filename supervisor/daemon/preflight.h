@@ -29,6 +29,7 @@ class Preflight {
   };
   Began begin(const Plan& plan, GenerationId generation);
 
+  bool busy() const { return running_.has_value(); }
   bool is(pid_t pid) const { return running_ && running_->pid == pid; }
 
   // How it ended, and what it said last. It is reaped, and what it has started is killed.

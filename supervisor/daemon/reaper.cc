@@ -36,6 +36,8 @@ void Reaper::look() {
       o_.hooks.ended(exit_of(*child), [&] { reap(child->pid); });
     } else if (o_.gates.is_gate(child->pid)) {
       o_.gates.ended(exit_of(*child), [&] { reap(child->pid); });
+    } else if (callbacks_.tried(*child)) {
+      reap(child->pid);
     } else {
       reap(child->pid);  // an orphan that came to us
       any_orphan = true;

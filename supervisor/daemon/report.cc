@@ -239,6 +239,7 @@ InstanceReport report_of(const ReportSources& from) {
   }
   add_survivors(r, from, now);
   add_taken(r, from, now);
+  from.upgrading.add_to(r, now);
   return r;
 }
 

@@ -8,6 +8,7 @@
 #include "daemon/predecessors.h"
 #include "daemon/preflight.h"
 #include "daemon/reaper.h"
+#include "daemon/upgrading.h"
 #include "linux/control/control_report.h"
 #include "linux/worker/cgroup.h"
 #include "options/options.h"
@@ -26,6 +27,7 @@ struct ReportSources {
   const CandidateFailure& failure;
   const Reaper& reaper;
   const Predecessors& before;
+  const Upgrading& upgrading;
 };
 InstanceReport report_of(const ReportSources& from);
 

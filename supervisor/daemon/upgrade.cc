@@ -62,8 +62,8 @@ void Upgrade::tried(const TrialResult& result) {
 }
 
 void Upgrade::take_leave() {
+  if (!callbacks_.leaves()) return;  // it waits again, or was given up meanwhile
   std::string why;
-  callbacks_.leaves();
   try {
     why = become_new_image(current_->image, succession());
   } catch (const std::exception& e) { why = e.what(); }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/time.h"
+#include "linux/control/upgrade_request.h"
 #include "linux/event/loop.h"
 #include "linux/proc/child_exits.h"
 #include "linux/upgrade/new_image.h"
@@ -15,12 +16,6 @@
 #include "linux/upgrade/trial.h"
 
 namespace graced {
-
-struct UpgradeRequest {
-  std::string binary;       // the path of the new image, absolute
-  bool check_only = false;  // it is tried, and does not take over
-  std::string token;  // the asker's own: by it he finds what came of it, as his connection ends with this image
-};
 
 struct UpgradeOutcome {
   std::string token;
@@ -40,7 +35,8 @@ class Upgrade {
     // What the other image gets, as it is now. Throws std::exception.
     std::function<Succession()> succession;
     // The exec follows: askers are answered, and nobody is let in any more, until `goes_on`, as it has failed.
-    std::function<void()> leaves;
+    // False: something came meanwhile that must not be interrupted, and nobody was hung up on.
+    std::function<bool()> leaves;
     std::function<void()> goes_on;
     // What came of a request, unless the other image takes over: then that tells.
     std::function<void(const UpgradeOutcome&)> ended;
@@ -67,6 +63,10 @@ class Upgrade {
   void give_up(const std::string& why);
 
   bool busy() const { return current_.has_value(); }
+  bool is_waiting() const { return current_ && !trial_; }
+  // Of the one that is under way: what comes of it where the other image takes over. There must be one.
+  UpgradeOutcome hoped() const { return {current_->request.token, true, "", version_, tried_version_}; }
+  const std::string& path() const { return current_->image.path(); }  // likewise: of the new image
   // "a reload", while one waits; empty: none does.
   std::string waits_for() const;
 
