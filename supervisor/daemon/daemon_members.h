@@ -18,6 +18,7 @@
 #include "daemon/ignored_words.h"
 #include "daemon/launcher.h"
 #include "daemon/presence.h"
+#include "daemon/process_outputs.h"
 #include "daemon/reaper.h"
 #include "daemon/signal_inbox.h"
 #include "daemon/trees.h"
@@ -26,8 +27,10 @@
 #include "kept/capability_members.h"
 #include "kept/place_members.h"
 #include "kept/steering_members.h"
+#include "kept/worker_members.h"
 #include "options/options.h"
 #include "state/members.h"
+#include "state/output_members.h"
 #include "state/status_members.h"
 
 namespace graced {
@@ -45,6 +48,31 @@ constexpr std::string_view state_word(LogLevel level) {
   }
   return {};
 }
+
+constexpr std::string_view state_word(LogFormat format) {
+  switch (format) {
+    case LogFormat::automatic:
+      return "automatic";
+    case LogFormat::text:
+      return "text";
+    case LogFormat::json:
+      return "json";
+    case LogFormat::journal:
+      return "journal";
+  }
+  return {};
+}
+
+template <>
+struct Members<ProcessOutputs::Kept> {
+  using Kept = ProcessOutputs::Kept;
+  static constexpr std::tuple all{
+      Named{"format", &Kept::format},
+      Named{"log", &Kept::log},
+      Named{"err", &Kept::err},
+      Named{"out", &Kept::out},
+  };
+};
 
 template <>
 struct Members<Presence::Kept> {

@@ -27,6 +27,28 @@ ProcessOutputs::ProcessOutputs(Loop& loop, const RunOptions& options, std::strin
       log_(loop),
       stderr_(loop, STDERR_FILENO, is_journal(STDERR_FILENO, journal_stream_)) {}
 
+ProcessOutputs::ProcessOutputs(Loop& loop, const RunOptions& options, std::string journal_stream, Kept kept)
+    : loop_(loop),
+      name_(options.name),
+      journal_stream_(std::move(journal_stream)),
+      format_(kept.format),
+      log_(loop),
+      stderr_(loop, STDERR_FILENO, std::move(kept.err), log_) {
+  log_.kept() = std::move(kept.log);
+  if (kept.out) stdout_.emplace(loop, STDOUT_FILENO, std::move(*kept.out), log_);
+}
+
+ProcessOutputs::Kept ProcessOutputs::kept() const {
+  Kept kept{format_, log_.kept(), stderr_.kept()};
+  if (stdout_) kept.out = stdout_->kept();
+  return kept;
+}
+
+WatchedOutput* ProcessOutputs::find(int pipe) {
+  WatchedOutput* found = stderr_.find(pipe);
+  return found || !stdout_ ? found : stdout_->find(pipe);
+}
+
 void ProcessOutputs::attend() {
   stderr_.attend();
   if (stdout_) stdout_->attend();
@@ -35,6 +57,7 @@ void ProcessOutputs::attend() {
 void ProcessOutputs::when_dropped(const std::function<void(const OutputWatch::Dropped&)>& tell) {
   tell_dropped_ = tell;
   stderr_.when_dropped(tell);
+  if (stdout_) stdout_->when_dropped(tell);
 }
 
 OutputPipes ProcessOutputs::make_pipes(const Plan& plan, bool watch_stderr) {

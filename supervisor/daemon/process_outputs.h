@@ -30,6 +30,19 @@ class ProcessOutputs {
   // Throws as effective_log_format().
   ProcessOutputs(Loop& loop, const RunOptions& options, std::string journal_stream);
 
+  // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
+  struct Kept {
+    LogFormat format = LogFormat::text;
+    KeptOutput log{};
+    OutputWatch::Kept err{};
+    std::optional<OutputWatch::Kept> out{};
+  };
+  Kept kept() const;
+  ProcessOutputs(Loop& loop, const RunOptions& options, std::string journal_stream, Kept kept);
+
+  // By the number of its pipe; null: there is none.
+  WatchedOutput* find(int pipe);
+
   // See OutputWatch.
   void attend();
   void when_dropped(const std::function<void(const OutputWatch::Dropped&)>& tell);

@@ -112,8 +112,9 @@ template <>
 struct Members<Output::Kept> {
   using Kept = Output::Kept;
   static constexpr std::tuple all{
-      Carried{"own", &Kept::own},       Carried{"journal", &Kept::journal}, Named{"waiting", &Kept::waiting},
-      Named{"entries", &Kept::entries}, Named{"broken", &Kept::broken},
+      Named{"to-journal", &Kept::to_journal}, Carried{"own", &Kept::own},
+      Carried{"journal", &Kept::journal},     Named{"waiting", &Kept::waiting},
+      Named{"entries", &Kept::entries},       Named{"broken", &Kept::broken},
   };
 };
 

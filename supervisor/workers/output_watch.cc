@@ -31,10 +31,10 @@ OutputWatch::Kept OutputWatch::kept() const {
   return kept;
 }
 
-OutputWatch::OutputWatch(Loop& loop, int fd, bool journal, Kept kept, OutputLog& log)
+OutputWatch::OutputWatch(Loop& loop, int fd, Kept kept, OutputLog& log)
     : loop_(loop),
       fd_(fd),
-      output_(fd, journal, std::move(kept.output)),
+      output_(fd, std::move(kept.output)),
       drops_(kept.drops),
       dropped_(kept.dropped),
       passed_on_(kept.passed_on) {

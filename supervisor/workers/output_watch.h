@@ -82,7 +82,7 @@ class OutputWatch {
 
   // Of what was kept: nothing is read before attend(). log: where lines are kept that were kept there before.
   // Throws std::runtime_error: the state has a line of a stream that it does not have.
-  OutputWatch(Loop& loop, int fd, bool journal, Kept kept, OutputLog& log);
+  OutputWatch(Loop& loop, int fd, Kept kept, OutputLog& log);
 
   // By the number of its pipe; null: there is none.
   WatchedOutput* find(int pipe);

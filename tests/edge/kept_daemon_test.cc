@@ -1,5 +1,6 @@
 // What the daemon was told, has told and remembers goes on in the image that takes its place.
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -7,14 +8,17 @@
 
 #include <array>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "daemon/daemon_members.h"
 #include "daemon/event_pump.h"
+#include "daemon/plan.h"
 #include "in_child.h"
 #include "linux/base/file_id.h"
+#include "linux/base/pipe_text.h"
 #include "linux/base/unix_address.h"
 #include "state/supervisor_members.h"
 #include "temp_directory.h"
@@ -251,6 +255,58 @@ TEST_CASE("the core goes on where it was: its status, and when it wants to be ca
   second.happens(WorkerReady{worker});
   CHECK(second.status().serving == GenerationId{1});
   CHECK_FALSE(actions.empty());
+}
+
+Fd pipe_in_place_of(int fd) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+  const Fd writer(ends[1]);
+  ::dup2(writer.get(), fd);
+  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  return Fd(ends[0]);
+}
+
+TEST_CASE("a line that a worker had begun before is finished by the next image, and is kept with its number") {
+  CHECK(in_child([&] {
+          const Fd out = pipe_in_place_of(STDOUT_FILENO);
+          const Fd err = pipe_in_place_of(STDERR_FILENO);
+          Loop loop;
+          RunOptions options;
+          options.name = "shop";
+          Plan plan;
+          plan.options.watch_stdout = true;
+          plan.options.output = OutputChoice::prefix;
+          auto& first = before<ProcessOutputs>(loop, options, "");
+          first.attend();
+          OutputPipes pipes = ProcessOutputs::make_pipes(plan, true);
+          const Fd to_out = std::move(pipes.out->worker_end);
+          const Fd to_err = std::move(pipes.err->worker_end);
+          const Outputs outputs = first.watch(std::move(pipes), plan, {.generation = 1, .worker = 0, .pid = 7});
+          (void)!::write(to_out.get(), "one\ntw", 6);
+          (void)!::write(to_err.get(), "er", 2);
+          outputs.drain();
+          first.own().log_line("graced's own\n");
+
+          const ProcessOutputs::Kept kept = through_state(first.kept());
+          StateWriter state("this");
+          state.add("outputs", kept);
+          Loop another;
+          ProcessOutputs second(another, options, "", kept);
+          (void)!::write(to_out.get(), "o\n", 2);
+          (void)!::write(to_err.get(), "ror\n", 4);
+          second.attend();
+          const Outputs same{second.find(outputs.out->pipe.get()), second.find(outputs.err->pipe.get())};
+          if (!same.out || !same.err || second.find(9999)) return std::string("not found");
+          same.drain();
+          std::string text;
+          bool ended = false;
+          text += read_available(out.get(), ended) + read_available(err.get(), ended);
+          for (const KeptLine& line : second.page(1).lines)
+            text += std::to_string(line.number) + " " + line.said.text + "\n";
+          return text;
+        }) ==
+        "generation 1, worker 0, PID 7: one\ngeneration 1, worker 0, PID 7: two\n"
+        "graced's own\ngeneration 1, worker 0, PID 7: error\n1 one\n2 two\n3 error\n");
 }
 
 TEST_CASE("what this machine offers is not tried again by the next image") {

@@ -23,9 +23,9 @@ Output::Output(int fd, bool journal) : fd_(fd), journal_(journal) {
         Fd(::open(fmt::format("/proc/self/fd/{}", fd_).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
 }
 
-Output::Output(int fd, bool journal, Kept kept)
+Output::Output(int fd, Kept kept)
     : fd_(fd),
-      journal_(journal),
+      journal_(kept.to_journal),
       own_(kept.own),
       waiting_(std::move(kept.waiting)),
       entries_to_(journal_socket, Fd(kept.journal)),

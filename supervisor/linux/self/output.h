@@ -23,14 +23,15 @@ class Output {
 
   // What another image of this process takes over, see linux/upgrade; descriptors are borrowed until it does.
   struct Kept {
+    bool to_journal = false;
     int own = -1;      // `fd`, reopened
     int journal = -1;  // where entries go to
     std::string waiting{};
     std::deque<std::string> entries{};
     bool broken = false;
   };
-  Kept kept() const { return {own_.get(), entries_to_.fd(), waiting_, entries_, broken_}; }
-  Output(int fd, bool journal, Kept kept);
+  Kept kept() const { return {journal_, own_.get(), entries_to_.fd(), waiting_, entries_, broken_}; }
+  Output(int fd, Kept kept);
 
   // Takes all of it, in order; what cannot be written now waits. Once the reader is gone,
   // everything is dropped silently: there is nobody left to tell.
