@@ -90,7 +90,8 @@ DaemonState read_daemon_state(std::string_view text) {
 
 void name_carried(DaemonState& state, const std::vector<NamedDescriptor>& left) {
   state.carried.clear();
-  for (const auto& [name, fd] : written(state).carried()) state.carried.push_back(named_descriptor(name, fd));
+  const StateWriter writer = written(state);
+  for (const auto& [name, fd] : writer.carried()) state.carried.push_back(named_descriptor(name, fd));
   for (NamedDescriptor& d : starter_descriptors(state.carried, left)) state.carried.push_back(std::move(d));
 }
 
