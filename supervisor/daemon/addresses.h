@@ -53,6 +53,7 @@ class Addresses {
   Kept kept(ListenerNumbers& listeners, ArtefactNumbers& artefacts) const;
   Addresses(Others others, std::string spare_place, SocketKeeper::Variables variables, Callbacks callbacks,
             Kept kept, const TakenParts& parts);
+  std::vector<int> descriptors() const;  // that the other image makes anew
 
   // From now on the sockets are watched.
   void attend();

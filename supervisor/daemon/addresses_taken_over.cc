@@ -32,4 +32,10 @@ Addresses::Addresses(Others others, std::string spare_place, SocketKeeper::Varia
     plans_.emplace(generation, taken_plan(std::move(plan), parts.invocation, parts.listeners, parts.artefacts));
 }
 
+std::vector<int> Addresses::descriptors() const {
+  std::vector<int> all = handoff_.descriptors();
+  if (const int watch = listener_watch_.descriptor(); watch >= 0) all.push_back(watch);
+  return all;
+}
+
 }  // namespace graced

@@ -1,4 +1,5 @@
-// Daemon: construction, event loop, incoming events. What it does for the core is in daemon_actions.cc.
+// Daemon: event loop, incoming events. How it comes into being is in daemon_made.cc. What it does for the core
+// is in daemon_actions.cc.
 #include "daemon/daemon.h"
 
 #include <fmt/format.h>
@@ -22,85 +23,12 @@ namespace graced {
 
 namespace {
 
-std::string variable(const std::vector<std::string>& environment, std::string_view name) {
-  return find_variable(environment, name).value_or("");
-}
-
 // How long the first workers have the machine to themselves: until one has its say, and then for its first
 // answers.
 constexpr Duration quick_word = 5ms;
 constexpr Duration first_answers = 1ms;
 
 }  // namespace
-
-Daemon::Daemon(Invocation invocation, RunOptions options, std::function<void()> serves)
-    : planner_(loop_, std::move(invocation), std::move(options)),
-      outputs_(loop_, planner_.first_options(), variable(planner_.environment(), "JOURNAL_STREAM")),
-      log_(outputs_.log_format(), planner_.first_options().log_level, planner_.first_options().name,
-           [this](std::string_view line) { outputs_.own().log_line(line); }),
-      presence_(planner_.first_options(), std::move(serves)),
-      before_{Survivors(
-                  loop_,
-                  [this](const Survivors::Survivor& s, const std::string& what) {
-                    log_.info({.generation = s.generation, .worker = s.slot, .worker_pid = s.pid}, "{}", what);
-                  },
-                  [this] { return launcher_.cgroups().processes(); }, [this] { happens(SurvivorsGone{}); }),
-              Takeover({loop_, log_, pump_, addresses_, readers_})},
-      words_(loop_, presence_.instance().notify_path(), {log_, pump_, workers_, ready_, failure_}),
-      launcher_({planner_.first_options().name, presence_.instance().control_path(), words_.path()}),
-      announcer_(
-          loop_, log_,
-          {variable(planner_.environment(), "NOTIFY_SOCKET"), variable(planner_.environment(), "WATCHDOG_USEC"),
-           variable(planner_.environment(), "WATCHDOG_PID")}),
-      pump_(planner_.first_options().policy, outputs_.own(),
-            {.decided = [this] { decided(); },
-             .perform =
-                 [this](const Action& action) { std::visit([this](const auto& a) { perform(a); }, action); },
-             .done = [this] { done(); }}),
-      addresses_({loop_, log_, outputs_.own(), pump_, workers_, announcer_.manager()},
-                 presence_.instance().spare_path_place(), planner_.take_stored(),
-                 {find_variable(planner_.environment(), "FDSTORE"),
-                  find_variable(planner_.environment(), "NOTIFY_SOCKET")},
-                 {.changed = [this](WorkerId w) { ready_.look_at(w); },
-                  .note = [this](WorkerId w, const std::string& note) { warn(w, note); }}),
-      ready_(loop_, addresses_.handoff(),
-             {.ready = [this](WorkerId w) { happens(WorkerReady{w}); },
-              .listening = [this](WorkerId w) { happens(WorkerListening{w}); },
-              .unfit =
-                  [this](WorkerId w, const std::string& why) {
-                    happens(WorkerUnfit{w, why});
-                  },
-              .note = [this](WorkerId w, const std::string& note) { warn(w, note); },
-              .serving_waits = [this] { return serving_waits(); }}),
-      examination_{Preflight(launcher_, outputs_),
-                   ProbeLooks({loop_, launcher_, addresses_.handoff(), workers_},
-                              [this](GenerationId g, unsigned probe, const std::optional<std::string>& saw) {
-                                probe_saw(g, probe, saw);
-                              })},
-      readers_({loop_, log_, planner_, addresses_, launcher_, outputs_, announcer_},
-               [this](GenerationId g, unsigned step, const std::optional<std::string>& why_not) {
-                 gate_ended(g, step, why_not);
-               }),
-      reaper_({loop_, log_, pump_, workers_, examination_.preflight, examination_.looks, readers_.runner(),
-               readers_.gates(), ready_, addresses_.handoff(), launcher_.cgroups(), failure_},
-              {.read_notifications = [this] { words_.read(); },
-               .forgotten = [this](const WorkerProcess& w) { forgotten(w); },
-               .checked = [this](const Preflight::Ended& check) { checked(check); },
-               .tried = [this](const ChildExit& child) { return upgrading_.ended(child); },
-               .told = [this] { addresses_.reload_for_free_name(); },
-               .workers_ended = [this] { addresses_.look_again(); }}),
-      advisor_(log_),
-      upgrading_({loop_, log_, pump_, planner_, examination_, addresses_, ready_, announcer_, readers_},
-                 [this] { return succession(); }) {
-  outputs_.when_dropped([this](const OutputWatch::Dropped& dropped) { tell_dropped(dropped); });
-  // Nobody waits for the journal either.
-  log_.divert_journal([this](const std::vector<std::string>& fields) {
-    return outputs_.own().log_entry(journal_entry(fields));
-  });
-  outputs_.log().when_more([this] { announcer_.control().tell_log_readers(); });
-  adopt_orphans();  // of our workers, so that none is left behind
-  announcer_.open_control(presence_.instance().take_control_socket(), *this);
-}
 
 // The first workers are started before anything is listened to, and before the loop is loaded, which
 // takes as long as they do: where processors are few it would be at their expense, so a quick one may have
@@ -109,13 +37,34 @@ int Daemon::run() {
   require_systemd();
   tell_first();
   const bool survivors = announcer_.has_manager() && before_.survivors.find(planner_.first_options().name);
-  try {
+  return until_the_end([&] {
     if (survivors) happens(SurvivorsFound{});
     happens(ReloadAsked{nobody});
-    if (is_finished() && !readers_.runner().busy()) return announcer_.ending().exit_status;
+    if (is_finished() && !readers_.runner().busy()) return;
     if (!loop_.made() && words_.wait(quick_word)) std::this_thread::sleep_for(first_answers);
+    announcer_.attend();
     attend();
+    signals_.emplace(loop_, log_, outputs_.own(), signal_callbacks());
     loop_.run();
+  });
+}
+
+// What has happened between the two images waits in queues, but for ends of children, of which the one before
+// may have heard without looking, and what became of paths, which nobody watched.
+int Daemon::go_on() {
+  return until_the_end([&] {
+    announcer_.go_on();
+    attend();
+    upgrading_.tell();
+    reaper_.look();
+    addresses_.look_at_paths();
+    loop_.run();
+  });
+}
+
+int Daemon::until_the_end(const std::function<void()>& run) {
+  try {
+    run();
   } catch (...) {
     for (WorkerProcess& w : workers_)
       w.rest ? w.rest->kill() : kill_all_below(w.pid);  // nobody would look after them
@@ -139,13 +88,11 @@ void Daemon::tell_first() {
 }
 
 void Daemon::attend() {
-  announcer_.attend();
   words_.attend();
   pump_.attend(loop_);
   ready_.attend();
   outputs_.attend();
   addresses_.attend();
-  signals_.emplace(loop_, log_, outputs_.own(), signal_callbacks());
 }
 
 SignalInbox::Callbacks Daemon::signal_callbacks() {

@@ -33,10 +33,15 @@
 #include "handoff/ready_watch.h"
 #include "linux/control/control_server.h"
 #include "linux/event/loop.h"
+#include "linux/upgrade/named_descriptor.h"
 #include "options/options.h"
 #include "workers/workers.h"
 
 namespace graced {
+
+class TakenArtefacts;
+class TakenListeners;
+struct DaemonState;
 
 class Daemon : private ControlHandler {
  public:
@@ -45,13 +50,34 @@ class Daemon : private ControlHandler {
   // `serves` is called once, when the first generation does; it may change what standard error is.
   Daemon(Invocation invocation, RunOptions options, std::function<void()> serves = {});
 
+  // In the place of the image that has written this, see linux/upgrade. Nothing happens before go_on(): nothing
+  // is read, said, reaped, bound or removed, so that the image before can still go on instead. Throws
+  // std::exception; then, too, as long as nothing is unwound.
+  explicit Daemon(DaemonState before);
+
   // Until the end; gives the exit status.
   int run();
+  int go_on();  // the same where it has taken over
+
+  // For another image to take over. Between two events, while nothing is in its way. Throws std::system_error.
+  DaemonState state();
+  // What this image has open for itself, and the other one makes anew.
+  std::vector<NamedDescriptor> left();
 
   // Why it ended with another status than 0.
   const std::string& ended_because() const { return announcer_.ending().because; }
 
  private:
+  struct Beginning;
+  explicit Daemon(Beginning b);
+  static Beginning beginning_of(DaemonState before);
+  void take_over(DaemonState& before, const TakenListeners& listeners, const TakenArtefacts& artefacts);
+  int until_the_end(const std::function<void()>& run);
+  const std::vector<std::string>& environment() const { return planner_.environment(); }
+  Launcher::Names launcher_names();
+  Addresses::Callbacks address_callbacks();
+  ReadyWatch::Callbacks ready_callbacks();
+
   // ControlHandler
   void asked_by(pid_t who, uid_t user) override { events().asks(asker_at_control_socket(who, user)); }
   void reload(RequestId by) override { ask_for_reload(by, false); }

@@ -12,6 +12,8 @@
 #include "daemon/event_reader_members.h"
 #include "daemon/plan_members.h"
 #include "daemon/takeover_members.h"
+#include "daemon/upgrading_members.h"
+#include "kept/control_members.h"
 #include "kept/descriptor_members.h"
 #include "kept/handoff_members.h"
 #include "kept/worker_members.h"
@@ -28,15 +30,16 @@ template <>
 struct Members<DaemonState> {
   static constexpr std::tuple all{
       Named{"planner", &DaemonState::planner},     Named{"listeners", &DaemonState::listeners},
-      Named{"artefacts", &DaemonState::artefacts}, Named{"presence", &DaemonState::presence},
-      Named{"survivors", &DaemonState::survivors}, Named{"takeover", &DaemonState::takeover},
-      Named{"words", &DaemonState::words},         Named{"launcher", &DaemonState::launcher},
-      Named{"announcer", &DaemonState::announcer}, Named{"core", &DaemonState::core},
-      Named{"workers", &DaemonState::workers},     Named{"addresses", &DaemonState::addresses},
-      Named{"ready", &DaemonState::ready},         Named{"readers", &DaemonState::readers},
-      Named{"failure", &DaemonState::failure},     Named{"reaper", &DaemonState::reaper},
-      Named{"advisor", &DaemonState::advisor},     Named{"signals", &DaemonState::signals},
-      Named{"carried", &DaemonState::carried},
+      Named{"artefacts", &DaemonState::artefacts}, Named{"outputs", &DaemonState::outputs},
+      Named{"presence", &DaemonState::presence},   Named{"survivors", &DaemonState::survivors},
+      Named{"takeover", &DaemonState::takeover},   Named{"words", &DaemonState::words},
+      Named{"launcher", &DaemonState::launcher},   Named{"announcer", &DaemonState::announcer},
+      Named{"control", &DaemonState::control},     Named{"upgrading", &DaemonState::upgrading},
+      Named{"core", &DaemonState::core},           Named{"workers", &DaemonState::workers},
+      Named{"addresses", &DaemonState::addresses}, Named{"ready", &DaemonState::ready},
+      Named{"readers", &DaemonState::readers},     Named{"failure", &DaemonState::failure},
+      Named{"reaper", &DaemonState::reaper},       Named{"advisor", &DaemonState::advisor},
+      Named{"signals", &DaemonState::signals},     Named{"carried", &DaemonState::carried},
   };
 };
 

@@ -15,11 +15,14 @@
 #include "daemon/launcher.h"
 #include "daemon/planner.h"
 #include "daemon/presence.h"
+#include "daemon/process_outputs.h"
 #include "daemon/reaper.h"
 #include "daemon/signal_inbox.h"
 #include "daemon/takeover.h"
+#include "daemon/upgrading.h"
 #include "daemon/worker_words.h"
 #include "handoff/ready_watch.h"
+#include "linux/control/control_server.h"
 #include "linux/sockets/listener.h"
 #include "linux/upgrade/named_descriptor.h"
 #include "linux/worker/artefact.h"
@@ -34,12 +37,15 @@ struct DaemonState {
   Planner::Kept planner{};
   std::vector<Listener::Kept> listeners{};
   std::vector<Artefact::Kept> artefacts{};
+  ProcessOutputs::Kept outputs{};
   Presence::Kept presence{};
   Survivors::Kept survivors{};
   Takeover::Kept takeover{};
   WorkerWords::Kept words{};
   Launcher::Kept launcher{};
   Announcer::Kept announcer{};
+  ControlServer::Kept control{};
+  Upgrading::Kept upgrading{};
   Supervisor core{Policy{}};
   std::vector<WorkerProcess::Kept> workers{};
   Addresses::Kept addresses{};

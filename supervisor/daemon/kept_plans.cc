@@ -32,6 +32,10 @@ const std::shared_ptr<const Artefact>& TakenArtefacts::at(std::size_t number) co
   return artefacts_[number];
 }
 
+bool TakenArtefacts::any_unused() const {
+  return std::ranges::any_of(artefacts_, [](const auto& a) { return a.use_count() == 1; });
+}
+
 KeptPlan kept_plan(const Plan& plan, ListenerNumbers& listeners, ArtefactNumbers& artefacts) {
   KeptPlan kept{.files = plan.files,
                 .policy = plan.options.policy,

@@ -62,6 +62,8 @@ class TakenArtefacts {
   // Throws std::runtime_error: there is no such number.
   const std::shared_ptr<const Artefact>& at(std::size_t number) const;
 
+  bool any_unused() const;
+
  private:
   std::vector<std::shared_ptr<const Artefact>> artefacts_;
 };

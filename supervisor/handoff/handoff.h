@@ -186,6 +186,7 @@ class Handoff {
   bool is_parked() const { return !parked_.empty(); }
   Kept kept(ListenerNumbers& numbers) const;
   Handoff(Loop& loop, Callbacks callbacks, Kept kept, const TakenListeners& listeners);
+  std::vector<int> descriptors() const { return retirements_.descriptors(); }  // that the other makes anew
 
  private:
   struct TrackedWorker {

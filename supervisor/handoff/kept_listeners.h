@@ -47,6 +47,10 @@ class TakenListeners {
     return listeners_[number];
   }
 
+  bool any_unused() const {
+    return std::ranges::any_of(listeners_, [](const auto& l) { return l.use_count() == 1; });
+  }
+
  private:
   std::vector<std::shared_ptr<Listener>> listeners_;
 };

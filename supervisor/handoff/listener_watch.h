@@ -67,6 +67,7 @@ class ListenerWatch {
     std::vector<Watched> watched{};
   };
   Kept kept(ListenerNumbers& numbers) const;
+  int descriptor() const { return files_ ? files_->fd() : -1; }  // that the other image makes anew; -1: none
   ListenerWatch(Loop& loop, Teller tell, std::function<void(const Listener&)> arrived, const Kept& kept,
                 const TakenListeners& listeners);
 

@@ -45,6 +45,7 @@ class Retirement {
   };
   Kept kept() const;
   Retirement(Kept kept, Instant now);
+  int descriptor() const { return watch_.descriptor(); }  // that the other image makes anew
 
   Instant next_look() const { return next_look_; }
 

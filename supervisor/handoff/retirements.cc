@@ -20,6 +20,14 @@ Retirements::Kept Retirements::kept() const {
   return kept;
 }
 
+std::vector<int> Retirements::descriptors() const {
+  std::vector<int> all;
+  for (const auto& [worker, retirement] : retiring_) {
+    if (retirement.descriptor() >= 0) all.push_back(retirement.descriptor());
+  }
+  return all;
+}
+
 Retirements::Retirements(Loop& loop, Callbacks callbacks, Kept kept)
     : loop_(loop), callbacks_(std::move(callbacks)) {
   for (auto& [worker, retirement] : kept) retiring_.try_emplace(worker, std::move(retirement), monotonic_now());

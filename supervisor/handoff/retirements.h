@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/id.h"
 #include "handoff/retirement.h"
@@ -38,6 +39,7 @@ class Retirements {
   using Kept = std::map<WorkerId, Retirement::Kept>;  // see Retirement
   Kept kept() const;
   Retirements(Loop& loop, Callbacks callbacks, Kept kept);
+  std::vector<int> descriptors() const;  // that the other image makes anew
 
  private:
   void look();

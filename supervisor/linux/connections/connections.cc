@@ -376,6 +376,10 @@ unsigned ConnectionWatch::close_all() {
   return state_->close_all();
 }
 
+int ConnectionWatch::descriptor() const {
+  return state_->list ? state_->list->fd() : -1;
+}
+
 Duration ConnectionWatch::pause() const {
   if (state_->more_to_close) return first_pause;
   const unsigned doublings = std::min(std::max(state_->looks, 1U) - 1, 16U);

@@ -71,6 +71,8 @@ class ConnectionWatch {
   // a look takes so long that more than 1.6 % of a processor would go into looking.
   Duration pause() const;
 
+  int descriptor() const;  // the netlink socket; -1: none
+
  private:
   struct State;
   std::unique_ptr<State> state_;

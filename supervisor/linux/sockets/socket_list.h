@@ -89,6 +89,8 @@ class SocketList {
 
   std::optional<AcceptQueue> unix_queue(ino_t listening);
 
+  int fd() const { return socket_.get(); }
+
  private:
   enum class End : std::uint8_t;
   void each_tcp_of(const TcpPlaces& places, End end, const TcpQuestion& question,
