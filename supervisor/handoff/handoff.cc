@@ -185,11 +185,20 @@ void Handoff::switch_to(GenerationId generation, std::optional<GenerationId> sta
   std::vector<GenerationId> others;
   for (const auto& [g, listeners] : listeners_) others.push_back(g);
   for (const GenerationId g : others) drop(g);
-  if (!restored_.empty()) {
-    restored_.clear();
-    take_leave_of_closed();
-  }
+  close_restored();
   tell_what_is_held();
+}
+
+// A worker may bind these addresses later, or again.
+void Handoff::close_restored() {
+  if (restored_.empty()) return;
+  for (const auto& [inode, fd] : restored_) {
+    for (const TrackedWorker& w : tracked_) {
+      if (w.adoption) w.adoption->take_back(fd.get());
+    }
+  }
+  restored_.clear();
+  take_leave_of_closed();
 }
 
 // To what the serving generation has of this address, and what has joined it. Nothing of it: to whom it went

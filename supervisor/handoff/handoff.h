@@ -237,6 +237,7 @@ class Handoff {
   void on_notification(WorkerId worker);
   void stop_listening_to(WorkerId worker);
   void took_note_of(TrackedWorker& tracked);
+  void close_restored();
   void take_leave_of_closed();
   void forget_closed(TrackedWorker& tracked);
   void direct(const std::string& key);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -53,8 +54,14 @@ void WorkerSide::wait() const {
   if (::read(in_, &word, 1) != 1) ::_exit(1);
 }
 
-AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, const Body& body,
-                             WorkerTraits traits) {
+void WorkerSide::close_the_rest() const {
+  const auto [low, high] = std::minmax(in_, out_);
+  ::close_range(3, static_cast<unsigned>(low) - 1, 0);
+  ::close_range(static_cast<unsigned>(low) + 1, static_cast<unsigned>(high) - 1, 0);
+  ::close_range(static_cast<unsigned>(high) + 1, ~0U, 0);
+}
+
+FilteredWorker::FilteredWorker(const Body& body, const WorkerTraits& traits) {
   adoption_filter();  // built before the fork
   Fd its_in;
   Fd its_out;
@@ -68,17 +75,15 @@ AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, cons
   }
   its_in.reset();
   its_out.reset();
-  const std::string number = hears();
-  REQUIRE(number != "refused");
-  REQUIRE(number != "gone");
-  Fd listener = copy_descriptor(open_pidfd(pid_), std::stoi(number));
-  REQUIRE(listener);
-  adoption_ = std::make_unique<Adoption>(std::move(listener), traits.wait_killable, generation, names,
-                                         std::move(traits.predeclared));
+  std::optional<std::string> number;
+  while (!(number = line())) REQUIRE(read_words());
+  REQUIRE(*number != "refused");
+  notifications_ = copy_descriptor(open_pidfd(pid_), std::stoi(*number));
+  REQUIRE(notifications_);
   go();
 }
 
-AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, Launch launch) {
+FilteredWorker::FilteredWorker(Launch launch) {
   Fd its_in;
   Fd its_out;
   open_pipes(its_in, its_out);
@@ -89,12 +94,15 @@ AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, Laun
   REQUIRE_MESSAGE(failed == nullptr, (failed != nullptr ? failed->why : ""));
   auto& spawned = std::get<Spawned>(result);
   pid_ = spawned.pid;
-  REQUIRE(spawned.notifications);
-  adoption_ = std::make_unique<Adoption>(std::move(spawned.notifications), launch.adoption->wait_killable,
-                                         generation, names);
+  notifications_ = std::move(spawned.notifications);
+  REQUIRE(notifications_);
 }
 
-void AdoptedWorker::open_pipes(Fd& its_in, Fd& its_out) {
+FilteredWorker::~FilteredWorker() {
+  if (pid_ > 0) kill();
+}
+
+void FilteredWorker::open_pipes(Fd& its_in, Fd& its_out) {
   int to_worker[2];
   int from_worker[2];
   REQUIRE(::pipe2(to_worker, O_CLOEXEC) == 0);
@@ -105,48 +113,62 @@ void AdoptedWorker::open_pipes(Fd& its_in, Fd& its_out) {
   its_out.reset(from_worker[1]);
 }
 
-AdoptedWorker::~AdoptedWorker() {
-  if (pid_ > 0) kill();
+bool FilteredWorker::read_words() {
+  pollfd ready{out_.get(), POLLIN, 0};
+  REQUIRE(::poll(&ready, 1, patience) > 0);
+  std::array<char, 512> part;
+  const ssize_t n = ::read(out_.get(), part.data(), part.size());
+  if (n <= 0) return false;
+  heard_.append(part.data(), static_cast<std::size_t>(n));
+  return true;
 }
 
-std::string AdoptedWorker::hears() {
-  while (true) {
-    if (const std::size_t end = heard_.find('\n'); end != std::string::npos) {
-      std::string line = heard_.substr(0, end);
-      heard_.erase(0, end + 1);
-      return line;
-    }
-    std::array<pollfd, 2> ready{pollfd{out_.get(), POLLIN, 0},
-                                pollfd{adoption_ ? adoption_->fd() : -1, POLLIN, 0}};
-    REQUIRE(::poll(ready.data(), ready.size(), patience) > 0);
-    if ((ready[1].revents & POLLIN) != 0) adoption_->answer();
-    if (ready[0].revents == 0) {
-      if ((ready[1].revents & POLLHUP) != 0 && (ready[1].revents & POLLIN) == 0) {
-        // Its last words may still be on their way.
-        REQUIRE(::poll(ready.data(), 1, patience) > 0);
-      } else {
-        continue;
-      }
-    }
-    std::array<char, 512> part;
-    const ssize_t n = ::read(out_.get(), part.data(), part.size());
-    if (n <= 0) return "gone";
-    heard_.append(part.data(), static_cast<std::size_t>(n));
-  }
+std::optional<std::string> FilteredWorker::line() {
+  const std::size_t end = heard_.find('\n');
+  if (end == std::string::npos) return std::nullopt;
+  std::string line = heard_.substr(0, end);
+  heard_.erase(0, end + 1);
+  return line;
 }
 
-void AdoptedWorker::go() const {
+void FilteredWorker::go() const {
   REQUIRE(::write(in_.get(), "x", 1) == 1);
 }
 
-void AdoptedWorker::kill() {
+void FilteredWorker::kill() {
   ::kill(pid_, SIGKILL);
   end();
 }
 
-void AdoptedWorker::end() {
+void FilteredWorker::end() {
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
+}
+
+AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, const Body& body,
+                             WorkerTraits traits)
+    : process_(body, traits) {
+  adoption_ = std::make_unique<Adoption>(process_.take_notifications(), traits.wait_killable, generation, names,
+                                         std::move(traits.predeclared));
+}
+
+AdoptedWorker::AdoptedWorker(AdoptedNames& names, std::uint64_t generation, Launch launch) : process_(launch) {
+  adoption_ = std::make_unique<Adoption>(process_.take_notifications(), launch.adoption->wait_killable,
+                                         generation, names);
+}
+
+std::string AdoptedWorker::hears() {
+  while (true) {
+    if (auto line = process_.line()) return *line;
+    std::array<pollfd, 2> ready{pollfd{process_.words(), POLLIN, 0},
+                                pollfd{adoption_ ? adoption_->fd() : -1, POLLIN, 0}};
+    REQUIRE(::poll(ready.data(), ready.size(), patience) > 0);
+    if ((ready[1].revents & POLLIN) != 0) adoption_->answer();
+    // Its last words may still be on their way.
+    const bool hung_up = (ready[1].revents & POLLHUP) != 0 && (ready[1].revents & POLLIN) == 0;
+    if (ready[0].revents == 0 && !hung_up) continue;
+    if (!process_.read_words()) return "gone";
+  }
 }
 
 const AdoptedSocket& AdoptedWorker::only_socket() {

@@ -2,19 +2,17 @@
 // destroyed.
 #pragma once
 
-#include <deque>
 #include <utility>
 
 #include "kept/steering_members.h"
+#include "never_destroyed.h"
 #include "through_state.h"
 
 namespace graced {
 
 template <class T>
 void take_over(T& object) {
-  static auto& before = *new std::deque<T>;
-  before.push_back(std::move(object));
-  object = T(through_state(before.back().kept()));
+  object = T(through_state(never_destroyed(std::move(object)).kept()));
 }
 
 }  // namespace graced

@@ -20,7 +20,7 @@ namespace graced {
 class Adoption {
  public:
   // A socket that graced has bound and listens on itself. A worker that binds the same address (group_key)
-  // gets it in place of its own. Borrowed: stays open for as long as the Adoption lives.
+  // gets it in place of its own. Borrowed: stays open for as long as the Adoption lives, or until take_back().
   using Predeclared = WorkerBindings::Predeclared;
 
   // How a TCP socket comes to its address, next to what others listen on.
@@ -62,6 +62,9 @@ class Adoption {
   // Readable: call answer(). EPOLLHUP: no process of the worker is left, stop watching it; the sockets stay
   // until forgotten.
   int fd() const { return worker_.fd(); }
+
+  // From now on who binds its address gets a socket of its own.
+  void take_back(int predeclared) { worker_.take_back(predeclared); }
 
   // Answers what waits now (of a flood some; the rest stays readable). A worker's nonsense gets the errno
   // that the kernel has for it; nothing is thrown for it and nothing waited for.

@@ -69,6 +69,10 @@ const WorkerBindings::Predeclared* WorkerBindings::predeclared(const std::string
   return found != predeclared_.end() ? &*found : nullptr;
 }
 
+void WorkerBindings::take_back(int predeclared) {
+  std::erase_if(predeclared_, [&](const Predeclared& p) { return p.fd == predeclared; });
+}
+
 // File status flags belong to the open file, so the worker's own go along.
 WorkerBindings::Verdict WorkerBindings::take_predeclared(const AdoptionRequest& request,
                                                          const Predeclared& ours, const Fd& socket) {

@@ -47,6 +47,7 @@ class WorkerBindings {
 
   const std::vector<Predeclared>& all_predeclared() const { return predeclared_; }
   const Predeclared* predeclared(const std::string& key) const;
+  void take_back(int predeclared);
   Verdict take_predeclared(const AdoptionRequest& request, const Predeclared& ours, const Fd& socket);
 
   // A call of bind(2) begins, and has bound a socket. Of one that is bound: done already where the worker was
