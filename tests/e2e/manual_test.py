@@ -16,6 +16,10 @@ LOOKED_AT = {
     "die-on-term = true": "uWSGI's file, tried by hand",
     "generation 7, worker 2, PID 4711: listening on :8080": "what is said: output_test.py has it said",
     "{": "Caddy's file: tests/programs/caddy_test.py",
+    "setcap -r /usr/bin/graced": "another program: tests/systemd/upgrade_test.py",
+    "setcap cap_net_admin,cap_bpf=ep /usr/bin/graced": "another program: tests/systemd/upgrade_test.py",
+    "podman cp graced shop:/tmp/graced.new": "an engine: tests/container/image_test.py",
+    "podman exec shop graced upgrade --binary /tmp/graced.new": "an engine: tests/container/image_test.py",
     "app->config(hypnotoad => {": "Mojolicious' file: tests/programs/second_instance_test.py",
 }
 # Parts of programs, which manual_code_test.py compiles.
@@ -24,7 +28,9 @@ CODE = {"graced-child.3"}
 UNDERSTOOD = {"notify-fd = 3", "keep-capabilities = net_bind_service,sys_nice", "rlimit = nofile=65536",
               "gate = /srv/shop/bin/error-rate --below 1%"}
 # All others end with 0. There is no terminal.
-STATUS = {"graced abort shop": 1, **dict.fromkeys(("graced top", "graced top shop", "graced top --sort cpu"), 1)}
+STATUS = {"graced abort shop": 1,  # files that are not here
+          **dict.fromkeys(("graced upgrade shop --binary /opt/graced/bin/graced", "graced upgrade shop --binary /srv/graced/graced"), 1),
+          **dict.fromkeys(("graced top", "graced top shop", "graced top --sort cpu"), 1)}
 SAID = re.compile(r"shop\.conf:\d+: |generation \d+: could not start: ")
 
 sandbox = None
