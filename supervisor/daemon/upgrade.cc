@@ -5,7 +5,7 @@
 
 namespace graced {
 
-void Upgrade::asked(UpgradeRequest request) {
+void Upgrade::asked(UpgradeRequest request, bool roots_only) {
   const auto refused = [&](std::string why) {
     last_ = UpgradeOutcome{request.token, false, std::move(why), version_};
     callbacks_.ended(UpgradeOutcome(*last_));
@@ -17,6 +17,12 @@ void Upgrade::asked(UpgradeRequest request) {
   }
   try {
     NewImage image(request.binary);
+    if (roots_only && !image.is_roots()) {
+      return refused(
+          image.path() +
+          " could have been written by others than root, and graced has capabilities: only root may have it "
+          "take over");
+    }
     current_.emplace(Current{std::move(request), std::move(image)});
   } catch (const std::exception& e) { return refused(e.what()); }
   tried_version_.clear();

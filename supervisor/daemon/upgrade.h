@@ -50,8 +50,9 @@ class Upgrade {
         trial_limit_(trial_limit) {}
 
   // One at a time: another one is refused until this has ended. The file is opened at once. `ended` may be
-  // called before this returns.
-  void asked(UpgradeRequest request);
+  // called before this returns. roots_only: the asker may less than this process, and a file that is not root's
+  // would give him its rights.
+  void asked(UpgradeRequest request, bool roots_only = false);
 
   // What was in the way may be gone.
   void look();

@@ -7,6 +7,7 @@
 
 #include "core/version.h"
 #include "linux/self/own_image.h"
+#include "linux/upgrade/trial_answer.h"
 
 namespace graced {
 
@@ -14,6 +15,11 @@ namespace {
 
 constexpr Duration pause = 100ms;          // between two looks whether something is in the way still
 constexpr Duration time_to_write = 200ms;  // to those at the control socket who read slowly
+
+// A process of graced's own user has none of the capabilities that graced was given, and could not get them.
+bool may_less_than_graced(const Asker& asker) {
+  return asker.user != 0U && own_rights().capabilities != 0;
+}
 
 }  // namespace
 
@@ -74,9 +80,10 @@ void Upgrading::look() {
 
 void Upgrading::begin() {
   begun_ = true;
-  upgrade_.asked(asked_->request);
+  upgrade_.asked(asked_->request, may_less_than_graced(asked_->by));
   if (!upgrade_.is_waiting()) return;
-  if (const std::string waits = upgrade_.waits_for(); !waits.empty()) o_.log.info("the upgrade waits for {}", waits);
+  if (const std::string waits = upgrade_.waits_for(); !waits.empty())
+    o_.log.info("the upgrade waits for {}", waits);
 }
 
 // What lives in this process alone, or cannot be in two halves. Empty: nothing.
@@ -125,7 +132,8 @@ bool Upgrading::leaves() {
   return true;
 }
 
-// Of this image: where the other one takes over, that tells. A trial that was all that was wanted leaves no trace.
+// Of this image: where the other one takes over, that tells. A trial that was all that was wanted leaves no
+// trace.
 void Upgrading::came_of_it(const UpgradeOutcome& outcome) {
   if (!asked_) return;
   const Asked asked = *std::exchange(asked_, std::nullopt);

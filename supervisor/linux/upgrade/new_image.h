@@ -19,6 +19,9 @@ class NewImage {
   const std::string& path() const { return path_; }
   int fd() const { return file_.get(); }  // CLOEXEC; for execveat(2) with AT_EMPTY_PATH
 
+  // Nobody but root can have written it: it is root's, and its group and others may not write to it.
+  bool is_roots() const { return then_.st_uid == 0 && (then_.st_mode & (S_IWGRP | S_IWOTH)) == 0; }
+
   // Whether the file itself was written to since it was opened.
   bool written() const;
 
