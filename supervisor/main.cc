@@ -1,4 +1,5 @@
-// The executable: signals first, then which command; a failure becomes one line and an exit status.
+// The executable: whether another image has called it, then signals, then which command; a failure becomes one
+// line and an exit status.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -12,12 +13,14 @@
 #include "daemon/log.h"
 #include "daemon/machine_view.h"
 #include "daemon/reload_view.h"
+#include "daemon/resume.h"
 #include "daemon/start_trial.h"
 #include "daemon/takeover_view.h"
 #include "linux/self/daemonize.h"
 #include "linux/self/signal_mask.h"
 #include "linux/self/standard_descriptors.h"
 #include "linux/self/terminal.h"
+#include "linux/upgrade/upgrade_call.h"
 #include "options/check_view.h"
 #include "options/command_line.h"
 #include "options/environment.h"
@@ -142,9 +145,23 @@ int main(int argc, char** argv) {
   }
 }
 
+int go_on(Daemon& daemon) {
+  try {
+    return daemon.go_on();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "graced: %s\n", e.what());
+    return exit_status::failed;
+  }
+}
+
 }  // namespace
 }  // namespace graced
 
+// A call comes before standard descriptors are opened, as nothing may be open but what was carried, and outside
+// of every try: see daemon/resume.h.
 int main(int argc, char** argv) {
-  return graced::main(argc, argv);
+  const auto call = graced::take_upgrade_call();
+  if (!call) return graced::main(argc, argv);
+  if (call->kind == graced::UpgradeCall::Kind::trial) graced::be_tried(*call);
+  return graced::go_on(*graced::take_over(*call, argv));
 }

@@ -23,7 +23,8 @@ const SteeringProbe& HandoffCapabilities::steering() {
   return *steering_;
 }
 
-// By the user that graced itself is: for another one it has the same rights as before, or they are missed already.
+// By the user that graced itself is: for another one it has the same rights as before, or they are missed
+// already.
 std::string HandoffCapabilities::lost() const {
   if (adoption_ && adoption_->possible) {
     if (const AdoptionCapability now = probe_adoption(); !now.possible)

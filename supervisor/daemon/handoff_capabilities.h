@@ -43,7 +43,8 @@ class HandoffCapabilities {
   const AdoptionCapability& adoption(const Launch::Identity* worker);
   const SteeringProbe& steering();
 
-  // Tries again what this process could do when it was tried. Why it cannot any more, in one line; empty: it can.
+  // Tries again what this process could do when it was tried. Why it cannot any more, in one line; empty: it
+  // can.
   std::string lost() const;
 
  private:

@@ -1,6 +1,6 @@
-// What calls itself a graced of another version when it is called to take over, and is bad in one of many ways. In
-// which one is in its file (`variant`): tests make images by changing it there. It reads no state, as its faults
-// are those of any program.
+// What calls itself a graced of another version when it is called to take over, and is bad in one of many ways.
+// In which one is in its file (`variant`): tests make images by changing it there. It reads no state, as its
+// faults are those of any program.
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/mman.h>
