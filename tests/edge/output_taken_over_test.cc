@@ -82,7 +82,7 @@ struct Told {
     next->log.kept() = through_state(image->log.kept());
     OutputWatch::Kept kept = through_state(image->watch->kept());
     meanwhile();
-    next->watch.emplace(next->loop, writer.get(), false, std::move(kept), next->log);
+    next->watch.emplace(next->loop, writer.get(), std::move(kept), next->log);
     image = next;
     image->listen();
   }
@@ -281,7 +281,7 @@ TEST_CASE("that lines were dropped is told after an upgrade also where somebody 
   kept.drops = true;
   kept.dropped = {.own = 2, .workers = 3};
   auto* next = new Image;
-  next->watch.emplace(next->loop, t.writer.get(), false, through_state(kept), next->log);
+  next->watch.emplace(next->loop, t.writer.get(), through_state(kept), next->log);
   t.image = next;
   next->listen();
   CHECK(next->times_told == 1);
@@ -295,7 +295,7 @@ TEST_CASE("a state that has a line of an output that it does not have is refused
   OutputWatch::Kept kept = t.image->watch->kept();
   kept.in_line = 77;
   OutputLog log(t.image->loop);
-  CHECK_THROWS_WITH(OutputWatch(t.image->loop, STDERR_FILENO, false, kept, log),
+  CHECK_THROWS_WITH(OutputWatch(t.image->loop, STDERR_FILENO, kept, log),
                     "the state has a line of an output that it does not have");
 }
 
@@ -315,7 +315,7 @@ TEST_CASE("entries that wait for the journal reach it after an upgrade, in their
     first.write_entry("MESSAGE=" + std::to_string(++written) + "\n");
     const Output::Kept kept = through_state(first.kept());
     std::string text = kept.entries.size() == 2 && kept.journal >= 0 ? "two wait" : "others wait";
-    Output next(STDERR_FILENO, false, kept);
+    Output next(STDERR_FILENO, kept);
     text +=
         next.full() && next.fd() == kept.journal && next.waiting() == first.waiting() ? ", full" : ", not full";
     int heard = 0;
