@@ -3,6 +3,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/daemon_state.h"
+#include "linux/proc/process.h"
 
 namespace graced {
 
@@ -49,6 +50,7 @@ std::vector<NamedDescriptor> Daemon::left() {
   if (announcer_.has_manager()) add("to the service manager", {announcer_.manager().fd()});
   add("of the control socket", announcer_.control().descriptors());
   add("to watch sockets", addresses_.descriptors());
+  if (const int file = own_children_file(); file >= 0) add("of graced's own children", {file});
   return left;
 }
 

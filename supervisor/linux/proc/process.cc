@@ -77,14 +77,19 @@ std::vector<pid_t> children_of(pid_t pid) {
   return found;
 }
 
-std::vector<pid_t> own_children() {
+int own_children_file() {
   // Kept open, as it is looked at whenever a worker has ended.
   static const Fd file(
       ::open(fmt::format("/proc/self/task/{}/children", ::getpid()).c_str(), O_RDONLY | O_CLOEXEC));
+  return file.get();
+}
+
+std::vector<pid_t> own_children() {
+  const int file = own_children_file();
   std::string text;
   char part[4096];
   ssize_t n;
-  while ((n = ::pread(file.get(), part, sizeof part, static_cast<off_t>(text.size()))) > 0) {
+  while ((n = ::pread(file, part, sizeof part, static_cast<off_t>(text.size()))) > 0) {
     text.append(part, static_cast<std::size_t>(n));
   }
   return parse_children(text);

@@ -38,6 +38,7 @@ std::optional<uid_t> user_of(pid_t pid);
 // Direct ones only.
 std::vector<pid_t> children_of(pid_t pid);
 std::vector<pid_t> own_children();  // of graced, which has one thread
+int own_children_file();            // from which they are read: stays open; -1: it could not be opened
 
 // Children, grandchildren and so on, without the process itself.
 std::vector<pid_t> descendants_of(pid_t pid);
