@@ -7,8 +7,10 @@
 #include <chrono>
 #include <cstdarg>
 #include <limits>
+#include <system_error>
 #include <utility>
 
+#include "linux/base/duplicate.h"
 #include "linux/base/sys_error.h"
 #include "linux/control/control_peer.h"
 #include "linux/control/event_wire.h"
@@ -19,6 +21,7 @@ namespace {
 
 constexpr Duration a_second = 1s;
 constexpr Duration prompt = 10s;  // for what graced answers at once
+constexpr Duration limit_of_takeover = 30s;  // until the next image, or the one before again, lets clients in
 
 Instant now() {
   return std::chrono::steady_clock::now();
@@ -38,15 +41,33 @@ int to_milliseconds(Duration d) {
 
 }  // namespace
 
-ControlClient::ControlClient(const std::string& path, Duration patience) {
+// The one that is there hangs up where it goes on as another image, and then there is another try.
+ControlClient::ControlClient(const std::string& path, Duration patience) : path_(path) {
   const Instant deadline = after(now(), patience);
-  Fd socket = control::connect_to(path, patience);
+  try {
+    connect(patience);
+    return;
+  } catch (const std::system_error& e) {
+    if (e.code().value() != ECONNRESET) throw;
+  }
+  try {
+    connect(deadline - now());
+  } catch (const std::system_error& e) {
+    const int code = e.code().value();
+    if (code != ECONNRESET && code != ENOENT && code != ECONNREFUSED) throw;
+    throw sys_error_of(control::stays(path_, process_) ? EBUSY : ECONNRESET, "talk to {}", path_);
+  }
+}
+
+// Throws ECONNRESET where the other side hangs up.
+void ControlClient::connect(Duration patience) {
+  const Instant deadline = after(now(), patience);
+  Fd socket = control::connect_to(path_, std::max<Duration>(patience, std::chrono::milliseconds(1)));
   process_ = control::process_behind(socket.get());
 
   const auto must = [&](int result) {
     if (result >= 0) return result;
-    if (!control::hung_up(result)) throw sys_error_of(result, "talk to {}", path);
-    throw sys_error_of(control::stays(path, process_) ? EBUSY : ECONNRESET, "talk to {}", path);
+    throw sys_error_of(control::hung_up(result) ? ECONNRESET : -result, "talk to {}", path_);
   };
   must(start_bus(bus_, std::move(socket)));
   sd_bus* const bus = bus_.get();
@@ -55,46 +76,102 @@ ControlClient::ControlClient(const std::string& path, Duration patience) {
     if (now() >= deadline) must(-ETIMEDOUT);
     must(sd_bus_wait(bus, to_microseconds(deadline - now())));
   }
+  must(sd_bus_add_filter(bus, static_cast<sd_bus_slot**>(nullptr), &ControlClient::on_message,
+                         static_cast<void*>(this)));
 }
 
-ControlReply ControlClient::call(const char* interface, const char* method, Duration limit, BusMessage& answer,
-                                 const char* types, ...) {
-  sd_bus_message* made = nullptr;
-  int r =
-      sd_bus_message_new_method_call(bus_.get(), &made, control::interface, control::path, interface, method);
-  const BusMessage question{made};
-  if (r >= 0) {
-    std::va_list values;
-    va_start(values, types);
-    r = sd_bus_message_appendv(made, types, values);
-    va_end(values);
+// Else the connection is what it was, ended.
+bool ControlClient::connects_again(Duration patience) {
+  Bus bus = std::move(bus_);
+  Fd process = std::move(process_);
+  try {
+    connect(patience);
+    if (watch_) subscribe();
+    return true;
+  } catch (const std::exception&) {
+    bus_ = std::move(bus);
+    process_ = std::move(process);
+    return false;
   }
-  if (r >= 0 && watch_) return call_watching(made, limit, answer);
+}
+
+bool ControlClient::may_ask_again(Asks asks, Instant since) {
+  if (asks == Asks::once || moved_ != 0) return false;
+  Fd process{process_ ? duplicate(process_.get()) : Fd()};
+  if (!connects_again(prompt)) return false;
+  if (asks == Asks::reads) return true;
+  const Watch watch = std::exchange(watch_, {});
+  InstanceReport report;
+  const bool told = this->report(report).outcome == ControlOutcome::ok;
+  watch_ = watch;
+  if (told && report.last_upgrade && report.last_upgrade->age <= now() - since) return true;
+  process_ = std::move(process);  // whose end may be waited for
+  return false;
+}
+
+ControlReply ControlClient::call(Asks asks, const char* interface, const char* method, Duration limit,
+                                 BusMessage& answer, const char* types, ...) {
+  const Instant deadline = after(now(), limit);
+  for (bool first = true;; first = false) {
+    const Instant began = now();
+    sd_bus_message* made = nullptr;
+    int r =
+        sd_bus_message_new_method_call(bus_.get(), &made, control::interface, control::path, interface, method);
+    const BusMessage question{made};
+    if (r >= 0) {
+      std::va_list values;
+      va_start(values, types);
+      r = sd_bus_message_appendv(made, types, values);
+      va_end(values);
+    }
+    const Duration left = deadline == no_deadline ? infinity : std::max<Duration>(deadline - now(), Duration{1});
+    ControlReply reply =
+        r < 0 ? control::reply_of(r, SD_BUS_ERROR_NULL) : ask(asks, made, left, answer);
+    if (reply.outcome != ControlOutcome::gone) return reply;
+    if (!first && now() - began < a_second) return reply;
+    if (!may_ask_again(asks, began)) return reply;
+  }
+}
+
+ControlReply ControlClient::ask(Asks asks, sd_bus_message* question, Duration limit, BusMessage& answer) {
+  if (watch_ || asks == Asks::outcome) return call_watching(question, limit, answer);
   BusError error;
-  if (r >= 0) {
-    sd_bus_message* reply = nullptr;
-    r = sd_bus_call(bus_.get(), made, to_microseconds(limit), &error.value, &reply);
-    answer.reset(reply);
-  }
+  sd_bus_message* reply = nullptr;
+  const int r = sd_bus_call(bus_.get(), question, to_microseconds(limit), &error.value, &reply);
+  answer.reset(reply);
   return r >= 0 ? ControlReply{} : control::reply_of(r, error.value);
 }
 
 void ControlClient::watch(Watch watch) {
   watch_ = {};
   if (!watch) return;
-  if (sd_bus_add_filter(bus_.get(), static_cast<sd_bus_slot**>(nullptr), &ControlClient::on_message,
-                        static_cast<void*>(this)) < 0)
-    return;
-  BusMessage answer;
-  call(control::interface, "Subscribe", prompt, answer, "");
+  subscribe();
   watch_ = std::move(watch);
 }
 
-int ControlClient::on_message(sd_bus_message* message, void* self, sd_bus_error*) noexcept {
+// A version that tells no events is watched all the same.
+void ControlClient::subscribe() {
+  sd_bus_message* made = nullptr;
+  if (sd_bus_message_new_method_call(bus_.get(), &made, control::interface, control::path, control::interface,
+                                     "Subscribe") < 0)
+    return;
+  const BusMessage question{made};
+  BusError error;
+  sd_bus_message* reply = nullptr;
+  static_cast<void>(sd_bus_call(bus_.get(), made, to_microseconds(prompt), &error.value, &reply));
+  const BusMessage answer{reply};
+}
+
+int ControlClient::on_message(sd_bus_message* message, void* self_, sd_bus_error*) noexcept {
+  ControlClient& self = *static_cast<ControlClient*>(self_);
+  if (sd_bus_message_is_signal(message, control::interface, "Moves") > 0) {
+    sd_bus_message_read_basic(message, 't', &self.moved_);
+    return 1;
+  }
   if (sd_bus_message_is_signal(message, control::interface, "Happened") <= 0) return 0;
   try {
     const InstanceEvent event = control::read_event(message);
-    if (const Watch& watch = static_cast<ControlClient*>(self)->watch_) watch(&event);
+    if (const Watch& watch = self.watch_) watch(&event);
   } catch (const std::exception&) {}  // of a later version, with other fields
   return 1;
 }
@@ -114,7 +191,7 @@ ControlReply ControlClient::call_watching(sd_bus_message* question, Duration lim
     r = sd_bus_process(bus, static_cast<sd_bus_message**>(nullptr));
     if (r != 0 || answer) continue;
     if (now() >= deadline) return control::reply_of(-ETIMEDOUT, SD_BUS_ERROR_NULL);
-    watch_(nullptr);
+    if (watch_) watch_(nullptr);
     r = sd_bus_wait(bus, to_microseconds(std::min<Duration>(a_second, deadline - now())));
     if (r == -EINTR) r = 0;
   }
@@ -126,23 +203,67 @@ ControlReply ControlClient::call_watching(sd_bus_message* question, Duration lim
 }
 
 ControlReply ControlClient::reload(std::optional<Duration> limit) {
+  if (limit) return outcome_of_reload("Reload", *limit, true);
   BusMessage answer;
-  ControlReply reply =
-      call(control::interface, "Reload", limit.value_or(prompt), answer, "b", limit.has_value() ? 1 : 0);
+  ControlReply reply = call(Asks::acts, control::interface, "Reload", prompt, answer, "b", 0);
   if (reply.outcome == ControlOutcome::ok) sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
   return reply;
 }
 
 ControlReply ControlClient::reload_until_settled(Duration limit) {
+  return outcome_of_reload("ReloadUntilSettled", limit, false);
+}
+
+// Also where another image takes over meanwhile, or several.
+ControlReply ControlClient::outcome_of_reload(const char* method, Duration limit, bool waits) {
+  const Instant deadline = after(now(), limit);
+  const auto left = [&] { return deadline == no_deadline ? infinity : std::max(deadline - now(), Duration{1}); };
   BusMessage answer;
-  ControlReply reply = call(control::interface, "ReloadUntilSettled", limit, answer, "");
+  moved_ = 0;
+  ControlReply reply = waits ? call(Asks::outcome, control::interface, method, limit, answer, "b", 1)
+                             : call(Asks::outcome, control::interface, method, limit, answer, "");
+  while (reply.outcome == ControlOutcome::gone && moved_ != 0) {
+    if (!connects_again(std::min<Duration>(prompt, left()))) return reply;
+    const std::uint64_t request = std::exchange(moved_, 0);
+    reply = call(Asks::outcome, control::interface, "Await", left(), answer, "t", request);
+  }
   if (reply.outcome == ControlOutcome::ok) sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
+  return reply;
+}
+
+// Its connection ends with the image that hears it, where another one takes over.
+ControlReply ControlClient::upgrade(const UpgradeRequest& request, Duration limit) {
+  const Instant deadline = after(now(), limit);
+  ControlReply reply;
+  for (int tries = 0; tries < 2; ++tries) {
+    const Duration left = deadline == no_deadline ? infinity : std::max(deadline - now(), Duration{1});
+    BusMessage answer;
+    reply = call(Asks::once, control::interface, "Upgrade", left, answer, "sbs", request.binary.c_str(),
+                 request.check_only ? 1 : 0, request.token.c_str());
+    if (reply.outcome == ControlOutcome::ok) {
+      const char* from = "";
+      const char* to = "";
+      sd_bus_message_read(answer.get(), "ss", &from, &to);
+      reply.version_from = from;
+      reply.version_to = to;
+    }
+    InstanceReport now_there;
+    if (reply.outcome != ControlOutcome::gone || !connects_again(limit_of_takeover) ||
+        report(now_there).outcome != ControlOutcome::ok)
+      return reply;
+    const auto& last = now_there.last_upgrade;
+    if (!last || last->token != request.token) continue;  // another one's: ours was not heard
+    return {.outcome = last->ok ? ControlOutcome::ok : ControlOutcome::failed,
+            .why = last->why,
+            .version_from = last->from,
+            .version_to = last->to};
+  }
   return reply;
 }
 
 ControlReply ControlClient::rollback() {
   BusMessage answer;
-  ControlReply reply = call(control::interface, "Rollback", prompt, answer, "");
+  ControlReply reply = call(Asks::acts, control::interface, "Rollback", prompt, answer, "");
   if (reply.outcome == ControlOutcome::ok) {
     sd_bus_message_read_basic(answer.get(), 't', &reply.from);
     sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
@@ -152,7 +273,7 @@ ControlReply ControlClient::rollback() {
 
 ControlReply ControlClient::abort() {
   BusMessage answer;
-  ControlReply reply = call(control::interface, "Abort", prompt, answer, "");
+  ControlReply reply = call(Asks::acts, control::interface, "Abort", prompt, answer, "");
   int next = 0;
   if (reply.outcome == ControlOutcome::ok) {
     sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
@@ -166,7 +287,7 @@ ControlReply ControlClient::stop(std::optional<Duration> limit) {
   const Instant deadline = after(now(), limit.value_or(prompt));
   BusMessage answer;
   ControlReply reply =
-      call(control::interface, "Stop", limit.value_or(prompt), answer, "b", limit.has_value() ? 1 : 0);
+      call(Asks::acts, control::interface, "Stop", limit.value_or(prompt), answer, "b", limit.has_value() ? 1 : 0);
   // Its connection ends with it: that is an answer too.
   const bool ending = reply.outcome == ControlOutcome::ok || reply.outcome == ControlOutcome::gone;
   if (!limit || !ending) return reply;
@@ -176,7 +297,7 @@ ControlReply ControlClient::stop(std::optional<Duration> limit) {
 
 ControlReply ControlClient::hammer() {
   BusMessage answer;
-  ControlReply reply = call(control::interface, "Hammer", prompt, answer, "");
+  ControlReply reply = call(Asks::acts, control::interface, "Hammer", prompt, answer, "");
   if (reply.outcome == ControlOutcome::ok) sd_bus_message_read_basic(answer.get(), 'u', &reply.killed);
   return reply;
 }
@@ -184,14 +305,14 @@ ControlReply ControlClient::hammer() {
 ControlReply ControlClient::report(InstanceReport& into) {
   BusMessage answer;
   ControlReply reply =
-      call("org.freedesktop.DBus.Properties", "GetAll", prompt, answer, "s", control::interface);
+      call(Asks::reads, "org.freedesktop.DBus.Properties", "GetAll", prompt, answer, "s", control::interface);
   if (reply.outcome == ControlOutcome::ok) control::read_report(answer.get(), into);
   return reply;
 }
 
 ControlReply ControlClient::history(std::uint32_t most, std::vector<InstanceEvent>& into) {
   BusMessage answer;
-  ControlReply reply = call(control::interface, "History", prompt, answer, "u", most);
+  ControlReply reply = call(Asks::reads, control::interface, "History", prompt, answer, "u", most);
   if (reply.outcome == ControlOutcome::ok && !control::holds_events(answer.get()))
     return {.outcome = ControlOutcome::failed, .why = "it runs another version, whose history cannot be read"};
   if (reply.outcome == ControlOutcome::ok) into = control::read_events(answer.get());
@@ -203,7 +324,7 @@ ControlReply ControlClient::logs(std::uint64_t from, bool wait, LogPage& into) {
   while (sd_bus_process(bus_.get(), nullptr) > 0) {}
   BusMessage answer;
   ControlReply reply =
-      call(control::interface, "Logs", wait ? infinity : prompt, answer, "tb", from, wait ? 1 : 0);
+      call(Asks::reads, control::interface, "Logs", wait ? infinity : prompt, answer, "tb", from, wait ? 1 : 0);
   if (reply.outcome == ControlOutcome::ok) into = control::read_log_page(answer.get());
   return reply;
 }
@@ -211,7 +332,7 @@ ControlReply ControlClient::logs(std::uint64_t from, bool wait, LogPage& into) {
 std::optional<std::string> ControlClient::name(Duration patience) {
   BusMessage answer;
   const ControlReply reply =
-      call("org.freedesktop.DBus.Properties", "Get", patience, answer, "ss", control::interface, "Name");
+      call(Asks::reads, "org.freedesktop.DBus.Properties", "Get", patience, answer, "ss", control::interface, "Name");
   const char* name = nullptr;
   if (reply.outcome != ControlOutcome::ok || sd_bus_message_enter_container(answer.get(), 'v', "s") <= 0 ||
       sd_bus_message_read_basic(answer.get(), 's', &name) <= 0 || *name == '\0')

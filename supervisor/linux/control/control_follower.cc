@@ -77,7 +77,8 @@ void ControlFollower::advance(Followed& followed, std::vector<InstanceEvent>& ne
   ControlSubscription& subscription = *followed.subscription;
   subscription.advance();
   const State state = subscription.state();
-  const bool reached = state == State::following || state == State::gone || state == State::hung_up;
+  const bool reached = state == State::following || state == State::gone || state == State::moved ||
+                       state == State::hung_up;
   if (reached && !subscription.name().empty()) {
     followed.name = subscription.name();
     if (!is_meant(followed)) {
@@ -97,6 +98,9 @@ void ControlFollower::advance(Followed& followed, std::vector<InstanceEvent>& ne
     case State::asking:
     case State::following:
       return;
+    case State::moved:  // nothing happens until it is there again, and it remembers what does then
+      next_look_ = {};
+      break;
     case State::gone:
     case State::absent:
       if (std::exchange(followed.told, false)) tell(followed, InstanceEvent::Kind::instance_gone, news);

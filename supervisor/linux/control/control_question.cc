@@ -18,7 +18,7 @@ namespace {
 constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();   // whoever asks has one
 constexpr auto all_of_it = std::numeric_limits<std::uint32_t>::max();  // entries of a history
 
-BusMessage question_of(sd_bus* bus, ControlAsk ask) {
+BusMessage question_of(sd_bus* bus, ControlAsk ask, std::uint64_t request) {
   const bool report = ask == ControlAsk::report;
   const bool history = ask == ControlAsk::history;
   sd_bus_message* made = nullptr;
@@ -26,12 +26,14 @@ BusMessage question_of(sd_bus* bus, ControlAsk ask) {
                                          report ? "org.freedesktop.DBus.Properties" : control::interface,
                                          report    ? "GetAll"
                                          : history ? "History"
-                                                   : "Reload");
+                                         : request != 0 ? "Await"
+                                                        : "Reload");
   BusMessage question{made};
   const int wait = ask == ControlAsk::reload ? 1 : 0;
   if (r >= 0) {
     r = report    ? sd_bus_message_append_basic(made, 's', control::interface)
         : history ? sd_bus_message_append_basic(made, 'u', &all_of_it)
+        : request != 0 ? sd_bus_message_append_basic(made, 't', &request)
                   : sd_bus_message_append_basic(made, 'b', &wait);
   }
   if (r < 0) throw sys_error_of(r, "ask over the control socket");
@@ -58,7 +60,9 @@ void ControlQuestion::begin() {
   };
   try {
     must(start_bus(bus_, std::move(socket)));
-    const BusMessage question = question_of(bus_.get(), ask_);
+    must(sd_bus_add_filter(bus_.get(), static_cast<sd_bus_slot**>(nullptr), &ControlQuestion::on_message,
+                           static_cast<void*>(this)));
+    const BusMessage question = question_of(bus_.get(), ask_, request_);
     must(sd_bus_call_async(bus_.get(), static_cast<sd_bus_slot**>(nullptr), question.get(),
                            &ControlQuestion::arrived, static_cast<void*>(this), no_limit));
   } catch (const std::system_error& e) {
@@ -101,6 +105,26 @@ int ControlQuestion::arrived(sd_bus_message* message, void* self, sd_bus_error*)
   return 1;
 }
 
+int ControlQuestion::on_message(sd_bus_message* message, void* self_, sd_bus_error*) noexcept {
+  if (sd_bus_message_is_signal(message, control::interface, "Moves") <= 0) return 0;
+  std::uint64_t request = 0;
+  sd_bus_message_read_basic(message, 't', &request);
+  ControlQuestion& self = *static_cast<ControlQuestion*>(self_);
+  if (request != 0 || !self.moved_) self.moved_ = request;
+  return 1;
+}
+
+// What changes nothing may be asked twice; else only where it was said that nobody has heard of it.
+bool ControlQuestion::may_ask_again() {
+  if (moved_) {
+    if (*moved_ != 0) request_ = *moved_;
+    moved_.reset();
+    return true;
+  }
+  const bool reads = ask_ == ControlAsk::report || ask_ == ControlAsk::history;
+  return reads && !std::exchange(asked_again_, true);
+}
+
 void ControlQuestion::read_answer() {
   if (const sd_bus_error* error = sd_bus_message_get_error(message_.get())) {
     // sd-bus' own word for a connection that ended before the answer: there is no other limit.
@@ -128,6 +152,11 @@ void ControlQuestion::settle(ControlReply reply) {
 }
 
 void ControlQuestion::settle_hung_up() {
+  if (bus_ && may_ask_again()) {
+    message_.reset();
+    bus_.reset();
+    return begin();
+  }
   settle(control::reply_of(-ECONNRESET, SD_BUS_ERROR_NULL));
   answer_->turned_away = !reached_ && process_ && control::stays(path_, process_);
 }

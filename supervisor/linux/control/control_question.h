@@ -1,9 +1,11 @@
-// One question to one instance, under way: it goes on when it is told to, and nobody is waited for.
+// One question to one instance, under way: it goes on when it is told to, and nobody is waited for. Where graced
+// goes on as another image meanwhile it is asked once more, or waited on for the outcome of a reload.
 #pragma once
 
 #include <poll.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,14 +53,19 @@ class ControlQuestion {
   void begin();
   void settle(ControlReply);
   void settle_hung_up();
+  bool may_ask_again();
   void read_answer();
   static int arrived(sd_bus_message*, void* self, sd_bus_error*) noexcept;
+  static int on_message(sd_bus_message*, void* self, sd_bus_error*) noexcept;
 
   std::string path_;
   ControlAsk ask_;
   Fd process_;  // a pidfd of graced
   pid_t number_ = 0;
   bool reached_ = false;
+  bool asked_again_ = false;                // for no other reason than that it had hung up
+  std::optional<std::uint64_t> moved_{};    // it goes on as another image: the request that this has taken over, or 0
+  std::uint64_t request_ = 0;               // whose outcome is awaited; 0: it is asked for
   std::optional<ControlAnswer> answer_;
   BusMessage message_;
   Bus bus_;

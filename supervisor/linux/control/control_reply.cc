@@ -21,7 +21,9 @@ ControlReply reply_of(int result, const sd_bus_error& error) {
   if (hung_up(result))
     return {.outcome = ControlOutcome::gone, .why = "the connection ended before the answer"};
   std::string why = error.message != nullptr ? error.message : std::generic_category().message(-result);
-  return {.outcome = ControlOutcome::failed, .why = std::move(why)};
+  return {.outcome = ControlOutcome::failed,
+          .why = std::move(why),
+          .unknown = sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_METHOD) != 0};
 }
 
 void read_report(sd_bus_message* message, InstanceReport& into) {

@@ -66,6 +66,10 @@ void ControlSubscription::advance() {
 
 void ControlSubscription::ended() {
   if (state_ != State::asking && state_ != State::following) return;
+  if (moves_) {
+    state_ = State::moved;
+    return;
+  }
   if (process_ && control::stays(path_, process_))
     state_ = State::hung_up;
   else
@@ -121,6 +125,10 @@ void ControlSubscription::keep(std::vector<InstanceEvent> remembered) {
 }
 
 int ControlSubscription::on_message(sd_bus_message* message, void* self, sd_bus_error*) noexcept {
+  if (sd_bus_message_is_signal(message, control::interface, "Moves") > 0) {
+    static_cast<ControlSubscription*>(self)->moves_ = true;
+    return 1;
+  }
   if (sd_bus_message_is_signal(message, control::interface, "Happened") <= 0) return 0;
   try {
     static_cast<ControlSubscription*>(self)->events_.push_back(control::read_event(message));

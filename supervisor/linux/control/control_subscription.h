@@ -22,6 +22,7 @@ class ControlSubscription {
     following,
     absent,       // nobody is there, or it ended before it said hello
     gone,         // it was followed, and has ended
+    moved,        // it was followed, and goes on as another image: to be asked again at once
     hung_up,      // it is there, and has hung up: it has too many clients, or was not read in time
     not_offered,  // it is of a version that tells no events, or others
   };
@@ -55,6 +56,7 @@ class ControlSubscription {
   Instant since_;
   Fd process_;  // a pidfd of graced
   State state_ = State::asking;
+  bool moves_ = false;  // it has said so
   std::string name_;
   std::uint64_t serving_ = 0;
   std::vector<InstanceEvent> events_;
