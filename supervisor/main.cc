@@ -113,6 +113,7 @@ struct Execute {
   int operator()(const StopCommand& c) const {
     return client_stop(c.target, limit_of(c.patience), this_terminal());
   }
+  int operator()(const UpgradeCommand& c) const { return client_upgrade(c, this_terminal()); }
   int operator()(const HammerCommand& c) const { return client_hammer(c.target, this_terminal()); }
   int operator()(const StatusCommand& c) const { return client_status(c.targets, c.view, this_terminal()); }
   int operator()(const HistoryCommand& c) const { return client_history(c, this_terminal()); }

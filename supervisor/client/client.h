@@ -1,4 +1,4 @@
-// What `graced reload`, `rollback`, `abort`, `stop`, `hammer`, `status`, `list`, `history`, `events` and `logs`
+// What `graced reload`, `rollback`, `abort`, `stop`, `upgrade`, `hammer`, `status`, `list`, `history`, `events` and `logs`
 // do: find the instance, ask it, say what came of it. Each returns the exit status.
 #pragma once
 
@@ -44,6 +44,7 @@ int client_rollback(const Target&, const Terminal&);
 int client_reload_all(const ReloadAll&, std::optional<Duration> limit, const Terminal&);
 int client_abort(const Target&, const Terminal&);
 int client_stop(const Target&, std::optional<Duration> limit, const Terminal&);
+int client_upgrade(const UpgradeCommand&, const Terminal&);
 int client_hammer(const Target&, const Terminal&);
 // Of all of them, asked at once; the exit status is the highest of theirs.
 int client_status(const std::vector<Target>&, StatusView, const Terminal&);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <stdexcept>
 #include <utility>
 
@@ -87,6 +88,14 @@ std::size_t read_jobs(const std::string& text) {
   return *jobs;
 }
 
+void no_target_beside_all(const ParsedWords& parsed) {
+  if (!parsed.rest.empty())
+    throw UsageError{
+        fmt::format("--all and '{}' both say which instance, give one of them", one_line(parsed.rest.front()))};
+  if (given(parsed, "control"))
+    throw UsageError{"--all and --control both say which instance, give one of them"};
+}
+
 std::optional<ReloadAll> all_of(const ParsedWords& parsed, const Patience& patience) {
   const auto jobs = value_of(parsed, "jobs");
   const bool stop = given(parsed, "stop-at-first-failure");
@@ -95,11 +104,7 @@ std::optional<ReloadAll> all_of(const ParsedWords& parsed, const Patience& patie
       throw UsageError{fmt::format("--{} is for --all", jobs ? "jobs" : "stop-at-first-failure")};
     return std::nullopt;
   }
-  if (!parsed.rest.empty())
-    throw UsageError{
-        fmt::format("--all and '{}' both say which instance, give one of them", one_line(parsed.rest.front()))};
-  if (given(parsed, "control"))
-    throw UsageError{"--all and --control both say which instance, give one of them"};
+  no_target_beside_all(parsed);
   if (given(parsed, "settled")) throw UsageError{"--settled is for one instance, not for --all"};
   if (patience.no_wait && (jobs || stop))
     throw UsageError{
@@ -158,6 +163,27 @@ ReloadCommand reload_of(Target target, const ParsedWords& parsed) {
   return reload;
 }
 
+// A relative path is one of the asker's, and the instance has another directory.
+std::string binary_of(const ParsedWords& parsed) {
+  const auto binary = value_of(parsed, "binary");
+  if (!binary) return "";
+  return std::filesystem::absolute(read_as("--binary", *binary, read_path)).lexically_normal();
+}
+
+UpgradeCommand upgrade_of(const CommandRow& command, const ParsedWords& parsed, const Words& environment) {
+  UpgradeCommand upgrade{.binary = binary_of(parsed), .check_only = given(parsed, "check")};
+  if (const auto wait = value_of(parsed, "wait")) upgrade.wait = read_as("--wait", *wait, read_time);
+  if (upgrade.wait == infinity) upgrade.wait.reset();
+  if (given(parsed, "opted-in") && !given(parsed, "all")) throw UsageError{"--opted-in is for --all"};
+  if (!given(parsed, "all")) {
+    upgrade.target = target_of(command, parsed, environment);
+    return upgrade;
+  }
+  no_target_beside_all(parsed);
+  upgrade.whom = given(parsed, "opted-in") ? UpgradeWhom::opted_in : UpgradeWhom::all;
+  return upgrade;
+}
+
 StatusView view_of(const ParsedWords& parsed) {
   StatusView view = StatusView::text;
   std::string_view chosen;
@@ -177,8 +203,8 @@ StatusView view_of(const ParsedWords& parsed) {
 constexpr auto words_elsewhere = std::to_array<std::pair<std::string_view, std::string_view>>({
     {"start", "graced run [OPTIONS] -- COMMAND starts one"},
     {"restart",
-     "graced reload starts the next generation without a gap; to start graced itself anew: graced stop, "
-     "then graced run"},
+     "graced reload starts the next generation without a gap; graced upgrade has another graced itself take "
+     "over; to start it anew: graced stop, then graced run"},
     {"ps", "graced list shows what runs here, graced status the workers of one"},
     {"ls", "graced list shows what runs here"},
     {"cancel", "graced abort ends a reload that runs"},
@@ -273,6 +299,8 @@ ParsedCommand parse_command_line(const Words& args, const Words& environment, st
       return AbortCommand{target_of(*command, parsed, environment)};
     case CommandKind::stop:
       return StopCommand{target_of(*command, parsed, environment), patience_of(parsed)};
+    case CommandKind::upgrade:
+      return upgrade_of(*command, parsed, environment);
     case CommandKind::hammer:
       return HammerCommand{target_of(*command, parsed, environment)};
     case CommandKind::status:

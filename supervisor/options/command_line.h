@@ -61,6 +61,19 @@ struct StopCommand {
   Target target;
   Patience patience;
 };
+// What `upgrade` is to do.
+enum class UpgradeWhom {
+  target,
+  all,
+  opted_in,  // of all those with --self-upgrade; of the others it is told that they are not
+};
+struct UpgradeCommand {
+  UpgradeWhom whom = UpgradeWhom::target;
+  Target target{};
+  std::string binary{};      // absolute path of the file that takes over; empty: where the instance's own lay
+  bool check_only = false;   // it is tried, and does not take over
+  std::optional<Duration> wait{};  // none: as long as it takes
+};
 struct HammerCommand {
   Target target;
 };
@@ -102,7 +115,7 @@ struct HelpCommand {
 struct VersionCommand {};
 
 using ParsedCommand = std::variant<RunCommand, CheckCommand, ReloadCommand, RollbackCommand, AbortCommand,
-                                   StopCommand, HammerCommand, StatusCommand, HistoryCommand, EventsCommand,
+                                   StopCommand, UpgradeCommand, HammerCommand, StatusCommand, HistoryCommand, EventsCommand,
                                    LogsCommand, ListCommand, TopCommand, HelpCommand, VersionCommand>;
 
 // args: without the program's name. environment: "NAME=VALUE" each; GRACED_CONTROL and GRACED_NAME

@@ -25,6 +25,10 @@ constexpr WordOption no_wait{"no-wait", 0, "", "ask and do not wait for the outc
 constexpr WordOption sort{"sort", 0, "KEY",
                           "name, phase, connections, queue, cpu, memory or reloads (default: name)"};
 constexpr WordOption all{"all", 0, "", "all instances that run here"};
+constexpr WordOption binary{"binary", 0, "PATH",
+                            "the file that takes over, as the instance sees it (default: where its own lay)"};
+constexpr WordOption try_only{"check", 0, "", "only say whether it could"};
+constexpr WordOption opted_in{"opted-in", 0, "", "with --all, those with --self-upgrade; the others are named"};
 constexpr WordOption jobs{"jobs", 0, "N", "with --all, so many at a time (default: 1)"};
 constexpr WordOption stop_at_first_failure{"stop-at-first-failure", 0, "",
                                            "with --all, begin no other one once one has failed"};
@@ -115,6 +119,21 @@ std::span<const CommandRow> command_table() {
        "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such instance, 4 gave up waiting.",
        {{"graced stop app", "gracefully"}},
        {control, wait, no_wait, help}},
+      {CommandKind::upgrade,
+       "upgrade",
+       "[NAME | --all] [--binary PATH] [--check] [--wait TIME]",
+       "have the graced that is installed now take over",
+       "It takes the place of the graced that runs, in the same process, and nothing else changes: not the PID, "
+       "the workers, their connections or addresses, nor what status and history tell. It is tried before; where "
+       "it cannot take over, the one that ran goes on. While a candidate starts it waits. NAME may be left out "
+       "where one instance runs. See graced-upgrade(7).\n"
+       "Exit status: 0 it has taken over, or with --check it could; 1 it could not, 2 wrong usage, 3 no such "
+       "instance, 4 gave up waiting. With --all: 0 all were upgraded, 1 one could not be, 3 none runs, 4 none has "
+       "failed, but it gave up waiting for one; with --opted-in 0 also if none runs.",
+       {{"graced upgrade shop --check", "could it?"},
+        {"graced upgrade shop", "after the package was upgraded"},
+        {"graced upgrade --all", "everything that runs here"}},
+       {control, all, opted_in, binary, try_only, wait, help}},
       {CommandKind::hammer,
        "hammer",
        "[NAME]",

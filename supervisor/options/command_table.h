@@ -16,6 +16,7 @@ enum class CommandKind {
   rollback,
   abort,
   stop,
+  upgrade,
   hammer,
   status,
   history,
