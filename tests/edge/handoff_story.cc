@@ -165,6 +165,14 @@ bool HandoffStory::was_idle(WorkerId worker) const {
   return std::ranges::count(idle, worker) > 0;
 }
 
+int HandoffStory::notifications(WorkerId worker) {
+  ListenerNumbers numbers;
+  for (const Handoff::Kept::Worker& w : handoff_->kept(numbers).tracked) {
+    if (w.worker == worker && w.adoption) return w.adoption->worker.notifications;
+  }
+  return -1;
+}
+
 void HandoffStory::another_image() {
   ListenerNumbers numbers;
   for (const auto& l : listeners) numbers.of(l);

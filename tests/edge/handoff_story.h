@@ -51,6 +51,7 @@ class HandoffStory {
   }
   void until(const std::function<bool()>& holds);
   bool was_idle(WorkerId worker) const;
+  int notifications(WorkerId worker);  // readable: it asks
 
   // The image before is never destroyed. Its handoff's state is that of the next one's.
   void another_image();
