@@ -7,7 +7,7 @@ from harness import Case, Graced, WORKER, alive, main, wait_until
 PR_SET_CHILD_SUBREAPER = 36
 
 
-class Survivors(Case):
+class WithSurvivors(Case):
     def setUp(self):
         super().setUp()
         self.reap_orphans(1)
@@ -51,6 +51,8 @@ class Survivors(Case):
         """As a manager does."""
         return os.waitpid(pid, os.WNOHANG)[0] == pid
 
+
+class Survivors(WithSurvivors):
     def test_a_survivor_finishes_what_it_has_while_the_next_graced_stops(self):
         worker = self.survivor("ready", "serve-late")
         g = self.next_graced()
