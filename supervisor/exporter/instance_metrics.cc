@@ -147,6 +147,10 @@ void add_reloads(MetricBook& book, const Seen& seen) {
   book.family("graced_reloads", counter, "Reloads that have ended since graced began, by their outcome.")
       .add(of(r.reloads), {{"name", name}, {"outcome", "ok"}})
       .add(of(r.failed_reloads), {{"name", name}, {"outcome", "failed"}});
+  book.family("graced_upgrades", counter,
+              "Upgrades of graced itself in its process that have ended since it began, by their outcome.")
+      .add(of(r.upgrades), {{"name", name}, {"outcome", "ok"}})
+      .add(of(r.failed_upgrades), {{"name", name}, {"outcome", "failed"}});
   book.family("graced_last_reload_failed", gauge, "Whether the last reload failed, and none was done since.")
       .add(of(r.last_reload && !r.last_reload->ok), {{"name", name}});
   book.family("graced_reload_failures", counter,

@@ -55,6 +55,8 @@ Look shop() {
   r.last_reload->why = "hunter2";
   r.reloads = 2;
   r.failed_reloads = 1;
+  r.upgrades = 4;
+  r.failed_upgrades = 3;
   seen.observed.generations.resize(2);
   seen.observed.generations[0].generation = 2;
   seen.observed.generations[0].connections = 4;
@@ -140,6 +142,8 @@ TEST_CASE("the metrics of an instance tell how it is") {
   CHECK(has(text, "graced_udp_datagrams_total{name=\"shop\",role=\"serving\"} 2"));
   CHECK(text.find("graced_udp_flows{name=\"blog\"") == std::string::npos);
   CHECK(has(text, "graced_reloads_total{name=\"shop\",outcome=\"failed\"} 1"));
+  CHECK(has(text, "graced_upgrades_total{name=\"shop\",outcome=\"ok\"} 4"));
+  CHECK(has(text, "graced_upgrades_total{name=\"shop\",outcome=\"failed\"} 3"));
   CHECK(has(text, "graced_last_reload_failed{name=\"shop\"} 1"));
   CHECK(has(text, "graced_probe_passed{name=\"shop\",probe=\"1\"} 1"));
   CHECK(has(text, "graced_canary_share_ratio{name=\"shop\"} 0.05"));
