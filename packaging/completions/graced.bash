@@ -35,7 +35,7 @@ _graced_value() {
     "run --max-surge" | "check --max-surge") _graced_words "all" ;;
     "run --drain" | "check --drain") _graced_words "auto signal idle" ;;
     "run --drain-signal" | "check --drain-signal") _graced_words "TERM INT QUIT HUP USR1 USR2 WINCH" ;;
-    "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "rollback --control" | "abort --control" | "stop --control" | "hammer --control" | "status --control" | "history --control" | "events --control" | "logs --control" | "top --control") _graced_of -f ;;
+    "run --env-file" | "run --config" | "run --control" | "run --pid-file" | "check --env-file" | "check --config" | "check --control" | "check --pid-file" | "reload --control" | "rollback --control" | "abort --control" | "stop --control" | "upgrade --control" | "upgrade --binary" | "hammer --control" | "status --control" | "history --control" | "events --control" | "logs --control" | "top --control") _graced_of -f ;;
     "run --chdir" | "check --chdir") _graced_of -d ;;
     "run --user" | "check --user") _graced_of -u ;;
     "run --group" | "check --group") _graced_of -g ;;
@@ -43,7 +43,7 @@ _graced_value() {
     "run --log-format" | "check --log-format") _graced_words "auto text json journal" ;;
     "run --log-level" | "check --log-level") _graced_words "error warning info debug" ;;
     "top --sort") _graced_words "name phase connections queue cpu memory reloads" ;;
-    "run -l" | "run --listen" | "run --take" | "run --udp-flow-timeout" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --canary" | "run --on" | "run --probation" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --take" | "check --udp-flow-timeout" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --canary" | "check --on" | "check --probation" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --jobs" | "reload --wait" | "stop --wait" | "history -n" | "history --last" | "events --until" | "events --timeout" | "logs -n" | "logs --last") ;;
+    "run -l" | "run --listen" | "run --take" | "run --udp-flow-timeout" | "run --restart-delay" | "run --start-limit" | "run --ready-timeout" | "run --probe" | "run --canary" | "run --on" | "run --probation" | "run --drain-idle" | "run --drain-timeout" | "run --drain-grace" | "run --stop-timeout" | "run --max-draining" | "run --draining-memory-high" | "run --env" | "run --umask" | "run --keep-capabilities" | "run --name" | "run --notify-fd" | "check -l" | "check --listen" | "check --take" | "check --udp-flow-timeout" | "check --restart-delay" | "check --start-limit" | "check --ready-timeout" | "check --probe" | "check --canary" | "check --on" | "check --probation" | "check --drain-idle" | "check --drain-timeout" | "check --drain-grace" | "check --stop-timeout" | "check --max-draining" | "check --draining-memory-high" | "check --env" | "check --umask" | "check --keep-capabilities" | "check --name" | "check --notify-fd" | "reload --jobs" | "reload --wait" | "stop --wait" | "upgrade --wait" | "history -n" | "history --last" | "events --until" | "events --timeout" | "logs -n" | "logs --last") ;;
     *) return 1 ;;
   esac
   return 0
@@ -76,7 +76,7 @@ _graced() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} options=''
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _graced_words "run check reload rollback abort stop hammer status history events logs list top help --help --version"
+    _graced_words "run check reload rollback abort stop upgrade hammer status history events logs list top help --help --version"
     return
   fi
 
@@ -112,6 +112,7 @@ _graced() {
     rollback) options="--control -h --help" ;;
     abort) options="--control -h --help" ;;
     stop) options="--control --wait --no-wait -h --help" ;;
+    upgrade) options="--control --all --opted-in --binary --check --wait -h --help" ;;
     hammer) options="--control -h --help" ;;
     status) options="--control --json --ready --alive -h --help" ;;
     history) options="--control --json -n --last -h --help" ;;
@@ -127,8 +128,8 @@ _graced() {
   fi
   case $command in
     run|check) _graced_of -c ;;
-    reload|rollback|abort|stop|hammer|status|history|events|logs|top) _graced_names ;;
-    help) _graced_words "run check reload rollback abort stop hammer status history events logs list top help" ;;
+    reload|rollback|abort|stop|upgrade|hammer|status|history|events|logs|top) _graced_names ;;
+    help) _graced_words "run check reload rollback abort stop upgrade hammer status history events logs list top help" ;;
   esac
 }
 

@@ -54,6 +54,7 @@ complete -c graced -n __graced_at -a reload -d 'start the next generation, let t
 complete -c graced -n __graced_at -a rollback -d 'back to the generation that stands by'
 complete -c graced -n __graced_at -a abort -d 'end a reload that runs, the old generation stays'
 complete -c graced -n __graced_at -a stop -d 'let everything finish, then end'
+complete -c graced -n __graced_at -a upgrade -d 'have the graced that is installed now take over'
 complete -c graced -n __graced_at -a hammer -d 'kill what is still draining'
 complete -c graced -n __graced_at -a status -d 'who serves, who drains, what happened last'
 complete -c graced -n __graced_at -a history -d 'what has happened, when, and who asked for it'
@@ -195,6 +196,15 @@ complete -c graced -n '__graced_at stop' -l no-wait -d 'ask and do not wait for 
 complete -c graced -n '__graced_at stop' -l help -s h -d 'this help'
 complete -c graced -n '__graced_at stop' -xa '(__graced_instances)'
 
+complete -c graced -n '__graced_at upgrade' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
+complete -c graced -n '__graced_at upgrade' -l all -d 'all instances that run here'
+complete -c graced -n '__graced_at upgrade' -l opted-in -d 'with --all, those with --self-upgrade'
+complete -c graced -n '__graced_at upgrade' -l binary -r -F -d 'the file that takes over, as the instance sees it'
+complete -c graced -n '__graced_at upgrade' -l check -d 'only say whether it could'
+complete -c graced -n '__graced_at upgrade' -l wait -x -d 'wait no longer than this'
+complete -c graced -n '__graced_at upgrade' -l help -s h -d 'this help'
+complete -c graced -n '__graced_at upgrade' -xa '(__graced_instances)'
+
 complete -c graced -n '__graced_at hammer' -l control -r -F -d 'the instance\'s control socket, instead of its NAME'
 complete -c graced -n '__graced_at hammer' -l help -s h -d 'this help'
 complete -c graced -n '__graced_at hammer' -xa '(__graced_instances)'
@@ -233,4 +243,4 @@ complete -c graced -n '__graced_at top' -l sort -x -a 'name phase connections qu
 complete -c graced -n '__graced_at top' -l help -s h -d 'this help'
 complete -c graced -n '__graced_at top' -xa '(__graced_instances)'
 
-complete -c graced -n '__graced_at help' -xa 'run check reload rollback abort stop hammer status history events logs list top help'
+complete -c graced -n '__graced_at help' -xa 'run check reload rollback abort stop upgrade hammer status history events logs list top help'

@@ -139,7 +139,7 @@ server.serve_forever()
         self.assertIn("workers", self.sh(check))
 
         done = {line.split()[1]: line for line in others}
-        self.assertEqual(set(done), {"reload", "abort", "status", "history", "events", "logs", "list", "top", "hammer", "stop"})
+        self.assertEqual(set(done), {"reload", "abort", "status", "history", "events", "logs", "list", "top", "upgrade", "hammer", "stop"})
         self.assertIn("generation 2 serves", self.sh(done["reload"]))
         self.assertIn("no reload", self.sh(done["abort"], code=1))
         self.assertIn("serving generation 2", self.sh(done["status"]))
@@ -155,6 +155,8 @@ server.serve_forever()
         wait_until(lambda: re.search(r"generation 3, worker \d, PID \d+: .*GET / ", self.sh(done["logs"])))
         self.assertIn("shop", self.sh(done["list"]))
         self.assertIn("needs a terminal", self.sh(done["top"], code=1))  # tests/e2e/top_test.py has one
+        self.assertIn("upgraded from", self.sh(done["upgrade"]))
+        self.assertIn("generation 3 ", self.sh(done["status"]))
         self.sh(done["hammer"])
         self.sh(done["stop"])
         self.assertEqual(process.wait(), 0)
