@@ -37,6 +37,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
     def test_it_is_upgraded_in_place_and_supervisord_notices_nothing(self):
         self.start()
+        wait_until(lambda: "RUNNING" in self.run_in(*self.ctl_command("status", "shop"), ok=False).stdout, self.said)
         self.upgrade_loop(lambda: self.ctl("signal", "HUP", "shop"), lambda: int(self.ctl("pid", "shop")),
                           lambda: re.findall("spawned|exited|stopped|success", self.said_in("supervisord.log")))
         self.assertIn("RUNNING", self.ctl("status", "shop"))
