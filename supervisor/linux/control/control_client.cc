@@ -134,6 +134,7 @@ ControlReply ControlClient::call(Asks asks, const char* interface, const char* m
 }
 
 ControlReply ControlClient::ask(Asks asks, sd_bus_message* question, Duration limit, BusMessage& answer) {
+  answer.reset();
   if (watch_ || asks == Asks::outcome) return call_watching(question, limit, answer);
   BusError error;
   sd_bus_message* reply = nullptr;
