@@ -147,6 +147,33 @@ class Upgrade(Case):
         run("graced", "upgrade", "demo")
         self.assertEqual((self.main_pid(), may()), (pid, before))
 
+    def test_its_own_user_does_not_get_its_capabilities_by_a_file_of_his_own(self):
+        """Who is graced's user but has none of its ambient capabilities, as its workers."""
+        self.drop_in("[Service]\nUser=daemon\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n")
+        pid = self.start()
+        own = "/run/own-graced"
+        shutil.copy2(os.environ["GRACED_NEXT"], own)
+        as_user = ("setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", "graced", "upgrade", "demo")
+        for owner, mode in (("daemon", 0o755), ("root", 0o777)):
+            shutil.chown(own, owner)
+            os.chmod(own, mode)
+            r = run(*as_user, "--binary", own, ok=False)
+            self.assertEqual(r.returncode, 1, r.stdout + r.stderr)
+            self.assertIn("only root may have it take over", r.stderr)
+        self.assertTrue(os.path.samefile("/proc/%d/exe" % pid, PROGRAM))
+        self.lies_there(os.environ["GRACED_NEXT"])  # which is root's
+        run(*as_user)
+        self.assertTrue(os.path.samefile("/proc/%d/exe" % pid, PROGRAM))
+
+        # Root may, and where graced has no capabilities its user may.
+        run("graced", "upgrade", "demo", "--binary", own)
+        self.assertTrue(os.path.samefile("/proc/%d/exe" % pid, own))
+        self.systemctl("stop", self.unit)
+        self.drop_in("[Service]\nUser=daemon\n")
+        pid = self.start()
+        run(*as_user, "--binary", own)
+        self.assertTrue(os.path.samefile("/proc/%d/exe" % pid, own))
+
 
 if __name__ == "__main__":
     main()
