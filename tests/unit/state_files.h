@@ -1,4 +1,5 @@
-// The states that released versions have written, as they lie in the tree: tests/states/VERSION/SITUATION.json.
+// The states that released versions have written, as they lie in the tree: tests/states/VERSION/SITUATION.json
+// has parts of one, tests/states/instances/VERSION/SITUATION.json a whole instance.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -23,10 +24,15 @@ inline std::string content_of(const std::filesystem::path& path) {
   return text;
 }
 
-inline std::vector<std::filesystem::path> state_files() {
+// Those in DIRECTORY/VERSION.
+inline std::vector<std::filesystem::path> state_files(
+    const std::filesystem::path& directory = state_directory()) {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(state_directory())) {
-    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  for (const auto& version : std::filesystem::directory_iterator(directory)) {
+    if (!version.is_directory()) continue;
+    for (const auto& entry : std::filesystem::directory_iterator(version)) {
+      if (entry.path().extension() == ".json") files.push_back(entry.path());
+    }
   }
   std::sort(files.begin(), files.end());
   REQUIRE(!files.empty());

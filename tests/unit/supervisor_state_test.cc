@@ -11,6 +11,7 @@
 #include "state/output_members.h"
 #include "state/supervisor_members.h"
 #include "state_files.h"
+#include "state_losses.h"
 #include "state_mutation.h"
 #include "supervisor_life.h"
 #include "supervisor_situations.h"
@@ -20,26 +21,6 @@ namespace graced {
 namespace {
 
 constexpr std::string_view this_version = "0.2.0";  // below tests/states
-
-// Whether all that is in the one is in the other as well; the result is the first place where it is not.
-std::string first_lost(const Json& before, const Json& after, const std::string& place = "state") {
-  if (before.is_object() && after.is_object()) {
-    for (const auto& [key, value] : before.items()) {
-      const auto found = after.find(key);
-      if (found == after.end()) return place + "." + key;
-      if (auto lost = first_lost(value, *found, place + "." + key); !lost.empty()) return lost;
-    }
-    return {};
-  }
-  if (before.is_array() && after.is_array() && before.size() == after.size()) {
-    for (std::size_t i = 0; i < before.size(); ++i) {
-      if (auto lost = first_lost(before[i], after[i], place + "[" + std::to_string(i) + "]"); !lost.empty())
-        return lost;
-    }
-    return {};
-  }
-  return before == after ? "" : place;
-}
 
 unsigned long from_environment(const char* name, unsigned long otherwise) {
   const char* text = std::getenv(name);
