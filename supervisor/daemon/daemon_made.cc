@@ -97,7 +97,7 @@ Daemon::Daemon(Beginning b)
                           : Addresses({loop_, log_, outputs_.own(), pump_, workers_, announcer_.manager()},
                                       presence_.instance().spare_path_place(), planner_.take_stored(),
                                       keeper_variables(environment()), address_callbacks())),
-      ready_(b.before ? ReadyWatch(loop_, addresses_.handoff(), ready_callbacks(), std::move(b.before->ready))
+      ready_(b.before ? ReadyWatch(loop_, addresses_.handoff(), ready_callbacks(), b.before->ready)
                       : ReadyWatch(loop_, addresses_.handoff(), ready_callbacks())),
       examination_{Preflight(launcher_, outputs_),
                    ProbeLooks({loop_, launcher_, addresses_.handoff(), workers_},
@@ -143,6 +143,11 @@ void Daemon::take_over(DaemonState& before, const TakenListeners& listeners, con
   announcer_.open_control(std::move(before.control), *this);
   signals_.emplace(loop_, log_, outputs_.own(), signal_callbacks());
   signals_->take_over(std::move(before.signals));
+  for (const WorkerId id : before.ready.may_say_ready) {
+    const WorkerProcess* worker = workers_.find(id);
+    const Plan* plan = worker ? addresses_.find_plan(worker->generation) : nullptr;
+    if (plan) ready_.watch(attended(*worker, *plan), ReadyRule::after);
+  }
   if (const Plan* plan = addresses_.serving_plan()) {
     log_.set_level(plan->options.log_level);
     readers_.use(plan->options);

@@ -63,6 +63,10 @@ constexpr Duration first_look = 5ms;
 // Looking takes no more than a small part of the time.
 constexpr int looks_take_one_in = 20;
 
+bool word_decides(ReadyRule rule) {
+  return rule == ReadyRule::automatic || rule == ReadyRule::notify;
+}
+
 }  // namespace
 
 ReadyWatch::ReadyWatch(Loop& loop, Handoff& handoff, Callbacks callbacks)
@@ -73,6 +77,28 @@ ReadyWatch::ReadyWatch(Loop& loop, Handoff& handoff, Callbacks callbacks, Kept k
   learned_ = std::move(kept.learned);
   noted_hidden_ = kept.noted_hidden;
   noted_belief_ = kept.noted_belief;
+}
+
+bool ReadyWatch::is_done_with(const Watched& w) {
+  return !w.expected && w.said && w.said->told;
+}
+
+// With --ready after:TIME it is ready by then, says so or not; and which servers say it is worth knowing.
+bool ReadyWatch::only_may_say_ready(const Watched& w) {
+  return !w.expected && !w.said && !word_decides(w.rule);
+}
+
+bool ReadyWatch::any() const {
+  return !std::ranges::all_of(watched_,
+                              [](const Watched& w) { return is_done_with(w) || only_may_say_ready(w); });
+}
+
+ReadyWatch::Kept ReadyWatch::kept() const {
+  Kept kept{learned_, noted_hidden_, noted_belief_};
+  for (const Watched& w : watched_) {
+    if (only_may_say_ready(w)) kept.may_say_ready.push_back(w.worker.id);
+  }
+  return kept;
 }
 
 void ReadyWatch::attend() {
@@ -157,8 +183,7 @@ void ReadyWatch::look_at_word(Watched& w, Instant now) {
   said.told = true;
   const WorkerId worker = w.worker.id;
   // Where the word decides nothing, it goes on being watched for what does.
-  const bool decides = w.rule == ReadyRule::automatic || w.rule == ReadyRule::notify;
-  if (decides) forget(worker);
+  if (word_decides(w.rule)) forget(worker);
   callbacks_.ready(worker);
 }
 

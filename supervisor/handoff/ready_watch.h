@@ -67,14 +67,15 @@ class ReadyWatch {
     Duration took{};     // until it was ready
   };
 
-  // What another image of this process takes over, see linux/upgrade, while none is watched.
+  // What another image of this process takes over, see linux/upgrade, while nobody is looked at.
   struct Kept {
     std::map<std::uint64_t, Learned> learned{};
     bool noted_hidden = false;
     bool noted_belief = false;
+    std::vector<WorkerId> may_say_ready{};  // it is known to live when it does; to be watched again
   };
-  bool any() const { return !watched_.empty(); }
-  Kept kept() const { return {learned_, noted_hidden_, noted_belief_}; }
+  bool any() const;  // is looked at
+  Kept kept() const;
   ReadyWatch(Loop& loop, Handoff& handoff, Callbacks callbacks, Kept kept);
 
  private:
@@ -102,6 +103,8 @@ class ReadyWatch {
     std::optional<Expected> expected{};
   };
 
+  static bool is_done_with(const Watched& w);
+  static bool only_may_say_ready(const Watched& w);
   void look();
   void look_at(Watched& w, Instant now);
   void look_at_word(Watched& w, Instant now);

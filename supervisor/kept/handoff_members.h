@@ -152,6 +152,7 @@ struct Members<ReadyWatch::Kept> {
       Named{"learned", &Kept::learned},
       Named{"noted-hidden", &Kept::noted_hidden},
       Named{"noted-belief", &Kept::noted_belief},
+      Named{"may-say-ready", &Kept::may_say_ready},
   };
 };
 
