@@ -1,6 +1,6 @@
 """packaging/docs/troubleshooting.md and README's table of what it says: every message is what graced says, and the way
 out is one."""
-import os, re
+import os, re, shutil, unittest
 from newcomer import ADDRESS, ROOT, Document, Newcomer, ask, live_apart, main, needs, quoted, wait_until
 
 SERVER = "import http.server as h; h.ThreadingHTTPServer(('', %d), h.SimpleHTTPRequestHandler).serve_forever()\n"
@@ -126,6 +126,19 @@ class Troubleshooting(Newcomer):
         self.env["GRACED_CONTROL"] = self.path("control")
         capability = "--inh-caps +net_bind_service --ambient-caps +net_bind_service "
         process = self.serving(NOBODY + capability + "graced run -l 80 -- " + PYTHON)
+        self.sh("graced reload")
+        self.end(process)
+
+    @unittest.skipUnless(shutil.which("setcap"), "not installed: setcap")
+    def test_upgrade_refused(self):
+        os.chown(self.directory, 65534, 65534)
+        self.env["GRACED_CONTROL"] = self.path("control")
+        process = self.serving(NOBODY + "--inh-caps +net_bind_service --ambient-caps +net_bind_service graced run --name shop -- " + PYTHON)
+        self.sh("cp /bin/true graced.new")
+        self.says("An upgrade is refused", self.sh("graced upgrade --binary ./graced.new", code=1))
+        self.sh("cp $(command -v graced) graced.new; setcap cap_kill=ep graced.new")
+        self.says("An upgrade is refused", self.sh("graced upgrade --binary ./graced.new", code=1), 1)
+        self.sh("setcap -r graced.new; graced upgrade --check --binary ./graced.new; graced upgrade --binary ./graced.new")
         self.sh("graced reload")
         self.end(process)
 

@@ -162,13 +162,20 @@ TEST_CASE("an answer is yes with rights, no with a reason, or none") {
   const auto yes = parse_answer("OK user=7 group=8 capabilities=ff\n");
   REQUIRE(yes);
   REQUIRE(yes->yes);
-  CHECK(yes->yes->user == 7);
-  CHECK(yes->yes->group == 8);
-  CHECK(yes->yes->capabilities == 0xff);
+  REQUIRE(yes->rights);
+  CHECK(yes->rights->user == 7);
+  CHECK(yes->rights->group == 8);
+  CHECK(yes->rights->capabilities == 0xff);
   CHECK(yes->version.empty());
   CHECK(parse_answer("OK user=7 group=8 capabilities=ff version=0.3.0~rc1\n")->version == "0.3.0~rc1");
   CHECK(parse_answer("OK user=7 group=8 capabilities=ff colour=blue version=0.3 tail\n")->version == "0.3");
   CHECK(parse_answer("NO it is \x1b[31mred\n")->no == "it is \\x1b[31mred");
+  const auto no = parse_answer("NO user=7 group=8 capabilities=f why=it cannot bind\n");
+  REQUIRE(no);
+  CHECK_FALSE(no->yes);
+  REQUIRE(no->rights);
+  CHECK(no->rights->capabilities == 0xf);
+  CHECK(no->no == "it cannot bind");
   for (const char* text : {"", "OK", "OK\n", "OK user=x group=8 capabilities=ff\n", "OK user=7 group=8\n",
                            "OK user=7 group=8 capabilities=ff", "MAYBE\n"}) {
     CHECK_FALSE(parse_answer(text));

@@ -130,7 +130,9 @@ std::string Trial::with_last_words(const std::string& fact) const {
 // after the exec.
 TrialResult Trial::verdict(const ChildExit& child) const {
   const auto answer = parse_answer(answer_);
-  if (answer && !answer->yes) return {answer->no};
+  // What is missing is why it cannot do what it says it cannot.
+  const std::string missing = answer && answer->rights ? missing_rights(own_rights(), *answer->rights) : "";
+  if (answer && !answer->yes) return {missing.empty() ? answer->no : "it " + missing};
   if (child.code != CLD_EXITED) {
     const char* name = ::sigabbrev_np(child.status);
     return {with_last_words(name ? fmt::format("it was killed by SIG{}", name)
@@ -139,7 +141,6 @@ TrialResult Trial::verdict(const ChildExit& child) const {
   if (child.status != 0) return {with_last_words(fmt::format("it exited with status {}", child.status))};
   if (answer_.empty()) return {with_last_words("it ended without an answer")};
   if (!answer) return {fmt::format("it answered what is no answer: '{}'", printable(answer_.substr(0, 100)))};
-  const std::string missing = missing_rights(own_rights(), *answer->yes);
   if (!missing.empty()) return {"it " + missing};
   return {std::nullopt, answer->version};
 }

@@ -30,6 +30,18 @@ std::optional<T> take_value(std::string_view& text, std::string_view key, int ba
   return value;
 }
 
+std::string text_of(const Rights& rights) {
+  return fmt::format("user={} group={} capabilities={:x}", rights.user, rights.group, rights.capabilities);
+}
+
+std::optional<Rights> take_rights(std::string_view& text) {
+  const auto user = take_value<uid_t>(text, "user=");
+  const auto group = take_value<gid_t>(text, "group=");
+  const auto capabilities = take_value<std::uint64_t>(text, "capabilities=", 16);
+  if (!user || !group || !capabilities) return std::nullopt;
+  return Rights{*user, *group, *capabilities};
+}
+
 // Of a key that may be anywhere, up to the next space.
 std::string_view value_of(std::string_view text, std::string_view key) {
   const std::size_t at = text.find(key);
@@ -51,29 +63,29 @@ Rights own_rights() {
 
 void answer_yes(int fd, std::string_view version) noexcept {
   try {
-    const Rights own = own_rights();
-    write_all(fd, fmt::format("OK user={} group={} capabilities={:x} version={}\n", own.user, own.group,
-                              own.capabilities, version));
+    write_all(fd, fmt::format("OK {} version={}\n", text_of(own_rights()), version));
   } catch (...) {}  // then it has not answered
 }
 
 void answer_no(int fd, std::string_view why) noexcept {
   try {
-    write_all(fd, fmt::format("NO {}\n", printable(why.substr(0, longest_reason))));
+    write_all(fd,
+              fmt::format("NO {} why={}\n", text_of(own_rights()), printable(why.substr(0, longest_reason))));
   } catch (...) {}
 }
 
 std::optional<TrialAnswer> parse_answer(std::string_view text) {
   if (!text.ends_with('\n')) return std::nullopt;
   text.remove_suffix(1);
-  if (text.starts_with("NO ")) return TrialAnswer{std::nullopt, "", printable(text.substr(3, longest_reason))};
-  if (!text.starts_with("OK ")) return std::nullopt;
+  const bool yes = text.starts_with("OK ");
+  if (!yes && !text.starts_with("NO ")) return std::nullopt;
   text.remove_prefix(3);
-  const auto user = take_value<uid_t>(text, "user=");
-  const auto group = take_value<gid_t>(text, "group=");
-  const auto capabilities = take_value<std::uint64_t>(text, "capabilities=", 16);
-  if (!user || !group || !capabilities) return std::nullopt;
-  return TrialAnswer{Rights{*user, *group, *capabilities}, printable(value_of(text, "version="))};
+  auto rights = take_rights(text);
+  if (yes && !rights) return std::nullopt;
+  if (yes) return TrialAnswer{true, rights, printable(value_of(text, "version="))};
+  constexpr std::string_view why = "why=";
+  if (text.starts_with(why)) text.remove_prefix(why.size());
+  return TrialAnswer{false, rights, "", printable(text.substr(0, longest_reason))};
 }
 
 std::string missing_rights(const Rights& now, const Rights& next) {

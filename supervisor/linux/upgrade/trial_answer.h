@@ -24,9 +24,10 @@ void answer_yes(int fd, std::string_view version) noexcept;
 void answer_no(int fd, std::string_view why) noexcept;
 
 struct TrialAnswer {
-  std::optional<Rights> yes;
-  std::string version{};  // printable
-  std::string no{};       // one line, printable
+  bool yes = false;
+  std::optional<Rights> rights{};  // none: it says no, and does not say them
+  std::string version{};           // printable
+  std::string no{};                // one line, printable
 };
 // nullopt: it is no answer.
 std::optional<TrialAnswer> parse_answer(std::string_view text);
