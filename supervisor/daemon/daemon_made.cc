@@ -51,8 +51,8 @@ Daemon::Daemon(DaemonState before) : Daemon(beginning_of(std::move(before))) {}
 
 Daemon::Beginning Daemon::beginning_of(DaemonState before) {
   Beginning b;
-  b.listeners = TakenListeners(std::move(before.listeners));
-  b.artefacts = TakenArtefacts(std::move(before.artefacts));
+  b.listeners = TakenListeners(std::move(before.addresses.listeners));
+  b.artefacts = TakenArtefacts(std::move(before.addresses.artefacts));
   b.before = std::make_unique<DaemonState>(std::move(before));
   return b;
 }
@@ -133,8 +133,7 @@ Daemon::Daemon(Beginning b)
 void Daemon::take_over(DaemonState& before, const TakenListeners& listeners, const TakenArtefacts& artefacts) {
   pump_.take_over(std::move(before.core));
   workers_.take_over(std::move(before.workers), [this](int pipe) { return outputs_.find(pipe); });
-  before_.survivors.take_over(std::move(before.survivors));
-  before_.takeover.take_over(std::move(before.takeover));
+  before_.take_over(std::move(before.before));
   readers_.take_over(std::move(before.readers));
   failure_ = std::move(before.failure);
   reaper_.take_over(std::move(before.reaper));

@@ -27,19 +27,24 @@
 namespace graced {
 
 template <>
+struct Members<Predecessors::Kept> {
+  using Kept = Predecessors::Kept;
+  static constexpr std::tuple all{Named{"survivors", &Kept::survivors}, Named{"takeover", &Kept::takeover}};
+};
+
+template <>
 struct Members<DaemonState> {
   static constexpr std::tuple all{
-      Named{"planner", &DaemonState::planner},     Named{"listeners", &DaemonState::listeners},
-      Named{"artefacts", &DaemonState::artefacts}, Named{"outputs", &DaemonState::outputs},
-      Named{"presence", &DaemonState::presence},   Named{"survivors", &DaemonState::survivors},
-      Named{"takeover", &DaemonState::takeover},   Named{"words", &DaemonState::words},
-      Named{"launcher", &DaemonState::launcher},   Named{"announcer", &DaemonState::announcer},
-      Named{"control", &DaemonState::control},     Named{"upgrading", &DaemonState::upgrading},
-      Named{"core", &DaemonState::core},           Named{"workers", &DaemonState::workers},
-      Named{"addresses", &DaemonState::addresses}, Named{"ready", &DaemonState::ready},
-      Named{"readers", &DaemonState::readers},     Named{"failure", &DaemonState::failure},
-      Named{"reaper", &DaemonState::reaper},       Named{"advisor", &DaemonState::advisor},
-      Named{"signals", &DaemonState::signals},     Named{"carried", &DaemonState::carried},
+      Named{"planner", &DaemonState::planner},     Named{"outputs", &DaemonState::outputs},
+      Named{"presence", &DaemonState::presence},   Named{"before", &DaemonState::before},
+      Named{"words", &DaemonState::words},         Named{"launcher", &DaemonState::launcher},
+      Named{"announcer", &DaemonState::announcer}, Named{"control", &DaemonState::control},
+      Named{"upgrading", &DaemonState::upgrading}, Named{"core", &DaemonState::core},
+      Named{"workers", &DaemonState::workers},     Named{"addresses", &DaemonState::addresses},
+      Named{"ready", &DaemonState::ready},         Named{"readers", &DaemonState::readers},
+      Named{"failure", &DaemonState::failure},     Named{"reaper", &DaemonState::reaper},
+      Named{"advisor", &DaemonState::advisor},     Named{"signals", &DaemonState::signals},
+      Named{"carried", &DaemonState::carried},
   };
 };
 

@@ -14,33 +14,28 @@
 #include "daemon/kept_addresses.h"
 #include "daemon/launcher.h"
 #include "daemon/planner.h"
+#include "daemon/predecessors.h"
 #include "daemon/presence.h"
 #include "daemon/process_outputs.h"
 #include "daemon/reaper.h"
 #include "daemon/signal_inbox.h"
-#include "daemon/takeover.h"
 #include "daemon/upgrading.h"
 #include "daemon/worker_words.h"
 #include "handoff/ready_watch.h"
 #include "linux/control/control_server.h"
-#include "linux/sockets/listener.h"
 #include "linux/upgrade/named_descriptor.h"
-#include "linux/worker/artefact.h"
 #include "state/state_error.h"
-#include "workers/survivors.h"
 #include "workers/worker_process.h"
 
 namespace graced {
 
-// Each member is a part of the state. Listeners and artefacts are numbered: others have their numbers.
+// Each member is a part of the state. Listeners and artefacts have numbers, by which others know them: see
+// `addresses`.
 struct DaemonState {
   Planner::Kept planner{};
-  std::vector<Listener::Kept> listeners{};
-  std::vector<Artefact::Kept> artefacts{};
   ProcessOutputs::Kept outputs{};
   Presence::Kept presence{};
-  Survivors::Kept survivors{};
-  Takeover::Kept takeover{};
+  Predecessors::Kept before{};
   WorkerWords::Kept words{};
   Launcher::Kept launcher{};
   Announcer::Kept announcer{};

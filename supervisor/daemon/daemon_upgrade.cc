@@ -20,8 +20,7 @@ DaemonState Daemon::state() {
   state.planner = planner_.kept(listeners);
   state.outputs = outputs_.kept();
   state.presence = presence_.kept();
-  state.survivors = before_.survivors.kept();
-  state.takeover = before_.takeover.kept();
+  state.before = before_.kept();
   state.words = words_.kept();
   state.launcher = launcher_.kept();
   state.announcer = announcer_.kept();
@@ -35,8 +34,8 @@ DaemonState Daemon::state() {
   state.reaper = reaper_.kept();
   state.advisor = advisor_.kept();
   state.signals = signals_->kept();
-  state.listeners = listeners.kept();
-  state.artefacts = artefacts.kept();
+  state.addresses.listeners = listeners.kept();
+  state.addresses.artefacts = artefacts.kept();
   state.upgrading = upgrading_.kept();
   name_carried(state, left());
   return state;

@@ -2,16 +2,21 @@
 #pragma once
 
 #include <map>
+#include <vector>
 
 #include "core/id.h"
 #include "daemon/addresses.h"
 #include "daemon/kept_plans.h"
 #include "handoff/kept_handoff.h"
+#include "linux/sockets/listener.h"
+#include "linux/worker/artefact.h"
 
 namespace graced {
 
 // Once a generation serves: what an earlier graced had left has been taken, or is closed. Nobody settles.
 struct Addresses::Kept {
+  std::vector<Listener::Kept> listeners{};  // by number, of all that know one
+  std::vector<Artefact::Kept> artefacts{};  // likewise
   std::map<GenerationId, KeptPlan> plans{};
   bool starts_at_once = false;
   FdStore::Kept store{};

@@ -11,6 +11,7 @@
 #include "kept/handoff_members.h"
 #include "kept/place_members.h"
 #include "kept/socket_members.h"
+#include "kept/worker_members.h"
 #include "state/members.h"
 #include "state/policy_members.h"
 
@@ -109,9 +110,10 @@ template <>
 struct Members<Addresses::Kept> {
   using Kept = Addresses::Kept;
   static constexpr std::tuple all{
-      Named{"plans", &Kept::plans},     Named{"starts-at-once", &Kept::starts_at_once},
-      Named{"store", &Kept::store},     Named{"sets", &Kept::sets},
-      Named{"handoff", &Kept::handoff}, Named{"watch", &Kept::watch},
+      Named{"listeners", &Kept::listeners}, Named{"artefacts", &Kept::artefacts},
+      Named{"plans", &Kept::plans},         Named{"starts-at-once", &Kept::starts_at_once},
+      Named{"store", &Kept::store},         Named{"sets", &Kept::sets},
+      Named{"handoff", &Kept::handoff},     Named{"watch", &Kept::watch},
   };
 };
 

@@ -70,8 +70,9 @@ TEST_CASE("all that owns a descriptor must be handed it, and nothing else is han
   CHECK(of_nobody == "descriptor 1234 (later.thing) is handed over, and this version has no use for it");
   const std::string twice = with([](Json& s) { s["carried"].push_back(s["carried"][0]); });
   CHECK(twice.ends_with("is named twice"));
-  const std::string of_two = with([](Json& s) { s["listeners"][1]["fd"] = s["listeners"][0]["fd"]; });
-  CHECK(of_two.find("is that of listeners[0].fd as well") != std::string::npos);
+  const std::string of_two =
+      with([](Json& s) { s["addresses"]["listeners"][1]["fd"] = s["addresses"]["listeners"][0]["fd"]; });
+  CHECK(of_two.find("is that of addresses.listeners[0].fd as well") != std::string::npos);
   const std::string of_starter = with([](Json& s) { s["carried"][0]["of-starter"] = true; });
   CHECK(of_starter.ends_with("is not among those that are handed over"));
 }
