@@ -1,8 +1,6 @@
 // `graced upgrade`: of one, or of all that run here, one after the other, each with a line of its own.
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -18,19 +16,13 @@
 namespace graced {
 namespace {
 
-// Nobody else's, on this machine, since it was started.
-std::string own_token() {
-  static unsigned asked = 0;
-  return fmt::format("{}-{}-{}", ::getpid(), std::chrono::steady_clock::now().time_since_epoch().count(), ++asked);
-}
-
 std::string version_of(const InstanceReport& report) {
   return report.version.empty() ? "another version" : "graced " + printable(report.version);
 }
 
 int upgrade(ControlClient& client, const std::string& name, const UpgradeCommand& command,
             const Terminal& terminal) {
-  const UpgradeRequest request{command.binary, command.check_only, own_token()};
+  const UpgradeRequest request{command.binary, command.check_only, own_upgrade_token()};
   ControlReply reply = client.upgrade(request, command.wait.value_or(infinity));
   if (reply.unknown) {
     InstanceReport report;

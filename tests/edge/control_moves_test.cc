@@ -42,6 +42,7 @@ TEST_CASE("whoever waits for a reload waits on, and is told what came of it") {
     CHECK(told.generation == 2);
   }
   SUBCASE("that it failed, also after another move") {
+    graced.does("last yours ok");  // should it not have been asked again by then
     graced.does("moves");
     graced.does("answer 1 failed exited with status 1\\nbye");
     const ControlReply told = reply.get();

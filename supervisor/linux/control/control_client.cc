@@ -21,6 +21,7 @@ namespace {
 
 constexpr Duration a_second = 1s;
 constexpr Duration prompt = 10s;  // for what graced answers at once
+constexpr int most_upgrades_at_once = 10;  // one right after the other
 constexpr Duration limit_of_takeover = 30s;  // until the next image, or the one before again, lets clients in
 
 Instant now() {
@@ -84,15 +85,18 @@ void ControlClient::connect(Duration patience) {
 bool ControlClient::connects_again(Duration patience) {
   Bus bus = std::move(bus_);
   Fd process = std::move(process_);
-  try {
-    connect(patience);
-    if (watch_) subscribe();
-    return true;
-  } catch (const std::exception&) {
-    bus_ = std::move(bus);
-    process_ = std::move(process);
-    return false;
+  for (int tries = 1; tries <= most_upgrades_at_once; ++tries) {
+    try {
+      connect(patience);
+      if (watch_) subscribe();
+      return true;
+    } catch (const std::system_error& e) {
+      if (e.code().value() != ECONNRESET) break;
+    }
   }
+  bus_ = std::move(bus);
+  process_ = std::move(process);
+  return false;
 }
 
 bool ControlClient::may_ask_again(Asks asks, Instant since) {
@@ -112,7 +116,7 @@ bool ControlClient::may_ask_again(Asks asks, Instant since) {
 ControlReply ControlClient::call(Asks asks, const char* interface, const char* method, Duration limit,
                                  BusMessage& answer, const char* types, ...) {
   const Instant deadline = after(now(), limit);
-  for (bool first = true;; first = false) {
+  for (int quick = 0;;) {
     const Instant began = now();
     sd_bus_message* made = nullptr;
     int r =
@@ -128,7 +132,8 @@ ControlReply ControlClient::call(Asks asks, const char* interface, const char* m
     ControlReply reply =
         r < 0 ? control::reply_of(r, SD_BUS_ERROR_NULL) : ask(asks, made, left, answer);
     if (reply.outcome != ControlOutcome::gone) return reply;
-    if (!first && now() - began < a_second) return reply;
+    quick = now() - began < a_second ? quick + 1 : 0;
+    if (quick >= most_upgrades_at_once) return reply;
     if (!may_ask_again(asks, began)) return reply;
   }
 }

@@ -15,6 +15,7 @@
 namespace graced {
 namespace {
 
+constexpr int most_upgrades_at_once = 10;  // one right after the other
 constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();   // whoever asks has one
 constexpr auto all_of_it = std::numeric_limits<std::uint32_t>::max();  // entries of a history
 
@@ -122,7 +123,7 @@ bool ControlQuestion::may_ask_again() {
     return true;
   }
   const bool reads = ask_ == ControlAsk::report || ask_ == ControlAsk::history;
-  return reads && !std::exchange(asked_again_, true);
+  return reads && asked_again_++ < most_upgrades_at_once;
 }
 
 void ControlQuestion::read_answer() {

@@ -63,7 +63,7 @@ class ControlQuestion {
   Fd process_;  // a pidfd of graced
   pid_t number_ = 0;
   bool reached_ = false;
-  bool asked_again_ = false;                // for no other reason than that it had hung up
+  int asked_again_ = 0;                     // how often, as it had hung up
   std::optional<std::uint64_t> moved_{};    // it goes on as another image: the request that this has taken over, or 0
   std::uint64_t request_ = 0;               // whose outcome is awaited; 0: it is asked for
   std::optional<ControlAnswer> answer_;

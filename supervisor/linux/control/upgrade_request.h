@@ -11,4 +11,7 @@ struct UpgradeRequest {
   std::string token;  // the asker's own: by it he finds what came of it, as his connection ends with this image
 };
 
+// One that nobody else on this machine has.
+std::string own_upgrade_token();
+
 }  // namespace graced
