@@ -1,5 +1,5 @@
-// What `graced reload`, `rollback`, `abort`, `stop`, `upgrade`, `hammer`, `status`, `list`, `history`, `events` and `logs`
-// do: find the instance, ask it, say what came of it. Each returns the exit status.
+// What `graced reload`, `rollback`, `abort`, `stop`, `upgrade`, `hammer`, `status`, `list`, `history`, `events`
+// and `logs` do: find the instance, ask it, say what came of it. Each returns the exit status.
 #pragma once
 
 #include <cstddef>

@@ -27,7 +27,8 @@ int upgrade(ControlClient& client, const std::string& name, const UpgradeCommand
   if (reply.unknown) {
     InstanceReport report;
     client.report(report);
-    reply.why = fmt::format("it runs {}, which cannot be replaced while it runs: restart it", version_of(report));
+    reply.why =
+        fmt::format("it runs {}, which cannot be replaced while it runs: restart it", version_of(report));
   }
   if (reply.outcome != ControlOutcome::ok)
     return not_done(command.check_only ? "trial" : "upgrade", name, reply, terminal);
@@ -55,7 +56,8 @@ int upgrade_found(const Found& found, const UpgradeCommand& command, const Termi
       const ControlReply known = client.report(report);
       const std::string name = report.name.empty() ? found.name : report.name;
       if (known.outcome != ControlOutcome::ok) return not_done("upgrade", name, known, terminal);
-      if (command.whom == UpgradeWhom::all || report.self_upgrade) return upgrade(client, name, command, terminal);
+      if (command.whom == UpgradeWhom::all || report.self_upgrade)
+        return upgrade(client, name, command, terminal);
       if (!is_up_to_date(report))
         fmt::print(terminal.out, "{} still runs {}\n", printable(name), version_of(report));
       return exit_status::done;

@@ -60,8 +60,11 @@ Json to_json(const ReplacementReport& r) {
 
 // The token is the asker's own.
 Json to_json(const UpgradeReport& u) {
-  return {
-      {"ok", u.ok}, {"why", u.why}, {"from", u.from}, {"to", json_unless_empty(u.to)}, {"age_s", json_seconds(u.age)}};
+  return {{"ok", u.ok},
+          {"why", u.why},
+          {"from", u.from},
+          {"to", json_unless_empty(u.to)},
+          {"age_s", json_seconds(u.age)}};
 }
 
 Json to_json(const InstanceReport& r) {

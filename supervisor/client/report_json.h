@@ -34,7 +34,8 @@
 //   reloads, failed_reloads, restarts   counts
 //   reload_queued                   true while another one follows
 //   next_restart_s                  or null
-//   upgraded_from, upgraded_s       version of the image of graced before this one, in the same process, and since
+//   upgraded_from, upgraded_s       version of the image of graced before this one, in the same process, and
+//   since
 //                                   when that is gone; null: there was none
 //   upgrade_waits_for               null, or what an upgrade that is asked for waits for
 //   last_upgrade                    null or ok, why, from, to (versions; to: null where it is not known), age_s

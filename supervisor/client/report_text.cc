@@ -164,7 +164,8 @@ void show_last_replacement(Page& page, const ReplacementReport& last) {
 std::string version_text(const InstanceReport& r) {
   const std::string text = fmt::format("version {}", one_cell(r.version));
   if (r.upgraded_from.empty() || !r.upgraded) return text;
-  return fmt::format("{}, upgraded from {} {} ago", text, one_cell(r.upgraded_from), to_rough_text(*r.upgraded));
+  return fmt::format("{}, upgraded from {} {} ago", text, one_cell(r.upgraded_from),
+                     to_rough_text(*r.upgraded));
 }
 
 void show_failed_upgrade(Page& page, const UpgradeReport& last) {

@@ -49,8 +49,8 @@ class Reaper {
     std::function<void(const WorkerProcess&)> forgotten;  // it is gone, with all that it left
     std::function<void(const Preflight::Ended&)> checked;
     std::function<bool(const ChildExit&)> tried;  // whether it was the trial of another image
-    std::function<void()> told;           // the core, of the end of one of them
-    std::function<void()> workers_ended;  // one or several
+    std::function<void()> told;                   // the core, of the end of one of them
+    std::function<void()> workers_ended;          // one or several
   };
   Reaper(Others others, Callbacks callbacks)
       : o_(others),

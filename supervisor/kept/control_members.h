@@ -19,8 +19,7 @@ template <>
 struct Members<ControlServer::Kept> {
   using Kept = ControlServer::Kept;
   static constexpr std::tuple all{Carried{"listening", &Kept::listening},
-                                  Named{"last-request", &Kept::last_request},
-                                  Named{"moved", &Kept::moved}};
+                                  Named{"last-request", &Kept::last_request}, Named{"moved", &Kept::moved}};
 };
 
 }  // namespace graced

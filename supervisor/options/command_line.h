@@ -70,8 +70,8 @@ enum class UpgradeWhom {
 struct UpgradeCommand {
   UpgradeWhom whom = UpgradeWhom::target;
   Target target{};
-  std::string binary{};      // absolute path of the file that takes over; empty: where the instance's own lay
-  bool check_only = false;   // it is tried, and does not take over
+  std::string binary{};     // absolute path of the file that takes over; empty: where the instance's own lay
+  bool check_only = false;  // it is tried, and does not take over
   std::optional<Duration> wait{};  // none: as long as it takes
 };
 struct HammerCommand {
@@ -114,9 +114,10 @@ struct HelpCommand {
 };
 struct VersionCommand {};
 
-using ParsedCommand = std::variant<RunCommand, CheckCommand, ReloadCommand, RollbackCommand, AbortCommand,
-                                   StopCommand, UpgradeCommand, HammerCommand, StatusCommand, HistoryCommand, EventsCommand,
-                                   LogsCommand, ListCommand, TopCommand, HelpCommand, VersionCommand>;
+using ParsedCommand =
+    std::variant<RunCommand, CheckCommand, ReloadCommand, RollbackCommand, AbortCommand, StopCommand,
+                 UpgradeCommand, HammerCommand, StatusCommand, HistoryCommand, EventsCommand, LogsCommand,
+                 ListCommand, TopCommand, HelpCommand, VersionCommand>;
 
 // args: without the program's name. environment: "NAME=VALUE" each; GRACED_CONTROL and GRACED_NAME
 // say which instance where the words do not, COLUMNS how wide help may be. terminal: its columns, 0 where there

@@ -123,12 +123,15 @@ std::span<const CommandRow> command_table() {
        "upgrade",
        "[NAME | --all] [--binary PATH] [--check] [--wait TIME]",
        "have the graced that is installed now take over",
-       "It takes the place of the graced that runs, in the same process, and nothing else changes: not the PID, "
-       "the workers, their connections or addresses, nor what status and history tell. It is tried before; where "
+       "It takes the place of the graced that runs, in the same process, and nothing else changes: not the "
+       "PID, "
+       "the workers, their connections or addresses, nor what status and history tell. It is tried before; "
+       "where "
        "it cannot take over, the one that ran goes on. While a candidate starts it waits. NAME may be left out "
        "where one instance runs. See graced-upgrade(7).\n"
        "Exit status: 0 it has taken over, or with --check it could; 1 it could not, 2 wrong usage, 3 no such "
-       "instance, 4 gave up waiting. With --all: 0 all were upgraded, 1 one could not be, 3 none runs, 4 none has "
+       "instance, 4 gave up waiting. With --all: 0 all were upgraded, 1 one could not be, 3 none runs, 4 none "
+       "has "
        "failed, but it gave up waiting for one; with --opted-in 0 also if none runs.",
        {{"graced upgrade shop --check", "could it?"},
         {"graced upgrade shop", "after the package was upgraded"},

@@ -362,8 +362,9 @@ constexpr auto rows = std::to_array<OptionRow>({
      .group = instance,
      .read = [](Options& o, const Text& v) { o.daemonize = v.empty() || yes_or_no(v); },
      .show = [](const Options& o) { return Text{o.daemonize ? "yes" : "no"}; }},
-    {.word = {"self-upgrade", 0, "",
-              "when another graced is installed, the package has it take this one's place, which nobody notices"},
+    {.word =
+         {"self-upgrade", 0, "",
+          "when another graced is installed, the package has it take this one's place, which nobody notices"},
      .group = instance,
      .read = [](Options& o, const Text& v) { o.self_upgrade = v.empty() || yes_or_no(v); },
      .show = [](const Options& o) { return Text{o.self_upgrade ? "yes" : "no"}; }},

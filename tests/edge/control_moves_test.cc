@@ -139,7 +139,9 @@ TEST_CASE("what changes something is asked again only where graced has gone on a
 TEST_CASE("the asker of an upgrade finds what came of it by its token") {
   TempDirectory temp;
   ControlStory graced{"shop", temp / "control"};
-  auto reply = asking([&] { return ControlClient{temp / "control"}.upgrade({"/new", false, "mine"}, infinity); });
+  auto reply = asking([&] {
+    return ControlClient{temp / "control"}.upgrade({"/new", false, "mine"}, infinity);
+  });
   REQUIRE(graced.hears() == "upgrade 1 /new do mine");
   SUBCASE("the other one has taken over") {
     graced.does("last mine ok");

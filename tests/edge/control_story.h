@@ -28,8 +28,9 @@ class ControlStory {
 
   // "answer ID ok GENERATION", "answer ID failed WHY", "phase NAME", "worker G SLOT PID STATE",
   // "upgraded ID ok TO", "upgraded ID failed WHY", "moves" (as before an exec, and goes on), "last TOKEN ok",
-  // "last TOKEN failed WHY" (LastUpgrade), "finished G ok", "happened EVENT G REASON", "line TEXT" (of a worker), "throw" (at the next hammer), "fork"
-  // (a process that has all its descriptors). \n in WHY is a line feed. Returns once it is done.
+  // "last TOKEN failed WHY" (LastUpgrade), "finished G ok", "happened EVENT G REASON", "line TEXT" (of a
+  // worker), "throw" (at the next hammer), "fork" (a process that has all its descriptors). \n in WHY is a line
+  // feed. Returns once it is done.
   void does(const std::string& command);
 
   int quit();   // its exit status: 0, or 42 if the handler's exception came out of the loop

@@ -32,10 +32,11 @@ TEST_CASE("several events, and a command with an equals sign in it") {
 
 TEST_CASE("a hook that cannot be meant is refused, with the way out") {
   CHECK(complaint("./tell.sh") == "no '=' in it: EVENT=COMMAND is what is wanted");
-  CHECK(complaint("reladed=./tell.sh") ==
-        "no event is called 'reladed', they are serving, reloaded, reload-failed, promoted, rolled-back, "
-        "replaced, replacement-failed, taken, upgraded, upgrade-failed, crashed, hammered, gave-up or stopping; "
-        "did you mean 'reloaded'?");
+  CHECK(
+      complaint("reladed=./tell.sh") ==
+      "no event is called 'reladed', they are serving, reloaded, reload-failed, promoted, rolled-back, "
+      "replaced, replacement-failed, taken, upgraded, upgrade-failed, crashed, hammered, gave-up or stopping; "
+      "did you mean 'reloaded'?");
   CHECK(complaint("reloaded,=x").starts_with("no event is called ''"));
   CHECK(complaint("=x").starts_with("no event is called ''"));
   CHECK(complaint("reloaded,crashed,reloaded=x") == "'reloaded' stands there twice");

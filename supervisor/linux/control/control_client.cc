@@ -20,8 +20,8 @@ namespace graced {
 namespace {
 
 constexpr Duration a_second = 1s;
-constexpr Duration prompt = 10s;  // for what graced answers at once
-constexpr int most_upgrades_at_once = 10;  // one right after the other
+constexpr Duration prompt = 10s;             // for what graced answers at once
+constexpr int most_upgrades_at_once = 10;    // one right after the other
 constexpr Duration limit_of_takeover = 30s;  // until the next image, or the one before again, lets clients in
 
 Instant now() {
@@ -128,9 +128,9 @@ ControlReply ControlClient::call(Asks asks, const char* interface, const char* m
       r = sd_bus_message_appendv(made, types, values);
       va_end(values);
     }
-    const Duration left = deadline == no_deadline ? infinity : std::max<Duration>(deadline - now(), Duration{1});
-    ControlReply reply =
-        r < 0 ? control::reply_of(r, SD_BUS_ERROR_NULL) : ask(asks, made, left, answer);
+    const Duration left =
+        deadline == no_deadline ? infinity : std::max<Duration>(deadline - now(), Duration{1});
+    ControlReply reply = r < 0 ? control::reply_of(r, SD_BUS_ERROR_NULL) : ask(asks, made, left, answer);
     if (reply.outcome != ControlOutcome::gone) return reply;
     quick = now() - began < a_second ? quick + 1 : 0;
     if (quick >= most_upgrades_at_once) return reply;
@@ -223,7 +223,9 @@ ControlReply ControlClient::reload_until_settled(Duration limit) {
 // Also where another image takes over meanwhile, or several.
 ControlReply ControlClient::outcome_of_reload(const char* method, Duration limit, bool waits) {
   const Instant deadline = after(now(), limit);
-  const auto left = [&] { return deadline == no_deadline ? infinity : std::max(deadline - now(), Duration{1}); };
+  const auto left = [&] {
+    return deadline == no_deadline ? infinity : std::max(deadline - now(), Duration{1});
+  };
   BusMessage answer;
   moved_ = 0;
   ControlReply reply = waits ? call(Asks::outcome, control::interface, method, limit, answer, "b", 1)
@@ -292,8 +294,8 @@ ControlReply ControlClient::abort() {
 ControlReply ControlClient::stop(std::optional<Duration> limit) {
   const Instant deadline = after(now(), limit.value_or(prompt));
   BusMessage answer;
-  ControlReply reply =
-      call(Asks::acts, control::interface, "Stop", limit.value_or(prompt), answer, "b", limit.has_value() ? 1 : 0);
+  ControlReply reply = call(Asks::acts, control::interface, "Stop", limit.value_or(prompt), answer, "b",
+                            limit.has_value() ? 1 : 0);
   // Its connection ends with it: that is an answer too.
   const bool ending = reply.outcome == ControlOutcome::ok || reply.outcome == ControlOutcome::gone;
   if (!limit || !ending) return reply;
@@ -337,8 +339,8 @@ ControlReply ControlClient::logs(std::uint64_t from, bool wait, LogPage& into) {
 
 std::optional<std::string> ControlClient::name(Duration patience) {
   BusMessage answer;
-  const ControlReply reply =
-      call(Asks::reads, "org.freedesktop.DBus.Properties", "Get", patience, answer, "ss", control::interface, "Name");
+  const ControlReply reply = call(Asks::reads, "org.freedesktop.DBus.Properties", "Get", patience, answer, "ss",
+                                  control::interface, "Name");
   const char* name = nullptr;
   if (reply.outcome != ControlOutcome::ok || sd_bus_message_enter_container(answer.get(), 'v', "s") <= 0 ||
       sd_bus_message_read_basic(answer.get(), 's', &name) <= 0 || *name == '\0')

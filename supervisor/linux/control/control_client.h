@@ -77,7 +77,7 @@ class ControlClient {
   Bus bus_;
   Watch watch_;
   std::uint64_t moved_ = 0;  // the request that the next image has taken over; 0: none
-  Fd process_;  // a pidfd of graced; none if it lives in a PID namespace we do not see
+  Fd process_;               // a pidfd of graced; none if it lives in a PID namespace we do not see
 };
 
 }  // namespace graced

@@ -77,8 +77,8 @@ void ControlFollower::advance(Followed& followed, std::vector<InstanceEvent>& ne
   ControlSubscription& subscription = *followed.subscription;
   subscription.advance();
   const State state = subscription.state();
-  const bool reached = state == State::following || state == State::gone || state == State::moved ||
-                       state == State::hung_up;
+  const bool reached =
+      state == State::following || state == State::gone || state == State::moved || state == State::hung_up;
   if (reached && !subscription.name().empty()) {
     followed.name = subscription.name();
     if (!is_meant(followed)) {

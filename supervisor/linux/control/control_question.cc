@@ -15,7 +15,7 @@
 namespace graced {
 namespace {
 
-constexpr int most_upgrades_at_once = 10;  // one right after the other
+constexpr int most_upgrades_at_once = 10;                              // one right after the other
 constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();   // whoever asks has one
 constexpr auto all_of_it = std::numeric_limits<std::uint32_t>::max();  // entries of a history
 
@@ -25,17 +25,17 @@ BusMessage question_of(sd_bus* bus, ControlAsk ask, std::uint64_t request) {
   sd_bus_message* made = nullptr;
   int r = sd_bus_message_new_method_call(bus, &made, control::interface, control::path,
                                          report ? "org.freedesktop.DBus.Properties" : control::interface,
-                                         report    ? "GetAll"
-                                         : history ? "History"
+                                         report         ? "GetAll"
+                                         : history      ? "History"
                                          : request != 0 ? "Await"
                                                         : "Reload");
   BusMessage question{made};
   const int wait = ask == ControlAsk::reload ? 1 : 0;
   if (r >= 0) {
-    r = report    ? sd_bus_message_append_basic(made, 's', control::interface)
-        : history ? sd_bus_message_append_basic(made, 'u', &all_of_it)
+    r = report         ? sd_bus_message_append_basic(made, 's', control::interface)
+        : history      ? sd_bus_message_append_basic(made, 'u', &all_of_it)
         : request != 0 ? sd_bus_message_append_basic(made, 't', &request)
-                  : sd_bus_message_append_basic(made, 'b', &wait);
+                       : sd_bus_message_append_basic(made, 'b', &wait);
   }
   if (r < 0) throw sys_error_of(r, "ask over the control socket");
   return question;

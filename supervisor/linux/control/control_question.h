@@ -1,5 +1,5 @@
-// One question to one instance, under way: it goes on when it is told to, and nobody is waited for. Where graced
-// goes on as another image meanwhile it is asked once more, or waited on for the outcome of a reload.
+// One question to one instance, under way: it goes on when it is told to, and nobody is waited for. Where
+// graced goes on as another image meanwhile it is asked once more, or waited on for the outcome of a reload.
 #pragma once
 
 #include <poll.h>
@@ -63,9 +63,10 @@ class ControlQuestion {
   Fd process_;  // a pidfd of graced
   pid_t number_ = 0;
   bool reached_ = false;
-  int asked_again_ = 0;                     // how often, as it had hung up
-  std::optional<std::uint64_t> moved_{};    // it goes on as another image: the request that this has taken over, or 0
-  std::uint64_t request_ = 0;               // whose outcome is awaited; 0: it is asked for
+  int asked_again_ = 0;  // how often, as it had hung up
+  std::optional<std::uint64_t>
+      moved_{};                // it goes on as another image: the request that this has taken over, or 0
+  std::uint64_t request_ = 0;  // whose outcome is awaited; 0: it is asked for
   std::optional<ControlAnswer> answer_;
   BusMessage message_;
   Bus bus_;

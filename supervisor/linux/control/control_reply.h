@@ -23,9 +23,9 @@ struct ControlReply {
   bool unknown = false;    // failed, as it is of a version that is not asked this
   std::uint64_t from = 0;  // of Rollback: the generation that served
   std::uint64_t generation =
-      0;                     // of Reload, of Rollback (that serves again), of Abort (0: nothing was aborted)
-  bool next = false;         // of Abort: another reload follows
-  std::uint32_t killed = 0;  // of Hammer
+      0;                       // of Reload, of Rollback (that serves again), of Abort (0: nothing was aborted)
+  bool next = false;           // of Abort: another reload follows
+  std::uint32_t killed = 0;    // of Hammer
   std::string version_from{};  // of Upgrade: versions of graced
   std::string version_to{};
 };

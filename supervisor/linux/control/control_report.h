@@ -164,13 +164,14 @@ struct InstanceReport {
   std::uint64_t restarts = 0;
   bool reload_queued = false;
   std::optional<Duration> next_restart;  // of a worker that exited
-  std::string upgraded_from{};           // the version before this one, in the same process; empty: there was none
-  std::optional<Duration> upgraded{};    // since then; none likewise
+  std::string upgraded_from{};  // the version before this one, in the same process; empty: there was none
+  std::optional<Duration> upgraded{};  // since then; none likewise
   std::optional<UpgradeReport> last_upgrade{};
-  std::string upgrade_waits_for{};  // of one that is asked for: "worker 0 of generation 3 to be ready"; may be empty
+  std::string
+      upgrade_waits_for{};  // of one that is asked for: "worker 0 of generation 3 to be ready"; may be empty
   std::uint64_t upgrades = 0;
   std::uint64_t failed_upgrades = 0;
-  bool self_upgrade = false;             // `graced upgrade --all --opted-in` is for this one too
+  bool self_upgrade = false;  // `graced upgrade --all --opted-in` is for this one too
 };
 
 // What may hold secrets is taken out: command lines, and the last words of workers. For other users than root

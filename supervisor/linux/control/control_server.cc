@@ -84,9 +84,8 @@ bool ControlServer::welcome(Fd socket) {
   try {
     ControlConnection::Owner& owner = *this;
     auto descriptors = open_descriptors(socket.get());
-    ControlConnection& newest =
-        connections_.emplace_back(*loop_, std::move(socket), std::move(descriptors), ++last_connection_,
-                                  greeting_limit_, vtable(), owner);
+    ControlConnection& newest = connections_.emplace_back(*loop_, std::move(socket), std::move(descriptors),
+                                                          ++last_connection_, greeting_limit_, vtable(), owner);
     const bool ours = newest.may_change_things();
     const auto alike = std::ranges::count(connections_, ours, &ControlConnection::may_change_things);
     if (alike <= (ours ? most_of_ours : most_strangers)) return true;

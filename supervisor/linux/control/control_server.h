@@ -110,8 +110,8 @@ class ControlServer final : private ControlConnection::Owner {
 
   // Nobody is let in any more, and what those have sent who are in is answered.
   void shut_out();
-  // After that: they are told that this graced goes on as another image, what they have not been sent yet is, for
-  // so long, and they are hung up on.
+  // After that: they are told that this graced goes on as another image, what they have not been sent yet is,
+  // for so long, and they are hung up on.
   void hang_up(Duration limit);
   // Others are let in again.
   void let_in();

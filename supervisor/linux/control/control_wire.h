@@ -19,7 +19,8 @@ inline constexpr const char* stop_failed = "org.graced.Error.StopFailed";
 inline constexpr const char* upgrade_failed = "org.graced.Error.UpgradeFailed";
 
 // One property. Times are microseconds, the greatest number standing for "never" and "none"; a last
-// reload of generation 0 has not been, nor a last upgrade from no version. `append` and `read` throw std::system_error.
+// reload of generation 0 has not been, nor a last upgrade from no version. `append` and `read` throw
+// std::system_error.
 struct Property {
   const char* name;
   const char* signature;

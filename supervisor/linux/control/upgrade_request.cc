@@ -10,7 +10,8 @@ namespace graced {
 
 std::string own_upgrade_token() {
   static unsigned asked = 0;
-  return fmt::format("{}-{}-{}", own_pid(), std::chrono::steady_clock::now().time_since_epoch().count(), ++asked);
+  return fmt::format("{}-{}-{}", own_pid(), std::chrono::steady_clock::now().time_since_epoch().count(),
+                     ++asked);
 }
 
 }  // namespace graced
