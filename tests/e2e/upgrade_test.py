@@ -71,6 +71,8 @@ class Mixed(UpgradeCase):
     def test_up_down_and_up_again_all_is_as_it_was(self):
         g, held = self.with_two_that_drain()
         self.only_those_drain(g, {1, 2})
+        idle = lambda: all("idle" in w["waits_for"] for w in g.workers("draining"))
+        wait_until(idle, lambda: g.workers("draining"))
         before = self.came_to_rest(g)
         history, deadlines, logs = self.history(g), self.deadlines(g), g.run("logs").stdout
         version = g.status()["version"]
@@ -118,6 +120,7 @@ class Mixed(UpgradeCase):
                 self.assertIn(int(old), {w["generation"] for w in after["workers"]}, (still, g.said()))
             answer = g.reload()
             self.assertEqual(answer.returncode, 0, answer.stderr + g.said())
+            g.manager.pending()  # what it has not read would be waited for
             generation += 1
             self.assertEqual(self.answers(), [str(generation)] * 3)
         flows.end()
