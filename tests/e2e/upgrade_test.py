@@ -153,7 +153,7 @@ class Often(UpgradeCase):
         self.assert_as_before(g, before)
         self.assertIn("generation 1 ", g.ask())
         if not SANITIZED:
-            self.assertLess(self.private_memory(g.pid) - memory, 200, "kB more")
+            self.assertLess(self.private_memory(g.pid) - memory, 400, "kB more")
         self.assertEqual(g.end(), 0)
 
     def test_who_asks_for_the_status_meanwhile_is_answered(self):

@@ -28,21 +28,22 @@ def bad_image(path, how):
     return path
 
 
-def sockets_by_kind(pid):
-    """By inode: of those that have one of their own only, as they are made anew: what talks to the kernel or to a manager."""
-    found = {}
-    with open("/proc/%d/net/netlink" % pid) as f:
-        found.update((line.split()[-1], "netlink") for line in list(f)[1:])
+def sockets_with_an_address(pid):
+    """Inodes of those that others know by an address: what talks to the kernel, a manager or a client is made anew."""
+    found = set()
+    for table, at in ("tcp", 9), ("tcp6", 9), ("udp", 9), ("udp6", 9):
+        with open("/proc/%d/net/%s" % (pid, table)) as f:
+            found.update(fields[at] for fields in map(str.split, f))
     with open("/proc/%d/net/unix" % pid) as f:
-        for fields in map(str.split, list(f)[1:]):
-            if len(fields) < 8:  # it has no name
-                found[fields[6]] = "unix %s without a name" % fields[4]
+        for fields in map(str.split, f):
+            if len(fields) == 8 and fields[5] != "03":  # it has a name, and is no connection
+                found.add(fields[6])
     return found
 
 
 def open_files(pid):
     """What graced holds, each with its inode, but for what every image makes anew: of that its kind only."""
-    anew = sockets_by_kind(pid)
+    known = sockets_with_an_address(pid)
     found = []
     for number in os.listdir("/proc/%d/fd" % pid):
         try:
@@ -52,8 +53,9 @@ def open_files(pid):
         if target in OF_THE_IMAGE:
             continue
         inode = re.match(r"socket:\[(\d+)\]", target)
-        found.append(anew.get(inode[1], target) if inode else target)
-    return sorted(found)
+        found.append("a socket" if inode and inode[1] not in known else target)
+    # Both ends are graced's: it is of a connection at the control socket.
+    return sorted("a pipe of its own" if target.startswith("pipe:") and found.count(target) > 1 else target for target in found)
 
 
 def lasting(status):
