@@ -43,19 +43,24 @@ class JsonReader {
 
  private:
   template <class T, class Value>
-  static void read_member(const Json& object, T& into, const Named<T, Value>& m, const StatePlace& place);
+  static void read_member(const Json& object, T& into, const Named<T, Value>& m, const StatePlace& place) {
+    read_value(object, into, m.name, m.at, place);
+  }
   template <class T, class Kind>
   static void read_member(const Json& object, T& into, const Worded<T, Kind>& m, const StatePlace& place);
   template <class T, class Value>
   static void read_member(const Json&, T&, const NotWritten<T, Value>&, const StatePlace&) {}
   template <class T, class Value>
   static void read_member(const Json& object, T& into, const Carried<T, Value>& m, const StatePlace& place) {
-    read_member(object, into, Named{m.name, m.at}, place);
+    read_value(object, into, m.name, m.at, place);
   }
   template <class T, class Value>
   static void read_member(const Json& object, T& into, const Borrowed<T, Value>& m, const StatePlace& place) {
-    read_member(object, into, Named{m.name, m.at}, place);
+    read_value(object, into, m.name, m.at, place);
   }
+  template <class T, class Value>
+  static void read_value(const Json& object, T& into, std::string_view name, Value T::*at,
+                         const StatePlace& place);
   template <class T>
   static void check(T& value, const StatePlace& place);
   template <class Sequence>
@@ -167,12 +172,13 @@ void JsonReader::read_pairs(const Json& from, Map& into, const StatePlace& place
 }
 
 template <class T, class Value>
-void JsonReader::read_member(const Json& object, T& into, const Named<T, Value>& m, const StatePlace& place) {
-  const auto found = object.find(m.name);
+void JsonReader::read_value(const Json& object, T& into, std::string_view name, Value T::*at,
+                            const StatePlace& place) {
+  const auto found = object.find(name);
   if (found == object.end()) {
-    into.*m.at = made<T>().*m.at;
+    into.*at = made<T>().*at;
   } else {
-    read(*found, into.*m.at, StatePlace(place, m.name));
+    read(*found, into.*at, StatePlace(place, name));
   }
 }
 
@@ -180,7 +186,7 @@ template <class T, class Kind>
 void JsonReader::read_member(const Json& object, T& into, const Worded<T, Kind>& m, const StatePlace& place) {
   into.*m.at = made<T>().*m.at;
   (into.*m.other_word).clear();
-  const auto found = object.find(m.name);
+  const auto found = object.find(std::string_view(m.name));
   if (found == object.end()) return;
   std::string word = read_text(*found, StatePlace(place, m.name));
   const auto known = from_state_word<Kind>(word);

@@ -144,27 +144,27 @@ template <class T, class Value>
 void JsonWriter::write_member(Json& object, const T& from, const Named<T, Value>& m, const StatePlace& place) {
   Json value = write(from.*m.at, StatePlace(place, m.name));
   if (!m.need.empty() && value != JsonWriter().write(made<T>().*m.at, place)) needs_.emplace(m.need);
-  object.emplace(m.name, std::move(value));
+  object.emplace(std::string_view(m.name), std::move(value));
 }
 
 template <class T, class Kind>
 void JsonWriter::write_member(Json& object, const T& from, const Worded<T, Kind>& m, const StatePlace&) {
   const std::string_view word = state_word(from.*m.at);
-  object.emplace(m.name, json_text(word.empty() ? from.*m.other_word : word));
+  object.emplace(std::string_view(m.name), json_text(word.empty() ? from.*m.other_word : word));
 }
 
 template <class T, class Value>
 void JsonWriter::write_member(Json& object, const T& from, const Carried<T, Value>& m,
                               const StatePlace& place) {
   note(carried_, from.*m.at, StatePlace(place, m.name));
-  object.emplace(m.name, write(from.*m.at, place));
+  object.emplace(std::string_view(m.name), write(from.*m.at, place));
 }
 
 template <class T, class Value>
 void JsonWriter::write_member(Json& object, const T& from, const Borrowed<T, Value>& m,
                               const StatePlace& place) {
   note(borrowed_, from.*m.at, StatePlace(place, m.name));
-  object.emplace(m.name, write(from.*m.at, place));
+  object.emplace(std::string_view(m.name), write(from.*m.at, place));
 }
 
 }  // namespace graced

@@ -34,30 +34,43 @@
 
 namespace graced {
 
+// With its characters in it: an address would be another one in each process, so that each start would have to
+// write all of them anew.
+class MemberName {
+ public:
+  consteval MemberName(const char* name) {  // implicit: at most 31 characters
+    for (std::size_t i = 0; name[i] != 0; ++i) text_.at(i) = name[i];
+  }
+  constexpr operator std::string_view() const { return text_.data(); }
+
+ private:
+  std::array<char, 32> text_{};
+};
+
 template <class Class, class Value>
 struct Named {
   static constexpr std::size_t members = 1;
 
-  std::string_view name;
+  MemberName name;
   Value Class::*at;
   std::string_view need{};  // told where the member is not what it is by default; empty: nobody needs to know
 };
 template <class Class, class Value>
-Named(std::string_view, Value Class::*) -> Named<Class, Value>;
+Named(MemberName, Value Class::*) -> Named<Class, Value>;
 template <class Class, class Value>
-Named(std::string_view, Value Class::*, std::string_view) -> Named<Class, Value>;
+Named(MemberName, Value Class::*, std::string_view) -> Named<Class, Value>;
 
 // A kind whose word may be that of a later version: then it is `other`, and its word is kept and written again.
 template <class Class, class Kind>
 struct Worded {
   static constexpr std::size_t members = 2;
 
-  std::string_view name;
+  MemberName name;
   Kind Class::*at;
   std::string Class::*other_word;
 };
 template <class Class, class Kind>
-Worded(std::string_view, Kind Class::*, std::string Class::*) -> Worded<Class, Kind>;
+Worded(MemberName, Kind Class::*, std::string Class::*) -> Worded<Class, Kind>;
 
 // It is not written: it lives within one event only, follows from the rest, or is given by whoever makes the
 // object. What is read leaves it as it is.
@@ -76,22 +89,22 @@ template <class Class, class Value>
 struct Carried {
   static constexpr std::size_t members = 1;
 
-  std::string_view name;
+  MemberName name;
   Value Class::*at;
 };
 template <class Class, class Value>
-Carried(std::string_view, Value Class::*) -> Carried<Class, Value>;
+Carried(MemberName, Value Class::*) -> Carried<Class, Value>;
 
 // The number of one that somebody else in the same state owns.
 template <class Class, class Value>
 struct Borrowed {
   static constexpr std::size_t members = 1;
 
-  std::string_view name;
+  MemberName name;
   Value Class::*at;
 };
 template <class Class, class Value>
-Borrowed(std::string_view, Value Class::*) -> Borrowed<Class, Value>;
+Borrowed(MemberName, Value Class::*) -> Borrowed<Class, Value>;
 
 template <class T>
 concept Described = requires {
