@@ -55,7 +55,7 @@ class Manuals(Case):
                     "replacement": "Members of last_replacement",
                     "worker": "Members of workers", "address": "Members of addresses", "generation": "Members of generations",
                     "datagrams": "Members of udp",
-                    "reload": "Members of last_reload", "exit": "Members of last_exit", "by": "Members of by"}
+                    "reload": "Members of last_reload", "upgrade": "Members of last_upgrade", "exit": "Members of last_exit", "by": "Members of by"}
         self.assertEqual(set(definitions()) - set(sections), {"list"})
         for kind, title in sections.items():
             told = [re.fullmatch(r"(\w+) Pq (.+); (\d+\.\d+\.\d+)", tag).groups() for tag in tags(section(text, title))]
