@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "core/version.h"
@@ -45,7 +46,9 @@ void Upgrading::refuse(const Asked& asked, const std::string& why) {
 // Begins when the loop comes to it: nothing is under way then.
 void Upgrading::asked(RequestId to, UpgradeRequest request, const std::string& by) {
   Asked asked{to, std::move(request), o_.readers.events().asker()};
-  if (asked.request.binary.empty()) asked.request.binary = own_image_path();
+  try {
+    if (asked.request.binary.empty()) asked.request.binary = own_image_path();
+  } catch (const std::exception& e) { return refuse(asked, e.what()); }
   o_.log.info("{} {} asked at the control socket by {}",
               asked.request.check_only ? "a trial of" : "an upgrade to", asked.request.binary, by);
   if (stops()) return refuse(asked, "graced is stopping");
@@ -75,7 +78,7 @@ void Upgrading::look() {
   } else {
     upgrade_.look();
   }
-  if (asked_ && upgrade_.is_waiting()) look_.fire_at(monotonic_now() + pause);
+  if (asked_) look_.fire_at(monotonic_now() + pause);  // also while it is tried: it may have to wait after that
 }
 
 void Upgrading::begin() {
