@@ -4,11 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <utility>
 
 #include "core/counted.h"
-#include "linux/base/inode.h"
 #include "linux/event/loop.h"
 
 namespace graced {
@@ -28,33 +26,6 @@ constexpr Duration closing_look = 5ms;
 constexpr int closing_cost = 4;
 
 }  // namespace
-
-Retirement::Retirement(Kept kept, Instant now)
-    : begun_(std::move(kept)),
-      watch_(begun_.tops.empty() ? 0 : begun_.tops.front(), begun_.listening, begun_.cgroup,
-             begun_.handshakes_move),
-      closing_(begun_.closing),
-      seen_(begun_.seen),
-      looked_(begun_.looked),
-      next_look_(now),
-      closed_all_(begun_.closed_all) {
-  if (begun_.tops.size() != 1) watch_.follow(begun_.tops);
-  for (const int fd : begun_.listening) listened_.push_back(inode_of(fd));
-}
-
-Retirement::Kept Retirement::kept() const {
-  Kept kept = begun_;
-  kept.listening.clear();
-  for (std::size_t i = 0; i < listened_.size(); ++i) {
-    const int fd = begun_.listening[i];
-    if (inode_of(fd) == listened_[i]) kept.listening.push_back(fd);  // else it was closed since
-  }
-  kept.closing = closing_;
-  kept.seen = seen_;
-  kept.looked = looked_;
-  kept.closed_all = closed_all_;
-  return kept;
-}
 
 void Retirement::close(const Closing& closing) {
   if (closing == closing_) return;

@@ -2,14 +2,12 @@
 // often at first and ever more rarely.
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/time.h"
-#include "linux/connections/connections.h"
+#include "linux/connections/kept_connections.h"
 
 namespace graced {
 
@@ -27,24 +25,24 @@ class Retirement {
   // cgroup and handshakes_move: see ConnectionWatch. Closes none to begin with.
   Retirement(pid_t worker, const std::vector<int>& listening, const std::optional<std::string>& cgroup,
              bool handshakes_move, Instant now)
-      : Retirement(
-            {.tops = {worker}, .listening = listening, .cgroup = cgroup, .handshakes_move = handshakes_move},
-            now) {}
+      : watch_(worker, listening, cgroup, handshakes_move), next_look_(now) {}
 
-  // What another image of this process takes over, see linux/upgrade. Its watch begins anew with the sockets
-  // that are left, whose descriptors are somebody else's under the same numbers; it looks at once.
+  // What another image of this process takes over, see linux/upgrade. It looks at once.
   struct Kept {
-    std::vector<pid_t> tops{};
-    std::vector<int> listening{};
-    std::optional<std::string> cgroup{};
-    bool handshakes_move = false;
+    ConnectionWatch::Kept watch{};
     Closing closing{};
     Connections seen{};
     bool looked = false;
     bool closed_all = false;
   };
-  Kept kept() const;
-  Retirement(Kept kept, Instant now);
+  Kept kept() const { return {watch_.kept(), closing_, seen_, looked_, closed_all_}; }
+  Retirement(const Kept& kept, Instant now)
+      : watch_(kept.watch),
+        closing_(kept.closing),
+        seen_(kept.seen),
+        looked_(kept.looked),
+        next_look_(now),
+        closed_all_(kept.closed_all) {}
   int descriptor() const { return watch_.descriptor(); }  // that the other image makes anew
 
   Instant next_look() const { return next_look_; }
@@ -54,7 +52,6 @@ class Retirement {
 
   // See ConnectionWatch.
   void follow(const std::vector<pid_t>& tops) {
-    begun_.tops = tops;
     watch_.follow(tops);
     done_before_ = false;
   }
@@ -73,8 +70,6 @@ class Retirement {
   Instant look_and_close(Instant now);
   Duration close_idle(Instant now);
 
-  Kept begun_;                   // as to tops, sockets and cgroup
-  std::vector<ino_t> listened_;  // their inodes
   ConnectionWatch watch_;
   Closing closing_;
   Connections seen_;

@@ -13,6 +13,7 @@
 #include "handoff/ready_watch.h"
 #include "handoff/socket_sets.h"
 #include "kept/adoption_members.h"
+#include "kept/connection_members.h"
 #include "kept/steering_members.h"
 #include "state/members.h"
 
@@ -28,25 +29,11 @@ struct Members<Closing> {
 };
 
 template <>
-struct Members<Connections> {
-  static constexpr std::tuple all{
-      Named{"busy", &Connections::busy},
-      Named{"idle", &Connections::idle},
-      Named{"unix-connections", &Connections::unix_connections},
-      Named{"queued", &Connections::queued},
-      Named{"half-open", &Connections::half_open},
-      Named{"quiet", &Connections::quiet},
-  };
-};
-
-template <>
 struct Members<Retirement::Kept> {
   using Kept = Retirement::Kept;
   static constexpr std::tuple all{
-      Named{"tops", &Kept::tops},       Borrowed{"listening", &Kept::listening},
-      Named{"cgroup", &Kept::cgroup},   Named{"handshakes-move", &Kept::handshakes_move},
-      Named{"closing", &Kept::closing}, Named{"seen", &Kept::seen},
-      Named{"looked", &Kept::looked},   Named{"closed-all", &Kept::closed_all},
+      Named{"watch", &Kept::watch},   Named{"closing", &Kept::closing},       Named{"seen", &Kept::seen},
+      Named{"looked", &Kept::looked}, Named{"closed-all", &Kept::closed_all},
   };
 };
 

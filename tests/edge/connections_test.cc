@@ -16,6 +16,7 @@
 #include "as_root.h"
 #include "forbid_family.h"
 #include "in_child.h"
+#include "kept/connection_members.h"
 #include "line_server.h"
 #include "linux/base/fd.h"
 #include "linux/base/unix_address.h"
@@ -25,6 +26,7 @@
 #include "loopback.h"
 #include "opening.h"
 #include "temp_directory.h"
+#include "through_state.h"
 #include "wait_until.h"
 
 using namespace graced;
@@ -406,6 +408,41 @@ TEST_CASE("a worker that has closed its address still has its connections, whate
   CHECK(watch.look().queued == 0);
 }
 
+TEST_CASE("a worker that has closed its address still has its connections after another image has taken over") {
+  Loopback where(Family::ipv4);
+  Fd listener = where.listen();
+  const LineServer worker({listener.get()});
+  ConnectionWatch before(worker.pid(), sockets({&listener}), std::nullopt);
+  const Fd client = where.connect();
+  Watched::ask(client);
+  CHECK(wait_until([&] { return before.look().idle == 1; }));
+  listener.reset();
+  const ConnectionWatch::Kept kept = through_state(before.kept());
+  REQUIRE(kept.listeners.sockets.size() == 1);
+  CHECK(kept.listeners.sockets[0].fd == -1);
+  ConnectionWatch watch(kept);
+  CHECK(state_text(watch.kept()) == state_text(kept));
+  CHECK(watch.look().idle == 1);
+  CHECK(wait_until([&] { return watch.close_idle(20ms) == 1 || watch.look().done(); }));
+  CHECK(hear(client).empty());
+  CHECK(wait_until([&] { return watch.look().done(); }));
+}
+
+TEST_CASE("a handshake that had begun is waited for by another image, one that begins later is not") {
+  Loopback where(Family::ipv4);
+  const Fd listener = where.listen();
+  Loopback::wait_for_data(listener);
+  const LineServer worker({listener.get()});
+  const Fd early = where.connect();
+  ConnectionWatch before(worker.pid(), sockets({&listener}), std::nullopt);
+  const Fd late = where.connect();
+  ConnectionWatch watch(through_state(before.kept()));
+  CHECK(watch.look().half_open == 1);
+  Watched::ask(early);
+  CHECK(wait_until([&] { return watch.look().idle == 1; }));
+  CHECK(watch.look().half_open == 0);
+}
+
 TEST_CASE("a connection is not idle before its time, and not once it has been asked again since the look") {
   Watched w;
   const Fd client = w.asked();
@@ -572,7 +609,8 @@ TEST_CASE(
     for (int i = 0; i < 600; ++i) clients.push_back(where.connect());
     say_for_sure(clients.back(), "work");
     const auto counted = [&](const std::string& cgroup) {
-      ConnectionWatch watch(worker.pid(), sockets({&listener}), cgroup);
+      ConnectionWatch before(worker.pid(), sockets({&listener}), cgroup);
+      ConnectionWatch watch(before.kept());
       return wait_until([&] {
         const Connections c = watch.look();
         return c.busy == 1 && c.idle == 599 && c.queued == 0;

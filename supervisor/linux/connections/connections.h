@@ -43,6 +43,11 @@ class ConnectionWatch {
   ConnectionWatch(pid_t worker, const std::vector<int>& listening, const std::optional<std::string>& cgroup,
                   bool handshakes_move = false);
   ~ConnectionWatch();
+  // What another image of this process takes over, see kept_connections.h and linux/upgrade.
+  struct Kept;
+  Kept kept() const;
+  explicit ConnectionWatch(const Kept& kept);
+
   ConnectionWatch(const ConnectionWatch&) = delete;
   ConnectionWatch& operator=(const ConnectionWatch&) = delete;
 

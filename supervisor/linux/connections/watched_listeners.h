@@ -17,6 +17,11 @@ class WatchedListeners {
   // Borrowed, and may be closed later. Those that are no listening sockets are left out.
   explicit WatchedListeners(const std::vector<int>& sockets);
 
+  // What another image of this process takes over, see kept_connections.h. Borrowed likewise.
+  struct Kept;
+  Kept kept() const;
+  explicit WatchedListeners(const Kept& kept);
+
   const TcpPlaces& places() const { return places_; }       // of TCP
   bool acknowledge_at_once() const { return quick_acks_; }  // all of TCP do, the first words of a client
   bool any_unix() const;

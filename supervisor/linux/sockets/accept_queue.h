@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "core/members.h"
 #include "linux/sockets/socket_list.h"
 
 namespace graced {
@@ -32,6 +33,9 @@ class Handshakes {
   unsigned left(SocketList& list, const TcpPlaces& places);
 
  private:
+  template <class>
+  friend struct Members;
+
   struct Handshake {
     Endpoint local;
     Endpoint peer;

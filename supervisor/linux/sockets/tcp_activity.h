@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/members.h"
 #include "core/time.h"
 
 struct tcp_info;  // <linux/tcp.h>
@@ -34,8 +35,12 @@ class ActivityHistory {
   TcpActivity judge(TcpActivity now);
 
  private:
-  std::uint32_t words_;
-  std::uint32_t bare_acks_;
+  template <class>
+  friend struct Members;
+  ActivityHistory() = default;
+
+  std::uint32_t words_ = 0;
+  std::uint32_t bare_acks_ = 0;
 };
 
 struct TcpCounts {
