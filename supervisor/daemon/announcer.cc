@@ -72,6 +72,8 @@ void Announcer::attend() {
 
 void Announcer::go_on() {
   attend();
+  manager_.flush();
+  wait_until_manager_reads();
   if (watchdog_) tell_alive();
 }
 

@@ -43,7 +43,8 @@ class Announcer {
 
   // Clients of the control socket are let in from now on, and the manager's watchdog is kept quiet.
   void attend();
-  // The same, after taking over: the manager's watchdog may have waited for nearly as long as it does.
+  // The same, after taking over: what waited for the manager goes out, and its watchdog may have waited for
+  // nearly as long as it does.
   void go_on();
 
   ServiceManager& manager() { return manager_; }

@@ -96,7 +96,6 @@ std::string Upgrading::in_the_way() const {
   if (const std::string file = o_.planner.waits_for(); !file.empty()) return fmt::format("{} to be read", file);
   if (std::string process = process_in_the_way(); !process.empty()) return process;
   if (std::string worker = worker_in_the_way(); !worker.empty()) return worker;
-  if (o_.announcer.manager().behind()) return "the service manager to read what it is told";
   return "";
 }
 

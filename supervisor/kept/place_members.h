@@ -71,6 +71,15 @@ struct Members<Cgroups::Kept> {
 };
 
 template <>
+struct Members<ServiceManager::Kept::Message> {
+  using Message = ServiceManager::Kept::Message;
+  static constexpr std::tuple all{
+      Named{"text", &Message::text},
+      Carried{"fd", &Message::fd},
+  };
+};
+
+template <>
 struct Members<ServiceManager::Kept> {
   using Kept = ServiceManager::Kept;
   static constexpr std::tuple all{
@@ -78,6 +87,7 @@ struct Members<ServiceManager::Kept> {
       Named{"story", &Kept::story},
       Named{"error", &Kept::error},
       Named{"limit", &Kept::limit},
+      Named{"waiting", &Kept::waiting},
   };
 };
 

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "in_child.h"
+#include "kept/place_members.h"
+#include "linux/base/descriptor_message.h"
 #include "linux/base/file_id.h"
 #include "linux/base/unix_address.h"
 #include "linux/control/kept_instance.h"
@@ -21,6 +23,7 @@
 #include "linux/worker/notify_socket.h"
 #include "linux/worker/starting_place.h"
 #include "temp_directory.h"
+#include "through_state.h"
 
 namespace graced {
 namespace {
@@ -208,6 +211,32 @@ TEST_CASE("the manager is not told again what it was told before, and keeps what
   next.tell({Phase::serving, "serves 2", std::nullopt}, now);
   held.hold("graced.", {});
   CHECK(heard() == "STATUS=serves 2\nFDSTOREREMOVE=1\nFDNAME=graced.a\n");
+}
+
+TEST_CASE("what waits for a manager that does not read waits on in the next image, with its descriptor") {
+  const TempDirectory d;
+  const std::string path = d / "notify";
+  const Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const auto address = unix_path_address(path);
+  REQUIRE(::bind(manager.get(), address->get(), address->length) == 0);
+  const ServiceManagerVariables variables{path, "", ""};
+  ServiceManager& first = before<ServiceManager>(variables);
+  int sent = 0;
+  while (!first.behind()) first.send(std::to_string(sent++));
+  first.send_descriptor("FDSTORE=1", Fd(::dup(manager.get())));
+
+  ServiceManager next(variables, through_state(first.kept()));
+  for (int i = 0; i < sent; ++i) {
+    std::array<char, 20> text;
+    const ssize_t n = ::recv(manager.get(), text.data(), text.size(), 0);
+    REQUIRE(n > 0);
+    CHECK(std::string(text.data(), static_cast<std::size_t>(n)) == std::to_string(i));
+    next.flush();
+  }
+  CHECK(!next.behind());
+  const Fd received = receive_descriptor(manager.get());
+  REQUIRE(received);
+  CHECK(file_id(received.get()) == file_id(manager.get()));
 }
 
 }  // namespace

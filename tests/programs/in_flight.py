@@ -1,8 +1,8 @@
 """Work that takes its time, in flight when reloads come: slow answers behind TLS, bodies with a pause, streams, calls. With
 nothing said to graced none of it may be cut."""
-import json, os, select, subprocess, sys, unittest
+import json, os, select, subprocess, unittest
 from collections import Counter
-from program import BUILT, HERE, RESULTS, SERVERS, ProgramCase, alive, found, wait_until
+from program import BUILT, HERE, SERVERS, ProgramCase, alive, found, record, wait_until
 
 CLIENT = os.path.join(HERE, "clients", "in_flight.js")
 STREAMS = os.path.join(SERVERS, "streams.js")
@@ -112,16 +112,11 @@ class InFlightCase(ProgramCase):
             clients.end(batch)
         self.one_serves(g)  # nobody holds the others any more
         whole = {kind: sum(said["whole"][kind] for said in clients.ended.values()) for kind in kinds}
-        result = {"program": self.id().split(".")[-1].removeprefix("test_").removesuffix("_in_flight"), "reloads": reloads, "in_flight": whole}
         cut = {}
         for said in clients.ended.values():
             for kind, reasons in said["cut"].items():
                 cut[kind] = Counter(cut.get(kind, {})) + Counter(reasons)
-        result["cut"] = cut
-        print(json.dumps(result), file=sys.stderr)
-        if RESULTS:
-            with open(RESULTS, "a") as f:
-                f.write(json.dumps(result) + "\n")
+        record({"program": self.called(), "reloaded": reloads, "in_flight": whole, "cut": cut})
         self.assertEqual(cut, {}, g.said())
         self.assertEqual(g.end(), 0)
         self.assert_nothing_left(g)

@@ -1,11 +1,11 @@
 """Reloads of programs that know nothing of graced, as Debian has them, under load. Each has a network of
 its own, so it can have its usual port."""
-import ctypes, errno, json, os, shutil, signal, socket, statistics, subprocess, sys, unittest
+import ctypes, errno, importlib, inspect, json, os, shutil, signal, socket, statistics, subprocess, sys, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 import own_network
-from harness import Case, alive, for_everybody, main, wait_until  # noqa: F401, re-exported
+from harness import GRACED, Case, alive, for_everybody, main, wait_until  # noqa: F401, re-exported
 from load import LoadProcess
 
 SERVERS = os.path.join(HERE, "servers")
@@ -62,6 +62,28 @@ def parent(pid):
         return 0
 
 
+def record(result):
+    """For who reads the test's output, and for ./table."""
+    print(json.dumps(result), file=sys.stderr)
+    if RESULTS:
+        with open(RESULTS, "a") as f:
+            f.write(json.dumps(result) + "\n")
+
+
+def each_program_again(ahead, prefix):
+    """Test cases of all the others: `ahead` comes before each ProgramCase among its bases. Only reloads under load are asked
+    for again: the other tests ask about what has nothing to do with it."""
+    cases = {}
+    for file in sorted(f for f in os.listdir(HERE) if f.endswith("_test.py") and f not in ("taken_test.py", "upgraded_test.py")):
+        module = importlib.import_module(file.removesuffix(".py"))
+        for name, case in vars(module).items():
+            if isinstance(case, type) and issubclass(case, ProgramCase) and case.__module__ == module.__name__:
+                others = {test: None for test, code in inspect.getmembers(case, inspect.isfunction)
+                          if test.startswith("test") and "reloads_lose_nothing" not in inspect.getsource(code)}
+                cases[prefix + name] = type(prefix + name, (ahead, case), others)
+    return cases
+
+
 class Load(LoadProcess):
     def __init__(self, case, where, *options, program=LOAD):
         super().__init__(program, *options, where)
@@ -96,6 +118,8 @@ class RedisQuestion:
 
 class ProgramCase(Case):
     question = HttpQuestion
+    how = "reloaded"  # ./table has a column for each
+    reloads = RELOADS
     load_program = LOAD
 
     def setUp(self):
@@ -184,7 +208,7 @@ class ProgramCase(Case):
             load.began()
 
         took = []
-        for left in reversed(range(RELOADS)):
+        for left in reversed(range(self.reloads)):
             self.reload(g)
             took.append(g.status()["last_reload"]["took_s"])
             if left % 2:
@@ -206,16 +230,15 @@ class ProgramCase(Case):
         self.assertEqual(g.end(), 0, g.said())
         self.assert_nothing_left(g)
 
+    def called(self):
+        return self.id().split(".")[-1].removeprefix("test_").removesuffix("_in_flight")
+
     def judge(self, g, reports, took):
         counted = {kind: sum(r["failures"][kind] for r in reports.values()) for kind in HARD + SOFT}
-        result = {"program": self.id().split(".")[-1].removeprefix("test_"), "reloads": len(took),
-                  **{kind: r["answered"] for kind, r in reports.items()},
-                  "failures": {kind: n for kind, n in counted.items() if n},
-                  "median_s": statistics.median(took)}
-        print(json.dumps(result), file=sys.stderr)
-        if RESULTS:
-            with open(RESULTS, "a") as f:
-                f.write(json.dumps(result) + "\n")
+        record({"program": self.called(), self.how: len(took),
+                **{kind: r["answered"] for kind, r in reports.items()},
+                "failures": {kind: n for kind, n in counted.items() if n},
+                "median_s": statistics.median(took)})
         for kind, report in reports.items():
             self.assertGreaterEqual(report["answered"], 8, kind)  # each client at least once
             # The one that never pauses may wait for an answer, or have half of it, when its worker has to go.

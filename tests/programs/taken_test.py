@@ -1,7 +1,8 @@
 """Each program that listens on TCP, started by hand: it is taken over under load, after a first try that fails, nobody
 notices, and it is reloaded then like any other."""
-import importlib, inspect, os, socket, subprocess, unittest
-from program import HARD, HERE, ProgramCase, RedisQuestion, main, setUpModule, wait_until
+import socket, subprocess, unittest
+from collections import Counter
+from program import HARD, RELOADS, RedisQuestion, each_program_again, main, record, setUpModule, wait_until
 from harness import PATIENCE, children  # found by program
 from listening import shown, sockets_of
 
@@ -24,6 +25,9 @@ def listening_ports():
 
 class Taken:
     """Before a ProgramCase: what it would start below graced is started by hand first, and taken over."""
+
+    how = "taken_and_reloaded"
+    reloads = min(RELOADS, 3)
 
     def graced(self, *arguments, command=(), preexec=None, options=(), **more):
         if "-l" in arguments or "-l" in options or "--take" in options:
@@ -63,8 +67,10 @@ class Taken:
                 pass
         old.wait(PATIENCE)
         self.one_serves(g)
-        for kind, load in loads.items():
-            report = load.report()
+        reports = {kind: load.report() for kind, load in loads.items()}
+        record({"program": self.called(), "taken": 1, "answered": sum(r["answered"] for r in reports.values()),
+                "failures": dict(sum((Counter(r["failures"]) for r in reports.values()), Counter()))})
+        for kind, report in reports.items():
             self.assertEqual({f: report["failures"][f] for f in HARD if report["failures"][f]}, {}, "%s: %s\n%s" % (kind, report, g.said()))
         return g
 
@@ -81,18 +87,7 @@ class Taken:
         return shown(), {pid: sockets_of(pid) for pid in (old.pid, *children(old.pid))}
 
 
-def reloads_under_load(case):
-    """The others ask about what has nothing to do with how the first generation came."""
-    return {name: None for name, test in inspect.getmembers(case, inspect.isfunction)
-            if name.startswith("test") and "reloads_lose_nothing" not in inspect.getsource(test)}
-
-
-for test in sorted(f for f in os.listdir(HERE) if f.endswith("_test.py") and f != os.path.basename(__file__)):
-    module = importlib.import_module(test.removesuffix(".py"))
-    for name, case in list(vars(module).items()):
-        if isinstance(case, type) and issubclass(case, ProgramCase) and case.__module__ == module.__name__:
-            globals()["Taken" + name] = type("Taken" + name, (Taken, case), reloads_under_load(case))
-del case  # or it would be found here as well
+globals().update(each_program_again(Taken, "Taken"))
 
 
 if __name__ == "__main__":

@@ -77,6 +77,13 @@ ServiceManager::ServiceManager(const ServiceManagerVariables& variables, Kept ke
   told_story_ = std::move(kept.story);
   told_error_ = kept.error;
   told_limit_ = kept.limit;
+  for (Kept::Message& m : kept.waiting) waiting_.push_back({std::move(m.text), Fd(m.fd)});
+}
+
+ServiceManager::Kept ServiceManager::kept() const {
+  Kept kept{told_phase_, told_story_, told_error_, told_limit_};
+  for (const Message& m : waiting_) kept.waiting.push_back({m.text, m.fd.get()});
+  return kept;
 }
 
 void ServiceManager::tell(const ServiceManagerNews& news, Instant now) {

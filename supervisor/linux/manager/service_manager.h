@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/status.h"
 #include "linux/base/fd.h"
@@ -32,16 +33,21 @@ class ServiceManager {
   // A manager that cannot be reached is none.
   explicit ServiceManager(const ServiceManagerVariables& variables);
 
-  // What another image of this process takes over, see linux/upgrade.
-  // What the manager was told; nothing may wait, see behind().
+  // What another image of this process takes over, see linux/upgrade: what the manager was told, and what waits
+  // to be told.
   struct Kept {
+    struct Message {
+      std::string text{};
+      int fd = -1;  // none
+    };
     Phase phase = Phase::starting;
     std::string story{};
     int error = 0;
     std::optional<Instant> limit{};
+    std::vector<Message> waiting{};  // in their order
   };
-  Kept kept() const { return {told_phase_, told_story_, told_error_, told_limit_}; }
-  // With a new connection to the manager.
+  Kept kept() const;
+  // With a new connection to the manager. What waits is sent by flush().
   ServiceManager(const ServiceManagerVariables& variables, Kept kept);
 
   bool anybody() const { return static_cast<bool>(socket_); }
