@@ -14,6 +14,7 @@
 #include "linux/base/systemd.h"
 #include "linux/proc/child_exits.h"
 #include "linux/proc/send_signal.h"
+#include "linux/self/footprint.h"
 #include "linux/self/journal_socket.h"
 #include "linux/self/terminal.h"
 #include "options/environment.h"
@@ -58,6 +59,7 @@ int Daemon::go_on() {
     upgrading_.tell();
     reaper_.look();
     addresses_.look_at_paths();
+    give_back_memory();  // what the state was read with
     loop_.run();
   });
 }

@@ -6,7 +6,7 @@ from world import GRACED, PATIENCE, Broken, alive, must, stat_of, wait_until
 
 ANYTHING = {"refused", "reset", "eof", "reused_reset", "partial", "timeout", "http", "body"}
 BROKEN_OFF = {"reset", "eof", "partial", "reused_reset"}  # the worker that had it died
-PROVING = {"reload-sick", "rolled-back", "sick-while-serving", "sick-on-probation"}  # with a probe and a probation only…
+PROVING = {"reload-sick", "rolled-back", "sick-while-serving", "sick-on-probation", "upgrade-on-probation"}  # with a probe and a probation only…
 NOT_PROVING = {"addresses-changed", "path-vanishes", "reload-in-batches"}  # …beside which nobody has a unix path of graced's, or batches
 # A socket of the worker's own is its own to shut; and with --listen nothing is adopted.
 NOT_ADOPTED = {"worker-does-shutdown", "worker-does-close", "addresses-changed", "path-vanishes"}

@@ -21,6 +21,7 @@ def other(world):
 def upgraded(world, binary):
     """With the same PID, and nothing else has changed."""
     before = world.status()
+    world.manager.pending()  # what it has not read is waited for
     told = world.ask("upgrade", "--binary", binary)
     must(told.returncode == 0, "an upgrade to a good image is done", told.returncode, told.stdout, told.stderr, world.stderr.last())
     must(world.process.poll() is None and runs(world, binary), "the other image runs, with the same PID", os.readlink("/proc/%d/exe" % world.pid))
@@ -100,8 +101,9 @@ def upgrade_while_one_drains(world):
     return BROKEN_OFF
 
 
-@step(3, 1)
-def upgrade_on_probation(world, n):
+@step(3, 2)
+def upgrade_on_probation(world, n, which):
+    """The one that stood by serves again afterwards, by hand or as the new one dies."""
     world.settings["probation"] = "1h"
     world.configure()
     before = world.status()["serving"]
@@ -112,7 +114,10 @@ def upgrade_on_probation(world, n):
     if n % 2:
         told = world.ask("rollback")
         must(told.returncode == 0, "who asks for a rollback is told how it went", told.stderr)
-        wait_until(lambda: sorted(world.serving()) == good, "the one that stood by serves again", world.stderr.last)
+    else:
+        os.kill(world.pick(which), signal.SIGKILL)
+    wait_until(lambda: sorted(world.serving()) == good, "the one that stood by serves again", world.stderr.last)
+    return None if n % 2 else BROKEN_OFF
 
 
 @step(3, 1)

@@ -79,7 +79,7 @@ class InTheWindow(UpgradeCase):
         self.assertEqual(self.kinds(g).count("worker-exited") + self.kinds(g).count("crashed"), 1, self.kinds(g))
 
     def test_what_a_worker_says_is_heard(self):
-        g = self.graced(options=(), command=(self.write("talker", TALKER, 0o755),))
+        g = self.graced(command=(self.write("talker", TALKER, 0o755),))
         worker = g.workers()[0]["pid"]
         asked = self.held(g)
         self.write("words", "half of it is done")
