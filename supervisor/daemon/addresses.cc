@@ -42,7 +42,8 @@ Handoff::Callbacks Addresses::handoff_callbacks(Callbacks callbacks) {
           .emptied =
               [this](GenerationId g) {
                 if (!settlements_.is_settling(g)) o_.pump.happens(Settled{g});
-              }};
+              },
+          .closes = std::move(callbacks.closes)};
 }
 
 std::function<void(GenerationId)> Addresses::when_settled() {

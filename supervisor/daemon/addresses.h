@@ -42,6 +42,7 @@ class Addresses {
   struct Callbacks {
     std::function<void(WorkerId)> changed;                   // see Handoff
     std::function<void(WorkerId, const std::string&)> note;  // for the log; WorkerId{}: of nobody's
+    std::function<void()> closes{};                          // see Handoff
   };
   // spare_place: see make_plan().
   // stored, variables: see SocketKeeper.

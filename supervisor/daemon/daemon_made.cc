@@ -163,7 +163,8 @@ Launcher::Names Daemon::launcher_names() {
 
 Addresses::Callbacks Daemon::address_callbacks() {
   return {.changed = [this](WorkerId w) { ready_.look_at(w); },
-          .note = [this](WorkerId w, const std::string& note) { warn(w, note); }};
+          .note = [this](WorkerId w, const std::string& note) { warn(w, note); },
+          .closes = [this] { upgrading_.call_off_trial(); }};
 }
 
 ReadyWatch::Callbacks Daemon::ready_callbacks() {

@@ -33,6 +33,13 @@ void Upgrade::look() {
   if (current_ && !trial_ && callbacks_.in_the_way().empty()) start_trial();
 }
 
+bool Upgrade::call_off_trial() {
+  if (!trial_) return false;
+  trial_->call_off();
+  trial_.reset();
+  return true;
+}
+
 std::string Upgrade::waits_for() const {
   return current_ && !trial_ ? callbacks_.in_the_way() : "";
 }

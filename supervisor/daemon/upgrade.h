@@ -57,6 +57,9 @@ class Upgrade {
   // What was in the way may be gone.
   void look();
 
+  // The trial that runs is gone when this returns, and there is another one at the next look. False: none runs.
+  bool call_off_trial();
+
   // Whoever reaps graced's children tells of each. False: it was none of this one's.
   bool ended(const ChildExit& child) { return trial_ && trial_->ended(child); }
 

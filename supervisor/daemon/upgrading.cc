@@ -67,6 +67,10 @@ void Upgrading::look_soon() {
   if (asked_) look_.fire_at(monotonic_now());
 }
 
+void Upgrading::call_off_trial() {
+  if (upgrade_.call_off_trial()) look_.fire_at(monotonic_now());
+}
+
 void Upgrading::look() {
   if (!asked_) return;
   if (stops()) {

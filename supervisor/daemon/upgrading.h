@@ -49,6 +49,9 @@ class Upgrading {
   // After each event: what was in the way may be gone, or graced stops, and then there is none.
   void look_soon();
 
+  // A trial has duplicates of what this process has open: it is gone when this returns. Another one follows.
+  void call_off_trial();
+
   // Whoever reaps graced's children tells of each. False: it was none of this one's.
   bool ended(const ChildExit& child) { return upgrade_.ended(child); }
 

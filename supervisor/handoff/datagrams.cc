@@ -87,6 +87,7 @@ void Datagrams::close_unheld() {
   for (const auto& [generation, listeners] : passed_) {
     for (const auto& l : listeners) held.insert(l->inode());
   }
+  if (callbacks_.closes && flows_->has_others(held)) callbacks_.closes();
   try {
     flows_->keep_only(held);
   } catch (const std::exception& e) { callbacks_.note(fmt::format("UDP: {}", e.what())); }

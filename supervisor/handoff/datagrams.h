@@ -35,6 +35,7 @@ class Datagrams {
     std::function<void(WorkerId)> idle;         // a retired one has heard its last, and read it
     std::function<void(GenerationId)> emptied;  // the same of one whose flows were let go
     std::function<void(const std::string&)> note;
+    std::function<void()> closes{};  // see Handoff
   };
   struct Rules {
     unsigned flows = 0;          // remembered at most; 0: none

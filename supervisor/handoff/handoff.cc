@@ -148,6 +148,7 @@ void Handoff::take_leave_of_closed() {
   for (const auto& [generation, listeners] : listeners_) {
     for (const auto& l : listeners) held.insert(inode_of(l->fd()));
   }
+  if (callbacks_.closes && groups_.has_others(held)) callbacks_.closes();
   groups_.keep_only(held);
   datagrams_.keep_only(held);
 }

@@ -37,6 +37,10 @@ class Handoff {
     std::function<void(WorkerId, const std::string&)> note;  // for the log; WorkerId{}: of nobody's
     std::function<void()> held;                              // what adopted_sockets() tells has changed
     std::function<void(GenerationId)> emptied;               // see Datagrams::let_go()
+
+    // Sockets are about to be closed that what comes to an address is shared out to: whoever has duplicates of
+    // them must let go of those first. May be empty.
+    std::function<void()> closes{};
   };
 
   Handoff(Loop& loop, Callbacks callbacks);

@@ -14,7 +14,8 @@ Datagrams::Callbacks Handoff::datagram_callbacks() {
                 if (!retirements_.find(worker)) callbacks_.idle(worker);
               },
           .emptied = callbacks_.emptied,
-          .note = [this](const std::string& note) { callbacks_.note({}, note); }};
+          .note = [this](const std::string& note) { callbacks_.note({}, note); },
+          .closes = callbacks_.closes};
 }
 
 void Handoff::connections_are_done(WorkerId worker) {

@@ -32,6 +32,10 @@ bool SteeringGroups::join(const std::string& key, int fd, ino_t inode) {
   return true;
 }
 
+bool SteeringGroups::has_others(const std::set<ino_t>& held) const {
+  return std::ranges::any_of(sockets_, [&](const auto& s) { return !held.contains(s.first); });
+}
+
 void SteeringGroups::keep_only(const std::set<ino_t>& held) {
   std::map<std::string, std::vector<ino_t>> gone;
   for (auto s = sockets_.begin(); s != sockets_.end();) {

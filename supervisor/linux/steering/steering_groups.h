@@ -29,6 +29,7 @@ class SteeringGroups {
 
   // The others have been closed by all who had them.
   void keep_only(const std::set<ino_t>& held);
+  bool has_others(const std::set<ino_t>& held) const;  // than these
 
   // All of the address, as if none of them had ever joined. What is attached stays attached.
   void forget(const std::string& key);

@@ -144,6 +144,10 @@ void UdpFlows::say_whose(const Socket& socket, std::uint32_t serial) {
   update_map(slots_.get(), *socket.slot, &slot);
 }
 
+bool UdpFlows::has_others(const std::set<ino_t>& held) const {
+  return std::ranges::any_of(sockets_, [&](const auto& s) { return !held.contains(s.first); });
+}
+
 void UdpFlows::keep_only(const std::set<ino_t>& held) {
   std::set<std::string> changed;
   std::vector<ino_t> gone;

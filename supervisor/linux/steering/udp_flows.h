@@ -51,6 +51,7 @@ class UdpFlows {
 
   // The others have been closed by all who had them. What is left of the chosen ones is chosen.
   void keep_only(const std::set<ino_t>& held);
+  bool has_others(const std::set<ino_t>& held) const;  // than these
 
   bool has(ino_t inode) const { return sockets_.contains(inode); }
   bool has_key(const std::string& key) const;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -97,6 +98,15 @@ Trial::Trial(Loop& loop, const NewImage& image, const Succession& succession, Du
 
 Trial::~Trial() {
   if (pid_ > 0) send_signal_to_child(pidfd_, pid_, SIGKILL);
+}
+
+void Trial::call_off() {
+  done_ = nullptr;
+  if (pid_ < 0) return;
+  ::kill(-pid_, SIGKILL);  // with what it has started to try things
+  send_signal_to_child(pidfd_, pid_, SIGKILL);
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {}
 }
 
 void Trial::read_answer() {

@@ -32,6 +32,10 @@ class Trial {
   Trial& operator=(const Trial&) = delete;
   ~Trial();  // kills it; whoever reaps graced's children reaps it
 
+  // Kills it, and waits until it has nothing open any more; `done` is not called. A socket that this process
+  // closes would go on getting what comes to its address, as the trial has it as well.
+  void call_off();
+
   // Whoever reaps graced's children tells of each. False: it was none of this one's.
   bool ended(const ChildExit& child);
 
