@@ -8,6 +8,18 @@ UPGRADES = 8
 UNTOUCHED = ("MainPID", "InvocationID", "NRestarts", "ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic",
              "StateChangeTimestampMonotonic", "NFileDescriptorStore", "StatusText")
 
+# What a unit may be restricted to, beside hardened.conf. DynamicUser= last: it leaves a directory that others do not find theirs in.
+RESTRICTED = (
+    ("SystemCallFilter=@system-service", "MemoryDenyWriteExecute=yes"),
+    ("PrivateUsers=yes",),
+    ("ProtectProc=invisible", "ProcSubset=pid"),
+    ("NoExecPaths=/", "ExecPaths=/usr /lib /lib64"),
+    ("LimitNOFILE=64", "TasksMax=12", "MemoryMax=24M"),
+    ("User=daemon",),
+    ("DynamicUser=yes", "SystemCallFilter=@system-service", "MemoryDenyWriteExecute=yes", "ProtectSystem=strict", "PrivateDevices=yes",
+     "RestrictNamespaces=yes", "ProtectKernelTunables=yes", "CapabilityBoundingSet="),
+)
+
 
 class Upgrade(Case):
     def setUp(self):
@@ -90,6 +102,21 @@ class Upgrade(Case):
             load.next_pid()
         self.assert_well(load.report())
         self.assertEqual([(a["name"], a["address"]) for a in self.status()["addresses"]], [("adopted", "tcp 127.0.0.1:8080")])
+
+    def test_it_goes_on_in_a_unit_that_is_restricted_in_other_ways(self):
+        self.addCleanup(shutil.rmtree, "/run/graced", True)
+        for lines in RESTRICTED:
+            with self.subTest(lines):
+                self.drop_in("\n".join(("[Service]", *lines, "")))
+                pid = self.start()
+                for program in (os.environ["GRACED_NEXT"], self.first):
+                    seen = self.seen_by_systemd()
+                    self.upgrade(program)
+                    self.assertEqual(self.seen_by_systemd(), seen)
+                    self.systemctl("reload", self.unit)
+                self.assertEqual(self.main_pid(), pid)
+                self.systemctl("stop", self.unit)
+                self.assertEqual(self.show("Result"), "success")
 
     def test_it_still_hears_a_stop_and_leaves_nothing(self):
         pid = self.start("listen = 127.0.0.1:8080", "listen = unix:/run/demo.sock")
