@@ -210,7 +210,8 @@ class Taken(TakeoverCase, Meanwhile):
         self.assertIn("generation 0", talk.said())
         g = self.adopted("tcp:%d" % port, options=("--take", str(old.pid), "--drain-timeout", "1h"))
         self.assertIn("generation 1", ask(("127.0.0.1", port)))
-        wait_until(lambda: [w for w in g.workers() if w["generation"] == 0], g.said)
+        # Once it is known to be idle, which it becomes by itself.
+        wait_until(lambda: any("(1 idle)" in w["waits_for"] for w in g.workers() if w["generation"] == 0), g.said)
         self.kept(g)
         self.assertIsNone(old.poll())
         self.assertIn("generation 0", talk.said())
