@@ -1,10 +1,7 @@
 #include "daemon/resume.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <exception>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -13,9 +10,9 @@
 #include "core/version.h"
 #include "daemon/daemon_state.h"
 #include "linux/upgrade/named_descriptor.h"
+#include "linux/upgrade/on_trial.h"
 #include "linux/upgrade/resume_guard.h"
 #include "linux/upgrade/state_file.h"
-#include "linux/upgrade/trial_answer.h"
 
 namespace graced {
 
@@ -51,34 +48,15 @@ DaemonState state_of(const UpgradeCall& call) {
   return state;
 }
 
-int answer_to = -1;
-
-// What was thrown is the answer. Nothing was unwound.
-[[noreturn]] void answer_what_was_thrown() {
-  try {
-    if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
-  } catch (const std::exception& e) {
-    answer_no(answer_to, e.what());
-    ::_exit(0);
-  } catch (...) {}
-  std::abort();
-}
-
 }  // namespace
 
 // What is made here is not destroyed: the files are those of the image that runs.
 void be_tried(const UpgradeCall& call) {
-  answer_to = call.answer;
-  std::set_terminate(answer_what_was_thrown);
+  answer_what_is_thrown(call.answer);
   DaemonState state = state_of(call);
   const HandoffCapabilities before = state.planner.capabilities;
   (void)std::make_unique<Daemon>(std::move(state)).release();
-  if (const std::string lost = before.lost(); !lost.empty()) {
-    answer_no(call.answer, lost);
-  } else {
-    answer_yes(call.answer, own_version());
-  }
-  ::_exit(0);
+  end_trial(call.answer, before.lost(), own_version());
 }
 
 std::unique_ptr<Daemon> take_over(const UpgradeCall& call, char** arguments) {
