@@ -126,6 +126,31 @@ TEST_CASE("reload --all is for all of them, whatever the environment names") {
         "--jobs waits for outcomes, --no-wait does not");
 }
 
+TEST_CASE("upgrade is for one, for all, or for those that have opted in") {
+  const auto one =
+      parsed<UpgradeCommand>({"upgrade", "app", "--binary", "/x/../new", "--check", "--wait", "5s"});
+  CHECK(one.whom == UpgradeWhom::target);
+  CHECK(one.target == named("app"));
+  CHECK(one.binary == "/new");
+  CHECK(one.check_only);
+  CHECK(one.wait == 5s);
+  const auto plain = parsed<UpgradeCommand>({"upgrade", "--wait", "infinity"}, {"GRACED_NAME=env"});
+  CHECK(plain.target == named("env"));
+  CHECK(plain.binary.empty());
+  CHECK_FALSE(plain.check_only);
+  CHECK_FALSE(plain.wait);
+  CHECK(parsed<UpgradeCommand>({"upgrade", "--binary", "new"}).binary.starts_with('/'));
+  CHECK(parsed<UpgradeCommand>({"upgrade", "--all"}, {"GRACED_NAME=env"}).whom == UpgradeWhom::all);
+  CHECK(parsed<UpgradeCommand>({"upgrade", "--all", "--opted-in"}).whom == UpgradeWhom::opted_in);
+
+  CHECK(complaint({"upgrade", "--opted-in"}) == "--opted-in is for --all");
+  CHECK(complaint({"upgrade", "--all", "app"}) == "--all and 'app' both say which instance, give one of them");
+  CHECK(complaint({"upgrade", "--all", "--control", "/c"}) ==
+        "--all and --control both say which instance, give one of them");
+  CHECK(complaint({"upgrade", "a", "b"}) == "upgrade takes one NAME, 'b' is one too many");
+  CHECK(complaint({"upgrade", "--binary", ""}).starts_with("--binary"));
+}
+
 TEST_CASE("the environment says which instance where the words do not") {
   const Words name{"GRACED_NAME=env"};
   const Words both{"GRACED_NAME=env", "GRACED_CONTROL=/run/env"};

@@ -117,6 +117,20 @@ TEST_CASE("programs get every member, and null for what is not known") {
   CHECK(history_json("shop", {}).find("\"history\": []") != std::string::npos);
 }
 
+TEST_CASE("what became of an upgrade of graced itself is told, and who asked for it") {
+  ::setenv("TZ", "UTC", 1);
+  std::vector<InstanceEvent> entries;
+  entries.push_back({.kind = Kind::upgraded,
+                     .by = {.how = "control", .user = 0, .pid = 7, .program = "dpkg"},
+                     .reason = "from 0.2.0 to 0.3.0"});
+  entries.push_back({.kind = Kind::upgrade_failed, .ok = false, .reason = "/new: it is a script"});
+  CHECK(history_text(entries, false) ==
+        "1970-01-01 00:00:00  graced was upgraded from 0.2.0 to 0.3.0; asked at the control socket by dpkg, "
+        "PID 7, "
+        "root\n"
+        "1970-01-01 00:00:00  graced could not be upgraded: /new: it is a script\n");
+}
+
 TEST_CASE("what became of a generation whose probe failed is told") {
   ::setenv("TZ", "UTC", 1);
   std::vector<InstanceEvent> entries;

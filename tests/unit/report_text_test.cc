@@ -38,6 +38,25 @@ TEST_CASE("a quiet instance takes few lines") {
         "           1       0  4250  ready  3h 12min\n");
 }
 
+TEST_CASE("an upgrade of graced itself is told, and what one waits for, and why one failed") {
+  InstanceReport r = serving();
+  r.version = "0.3.0";
+  r.upgraded_from = "0.2.0";
+  r.upgraded = 3s;
+  r.upgrade_waits_for = "worker 0 of generation 2 to be ready";
+  r.last_upgrade = UpgradeReport{"t", true, "", "0.2.0", "0.3.0", 3s};
+  CHECK(report_text(r, false).starts_with(
+      "shop  serving generation 1\n"
+      "  graced       PID 4242, up 3h 12min, version 0.3.0, upgraded from 0.2.0 3s ago\n"
+      "  upgrade      waits for worker 0 of generation 2 to be ready\n"
+      "  command      ./shop --port 80\n"));
+  r.last_upgrade = UpgradeReport{"t", false, "/new: it was killed by SIGSEGV", "0.3.0", "", 2min};
+  CHECK(report_text(r, false).find("\n  upgrade      failed 2min ago: /new: it was killed by SIGSEGV\n") !=
+        std::string::npos);
+  r.last_upgrade->to = "0.4.0\n";
+  CHECK(report_text(r, false).find("\n  upgrade      to 0.4.0\\n failed 2min ago: ") != std::string::npos);
+}
+
 TEST_CASE("what a replacement would run is told, and where it is not what it was") {
   InstanceReport r = serving();
   r.executable = "/srv/shop/7/shop";
