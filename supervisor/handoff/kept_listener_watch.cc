@@ -1,4 +1,5 @@
 // What was told of listening sockets, as one image of graced hands it to the next.
+#include <algorithm>
 #include <utility>
 
 #include "handoff/kept_listeners.h"
@@ -10,6 +11,7 @@ ListenerWatch::Kept ListenerWatch::kept(ListenerNumbers& numbers) const {
   Kept kept;
   for (const Watched& w : watched_)
     kept.watched.push_back({numbers.of(w.listener), w.told, w.lost, w.path_told, w.tells_of_arrivals});
+  std::ranges::sort(kept.watched, {}, &Kept::Watched::listener);  // they are watched in no order
   return kept;
 }
 
