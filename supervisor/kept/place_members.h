@@ -83,11 +83,8 @@ template <>
 struct Members<ServiceManager::Kept> {
   using Kept = ServiceManager::Kept;
   static constexpr std::tuple all{
-      Named{"phase", &Kept::phase},
-      Named{"story", &Kept::story},
-      Named{"error", &Kept::error},
-      Named{"limit", &Kept::limit},
-      Named{"waiting", &Kept::waiting},
+      Named{"phase", &Kept::phase}, Named{"story", &Kept::story},     Named{"error", &Kept::error},
+      Named{"limit", &Kept::limit}, Named{"waiting", &Kept::waiting},
   };
 };
 
