@@ -220,7 +220,7 @@ Where at_path(const std::string& name) {
 
 // The kernel gives out 32768 and up; the tests that run beside this one each take others.
 in_port_t free_port() {
-  static in_port_t next = static_cast<in_port_t>(10'000 + ::getpid() % 20'000);
+  static auto next = static_cast<in_port_t>(10'000 + ::getpid() % 20'000);
   for (int attempt = 0; attempt < 1000; ++attempt) {
     next = static_cast<in_port_t>(next >= 31'000 ? 10'000 : next + 1);
     const Fd probe(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));

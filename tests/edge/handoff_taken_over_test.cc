@@ -147,7 +147,7 @@ TEST_CASE("old generations keep their clients until these leave, through several
       const Retirement* retirement = story.handoff().retirement(worker);
       return retirement && retirement->has_looked() ? retirement->waits_for() : "";
     };
-    story.until([&] { return seen(worker_1) != "" && seen(worker_2) != ""; });
+    story.until([&] { return !seen(worker_1).empty() && !seen(worker_2).empty(); });
     CHECK(seen(worker_1).starts_with("1 connection"));
     CHECK(seen(worker_2).starts_with("1 connection"));
     CHECK(story.idle.empty());

@@ -40,7 +40,7 @@ ListenerNumbers numbered(const Listeners& listeners) {
 
 // By the next image, under the same numbers.
 TakenListeners take_over(Listeners& listeners) {
-  const TakenListeners taken(through_state(numbered(listeners).kept()));
+  TakenListeners taken(through_state(numbered(listeners).kept()));
   const std::size_t count = never_destroyed(std::exchange(listeners, {})).size();
   for (std::size_t i = 0; i < count; ++i) listeners.push_back(taken.at(i));
   return taken;
