@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -56,6 +57,13 @@ StateWriter written(const DaemonState& state) {
   return writer;
 }
 
+// Without these there is no instance. Any other may be that of a later version, and is as if it had just been
+// made.
+bool is_required(std::string_view part) {
+  constexpr std::array<std::string_view, 4> required{"planner", "presence", "control", "core"};
+  return std::ranges::find(required, part) != required.end();
+}
+
 // One that is handed over for nobody would be open for ever, and one that somebody means to have, and that is
 // not handed over, is another one by now, or none.
 void require_agreement(const DaemonState& state) {
@@ -91,7 +99,9 @@ std::string daemon_state_text(const DaemonState& state) {
 DaemonState read_daemon_state(std::string_view text) {
   const StateReader reader(text);
   DaemonState state;
-  for_each_member<DaemonState>([&](const auto& part) { reader.read(part.name, state.*part.at); });
+  for_each_member<DaemonState>([&](const auto& part) {
+    if (reader.has(part.name) || is_required(part.name)) reader.read(part.name, state.*part.at);
+  });
   require_agreement(state);
   return state;
 }

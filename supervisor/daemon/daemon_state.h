@@ -57,7 +57,8 @@ struct DaemonState {
 // One line.
 std::string daemon_state_text(const DaemonState& state);
 
-// Whatever the text is: a state, or a StateError with one line. What is carried, and what owns it, agree.
+// Whatever the text is: a state, in which a part that is not there is as if it had just been made, or a
+// StateError with one line. What is carried, and what owns it, agree.
 DaemonState read_daemon_state(std::string_view text);
 
 // Fills `carried`, as this process has these descriptors now. left: what stays behind. Throws

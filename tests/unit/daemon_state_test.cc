@@ -81,6 +81,7 @@ TEST_CASE("a part that is missing, or of a later version, is told by its name") 
   const auto with = [](auto change) { return refusal(changed("serving", change)); };
   CHECK(with([](Json& s) { s.erase("planner"); }) == "the state has no 'planner'");
   CHECK(with([](Json& s) { s["a-later-part"] = 5; }) == "");
+  CHECK(with([](Json& s) { s.erase("advisor"); }) == "");  // as the state of a version that has none
   CHECK(with([](Json& s) { s["needs"] = {"a-later-part"}; }) ==
         "the state needs what this version does not know: a-later-part");
   CHECK(with([](Json& s) { s["format"] = 2; }) == "the state has format 2, and this version reads format 1");
