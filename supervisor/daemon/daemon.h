@@ -43,7 +43,7 @@ class TakenArtefacts;
 class TakenListeners;
 struct DaemonState;
 
-class Daemon : private ControlHandler {
+class Daemon final : private ControlHandler {
  public:
   // All signals must be blocked. Throws std::exception with one line to show, having left nothing
   // behind, if there is no place for this instance to live.
