@@ -52,7 +52,7 @@ class TakeoverCase(Adopted):
         for load in loads:
             r = self.report(load)
             self.assertEqual({kind: r["failures"][kind] for kind in HARD if r["failures"][kind]}, {}, "%s\n%s" % (r, g.said()))
-            self.assertGreater(r["answered"], 10)
+            self.assertGreaterEqual(r["answered"], 8)  # each client at least once
 
     def socket_of(self, process, port):
         """What a server's listening socket is like: inode, owner, SO_REUSEPORT."""
