@@ -162,7 +162,7 @@ void show_last_replacement(Page& page, const ReplacementReport& last) {
 
 // "version 0.2.0, upgraded from 0.1.0 3s ago"
 std::string version_text(const InstanceReport& r) {
-  const std::string text = fmt::format("version {}", one_cell(r.version));
+  std::string text = fmt::format("version {}", one_cell(r.version));
   if (r.upgraded_from.empty() || !r.upgraded) return text;
   return fmt::format("{}, upgraded from {} {} ago", text, one_cell(r.upgraded_from),
                      to_rough_text(*r.upgraded));

@@ -28,9 +28,9 @@ std::vector<int> Retirements::descriptors() const {
   return all;
 }
 
-Retirements::Retirements(Loop& loop, Callbacks callbacks, Kept kept)
+Retirements::Retirements(Loop& loop, Callbacks callbacks, const Kept& kept)
     : loop_(loop), callbacks_(std::move(callbacks)) {
-  for (auto& [worker, retirement] : kept) retiring_.try_emplace(worker, std::move(retirement), monotonic_now());
+  for (const auto& [worker, retirement] : kept) retiring_.try_emplace(worker, retirement, monotonic_now());
   look_soon();
 }
 

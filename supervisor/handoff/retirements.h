@@ -38,7 +38,7 @@ class Retirements {
 
   using Kept = std::map<WorkerId, Retirement::Kept>;  // see Retirement
   Kept kept() const;
-  Retirements(Loop& loop, Callbacks callbacks, Kept kept);
+  Retirements(Loop& loop, Callbacks callbacks, const Kept& kept);
   std::vector<int> descriptors() const;  // that the other image makes anew
 
  private:

@@ -33,6 +33,12 @@ def all_displays():
     return [display for page in sorted(os.listdir(MANUALS)) for display in displays_of(page)]
 
 
+def the_display(page, beginning):
+    """Of that page, the only one that begins so."""
+    only, = (d.text for d in displays_of(page) if d.text.startswith(beginning))
+    return only
+
+
 def rendered(page):
     """As a terminal of any width has it, without any blank."""
     text = subprocess.run(["mandoc", "-T", "ascii", "-O", "width=300", os.path.join(MANUALS, page)], check=True,

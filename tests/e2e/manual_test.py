@@ -79,6 +79,8 @@ def rule_of(display):
         return "elsewhere"
     if text.startswith("sh -c 'exec server"):
         return "command"
+    if text.startswith("polkit."):
+        return "policy"
     return None
 
 
@@ -234,6 +236,16 @@ class Manual(unittest.TestCase):
             self.assertNotEqual(sandbox.asked(), before)
 
         self.each("elsewhere", one)
+
+    def test_what_polkit_is_told_it_could_read(self):
+        """tests/systemd/take_refused_test asks a polkit that runs, by the same display."""
+        def one(display):
+            if not shutil.which("node"):
+                self.skipTest("node is not installed")
+            r = subprocess.run(["node", "--check", "-"], input=display.text, capture_output=True, text=True)
+            self.assertEqual(r.returncode, 0, r.stderr)
+
+        self.each("policy", one)
 
     def test_what_graced_is_said_to_say_it_says(self):
         def complaint_about_a_line(said):

@@ -163,4 +163,5 @@ NOT_HERE = {
     "event_loops": "its servers have their sockets of graced, and listen on none without it",
     "unix": "its server listens on a unix socket alone",
     "taken": "it takes the same servers, started by hand",
+    "upgraded": "it reloads the same servers, and upgrades graced between",
 }

@@ -1,17 +1,12 @@
 """graced of an ordinary user takes over a service of the system, which polkit lets it stop, or does not."""
 import os, re, shutil, unittest
 from machine import BINDER, main, run, wait_until, write
+from manual_pages import the_display  # found by machine
 from old_service import OLD, OldService, show
 
 USER = "daemon"
 RULE = "/etc/polkit-1/rules.d/50-old.rules"
-ALLOWED = """
-polkit.addRule(function (action, subject) {
-  if (action.id == "org.freedesktop.systemd1.manage-units" && action.lookup("unit") == "old.service" &&
-      action.lookup("verb") == "stop" && subject.user == "%s")
-    return polkit.Result.YES;
-});
-""" % USER
+ALLOWED = the_display("graced-takeover.7", "polkit.addRule").replace('"shop.service"', '"old.service"').replace('"shop"', '"%s"' % USER)
 POLKIT = next((p for p in ("/usr/lib/polkit-1/polkitd", "/usr/libexec/polkitd") if os.path.exists(p)), None)
 
 
