@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kept/worker_members.h"
+#include "never_destroyed.h"
 #include "temp_directory.h"
 #include "through_state.h"
 
@@ -24,7 +25,7 @@ Fd directory_at(const std::string& path) {
 
 // The one before ends by an exec, so that nothing of it is ever destroyed.
 Artefact taken_over(Artefact&& artefact) {
-  const auto& before = *new Artefact(std::move(artefact));
+  const auto& before = never_destroyed(std::move(artefact));
   Artefact after(through_state(before.kept()));
   CHECK(state_text(after.kept()) == state_text(before.kept()));
   return after;

@@ -11,6 +11,7 @@
 #include "adoption_story.h"
 #include "kept/adoption_members.h"
 #include "linux/adoption/kept_adoption.h"
+#include "never_destroyed.h"
 #include "temp_directory.h"
 #include "through_state.h"
 
@@ -36,7 +37,7 @@ TEST_CASE("a worker whose adoption is taken over goes on binding, and its path g
   const std::string path = directory / "a.sock";
   const in_port_t port = free_port();
   // As before an exec: what was there is never destroyed.
-  auto& before = *new AdoptedNames;
+  auto& before = never_destroyed(new AdoptedNames);
   AdoptedWorker worker(before, 1, two_sockets(path, port));
   CHECK(worker.hears() == "ok");
   CHECK(before.promote(1).empty());

@@ -20,6 +20,7 @@
 #include "linux/base/file_id.h"
 #include "linux/base/pipe_text.h"
 #include "linux/base/unix_address.h"
+#include "never_destroyed.h"
 #include "state/supervisor_members.h"
 #include "temp_directory.h"
 #include "through_state.h"
@@ -30,7 +31,7 @@ namespace {
 // The one before ends by an exec, so that nothing of it is ever destroyed.
 template <class T, class... Arguments>
 T& before(Arguments&&... arguments) {
-  return *new T(std::forward<Arguments>(arguments)...);
+  return never_destroyed(new T(std::forward<Arguments>(arguments)...));
 }
 
 struct Lines {

@@ -22,6 +22,7 @@
 #include "linux/sockets/listener.h"
 #include "linux/worker/notify_socket.h"
 #include "linux/worker/starting_place.h"
+#include "never_destroyed.h"
 #include "temp_directory.h"
 #include "through_state.h"
 
@@ -31,7 +32,7 @@ namespace {
 // The one before ends by an exec, so that nothing of it is ever destroyed.
 template <class T, class... Arguments>
 T& before(Arguments&&... arguments) {
-  return *new T(std::forward<Arguments>(arguments)...);
+  return never_destroyed(new T(std::forward<Arguments>(arguments)...));
 }
 
 std::string tried(const auto& body) {

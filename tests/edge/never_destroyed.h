@@ -1,15 +1,22 @@
 // As after an exec: what the image before had is never destroyed.
 #pragma once
 
-#include <deque>
 #include <utility>
+#include <vector>
 
 namespace graced {
 
+// What `object` owns, for LeakSanitizer is somebody's.
+template <class T>
+T& never_destroyed(T* object) {
+  static auto& all = *new std::vector<T*>;
+  all.push_back(object);
+  return *object;
+}
+
 template <class T>
 T& never_destroyed(T object) {
-  static auto& all = *new std::deque<T>;
-  return all.emplace_back(std::move(object));
+  return never_destroyed(new T(std::move(object)));
 }
 
 }  // namespace graced

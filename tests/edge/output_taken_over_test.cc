@@ -26,6 +26,7 @@
 #include "linux/base/unix_address.h"
 #include "linux/self/journal_socket.h"
 #include "linux/worker/output_pipe.h"
+#include "never_destroyed.h"
 #include "through_state.h"
 #include "wait_until.h"
 
@@ -51,7 +52,7 @@ struct Image {
 // graced's stderr, a pipe, and the image that writes to it; of the one before nothing is ever destroyed.
 struct Told {
   Fd reader, writer;
-  Image* image = new Image;
+  Image* image = &never_destroyed(new Image);
 
   Told() {
     ::signal(SIGPIPE, SIG_IGN);
@@ -78,7 +79,7 @@ struct Told {
 
   // meanwhile: what happens while there is no graced.
   void upgrade(const std::function<void()>& meanwhile = [] {}) {
-    auto* next = new Image;
+    auto* next = &never_destroyed(new Image);
     next->log.kept() = through_state(image->log.kept());
     OutputWatch::Kept kept = through_state(image->watch->kept());
     meanwhile();
@@ -280,7 +281,7 @@ TEST_CASE("that lines were dropped is told after an upgrade also where somebody 
   OutputWatch::Kept kept = t.image->watch->kept();
   kept.drops = true;
   kept.dropped = {.own = 2, .workers = 3};
-  auto* next = new Image;
+  auto* next = &never_destroyed(new Image);
   next->watch.emplace(next->loop, t.writer.get(), through_state(kept), next->log);
   t.image = next;
   next->listen();
@@ -309,7 +310,7 @@ TEST_CASE("entries that wait for the journal reach it after an upgrade, in their
     const Fd journal(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const auto address = unix_path_address(journal_socket);
     if (::bind(journal.get(), address->get(), address->length) != 0) return std::string("bind");
-    auto& first = *new Output(STDERR_FILENO, false);
+    auto& first = never_destroyed(new Output(STDERR_FILENO, false));
     int written = 0;
     while (!first.full()) first.write_entry("MESSAGE=" + std::to_string(++written) + "\n");
     first.write_entry("MESSAGE=" + std::to_string(++written) + "\n");

@@ -123,11 +123,16 @@ TEST_CASE("an image that fails as well after it came back ends, once, with a lin
 
 TEST_CASE("a set-user-ID file is refused: graced would be another user's") {
   if (!as_root("a file of another user")) return;
+#ifdef __SANITIZE_ADDRESS__
+  MESSAGE("not here: the libraries of sanitizers end a program with rights of its file");
+  return;
+#endif
   const UpgradeStory story;
   const std::string image = story.image("suid");
   REQUIRE(::chown(image.c_str(), 65534, 65534) == 0);
   std::filesystem::permissions(image, std::filesystem::perms(04755));
   const std::string said = story.ask("upgrade " + image);
+  INFO(said);
   CHECK(said.starts_with("refused it would run as user 65534 and group 0, not as 0 and 0"));
 }
 

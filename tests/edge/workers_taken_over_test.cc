@@ -29,6 +29,7 @@
 #include "linux/proc/child_exits.h"
 #include "linux/proc/send_signal.h"
 #include "linux/worker/output_pipe.h"
+#include "never_destroyed.h"
 #include "own_network.h"
 #include "temp_directory.h"
 #include "through_state.h"
@@ -77,9 +78,9 @@ TEST_CASE("a worker that is taken over is found, has said what it said, and hear
   CHECK(in_child([] {
           const pid_t pid = start_marked("echo said >&2; exec sleep 1000");
           OutputPipe pipe = make_output_pipe({});
-          auto& loop = *new Loop;
-          auto& watch = *new OutputWatch(loop, STDERR_FILENO, false);
-          auto& first = *new Workers;
+          auto& loop = never_destroyed(new Loop);
+          auto& watch = never_destroyed(new OutputWatch(loop, STDERR_FILENO, false));
+          auto& first = never_destroyed(new Workers);
           WorkerProcess& w = first.add();
           be(w, WorkerId{7}, pid);
           w.started = Instant{5s};
@@ -141,7 +142,7 @@ TEST_CASE("what a worker has left behind is told once, and to the end, also with
     const auto wrote = [&](const std::string& path) { return std::filesystem::exists(path); };
     if (!wait_until([&] { return wrote(d / "ready") && rest_of(worker) == Rest::exiting; }))
       return std::string("did not start");
-    auto& first = *new Workers;
+    auto& first = never_destroyed(new Workers);
     WorkerProcess& w = first.add();
     be(w, WorkerId{1}, worker);
     w.rest.emplace(worker, WorkerMark{3, 1, {}});
@@ -154,7 +155,7 @@ TEST_CASE("what a worker has left behind is told once, and to the end, also with
       after.take_over(through_state(before.kept()), [](int) { return nullptr; });
       return *after.begin()->rest;
     };
-    auto& second = *new Workers;
+    auto& second = never_destroyed(new Workers);
     Leftovers& rest = upgraded(first, second);
     std::string text = rest.tops() == w.rest->tops() && rest.text() == w.rest->text() ? "same" : "others";
     rest.tell(SIGTERM, {}, {});
@@ -187,10 +188,10 @@ TEST_CASE("survivors of an earlier graced are drained by the image after the one
             loop, [&](const Survivors::Survivor&, const std::string& what) { text += what + "; "; },
             [&] { return std::vector<pid_t>{survivor}; }, [&] { gone = true; });
       };
-      auto& first = *make(*new Loop);
+      auto& first = never_destroyed(make(never_destroyed(new Loop)));
       if (!first.find("shop")) return std::string("not found");
       if (upgrade_while_draining) first.drain(SIGTERM, 10s, {});
-      auto& loop = *new Loop;
+      auto& loop = never_destroyed(new Loop);
       auto& next = *make(loop);
       next.take_over(through_state(first.kept()));
       if (state_text(next.kept()) != state_text(first.kept())) return std::string("another state");
@@ -218,7 +219,7 @@ TEST_CASE("a server of others that is taken over has the same processes and sock
   RunningForeign server({.children = 1});
   const auto found = RunningServer::look(parse_take_target(std::to_string(server.pid()))).server;
   REQUIRE(found);
-  const auto& before = *new RunningServer(found->kept());
+  const auto& before = never_destroyed(new RunningServer(found->kept()));
   const RunningServer after(through_state(before.kept()));
   CHECK(state_text(after.kept()) == state_text(before.kept()));
   CHECK(after.text() == found->text());
