@@ -161,7 +161,7 @@ exec sleep 1000
         self.assertEqual(g.run("logs").stdout, before)
         self.write("go", "")
         # Where an upgrade takes long, the half is told after a while, and then the rest of it.
-        whole = re.compile(r"half a (line|\n.*\.\.\.line)\n")
+        whole = re.compile(r"(?s)half a (line|\n.*?: \.\.\.line)\n")
         wait_until(lambda: whole.search(g.run("logs").stdout), lambda: g.run("logs").stdout)
         self.assertEqual(len(whole.findall(g.said())), 1, g.said())
         self.assertEqual(g.said().count("one line"), 1, g.said())
