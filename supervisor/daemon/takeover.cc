@@ -54,6 +54,7 @@ Takeover::Kept Takeover::kept() const {
             drain_signal_,
             {},
             serves_alone_,
+            told_,
             signalled_,
             taken_};
   for (const Watched& w : watched_) kept.watched.push_back({w.pid, w.process.get()});
@@ -65,6 +66,7 @@ void Takeover::take_over(Kept kept) {
   stop_command_ = std::move(kept.stop_command);
   drain_signal_ = kept.drain_signal;
   serves_alone_ = kept.serves_alone;
+  told_ = kept.told;
   signalled_ = kept.signalled;
   taken_ = std::move(kept.taken);
   for (const Kept::Watched& w : kept.watched) watch(w.pid, Fd(w.process));

@@ -63,6 +63,7 @@ class Takeover {
     int drain_signal = 0;
     std::vector<Watched> watched{};
     bool serves_alone = true;
+    bool told = false;
     bool signalled = false;
     std::optional<InstanceEvent> taken{};
   };

@@ -25,6 +25,7 @@ struct Members<Takeover::Kept> {
       Named{"drain-signal", &Kept::drain_signal},
       Named{"watched", &Kept::watched},
       Named{"serves-alone", &Kept::serves_alone},
+      Named{"told", &Kept::told},
       Named{"signalled", &Kept::signalled},
       Named{"taken", &Kept::taken},
   };

@@ -1,5 +1,6 @@
 """graced is upgraded while a server that it has taken over leaves: the server and its clients notice nothing of that, and it
 leaves as it would have."""
+import os
 import own_network
 from harness import GRACED, alive, ask, main, wait_until
 from own_network import free_port
@@ -61,6 +62,21 @@ class Taken(TakeoverCase, UpgradeCase):
         with open(self.path("stopped")) as f:
             self.assertEqual(f.read(), "taken %d\n" % old.pid)
         wait_until(lambda: len(g.workers()) == 1, g.said)
+
+    def test_who_was_told_before_an_upgrade_is_not_told_again_when_it_has_ended(self):
+        port = free_port()
+        old = self.by_hand("tcp:%d" % port)
+        told = self.path("told")
+        stop = self.write("stop", '#!/bin/sh\necho leave >>"%s"\n' % told, 0o755)
+        g = self.adopted("tcp:%d" % port, options=("--take", str(old.pid), "--take-stop", stop))
+        wait_until(lambda: os.path.exists(told), g.said)
+        self.upgraded_as_before(g)
+        old.kill()
+        self.is_gone(old, g)
+        wait_until(lambda: len(g.workers()) == 1, g.said)
+        self.assertEqual(g.end(), 0, g.said())  # after all commands
+        with open(told) as f:
+            self.assertEqual(f.read(), "leave\n")
 
     def test_what_it_has_started_leaves_with_it(self):
         port = free_port()
