@@ -129,7 +129,7 @@ class Workers(Meanwhile):
         _, latest = self.deadlines(g).get(old, (0, time.monotonic() + 6))
         wait_until(lambda: not alive(old), g.said)
         self.assertLess(time.monotonic(), latest + PATIENCE / 4)
-        self.assertIn("SIGKILL", g.said())
+        wait_until(lambda: "SIGKILL" in g.said(), g.said)
 
     def test_a_restart_that_is_waited_for_comes_when_it_would_have(self):
         g = self.serving("--restart-delay", "1h", "--workers", "2")

@@ -7,16 +7,18 @@ from own_network import free_port
 from takeover_test import TakeoverCase
 from upgrading import NEXT, UpgradeCase
 
+IDLE = "(1 idle)"  # which a quiet connection becomes by itself, and is then until the end
+
 
 def setUpModule():
     own_network.enter()
 
 
 class Taken(TakeoverCase, UpgradeCase):
-    def taken(self, port, old, *options):
+    def taken(self, port, old, *options, waits_for=""):
         g = self.adopted("tcp:%d" % port, options=("--take", str(old.pid), *options))
         self.assertIn("generation 1", ask(("127.0.0.1", port)))
-        wait_until(lambda: self.shown_of(g, old), g.said)
+        wait_until(lambda: any(waits_for in w["waits_for"] for w in self.shown_of(g, old)), g.said)
         return g
 
     def shown_of(self, g, old):
@@ -55,7 +57,7 @@ class Taken(TakeoverCase, UpgradeCase):
         busy = self.talk(("127.0.0.1", port))
         self.assertIn("generation 0", busy.said())
         stop = self.write("stop", '#!/bin/sh\necho "$GRACED_EVENT $1" >>"%s"\nkill -INT $1\n' % self.path("stopped"), 0o755)
-        g = self.taken(port, old, "--take-stop", "%s %d" % (stop, old.pid))
+        g = self.taken(port, old, "--take-stop", "%s %d" % (stop, old.pid), waits_for=IDLE)
         self.upgraded_as_before(g)
         busy.close()
         self.is_gone(old, g)
@@ -84,7 +86,7 @@ class Taken(TakeoverCase, UpgradeCase):
         busy = self.talk(("127.0.0.1", port))
         child = int(busy.said().split()[1])
         self.assertNotEqual(child, old.pid)
-        g = self.taken(port, old)
+        g = self.taken(port, old, waits_for=IDLE)
         self.upgraded_as_before(g)
         busy.close()
         self.is_gone(old, g)
@@ -96,7 +98,7 @@ class Taken(TakeoverCase, UpgradeCase):
         old = self.by_hand("tcp:%d" % port)
         busy = self.talk(("127.0.0.1", port))
         self.assertIn("generation 0", busy.said())
-        g = self.taken(port, old, "--drain-timeout", "6s")
+        g = self.taken(port, old, "--drain-timeout", "10s", waits_for=IDLE)
         self.upgraded_as_before(g, (NEXT,))
         self.is_gone(old, g)
         wait_until(lambda: len(g.workers()) == 1, g.said)
@@ -107,7 +109,7 @@ class Taken(TakeoverCase, UpgradeCase):
         old = self.by_hand("tcp:%d" % port)
         busy = self.talk(("127.0.0.1", port))
         self.assertIn("generation 0", busy.said())
-        g = self.taken(port, old, "--drain-timeout", "1h")
+        g = self.taken(port, old, "--drain-timeout", "1h", waits_for=IDLE)
         self.upgraded_as_before(g, (NEXT,))
         old.kill()
         old.wait()
