@@ -56,6 +56,10 @@ std::string looked_in(const ControlPlaces& places) {
   return text;
 }
 
+Refusal nobody_runs(const ControlPlaces& places) {
+  return {exit_status::no_instance, fmt::format("no graced is running (looked in {})", looked_in(places))};
+}
+
 std::vector<Found> running(const ControlPlaces& places) {
   std::vector<Found> live = find_instances(places);
   std::erase_if(live, [](const Found& f) { return !f.live; });

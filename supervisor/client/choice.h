@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "client/outcome.h"
 #include "linux/control/control_client.h"
 #include "linux/control/control_places.h"
 #include "options/command_line.h"
@@ -27,5 +28,8 @@ std::vector<Found> running(const ControlPlaces&);
 
 // "/run/graced and /run/user/1000/graced"
 std::string looked_in(const ControlPlaces&);
+
+// For those who ask all.
+Refusal nobody_runs(const ControlPlaces&);
 
 }  // namespace graced

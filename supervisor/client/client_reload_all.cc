@@ -130,9 +130,7 @@ class Telling {
 int client_reload_all(const ReloadAll& all, std::optional<Duration> limit, const Terminal& terminal) {
   return answered(terminal, [&] {
     const std::vector<Found> found = running(terminal.places);
-    if (found.empty())
-      throw Refusal{exit_status::no_instance,
-                    fmt::format("no graced is running (looked in {})", looked_in(terminal.places))};
+    if (found.empty()) throw nobody_runs(terminal.places);
     std::vector<std::string> paths;
     for (const Found& f : found) paths.push_back(f.control);
     Telling telling(names_of(found, paths), limit.has_value(), terminal);

@@ -68,9 +68,7 @@ int upgrade_found(const Found& found, const UpgradeCommand& command, const Termi
 int upgrade_all(const UpgradeCommand& command, const Terminal& terminal) {
   const std::vector<Found> found = running(terminal.places);
   if (found.empty() && command.whom == UpgradeWhom::opted_in) return exit_status::done;
-  if (found.empty())
-    throw Refusal{exit_status::no_instance,
-                  fmt::format("no graced is running (looked in {})", looked_in(terminal.places))};
+  if (found.empty()) throw nobody_runs(terminal.places);
   bool failed = false;
   bool gave_up = false;
   for (const Found& instance : found) {

@@ -22,6 +22,11 @@ constexpr Instant after(Instant now, Duration d) {
   return d >= no_deadline - now ? no_deadline : now + d;
 }
 
+// What is left until then; negative once it is past, infinite for `no_deadline`.
+constexpr Duration time_until(Instant deadline, Instant now) {
+  return deadline == no_deadline ? infinity : deadline - now;
+}
+
 // "250ms", "5s", "2min", "1h", "1.5h", "1min 30s", "infinity"; a bare number is seconds. Units as in
 // systemd.time(7): ns, us, ms, s/sec, m/min, h/hr, d. Nothing negative. nullopt if it is none of these.
 std::optional<Duration> parse_duration(std::string_view text);

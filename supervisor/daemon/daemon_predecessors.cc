@@ -9,7 +9,7 @@ void Daemon::perform(const DrainSurvivors&) {
   const auto& survivors = pump_.status().survivors;
   const Instant deadline = survivors ? survivors->deadline : no_deadline;
   before_.survivors.drain(plan ? plan->options.drain_signal : planner_.first_options().drain_signal,
-                          deadline == no_deadline ? infinity : deadline - monotonic_now(),
+                          time_until(deadline, monotonic_now()),
                           plan ? plan->served : std::vector<ServedSocket>());
 }
 

@@ -5,16 +5,17 @@
 
 namespace graced {
 
+std::string another_upgrade(const std::string& image, const std::string& waits_for) {
+  const std::string what = waits_for.empty() ? "is tried" : "waits for " + waits_for;
+  return "another upgrade is under way: " + image + " " + what;
+}
+
 void Upgrade::asked(UpgradeRequest request, bool roots_only) {
   const auto refused = [&](std::string why) {
     last_ = UpgradeOutcome{request.token, false, std::move(why), version_};
     callbacks_.ended(UpgradeOutcome(*last_));
   };
-  if (current_) {
-    const std::string waits = waits_for();
-    const std::string what = waits.empty() ? "is tried" : "waits for " + waits;
-    return refused("another upgrade is under way: " + current_->image.path() + " " + what);
-  }
+  if (current_) return refused(another_upgrade(current_->image.path(), waits_for()));
   try {
     NewImage image(request.binary);
     if (roots_only && !image.is_roots()) {

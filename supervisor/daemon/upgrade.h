@@ -27,6 +27,9 @@ struct UpgradeOutcome {
   friend bool operator==(const UpgradeOutcome&, const UpgradeOutcome&) = default;
 };
 
+// Why another one is refused meanwhile. waits_for: what that one waits for; empty: it is tried.
+std::string another_upgrade(const std::string& image, const std::string& waits_for);
+
 class Upgrade {
  public:
   struct Callbacks {

@@ -52,11 +52,7 @@ void Upgrading::asked(RequestId to, UpgradeRequest request, const std::string& b
   o_.log.info("{} {} asked at the control socket by {}",
               asked.request.check_only ? "a trial of" : "an upgrade to", asked.request.binary, by);
   if (stops()) return refuse(asked, "graced is stopping");
-  if (asked_) {
-    const std::string waits = upgrade_.waits_for();
-    return refuse(asked, fmt::format("another upgrade is under way: {} {}", asked_->request.binary,
-                                     waits.empty() ? "is tried" : "waits for " + waits));
-  }
+  if (asked_) return refuse(asked, another_upgrade(asked_->request.binary, upgrade_.waits_for()));
   asked_ = std::move(asked);
   begun_ = false;
   if (!look_) look_ = o_.loop.timer([this] { look(); });

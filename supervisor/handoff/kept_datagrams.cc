@@ -18,11 +18,8 @@ Datagrams::Kept Datagrams::kept(ListenerNumbers& numbers) const {
             .left_alone = left_alone_,
             .tries = tries_,
             .to_be_told = to_be_told_};
+  kept.passed = numbers.of(passed_);
   if (flows_) kept.flows = flows_->kept();
-  for (const auto& [generation, listeners] : passed_) {
-    std::vector<unsigned>& passed = kept.passed[generation];
-    for (const auto& l : listeners) passed.push_back(numbers.of(l));
-  }
   return kept;
 }
 
@@ -40,11 +37,8 @@ Datagrams::Datagrams(Loop& loop, Callbacks callbacks, Kept kept, const TakenList
       left_alone_(std::move(kept.left_alone)),
       tries_(std::move(kept.tries)),
       to_be_told_(std::move(kept.to_be_told)) {
+  passed_ = listeners.at(kept.passed);
   if (kept.flows) flows_.emplace(std::move(*kept.flows));
-  for (const auto& [generation, numbers] : kept.passed) {
-    auto& passed = passed_[generation];
-    for (const unsigned number : numbers) passed.push_back(listeners.at(number));
-  }
   look_soon();
 }
 

@@ -18,10 +18,7 @@ Handoff::Kept Handoff::kept(ListenerNumbers& numbers) const {
             .datagrams = datagrams_.kept(numbers)};
   if (sharing_) kept.sharing = {sharing_->candidate, sharing_->per_mille};
   for (const auto& [inode, fd] : restored_) kept.restored.emplace(inode, fd.get());
-  for (const auto& [generation, listeners] : listeners_) {
-    std::vector<unsigned>& passed = kept.listeners[generation];
-    for (const auto& l : listeners) passed.push_back(numbers.of(l));
-  }
+  kept.listeners = numbers.of(listeners_);
   for (const TrackedWorker& w : tracked_) {
     Kept::Worker& k = kept.tracked.emplace_back();
     k.worker = w.worker;
@@ -54,16 +51,13 @@ Handoff::Handoff(Loop& loop, Callbacks callbacks, Kept kept, const TakenListener
       standby_(kept.standby),
       batches_(kept.batches),
       beside_(kept.beside),
-      retirements_(loop, retirement_callbacks(), std::move(kept.retirements)),
+      retirements_(loop, retirement_callbacks(), kept.retirements),
       datagrams_(loop, datagram_callbacks(), std::move(kept.datagrams), listeners) {
   const TakenNames names = taken_names(kept.names.names);
   names_ = AdoptedNames(kept.names, names);
   if (kept.sharing) sharing_ = Sharing{kept.sharing->candidate, kept.sharing->per_mille};
   for (const auto& [inode, fd] : kept.restored) restored_.emplace(inode, Fd(fd));
-  for (const auto& [generation, numbers] : kept.listeners) {
-    auto& passed = listeners_[generation];
-    for (const unsigned number : numbers) passed.push_back(listeners.at(number));
-  }
+  listeners_ = listeners.at(kept.listeners);
   for (Kept::Worker& k : kept.tracked) {
     TrackedWorker& w = tracked_.emplace_back();
     w.worker = k.worker;

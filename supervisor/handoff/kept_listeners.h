@@ -4,23 +4,38 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "core/id.h"
 #include "linux/sockets/listener.h"
 
 namespace graced {
+
+// What the workers of each generation are passed.
+using Passed = std::map<GenerationId, std::vector<std::shared_ptr<Listener>>>;
+using KeptPassed = std::map<GenerationId, std::vector<unsigned>>;
 
 // Of the image before.
 class ListenerNumbers {
  public:
   // Its number, which it gets when it is asked for first.
   unsigned of(const std::shared_ptr<Listener>& listener) {
-    const auto at = std::ranges::find(listeners_, listener);
-    if (at == listeners_.end()) listeners_.push_back(listener);
-    return static_cast<unsigned>(std::ranges::find(listeners_, listener) - listeners_.begin());
+    const auto at = std::ranges::find(listeners_, listener) - listeners_.begin();
+    if (at == std::ssize(listeners_)) listeners_.push_back(listener);
+    return static_cast<unsigned>(at);
+  }
+
+  KeptPassed of(const Passed& passed) {
+    KeptPassed kept;
+    for (const auto& [generation, listeners] : passed) {
+      std::vector<unsigned>& numbers = kept[generation];
+      for (const auto& l : listeners) numbers.push_back(of(l));
+    }
+    return kept;
   }
 
   std::vector<Listener::Kept> kept() const {
@@ -45,6 +60,16 @@ class TakenListeners {
   const std::shared_ptr<Listener>& at(std::size_t number) const {
     if (number >= listeners_.size()) throw std::runtime_error("the state names a socket that it does not have");
     return listeners_[number];
+  }
+
+  // Likewise.
+  Passed at(const KeptPassed& kept) const {
+    Passed passed;
+    for (const auto& [generation, numbers] : kept) {
+      auto& listeners = passed[generation];
+      for (const unsigned number : numbers) listeners.push_back(at(number));
+    }
+    return passed;
   }
 
   bool any_unused() const {

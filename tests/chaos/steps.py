@@ -216,15 +216,20 @@ def workers_stopped_as_by_a_terminal(world, what):
             os.kill(worker["pid"], signal.SIGCONT)
 
 
-@step(2)
-def worker_deaf(world):
-    """One that ignores SIGTERM goes on serving until it is killed."""
-    world.settings["drain-timeout"] = "300ms"
+def a_deaf_one_drains(world, limit):
+    """One that ignores SIGTERM, beside the one that serves."""
+    world.settings["drain-timeout"] = limit
     world.configure()
     world.build("deaf", "ready")
     world.reload(0)
     world.build("ready")
     world.reload(0)
+
+
+@step(2)
+def worker_deaf(world):
+    """One that ignores SIGTERM goes on serving until it is killed."""
+    a_deaf_one_drains(world, "300ms")
     return BROKEN_OFF
 
 

@@ -1,7 +1,7 @@
 """graced itself is replaced, in the middle of what it does."""
 import contextlib, os, signal, subprocess
 
-from steps import BROKEN_OFF, step
+from steps import BROKEN_OFF, a_deaf_one_drains, step
 from upgrading import NEXT, bad_image
 from world import GRACED, PATIENCE, Broken, must, wait_until
 
@@ -21,7 +21,6 @@ def other(world):
 def upgraded(world, binary):
     """With the same PID, and nothing else has changed."""
     before = world.status()
-    world.manager.pending()  # what it has not read is waited for
     told = world.ask("upgrade", "--binary", binary)
     must(told.returncode == 0, "an upgrade to a good image is done", told.returncode, told.stdout, told.stderr, world.stderr.last())
     must(world.process.poll() is None and runs(world, binary), "the other image runs, with the same PID", os.readlink("/proc/%d/exe" % world.pid))
@@ -91,12 +90,7 @@ def upgrade_among_signals(world, n, which):
 @step(3)
 def upgrade_while_one_drains(world):
     """Who does not leave in time is killed by the image that came after."""
-    world.settings["drain-timeout"] = "700ms"
-    world.configure()
-    world.build("deaf", "ready")
-    world.reload(0)
-    world.build("ready")
-    world.reload(0)
+    a_deaf_one_drains(world, "700ms")
     upgraded(world, other(world))
     return BROKEN_OFF
 

@@ -3,17 +3,11 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <sys/socket.h>
-
-#include <array>
-#include <cstring>
-#include <optional>
 
 #include "linux/base/inode.h"
-#include "linux/base/unix_address.h"
 #include "linux/manager/unit_state.h"
 #include "linux/sockets/listener.h"
-#include "temp_directory.h"
+#include "notify_listener.h"
 
 using namespace graced;
 
@@ -25,47 +19,6 @@ ino_t socket_of(int fd) {
   return inode;
 }
 
-struct Told {
-  std::string text;
-  Fd fd;
-};
-
-// The notify socket of a manager.
-class Manager {
- public:
-  Manager() : path_(directory_.path + "/notify"), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)) {
-    const UnixAddress address = unix_path_address(path_).value();
-    REQUIRE(::bind(socket_.get(), address.get(), address.length) == 0);
-  }
-
-  ServiceManager client() const { return ServiceManager({path_, "", ""}); }
-
-  std::optional<Told> hears() {
-    std::array<char, 1000> text;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
-    iovec into{text.data(), text.size()};
-    msghdr message{};
-    message.msg_iov = &into;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
-    if (n < 0) return std::nullopt;
-    Told told{std::string(text.data(), static_cast<std::size_t>(n)), Fd()};
-    if (const cmsghdr* attached = CMSG_FIRSTHDR(&message)) {
-      int number = -1;
-      std::memcpy(&number, CMSG_DATA(attached), sizeof number);
-      told.fd.reset(number);
-    }
-    return told;
-  }
-
- private:
-  TempDirectory directory_;
-  std::string path_;
-  Fd socket_;
-};
-
 Fd listening() {
   return Fd(::fcntl(open_listeners(parse_listen_spec("127.0.0.1:0")).front()->fd(), F_DUPFD_CLOEXEC, 0));
 }
@@ -73,7 +26,7 @@ Fd listening() {
 }  // namespace
 
 TEST_CASE("the manager is given each descriptor once, and told when one is not needed any more") {
-  Manager manager;
+  NotifyListener manager;
   ServiceManager service_manager = manager.client();
   FdStore store(service_manager, {}, true);
   const Fd a = listening();
@@ -98,7 +51,7 @@ TEST_CASE("the manager is given each descriptor once, and told when one is not n
 }
 
 TEST_CASE("what was restored is not sent again, and each family is left to those who know it") {
-  Manager manager;
+  NotifyListener manager;
   ServiceManager service_manager = manager.client();
   std::vector<StoredDescriptor> restored;
   restored.push_back({"graced.x.a", listening()});

@@ -31,6 +31,14 @@ std::vector<SteeringProbe> probes() {
   return all;
 }
 
+// Whose first address is bound.
+FilteredWorker& bound(HandoffStory& story, WorkerId id, GenerationId generation,
+                      const FilteredWorker::Body& body) {
+  FilteredWorker& worker = story.start(id, generation, body);
+  CHECK(story.goes_and_says(worker) == "ok");
+  return worker;
+}
+
 void finish(HandoffStory& story, FilteredWorker& worker, WorkerId id) {
   worker.kill();
   story.handoff().gone(id, Handoff::Follows::none);
@@ -76,16 +84,14 @@ TEST_CASE("a unix path is the serving generation's after taking over, and goes w
   const std::string path = directory / "a.sock";
   const Served there{SOCK_STREAM, at_path(path)};
   HandoffStory story;
-  auto& one = story.start(worker_1, first, named_server("1", {there}));
-  CHECK(story.goes_and_says(one) == "ok");
+  auto& one = bound(story, worker_1, first, named_server("1", {there}));
   story.handoff().switch_to(first);
   const FileId file = file_id(path.c_str());
   story.another_image();
   CHECK(file_id(path.c_str()) == file);
   CHECK(NamedClient(there).told() == "1");
 
-  auto& two = story.start(worker_2, second, named_server("2", {there}));
-  CHECK(story.goes_and_says(two) == "ok");
+  auto& two = bound(story, worker_2, second, named_server("2", {there}));
   story.another_image();  // the file of the candidate is beside the path
   CHECK(NamedClient(there).told() == "1");
   story.handoff().switch_to(second);
@@ -124,22 +130,19 @@ TEST_CASE("old generations keep their clients until these leave, through several
     HandoffStory story;
     story.handoff().steer_by(probe);
     const Served there{SOCK_STREAM, v4(free_port())};
-    auto& one = story.start(worker_1, first, named_server("1", {there}));
-    CHECK(story.goes_and_says(one) == "ok");
+    bound(story, worker_1, first, named_server("1", {there}));
     story.handoff().switch_to(first);
     auto of_one = std::make_unique<NamedClient>(there);
     CHECK(of_one->told() == "1");
 
-    auto& two = story.start(worker_2, second, named_server("2", {there}));
-    CHECK(story.goes_and_says(two) == "ok");
+    bound(story, worker_2, second, named_server("2", {there}));
     story.handoff().switch_to(second);
     story.handoff().retire(worker_1, std::nullopt, false);
     auto of_two = std::make_unique<NamedClient>(there);
     CHECK(of_two->told() == "2");
     story.another_image();
 
-    auto& three = story.start(worker_3, third, named_server("3", {there}));
-    CHECK(story.goes_and_says(three) == "ok");
+    bound(story, worker_3, third, named_server("3", {there}));
     story.handoff().switch_to(third);
     story.handoff().retire(worker_2, std::nullopt, false);
     story.another_image();
@@ -166,13 +169,11 @@ TEST_CASE("an old worker's idle connections are closed when it was said before t
   HandoffStory story;
   story.handoff().steer_by(probe_steering());
   const Served there{SOCK_STREAM, v4(free_port())};
-  auto& one = story.start(worker_1, first, named_server("1", {there}));
-  CHECK(story.goes_and_says(one) == "ok");
+  bound(story, worker_1, first, named_server("1", {there}));
   story.handoff().switch_to(first);
   NamedClient client(there);
   CHECK(client.told() == "1");
-  auto& two = story.start(worker_2, second, named_server("2", {there}));
-  CHECK(story.goes_and_says(two) == "ok");
+  bound(story, worker_2, second, named_server("2", {there}));
   story.handoff().switch_to(second);
   story.handoff().retire(worker_1, std::nullopt, false);
   story.handoff().close_connections(worker_1, {.drain_idle = 50ms});
@@ -186,8 +187,7 @@ TEST_CASE("what waits for a worker's replacement is the replacement's after taki
     HandoffStory story;
     story.handoff().steer_by(probe);
     const Served there{SOCK_STREAM, v4(free_port())};
-    auto& one = story.start(worker_1, first, named_server("1", {there}));
-    CHECK(story.goes_and_says(one) == "ok");
+    auto& one = bound(story, worker_1, first, named_server("1", {there}));
     story.handoff().switch_to(first);
     one.kill();
     story.handoff().gone(worker_1, Handoff::Follows::replacement);
@@ -244,16 +244,14 @@ TEST_CASE("a UDP flow stays with its generation, and a new one goes to the next,
   story.handoff().steer_by(probe_steering());
   story.handoff().datagrams().steer_by(probe_steering(), {.flows = 100, .flow_timeout = 60s});
   const Served there{SOCK_DGRAM, v4(free_port())};
-  auto& one = story.start(worker_1, first, named_server("1", {there}));
-  CHECK(story.goes_and_says(one) == "ok");
+  auto& one = bound(story, worker_1, first, named_server("1", {there}));
   story.another_image();
   story.handoff().is_ready(worker_1);
   story.handoff().switch_to(first);
   NamedClient old(there);
   CHECK(old.asks() == "1");
 
-  auto& two = story.start(worker_2, second, named_server("2", {there}));
-  CHECK(story.goes_and_says(two) == "ok");
+  bound(story, worker_2, second, named_server("2", {there}));
   story.another_image();
   CHECK(NamedClient(there).asks() == "1");
   story.handoff().switch_to(second);
@@ -281,11 +279,9 @@ TEST_CASE("what a candidate is given beside the serving generation it has after 
   HandoffStory story;
   story.handoff().steer_by(probe_steering());
   const Served there{SOCK_STREAM, v4(free_port())};
-  auto& one = story.start(worker_1, first, named_server("1", {there}));
-  CHECK(story.goes_and_says(one) == "ok");
+  bound(story, worker_1, first, named_server("1", {there}));
   story.handoff().switch_to(first);
-  auto& two = story.start(worker_2, second, named_server("2", {there}));
-  CHECK(story.goes_and_says(two) == "ok");
+  bound(story, worker_2, second, named_server("2", {there}));
   CHECK(story.handoff().share(second, 1000));
   story.another_image();
   CHECK(NamedClient(there).told() == "2");

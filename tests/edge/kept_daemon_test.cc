@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -19,20 +18,14 @@
 #include "in_child.h"
 #include "linux/base/file_id.h"
 #include "linux/base/pipe_text.h"
-#include "linux/base/unix_address.h"
 #include "never_destroyed.h"
+#include "notify_listener.h"
 #include "state/supervisor_members.h"
 #include "temp_directory.h"
 #include "through_state.h"
 
 namespace graced {
 namespace {
-
-// The one before ends by an exec, so that nothing of it is ever destroyed.
-template <class T, class... Arguments>
-T& before(Arguments&&... arguments) {
-  return never_destroyed(new T(std::forward<Arguments>(arguments)...));
-}
 
 struct Lines {
   std::vector<std::string> all{};
@@ -166,18 +159,7 @@ TEST_CASE("a restart that was announced is not announced again, another one is")
 }
 
 TEST_CASE("the manager hears nothing of a phase, an error and a limit that it knows") {
-  const TempDirectory d;
-  const std::string path = d / "notify";
-  const Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const auto address = unix_path_address(path);
-  REQUIRE(::bind(manager.get(), address->get(), address->length) == 0);
-  const auto heard = [&] {
-    std::string all;
-    std::array<char, 1000> text;
-    for (ssize_t n = 0; (n = ::recv(manager.get(), text.data(), text.size(), 0)) > 0;)
-      all.append(text.data(), static_cast<std::size_t>(n));
-    return all;
-  };
+  NotifyListener manager;
   Loop loop;
   Lines lines;
   const ServiceManager::Kept known{Phase::stopping, "ends by itself: no more workers", 98, no_deadline};
@@ -185,14 +167,14 @@ TEST_CASE("the manager hears nothing of a phase, an error and a limit that it kn
   kept.manager = known;
   kept.phase = Phase::stopping;
   kept.ending = {3, "ends by itself: no more workers"};
-  Announcer next(loop, lines.log, {path, "", ""}, through_state(kept));
+  Announcer next(loop, lines.log, manager.variables(), through_state(kept));
   CHECK(next.ending().exit_status == 3);
   Status status;
   status.phase = Phase::stopping;
   next.tell_of_phase(status, no_deadline, 98);
-  CHECK(heard().empty());
+  CHECK(manager.heard().empty());
   next.tell_of_phase(status, no_deadline, 0);
-  CHECK(heard() == "ERRNO=0\n");
+  CHECK(manager.heard() == "ERRNO=0\n");
 }
 
 // Blocked, as SignalInbox wants them: in a child.

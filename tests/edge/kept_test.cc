@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -12,7 +11,6 @@
 
 #include "in_child.h"
 #include "kept/place_members.h"
-#include "linux/base/descriptor_message.h"
 #include "linux/base/file_id.h"
 #include "linux/base/unix_address.h"
 #include "linux/control/kept_instance.h"
@@ -23,17 +21,12 @@
 #include "linux/worker/notify_socket.h"
 #include "linux/worker/starting_place.h"
 #include "never_destroyed.h"
+#include "notify_listener.h"
 #include "temp_directory.h"
 #include "through_state.h"
 
 namespace graced {
 namespace {
-
-// The one before ends by an exec, so that nothing of it is ever destroyed.
-template <class T, class... Arguments>
-T& before(Arguments&&... arguments) {
-  return never_destroyed(new T(std::forward<Arguments>(arguments)...));
-}
 
 std::string tried(const auto& body) {
   return in_child([&] {
@@ -180,64 +173,46 @@ TEST_CASE("a tcp socket that is taken over has its address, key and queue, also 
 }
 
 TEST_CASE("the manager is not told again what it was told before, and keeps what it has") {
-  const TempDirectory d;
-  const std::string path = d / "systemd/notify";
-  std::filesystem::create_directory(d / "systemd");
-  const Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const auto address = unix_path_address(path);
-  REQUIRE(::bind(manager.get(), address->get(), address->length) == 0);
-  const auto heard = [&] {
-    std::string all;
-    std::array<char, 1000> text;
-    for (ssize_t n = 0; (n = ::recv(manager.get(), text.data(), text.size(), 0)) > 0;)
-      all.append(text.data(), static_cast<std::size_t>(n));
-    return all;
-  };
-  const ServiceManagerVariables variables{path, "", ""};
+  NotifyListener manager;
   const ServiceManagerNews news{Phase::serving, "serves", std::nullopt};
   const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const Instant now{1h};
 
-  ServiceManager first(variables);
+  ServiceManager first = manager.client();
   FdStore store(first, std::vector<StoredDescriptor>{}, true);
   first.tell(news, now);
   store.keep("graced.a", socket.get());
-  CHECK(heard() == "READY=1\nSTATUS=serves\nFDSTORE=1\nFDPOLL=0\nFDNAME=graced.a\n");
+  CHECK(manager.heard() == "READY=1\nSTATUS=serves\nFDSTORE=1\nFDPOLL=0\nFDNAME=graced.a\n");
 
-  ServiceManager next(variables, first.kept());
+  ServiceManager next(manager.variables(), first.kept());
   FdStore held(next, true, store.kept());
   next.tell(news, now);
   held.keep("graced.a", socket.get());
-  CHECK(heard().empty());
+  CHECK(manager.heard().empty());
   next.tell({Phase::serving, "serves 2", std::nullopt}, now);
   held.hold("graced.", {});
-  CHECK(heard() == "STATUS=serves 2\nFDSTOREREMOVE=1\nFDNAME=graced.a\n");
+  CHECK(manager.heard() == "STATUS=serves 2\nFDSTOREREMOVE=1\nFDNAME=graced.a\n");
 }
 
 TEST_CASE("what waits for a manager that does not read waits on in the next image, with its descriptor") {
-  const TempDirectory d;
-  const std::string path = d / "notify";
-  const Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const auto address = unix_path_address(path);
-  REQUIRE(::bind(manager.get(), address->get(), address->length) == 0);
-  const ServiceManagerVariables variables{path, "", ""};
-  ServiceManager& first = before<ServiceManager>(variables);
+  NotifyListener manager;
+  ServiceManager& first = before<ServiceManager>(manager.variables());
   int sent = 0;
   while (!first.behind()) first.send(std::to_string(sent++));
-  first.send_descriptor("FDSTORE=1", Fd(::dup(manager.get())));
+  first.send_descriptor("FDSTORE=1", Fd(::dup(manager.fd())));
 
-  ServiceManager next(variables, through_state(first.kept()));
+  ServiceManager next(manager.variables(), through_state(first.kept()));
   for (int i = 0; i < sent; ++i) {
-    std::array<char, 20> text;
-    const ssize_t n = ::recv(manager.get(), text.data(), text.size(), 0);
-    REQUIRE(n > 0);
-    CHECK(std::string(text.data(), static_cast<std::size_t>(n)) == std::to_string(i));
+    const auto told = manager.hears();
+    REQUIRE(told);
+    CHECK(told->text == std::to_string(i));
     next.flush();
   }
   CHECK(!next.behind());
-  const Fd received = receive_descriptor(manager.get());
-  REQUIRE(received);
-  CHECK(file_id(received.get()) == file_id(manager.get()));
+  const auto last = manager.hears();
+  REQUIRE(last);
+  REQUIRE(last->fd);
+  CHECK(file_id(last->fd.get()) == file_id(manager.fd()));
 }
 
 }  // namespace

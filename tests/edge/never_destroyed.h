@@ -19,4 +19,10 @@ T& never_destroyed(T object) {
   return never_destroyed(new T(std::move(object)));
 }
 
+// The one before, which ends by an exec.
+template <class T, class... Arguments>
+T& before(Arguments&&... arguments) {
+  return never_destroyed(new T(std::forward<Arguments>(arguments)...));
+}
+
 }  // namespace graced

@@ -21,7 +21,6 @@ namespace {
 
 constexpr Duration a_second = 1s;
 constexpr Duration prompt = 10s;             // for what graced answers at once
-constexpr int most_upgrades_at_once = 10;    // one right after the other
 constexpr Duration limit_of_takeover = 30s;  // until the next image, or the one before again, lets clients in
 
 Instant now() {
@@ -32,6 +31,11 @@ Instant now() {
 std::uint64_t to_microseconds(Duration d) {
   if (d == infinity) return std::numeric_limits<std::uint64_t>::max();
   return static_cast<std::uint64_t>(std::max<std::int64_t>(1, d.count() / 1000));
+}
+
+// Of what has a limit something is left: 0 would be none.
+Duration left_until(Instant deadline) {
+  return std::max(time_until(deadline, now()), Duration{1});
 }
 
 int to_milliseconds(Duration d) {
@@ -85,7 +89,7 @@ void ControlClient::connect(Duration patience) {
 bool ControlClient::connects_again(Duration patience) {
   Bus bus = std::move(bus_);
   Fd process = std::move(process_);
-  for (int tries = 1; tries <= most_upgrades_at_once; ++tries) {
+  for (int tries = 1; tries <= control::most_upgrades_at_once; ++tries) {
     try {
       connect(patience);
       if (watch_) subscribe();
@@ -128,12 +132,11 @@ ControlReply ControlClient::call(Asks asks, const char* interface, const char* m
       r = sd_bus_message_appendv(made, types, values);
       va_end(values);
     }
-    const Duration left =
-        deadline == no_deadline ? infinity : std::max<Duration>(deadline - now(), Duration{1});
-    ControlReply reply = r < 0 ? control::reply_of(r, SD_BUS_ERROR_NULL) : ask(asks, made, left, answer);
+    ControlReply reply =
+        r < 0 ? control::reply_of(r, SD_BUS_ERROR_NULL) : ask(asks, made, left_until(deadline), answer);
     if (reply.outcome != ControlOutcome::gone) return reply;
     quick = now() - began < a_second ? quick + 1 : 0;
-    if (quick >= most_upgrades_at_once) return reply;
+    if (quick >= control::most_upgrades_at_once) return reply;
     if (!may_ask_again(asks, began)) return reply;
   }
 }
@@ -223,17 +226,14 @@ ControlReply ControlClient::reload_until_settled(Duration limit) {
 // Also where another image takes over meanwhile, or several.
 ControlReply ControlClient::outcome_of_reload(const char* method, Duration limit, bool waits) {
   const Instant deadline = after(now(), limit);
-  const auto left = [&] {
-    return deadline == no_deadline ? infinity : std::max(deadline - now(), Duration{1});
-  };
   BusMessage answer;
   moved_ = 0;
   ControlReply reply = waits ? call(Asks::outcome, control::interface, method, limit, answer, "b", 1)
                              : call(Asks::outcome, control::interface, method, limit, answer, "");
   while (reply.outcome == ControlOutcome::gone && moved_ != 0) {
-    if (!connects_again(std::min<Duration>(prompt, left()))) return reply;
+    if (!connects_again(std::min(prompt, left_until(deadline)))) return reply;
     const std::uint64_t request = std::exchange(moved_, 0);
-    reply = call(Asks::outcome, control::interface, "Await", left(), answer, "t", request);
+    reply = call(Asks::outcome, control::interface, "Await", left_until(deadline), answer, "t", request);
   }
   if (reply.outcome == ControlOutcome::ok) sd_bus_message_read_basic(answer.get(), 't', &reply.generation);
   return reply;
@@ -244,10 +244,9 @@ ControlReply ControlClient::upgrade(const UpgradeRequest& request, Duration limi
   const Instant deadline = after(now(), limit);
   ControlReply reply;
   for (int tries = 0; tries < 2; ++tries) {
-    const Duration left = deadline == no_deadline ? infinity : std::max(deadline - now(), Duration{1});
     BusMessage answer;
-    reply = call(Asks::once, control::interface, "Upgrade", left, answer, "sbs", request.binary.c_str(),
-                 request.check_only ? 1 : 0, request.token.c_str());
+    reply = call(Asks::once, control::interface, "Upgrade", left_until(deadline), answer, "sbs",
+                 request.binary.c_str(), request.check_only ? 1 : 0, request.token.c_str());
     if (reply.outcome == ControlOutcome::ok) {
       const char* from = "";
       const char* to = "";
@@ -299,7 +298,7 @@ ControlReply ControlClient::stop(std::optional<Duration> limit) {
   // Its connection ends with it: that is an answer too.
   const bool ending = reply.outcome == ControlOutcome::ok || reply.outcome == ControlOutcome::gone;
   if (!limit || !ending) return reply;
-  if (wait_until_gone(deadline == no_deadline ? infinity : deadline - now())) return {};
+  if (wait_until_gone(time_until(deadline, now()))) return {};
   return {.outcome = ControlOutcome::timed_out, .why = "it has not ended yet"};
 }
 
@@ -357,7 +356,7 @@ bool ControlClient::wait_until_gone(Duration limit) {
                  .revents = 0};
   if (watched.fd < 0) return true;
   for (;;) {
-    const int r = ::poll(&watched, 1, to_milliseconds(deadline == no_deadline ? infinity : deadline - now()));
+    const int r = ::poll(&watched, 1, to_milliseconds(time_until(deadline, now())));
     if (r > 0) return true;
     if (r == 0) return false;
     if (errno != EINTR) throw sys_error("wait for the end of graced");

@@ -10,6 +10,10 @@
 
 namespace graced::control {
 
+// Who hangs up as another image takes over is asked again; so often, where several do, one right after the
+// other.
+inline constexpr int most_upgrades_at_once = 10;
+
 // A connected socket, which blocks. Waits where the backlog is full. Throws std::system_error: ENOENT and
 // ECONNREFUSED mean that nobody is there, ETIMEDOUT that there was no room within `patience`.
 Fd connect_to(const std::string& path, Duration patience);

@@ -15,29 +15,28 @@
 namespace graced {
 namespace {
 
-constexpr int most_upgrades_at_once = 10;                              // one right after the other
 constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();   // whoever asks has one
 constexpr auto all_of_it = std::numeric_limits<std::uint32_t>::max();  // entries of a history
 
 BusMessage question_of(sd_bus* bus, ControlAsk ask, std::uint64_t request) {
-  const bool report = ask == ControlAsk::report;
-  const bool history = ask == ControlAsk::history;
-  sd_bus_message* made = nullptr;
-  int r = sd_bus_message_new_method_call(bus, &made, control::interface, control::path,
-                                         report ? "org.freedesktop.DBus.Properties" : control::interface,
-                                         report         ? "GetAll"
-                                         : history      ? "History"
-                                         : request != 0 ? "Await"
-                                                        : "Reload");
-  BusMessage question{made};
+  BusMessage question;
+  const auto call = [&](const char* interface, const char* method, char type, const void* value) {
+    sd_bus_message* made = nullptr;
+    int r = sd_bus_message_new_method_call(bus, &made, control::interface, control::path, interface, method);
+    question.reset(made);
+    if (r >= 0) r = sd_bus_message_append_basic(made, type, value);
+    if (r < 0) throw sys_error_of(r, "ask over the control socket");
+  };
   const int wait = ask == ControlAsk::reload ? 1 : 0;
-  if (r >= 0) {
-    r = report         ? sd_bus_message_append_basic(made, 's', control::interface)
-        : history      ? sd_bus_message_append_basic(made, 'u', &all_of_it)
-        : request != 0 ? sd_bus_message_append_basic(made, 't', &request)
-                       : sd_bus_message_append_basic(made, 'b', &wait);
+  if (ask == ControlAsk::report) {
+    call("org.freedesktop.DBus.Properties", "GetAll", 's', control::interface);
+  } else if (ask == ControlAsk::history) {
+    call(control::interface, "History", 'u', &all_of_it);
+  } else if (request != 0) {
+    call(control::interface, "Await", 't', &request);
+  } else {
+    call(control::interface, "Reload", 'b', &wait);
   }
-  if (r < 0) throw sys_error_of(r, "ask over the control socket");
   return question;
 }
 
@@ -123,7 +122,7 @@ bool ControlQuestion::may_ask_again() {
     return true;
   }
   const bool reads = ask_ == ControlAsk::report || ask_ == ControlAsk::history;
-  return reads && asked_again_++ < most_upgrades_at_once;
+  return reads && asked_again_++ < control::most_upgrades_at_once;
 }
 
 void ControlQuestion::read_answer() {
