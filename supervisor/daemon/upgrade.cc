@@ -1,5 +1,7 @@
 #include "daemon/upgrade.h"
 
+#include <fmt/format.h>
+
 #include <exception>
 #include <utility>
 
@@ -31,14 +33,28 @@ void Upgrade::asked(UpgradeRequest request, bool roots_only) {
 }
 
 void Upgrade::look() {
-  if (current_ && !trial_ && callbacks_.in_the_way().empty()) start_trial();
+  if (!current_ || trial_) return;
+  if (current_->enough) {
+    return end(
+        false,
+        fmt::format("{}: since its first trial {} ago a reload or something like it has come between each "
+                    "time; ask again when there are fewer of them",
+                    current_->image.path(), to_rough_text(monotonic_now() - *current_->first_trial)));
+  }
+  if (callbacks_.in_the_way().empty()) start_trial();
 }
 
 bool Upgrade::call_off_trial() {
   if (!trial_) return false;
   trial_->call_off();
   trial_.reset();
+  came_to_nothing();
   return true;
+}
+
+// This may be in the middle of something, so whoever has asked is told at the next look.
+void Upgrade::came_to_nothing() {
+  current_->enough = monotonic_now() - *current_->first_trial >= tries_limit_;
 }
 
 std::string Upgrade::waits_for() const {
@@ -61,6 +77,7 @@ void Upgrade::start_trial() {
     if (const auto faults = faults_of(now); !faults.empty()) return end(false, faults.front());
     trial_ = std::make_unique<Trial>(loop_, current_->image, now, trial_limit_,
                                      [this](const TrialResult& result) { tried(result); });
+    if (!current_->first_trial) current_->first_trial = monotonic_now();
   } catch (const std::exception& e) { end(false, e.what()); }
 }
 
@@ -72,11 +89,15 @@ void Upgrade::tried(const TrialResult& result) {
   if (result.refusal) return end(false, current_->image.path() + ": " + *result.refusal);
   tried_version_ = result.version;
   if (current_->request.check_only) return end(true, "");
-  if (callbacks_.in_the_way().empty()) take_leave();
+  if (!callbacks_.in_the_way().empty()) return came_to_nothing();
+  take_leave();
 }
 
 void Upgrade::take_leave() {
-  if (!callbacks_.leaves()) return;  // it waits again, or was given up meanwhile
+  if (!callbacks_.leaves()) {  // it waits again, or was given up meanwhile
+    if (current_) came_to_nothing();
+    return;
+  }
   std::string why;
   try {
     why = become_new_image(current_->image, succession());

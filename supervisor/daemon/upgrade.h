@@ -46,11 +46,15 @@ class Upgrade {
   };
 
   // version: of this image. trial_limit: see Trial.
-  Upgrade(Loop& loop, std::string version, Callbacks callbacks, Duration trial_limit = std::chrono::seconds(5))
+  // tries_limit: from the first trial of an upgrade on; a trial that comes to nothing after that, as something
+  // has begun meanwhile, is not followed by another one.
+  Upgrade(Loop& loop, std::string version, Callbacks callbacks, Duration trial_limit = std::chrono::seconds(5),
+          Duration tries_limit = std::chrono::minutes(1))
       : loop_(loop),
         version_(std::move(version)),
         callbacks_(std::move(callbacks)),
-        trial_limit_(trial_limit) {}
+        trial_limit_(trial_limit),
+        tries_limit_(tries_limit) {}
 
   // One at a time: another one is refused until this has ended. The file is opened at once. `ended` may be
   // called before this returns. roots_only: the asker may less than this process, and a file that is not root's
@@ -60,7 +64,8 @@ class Upgrade {
   // What was in the way may be gone.
   void look();
 
-  // The trial that runs is gone when this returns, and there is another one at the next look. False: none runs.
+  // The trial that runs is gone when this returns. At the next look there is another one, or the upgrade ends
+  // where it has been tried for too long. False: none runs.
   bool call_off_trial();
 
   // Whoever reaps graced's children tells of each. False: it was none of this one's.
@@ -85,11 +90,14 @@ class Upgrade {
   struct Current {
     UpgradeRequest request;
     NewImage image;
+    std::optional<Instant> first_trial{};
+    bool enough = false;  // of trials that came to nothing
   };
 
   Succession succession() const;
   void start_trial();
   void tried(const TrialResult& result);
+  void came_to_nothing();
   void take_leave();
   void end(bool ok, std::string why);
 
@@ -97,6 +105,7 @@ class Upgrade {
   std::string version_;
   Callbacks callbacks_;
   Duration trial_limit_;
+  Duration tries_limit_;
   std::optional<Current> current_;
   std::unique_ptr<Trial> trial_;  // null: it waits
   std::string tried_version_;     // of the image that has passed the trial

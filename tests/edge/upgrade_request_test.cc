@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -23,7 +25,7 @@ namespace {
 // In a process of its own, whose children and descriptors are all known.
 class Asking {
  public:
-  Asking() {
+  explicit Asking(Duration tries_limit = 60s) : tries_limit_(tries_limit) {
     ::close_range(3, report - 1, 0);
     ::close_range(report + 1, ~0U, 0);
     block_signals();
@@ -47,6 +49,13 @@ class Asking {
     return directory_ / behaviour;
   }
 
+  // As where a socket is about to be closed; nothing of the loop has run since it began.
+  std::string call_off() { return upgrade.call_off_trial() ? "called off, " : "no trial, "; }
+
+ private:
+  Duration tries_limit_;
+
+ public:
   Loop loop;
   std::string in_the_way;
   std::string state = "1 0 0 0\n";
@@ -59,7 +68,8 @@ class Asking {
                    },
                    [this] { return text_ += "leaves\n", true; }, [this] { text_ += "goes on\n"; },
                    [this](const UpgradeOutcome& outcome) { told(outcome); }},
-                  60s};
+                  60s,
+                  tries_limit_};
 
  private:
   static constexpr int report = 200;  // see in_child()
@@ -179,6 +189,51 @@ TEST_CASE("one that waits or is tried is given up where graced stops") {
           a.upgrade.asked({a.image("good"), true, "t3"});
           return a.outcomes(3);
         }) == "t1 no 0.1.0→ graced stops\nt2 no 0.1.0→ graced stops\nt3 ok 0.1.0→good \n");
+}
+
+TEST_CASE(
+    "under steady reloads an upgrade is tried again for a while, and then the asker is told why it is not") {
+  CHECK(in_child([] {
+          Asking a;
+          a.upgrade.asked({a.image("good"), true, "t1"});
+          std::string said = a.call_off();
+          said += a.call_off();
+          a.upgrade.look();
+          said += a.call_off();
+          a.upgrade.look();
+          return said + a.outcomes(1);
+        }) == "called off, no trial, called off, t1 ok 0.1.0→good \n");
+  const std::string said = in_child([] {
+    Asking a(0s);
+    a.upgrade.asked({a.image("hang"), false, "t1"});
+    std::string called_off = a.call_off();
+    called_off += a.upgrade.is_waiting() ? "waits, " : "ended, ";
+    a.in_the_way = "a reload";
+    a.upgrade.look();
+    a.in_the_way.clear();
+    a.upgrade.asked({a.image("good"), true, "t2"});
+    return called_off + a.outcomes(2);
+  });
+  CHECK(said.find("called off, waits, t1 no 0.1.0→ /") == 0);
+  CHECK(said.find("/hang: since its first trial ") != std::string::npos);
+  CHECK(said.find(
+            " ago a reload or something like it has come between each time; ask again when there are fewer of "
+            "them\n") != std::string::npos);
+  CHECK(said.ends_with("t2 ok 0.1.0→good \n"));
+}
+
+TEST_CASE("a good trial that comes too late each time is one of those that came to nothing") {
+  const std::string said = in_child([] {
+    Asking a(0s);
+    a.upgrade.asked({a.image("good"), false, "t1"});
+    a.in_the_way = "a reload";
+    while (!a.upgrade.is_waiting()) sd_event_run(a.loop.event(), std::numeric_limits<std::uint64_t>::max());
+    a.in_the_way.clear();
+    a.upgrade.look();
+    return a.outcomes(1);
+  });
+  CHECK(said.find("t1 no 0.1.0→good /") == 0);
+  CHECK(said.find("/good: since its first trial ") != std::string::npos);
 }
 
 // As it changes its file while the trial is under way.
