@@ -37,6 +37,26 @@ AdoptedName::Access access_of(const struct stat& file) {
   return {file.st_mode, file.st_uid, file.st_gid};
 }
 
+// To the file that is beside, what is at the path has. Empty, or what it could not be given.
+std::string pass_on_access(const AdoptedName& name, const struct stat& from, const struct stat& to) {
+  const int directory = name.directory.get();
+  const char* file = name.beside.c_str();
+  std::string why;
+  const auto failed = [&](const std::string& what) {
+    if (!why.empty()) return;
+    why = fmt::format(
+        "{}: the socket there had the {}, which the new one cannot be given: {}; look whether all clients "
+        "may still connect",
+        printable(name.text), what, std::generic_category().message(errno));
+  };
+  if ((from.st_uid != to.st_uid || from.st_gid != to.st_gid) &&
+      ::fchownat(directory, file, from.st_uid, from.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
+    failed(fmt::format("owner {}:{}", from.st_uid, from.st_gid));
+  if (from.st_mode != to.st_mode && ::fchmodat(directory, file, from.st_mode & 07777, 0) != 0)
+    failed(fmt::format("mode {:04o}", from.st_mode & 07777));
+  return why;
+}
+
 // The other is beside it then, under a name of its own generation. Empty, or why not.
 std::string change_places(AdoptedName& name, AdoptedName& other) {
   const int directory = name.directory.get();
@@ -155,21 +175,18 @@ std::string AdoptedNames::put_in_place(AdoptedName& name) const {
                        printable(name.text), name.generation, printable(name.beside));
   }
   const bool set_since = before && (!name.moved_beside || *name.moved_beside != access_of(*before));
-  if (set_since && ours && (before->st_uid != ours->st_uid || before->st_gid != ours->st_gid)) {
-    (void)::fchownat(name.directory.get(), name.beside.c_str(), before->st_uid, before->st_gid,
-                     AT_SYMLINK_NOFOLLOW);
+  const std::string not_given = set_since && ours ? pass_on_access(name, *before, *ours) : "";
+  if (other && other->generation == standby_) {
+    std::string why = change_places(name, *other);
+    return why.empty() ? not_given : why;
   }
-  if (set_since && ours && before->st_mode != ours->st_mode) {
-    ::fchmodat(name.directory.get(), name.beside.c_str(), before->st_mode & 07777, 0);
-  }
-  if (other && other->generation == standby_) return change_places(name, *other);
   if (::renameat(name.directory.get(), name.beside.c_str(), name.directory.get(), name.file.c_str()) != 0) {
     return fmt::format("{}: rename {} to it: {}", printable(name.text), printable(name.beside),
                        std::generic_category().message(errno));
   }
   name.beside.clear();
   name.unlinked = false;
-  return "";
+  return not_given;
 }
 
 std::vector<std::shared_ptr<AdoptedName>> AdoptedNames::all() const {

@@ -81,7 +81,7 @@ class AdoptedNames {
   // From now on this generation is found at its paths: what it listens on is put there now, what it will
   // listen on then. What the generation that stands by (0: none does) had at these paths goes beside them, to
   // be promoted again; of any other it is gone. To be called at every promotion, the first one too. Returns a
-  // line for each path that could not be had.
+  // line for each path that could not be had, or not with the owner and mode that it had.
   std::vector<std::string> promote(std::uint64_t generation, std::uint64_t standby = 0);
 
   // The rest is for Adoption. Directories are compared by what they are, not by how they are called.
@@ -101,7 +101,7 @@ class AdoptedNames {
   std::string file_now(const AdoptedName& name) const;  // in its directory
   // It has that place now, or is beside it. `directory` is duplicated.
   void move(AdoptedName& name, const Fd& directory, const std::string& file, const std::string& beside) const;
-  // Empty, or why it stays beside.
+  // Empty, why it stays beside, or which owner or mode it could not be given.
   std::string put_in_place(AdoptedName& name) const;
 
   // What another image of this process takes over. number(): of one of them, in Kept::names.
