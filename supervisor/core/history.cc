@@ -24,7 +24,10 @@ std::string shortened(std::string why, std::size_t most) {
 void History::add(InstanceEvent event) {
   event.reason = shortened(std::move(event.reason), longest_reason);
   event.reason.shrink_to_fit();
-  if (events_.size() == capacity) events_.pop_front();
+  if (events_.size() == capacity) {
+    forgotten_ = events_.front().monotonic;
+    events_.pop_front();
+  }
   events_.push_back(std::move(event));
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/instance_event.h"
 #include "core/members.h"
+#include "core/time.h"
 
 namespace graced {
 
@@ -20,11 +21,15 @@ class History {
 
   std::vector<InstanceEvent> last(std::size_t most) const;  // the oldest first
 
+  // When the last one happened for which there was no room any more; Instant{}: there was for all.
+  Instant forgotten() const { return forgotten_; }
+
  private:
   template <class>
   friend struct Members;
 
   std::deque<InstanceEvent> events_;
+  Instant forgotten_{};
 };
 
 }  // namespace graced

@@ -92,6 +92,7 @@ class Daemon final : private ControlHandler {
   }
   InstanceReport report() override;
   std::vector<InstanceEvent> history(std::size_t most) override { return readers_.history().last(most); }
+  EventsSince events_since(Instant that) override { return readers_.since(that); }
   LogPage log_page(std::uint64_t from) override { return outputs_.page(from); }
   void control_failed(std::exception_ptr what) noexcept override { loop_.fail(std::move(what)); }
 

@@ -44,7 +44,8 @@ struct Members<InstanceEvents::Kept> {
 template <>
 struct Members<EventReaders::Kept> {
   using Kept = EventReaders::Kept;
-  static constexpr std::tuple all{Named{"history", &Kept::history}, Named{"events", &Kept::events}};
+  static constexpr std::tuple all{Named{"history", &Kept::history}, Named{"events", &Kept::events},
+                                  Named{"forgotten", &Kept::forgotten}};
 };
 
 }  // namespace graced

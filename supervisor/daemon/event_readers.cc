@@ -29,12 +29,13 @@ EventReaders::EventReaders(Others others, GateRunner::Told gate_ended)
 
 void EventReaders::take_over(Kept kept) {
   history_ = std::move(kept.history);
+  passing_.take_over(kept.forgotten);
   events_.take_over(std::move(kept.events));
 }
 
 void EventReaders::happened(const InstanceEvent& event) {
   o_.announcer.control().happened(event);
-  if (!is_remembered(event.kind)) return;
+  if (!is_remembered(event.kind)) return passing_.add(event);
   history_.add(event);
   runner_.happened(event);
 }

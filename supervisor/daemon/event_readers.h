@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/history.h"
+#include "core/passing_events.h"
 #include "core/speaker.h"
 #include "daemon/addresses.h"
 #include "daemon/announcer.h"
@@ -38,14 +39,16 @@ class EventReaders {
   struct Kept {
     History history{};
     InstanceEvents::Kept events{};
+    Instant forgotten{};  // when the last one happened that is not in the history
   };
-  Kept kept() const { return {history_, events_.kept()}; }
+  Kept kept() const { return {history_, events_.kept(), passing_.forgotten_by_next(history_)}; }
   void take_over(Kept kept);
 
   InstanceEvents& events() { return events_; }
   HookRunner& runner() { return runner_; }
   GateRunner& gates() { return gates_; }
   const History& history() const { return history_; }
+  EventsSince since(Instant that) const { return passing_.since(that, history_); }
 
   // The options of the generation that serves.
   void use(const RunOptions& options) { runner_.use(options.hooks); }
@@ -65,6 +68,7 @@ class EventReaders {
   HookRunner runner_;
   GateRunner gates_;
   History history_;
+  PassingEvents passing_;
   InstanceEvents events_;
 };
 

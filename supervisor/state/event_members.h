@@ -52,7 +52,7 @@ struct Members<InstanceEvent> {
 
 template <>
 struct Members<History> {
-  static constexpr std::tuple all{Named{"events", &History::events_}};
+  static constexpr std::tuple all{Named{"events", &History::events_}, NotWritten{&History::forgotten_}};
 
   // Another version may remember more, or longer ones.
   static void complete(History& h) {

@@ -1,7 +1,7 @@
 """graced upgrade as a command: whom it asks, what it says, how it ends, and what others are told."""
-import os, re, shutil, subprocess, unittest
+import os, re, shutil, signal, subprocess, unittest
 from alone import ALONE, AloneCase, can_be_alone
-from events_test import Followed
+from events_test import RELOAD, Followed
 from harness import GRACED, NOBODY, PATIENCE, for_everybody, main, wait_until
 from schema import assert_valid
 from upgrading import NEXT, NEXT_VERSION, UpgradeCase, bad_image
@@ -158,6 +158,29 @@ class Others(UpgradeCase, Followed):
         follower.first("reloaded")
         self.assertEqual([w for w in follower.words() if w in ("instance-found", "instance-gone", "events-missed", "upgraded", "reloaded")],
                          ["instance-found", "upgraded", "upgraded", "upgraded", "reloaded"])
+
+    def test_who_follows_and_does_not_read_for_long_is_told_all_the_same(self):
+        g = self.serving()
+        follower = self.following(g)
+        follower.process.send_signal(signal.SIGSTOP)
+        self.upgraded(g)
+        self.assertEqual(g.run("reload").returncode, 0, g.said())
+        wait_until(lambda: g.status()["serving"] == 2 and {w["generation"] for w in g.workers()} == {2}, g.said)
+        follower.process.send_signal(signal.SIGCONT)
+        follower.first("gone")
+        self.assertEqual(follower.words(), ["instance-found", "upgraded"] + RELOAD)
+
+    def test_who_follows_and_does_not_read_over_two_upgrades_is_told_that_some_is_missing(self):
+        g = self.serving()
+        follower = self.following(g)
+        follower.process.send_signal(signal.SIGSTOP)
+        self.upgraded(g)
+        self.assertEqual(g.run("reload").returncode, 0, g.said())
+        wait_until(lambda: {w["generation"] for w in g.workers()} == {2}, g.said)
+        self.upgraded(g, GRACED)
+        follower.process.send_signal(signal.SIGCONT)
+        follower.first("upgraded", after=4)
+        self.assertEqual(follower.words(), ["instance-found", "events-missed", "instance-found", "upgraded", "reloaded", "upgraded"])
 
     def test_who_reads_lines_reads_on(self):
         g = self.serving("--output", "prefix", "--check", "sh -c 'echo checked'")

@@ -11,9 +11,11 @@
 
 #include "control_story.h"
 #include "linux/control/control_client.h"
+#include "linux/control/control_follower.h"
 #include "linux/control/control_round.h"
 #include "linux/control/control_subscription.h"
 #include "linux/control/moved_requests.h"
+#include "linux/event/loop.h"
 #include "temp_directory.h"
 #include "wait_until.h"
 
@@ -201,6 +203,87 @@ TEST_CASE("who follows is told to come again, and misses nothing that is remembe
   becomes(ControlSubscription::State::following);
   graced.does("moves");
   becomes(ControlSubscription::State::moved);
+}
+
+namespace {
+
+// Who follows, and reads only when it is asked what it has been told since the last time.
+class Follower {
+ public:
+  explicit Follower(const std::string& control) : follower_({}, {.control = control}, monotonic_now()) {}
+
+  // The words, up to this one.
+  std::vector<std::string> words_until(const std::string& last) {
+    std::vector<std::string> words;
+    wait_until([&] {
+      for (const InstanceEvent& e : follower_.wait(monotonic_now() + 10ms, nullptr))
+        words.emplace_back(word_of(e));
+      return !words.empty() && words.back() == last;
+    });
+    return words;
+  }
+
+ private:
+  ControlFollower follower_;
+};
+
+using Words = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE(
+    "a follower that does not read while graced moves is told later what happened since, or that some is "
+    "missing") {
+  TempDirectory temp;
+  InstanceReport report;
+  report.name = "shop";
+  ControlStory graced{"shop", temp / "control", report};
+  graced.does("happened gone 1");  // before it follows, and so not missing
+  Follower follower{temp / "control"};
+  CHECK(follower.words_until("instance-found") == Words{"instance-found"});
+  graced.does("happened preparing 2");
+  graced.does("moves");
+  graced.does("another");
+  SUBCASE("all of it, remembered or not, in its order") {
+    for (const char* word : {"starting 2", "reloaded 2", "draining 1"})
+      graced.does(std::string("happened ") + word);
+    CHECK(follower.words_until("draining") == Words{"preparing", "starting", "reloaded", "draining"});
+    graced.does("happened gone 1");
+    CHECK(follower.words_until("gone") == Words{"gone"});
+  }
+  SUBCASE("nothing has happened, and it goes on") {
+    CHECK(follower.words_until("preparing") == Words{"preparing"});
+    graced.does("moves");
+    graced.does("another");
+    graced.does("happened draining 1");
+    CHECK(follower.words_until("draining") == Words{"draining"});
+  }
+  SUBCASE("of what passed before yet another image there is nothing any more") {
+    graced.does("happened starting 2");
+    graced.does("moves");
+    graced.does("another");
+    graced.does("happened reloaded 2");
+    CHECK(follower.words_until("reloaded") ==
+          Words{"preparing", "events-missed", "instance-found", "reloaded"});
+  }
+  SUBCASE("more than is kept") {
+    for (int i = 0; i < 65; ++i) graced.does("happened starting 2");
+    graced.does("happened reloaded 2");
+    const Words words = follower.words_until("reloaded");
+    CHECK(words.size() == 3 + 64 + 1);
+    CHECK(Words(words.begin(), words.begin() + 4) ==
+          Words{"preparing", "events-missed", "instance-found", "starting"});
+  }
+  SUBCASE("it is told once") {
+    graced.does("happened starting 2");
+    graced.does("moves");
+    graced.does("another");
+    CHECK(follower.words_until("instance-found") == Words{"preparing", "events-missed", "instance-found"});
+    graced.does("moves");
+    graced.does("another");
+    graced.does("happened ready 2");
+    CHECK(follower.words_until("ready") == Words{"ready"});
+  }
 }
 
 TEST_CASE("what came of a reload waits for its asker, for the last ones that there were") {

@@ -32,7 +32,7 @@ class Storyteller : public ControlHandler {
   Storyteller(const std::string& name, const std::string& control, InstanceReport report, int commands,
               int words, Duration greeting_limit, std::vector<InstanceEvent> history)
       : report_(std::move(report)),
-        history_(std::move(history)),
+        history_(remembered(history)),
         commands_(commands),
         words_(words),
         instance_(name, control),
@@ -71,11 +71,8 @@ class Storyteller : public ControlHandler {
   }
   Subscribed subscribed() const override { return {report_.name, report_.serving}; }
   InstanceReport report() override { return report_; }
-  std::vector<InstanceEvent> history(std::size_t most) override {
-    History history;
-    for (const InstanceEvent& e : history_) history.add(e);
-    return history.last(most);
-  }
+  std::vector<InstanceEvent> history(std::size_t most) override { return history_.last(most); }
+  EventsSince events_since(Instant that) override { return passing_.since(that, history_); }
   LogPage log_page(std::uint64_t from) override {
     return {.place = LogPlace::kept, .next = kept_.next(), .lines = kept_.since(from, 64 * 1024)};
   }
@@ -104,6 +101,10 @@ class Storyteller : public ControlHandler {
       server_.shut_out();
       server_.hang_up(1s);
       server_.let_in();
+    } else if (verb == "another") {
+      const Instant forgotten = passing_.forgotten_by_next(history_);
+      passing_ = PassingEvents();
+      passing_.take_over(forgotten);
     } else if (verb == "last") {
       report_.last_upgrade = UpgradeReport{.from = "0.1.0", .to = "0.2.0", .age = 0s};
       words >> report_.last_upgrade->token >> verb >> std::ws;
@@ -128,6 +129,7 @@ class Storyteller : public ControlHandler {
       event.monotonic = monotonic_now();
       event.reason = unescaped(rest);
       server_.happened(event);
+      is_remembered(event.kind) ? history_.add(event) : passing_.add(event);
     } else if (verb == "line") {
       words >> std::ws;
       std::getline(words, rest);
@@ -148,13 +150,20 @@ class Storyteller : public ControlHandler {
     say(words_, "done");
   }
 
+  static History remembered(const std::vector<InstanceEvent>& events) {
+    History history;
+    for (const InstanceEvent& e : events) history.add(e);
+    return history;
+  }
+
   static std::string unescaped(std::string text) {
     for (std::size_t at = 0; (at = text.find("\\n", at)) != std::string::npos;) text.replace(at, 2, "\n");
     return text;
   }
 
   InstanceReport report_;
-  std::vector<InstanceEvent> history_;
+  History history_;
+  PassingEvents passing_;
   KeptOutput kept_;
   bool throws_ = false;
   int commands_;

@@ -27,7 +27,8 @@ class ControlStory {
   std::string hears();
 
   // "answer ID ok GENERATION", "answer ID failed WHY", "phase NAME", "worker G SLOT PID STATE",
-  // "upgraded ID ok TO", "upgraded ID failed WHY", "moves" (as before an exec, and goes on), "last TOKEN ok",
+  // "upgraded ID ok TO", "upgraded ID failed WHY", "moves" (as before an exec, and goes on), "another" (image
+  // has taken over: it knows what is remembered), "last TOKEN ok",
   // "last TOKEN failed WHY" (LastUpgrade), "finished G ok", "happened EVENT G REASON", "line TEXT" (of a
   // worker), "throw" (at the next hammer), "fork" (a process that has all its descriptors). \n in WHY is a line
   // feed. Returns once it is done.

@@ -107,5 +107,19 @@ TEST_CASE("the history goes on with what was remembered before") {
   CHECK(all[2].generation == 2);
 }
 
+TEST_CASE("the image that goes on knows until when it does not know all that happened") {
+  PassingEvents passing;
+  History history;
+  passing.add({.kind = InstanceEvent::Kind::gone, .monotonic = Instant(5s)});
+  history.add({.kind = InstanceEvent::Kind::upgraded, .monotonic = Instant(7s)});
+  EventReaders::Kept kept;
+  kept.forgotten = passing.forgotten_by_next(history);
+  PassingEvents next;
+  next.take_over(through_state(kept).forgotten);
+  CHECK(next.since(Instant(5s), history).all);
+  CHECK_FALSE(next.since(Instant(4s), history).all);
+  CHECK(next.since(Instant(4s), history).events.size() == 1);
+}
+
 }  // namespace
 }  // namespace graced

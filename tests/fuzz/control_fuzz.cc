@@ -42,6 +42,7 @@ class Asked : public ControlHandler {
              .status = 3,
              .reason = "exited with status 3\nline"}};
   }
+  EventsSince events_since(Instant) override { return {false, history(1)}; }
   LogPage log_page(std::uint64_t from) override {
     if (from > 1) return {.place = LogPlace::kept, .next = 2};
     return {.place = LogPlace::kept,

@@ -30,6 +30,16 @@ TEST_CASE("the history keeps the last 64 things, the oldest first") {
   CHECK(history.last(0).empty());
 }
 
+TEST_CASE("the history knows when the last one happened for which there was no room") {
+  History history;
+  for (std::uint64_t i = 1; i <= 64; ++i)
+    history.add({.kind = InstanceEvent::Kind::reloaded, .monotonic = Instant(i * 1s), .generation = i});
+  CHECK(history.forgotten() == Instant{});
+  for (std::uint64_t i = 65; i <= 70; ++i)
+    history.add({.kind = InstanceEvent::Kind::reloaded, .monotonic = Instant(i * 1s), .generation = i});
+  CHECK(history.forgotten() == Instant(6s));
+}
+
 TEST_CASE("of last words that are too long the reason and the last of them stay") {
   History history;
   std::string why = "exited with status 1";

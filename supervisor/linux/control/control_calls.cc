@@ -83,16 +83,36 @@ struct ControlServer::Calls {
     return guarded(server, [&] {
       std::uint32_t most = 0;
       if (const int read = sd_bus_message_read_basic(call, 'u', &most); read < 0) return read;
-      std::vector<InstanceEvent> entries = server.handler_.history(most);
-      if (!connection.may_change_things()) {
-        for (InstanceEvent& e : entries) e.reason = without_last_words(e.reason);
-      }
-      sd_bus_message* made = nullptr;
-      if (const int r = sd_bus_message_new_method_return(call, &made); r < 0) return r;
-      const BusMessage reply{made};
-      control::append_events(made, entries);
-      return sd_bus_send(nullptr, made, nullptr);
+      return reply_with(connection, call, server.handler_.history(most), nullptr);
     });
+  }
+
+  static int on_events_since(sd_bus_message* call, void* connection_, sd_bus_error*) noexcept {
+    const auto& connection = *static_cast<ControlConnection*>(connection_);
+    auto& server = server_of(connection);
+    return guarded(server, [&] {
+      std::uint64_t us = 0;
+      if (const int read = sd_bus_message_read_basic(call, 't', &us); read < 0) return read;
+      EventsSince since = server.handler_.events_since(control::instant_of(us));
+      return reply_with(connection, call, std::move(since.events), &since.all);
+    });
+  }
+
+  // all: comes before them; may be nullptr.
+  static int reply_with(const ControlConnection& connection, sd_bus_message* call,
+                        std::vector<InstanceEvent> events, const bool* all) {
+    if (!connection.may_change_things()) {
+      for (InstanceEvent& e : events) e.reason = without_last_words(e.reason);
+    }
+    sd_bus_message* made = nullptr;
+    if (const int r = sd_bus_message_new_method_return(call, &made); r < 0) return r;
+    const BusMessage reply{made};
+    const int whether = all != nullptr && *all ? 1 : 0;
+    if (all != nullptr) {
+      if (const int r = sd_bus_message_append_basic(made, 'b', &whether); r < 0) return r;
+    }
+    control::append_events(made, events);
+    return sd_bus_send(nullptr, made, nullptr);
   }
 
   static int on_subscribe(sd_bus_message* call, void* connection_, sd_bus_error*) noexcept {
@@ -157,6 +177,9 @@ struct ControlServer::Calls {
           SD_BUS_SIGNAL_WITH_NAMES("Moves", "t", SD_BUS_PARAM(request), 0),
           SD_BUS_METHOD_WITH_NAMES("History", "u", SD_BUS_PARAM(most), control::events_signature,
                                    SD_BUS_PARAM(entries), on_history, SD_BUS_VTABLE_UNPRIVILEGED),
+          SD_BUS_METHOD_WITH_NAMES("EventsSince", "t", SD_BUS_PARAM(monotonic), control::events_since_signature,
+                                   SD_BUS_PARAM(all) SD_BUS_PARAM(events), on_events_since,
+                                   SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_METHOD_WITH_NAMES("Subscribe", "", "", "st", SD_BUS_PARAM(name) SD_BUS_PARAM(serving),
                                    on_subscribe, SD_BUS_VTABLE_UNPRIVILEGED),
           SD_BUS_SIGNAL_WITH_NAMES("Happened", control::event_signature, SD_BUS_PARAM(event), 0),

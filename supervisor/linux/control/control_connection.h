@@ -61,6 +61,9 @@ class ControlConnection {
   // answer to their Hello.
   bool has_spoken() const { return spoken_; }
 
+  // It would miss something without being told: it is hung up on.
+  void cannot_be_told() noexcept { give_up(); }
+
   // It wants to be told what happens.
   void subscribe() { subscribed_ = true; }
   bool subscribed() const { return subscribed_; }

@@ -69,7 +69,8 @@ void ControlFollower::look_around() {
   }
   for (Followed& followed : all_)
     if (!followed.subscription && !followed.not_meant && followed.not_before <= now())
-      followed.subscription = std::make_unique<ControlSubscription>(followed.control, followed.since);
+      followed.subscription = std::make_unique<ControlSubscription>(followed.control, followed.since,
+                                                                    std::exchange(followed.moved, false));
 }
 
 void ControlFollower::advance(Followed& followed, std::vector<InstanceEvent>& news) {
@@ -86,6 +87,7 @@ void ControlFollower::advance(Followed& followed, std::vector<InstanceEvent>& ne
       followed.subscription.reset();
       return;
     }
+    if (subscription.take_missed() && followed.told) missed(followed, news);
     if (state != State::hung_up &&
         (!std::exchange(followed.told, true) || std::exchange(followed.missed, false)))
       tell(followed, InstanceEvent::Kind::instance_found, news);
@@ -93,12 +95,14 @@ void ControlFollower::advance(Followed& followed, std::vector<InstanceEvent>& ne
       followed.since = std::max(followed.since, event.monotonic);
       news.push_back(std::move(event));
     }
+    if (subscription.is_complete()) followed.since = std::max(followed.since, subscription.begun());
   }
   switch (state) {
     case State::asking:
     case State::following:
       return;
-    case State::moved:  // nothing happens until it is there again, and it remembers what does then
+    case State::moved:  // what happens before it is asked again is asked for then
+      followed.moved = true;
       next_look_ = {};
       break;
     case State::gone:
@@ -107,8 +111,7 @@ void ControlFollower::advance(Followed& followed, std::vector<InstanceEvent>& ne
       followed.missed = false;
       break;
     case State::hung_up:
-      if (followed.told && !std::exchange(followed.missed, true))
-        tell(followed, InstanceEvent::Kind::events_missed, news);
+      if (followed.told) missed(followed, news);
       followed.not_before = now() + pause;
       break;
     case State::not_offered:
@@ -117,6 +120,10 @@ void ControlFollower::advance(Followed& followed, std::vector<InstanceEvent>& ne
       break;
   }
   followed.subscription.reset();
+}
+
+void ControlFollower::missed(Followed& followed, std::vector<InstanceEvent>& news) {
+  if (!std::exchange(followed.missed, true)) tell(followed, InstanceEvent::Kind::events_missed, news);
 }
 
 void ControlFollower::tell(Followed& followed, InstanceEvent::Kind kind, std::vector<InstanceEvent>& news) {

@@ -43,6 +43,7 @@ class ControlFollower {
     Instant since;
     Instant not_before{};                                 // to be asked again
     std::unique_ptr<ControlSubscription> subscription{};  // none: it is not followed, or not now
+    bool moved = false;                                   // when it was followed the last time
     bool told = false;                                    // that it was found
     bool missed = false;                                  // events, so that it is told again
     bool not_meant = false;
@@ -50,7 +51,8 @@ class ControlFollower {
 
   void look_around();  // for others, now and then
   void advance(Followed& followed, std::vector<InstanceEvent>& news);
-  void tell(Followed& followed, InstanceEvent::Kind kind, std::vector<InstanceEvent>& news);
+  static void missed(Followed& followed, std::vector<InstanceEvent>& news);
+  static void tell(Followed& followed, InstanceEvent::Kind kind, std::vector<InstanceEvent>& news);
   bool is_meant(const Followed& followed) const;
 
   ControlPlaces places_;

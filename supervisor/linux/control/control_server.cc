@@ -24,6 +24,17 @@ constexpr std::ptrdiff_t most_of_ours = 64;
 constexpr std::ptrdiff_t most_strangers = 32;
 constexpr std::ptrdiff_t most_pending = 1024;  // of one client
 
+// False: there is no memory for it.
+bool send_happened(sd_bus* bus, const InstanceEvent& event) {
+  sd_bus_message* made = nullptr;
+  if (sd_bus_message_new_signal(bus, &made, control::path, control::interface, "Happened") < 0) return false;
+  const BusMessage signal{made};
+  try {
+    control::append_event(made, event);
+  } catch (const std::system_error&) { return false; }
+  return sd_bus_send(bus, made, nullptr) >= 0;
+}
+
 bool somebody_knocks(int socket) {
   pollfd waiting{.fd = socket, .events = POLLIN, .revents = 0};
   return ::poll(&waiting, 1, 0) == 1;
@@ -279,13 +290,7 @@ void ControlServer::happened(const InstanceEvent& event) {
     if (bus == nullptr) continue;
     InstanceEvent told = event;
     if (!connection.may_change_things()) told.reason = without_last_words(told.reason);
-    sd_bus_message* made = nullptr;
-    if (sd_bus_message_new_signal(bus, &made, control::path, control::interface, "Happened") < 0) continue;
-    const BusMessage signal{made};
-    try {
-      control::append_event(made, told);
-    } catch (const std::system_error&) { continue; }  // no memory for it
-    static_cast<void>(sd_bus_send(bus, made, nullptr));
+    if (!send_happened(bus, told)) connection.cannot_be_told();
     connection.sent();
   }
 }

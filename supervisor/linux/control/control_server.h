@@ -8,8 +8,9 @@
 //   Stop(b wait)                        answered when graced has stopped
 //   Hammer() → (u killed)
 //   History(u most) → a(…) entries      the last ones, the oldest first; see event_wire.h
-//   Logs(t from, b wait) → (s place, t next, a(…) lines)  of workers; see log_wire.h
-//   Upgrade(s binary, b check_only, s token) → (s from, s to)  versions. Where another image takes over this
+//   EventsSince(t that) → (b all, a(…) events)  after then, also what is not remembered; all: there was nothing
+//   else Logs(t from, b wait) → (s place, t next, a(…) lines)  of workers; see log_wire.h Upgrade(s binary, b
+//   check_only, s token) → (s from, s to)  versions. Where another image takes over this
 //                                       connection ends without an answer, and LastUpgrade has it by its token
 //   Await(t request) → (t generation)   as Reload, of a reload that the client was told of by Moves
 //   Subscribe() → (s name, t serving)   from now on this client gets the signal Happened, of event_wire.h
@@ -29,6 +30,7 @@
 #include "core/id.h"
 #include "core/instance_event.h"
 #include "core/kept_output.h"
+#include "core/passing_events.h"
 #include "core/time.h"
 #include "linux/base/bus.h"
 #include "linux/base/fd.h"
@@ -78,6 +80,7 @@ class ControlHandler {
   virtual Subscribed subscribed() const = 0;
   virtual InstanceReport report() = 0;
   virtual std::vector<InstanceEvent> history(std::size_t most) = 0;  // the oldest first
+  virtual EventsSince events_since(Instant that) = 0;                // after then
   virtual LogPage log_page(std::uint64_t from) = 0;                  // see LogReaders
 
   // One of the above threw. It was kept from passing through C; the loop should end.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <iterator>
 #include <limits>
 #include <system_error>
@@ -21,8 +22,8 @@ constexpr std::uint32_t all_of_it = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
 
-ControlSubscription::ControlSubscription(std::string path, Instant since)
-    : path_(std::move(path)), since_(since) {
+ControlSubscription::ControlSubscription(std::string path, Instant since, bool again)
+    : path_(std::move(path)), since_(since), again_(again), begun_(std::chrono::steady_clock::now()) {
   begin();
 }
 
@@ -36,19 +37,24 @@ void ControlSubscription::begin() {
   if (start_bus(bus_, std::move(socket)) < 0 ||
       sd_bus_add_filter(bus_.get(), static_cast<sd_bus_slot**>(nullptr), &ControlSubscription::on_message,
                         static_cast<void*>(this)) < 0 ||
-      !ask("Subscribe", "", 0, &ControlSubscription::on_subscribed) ||
-      !ask("History", "u", all_of_it, &ControlSubscription::on_history))
+      !ask("Subscribe", "", nullptr, &ControlSubscription::on_subscribed) || !ask_what_was())
     ended();
 }
 
-bool ControlSubscription::ask(const char* method, const char* types, std::uint32_t most,
+bool ControlSubscription::ask_what_was() {
+  const std::uint64_t since = control::wire_of(since_);
+  return again_ ? ask("EventsSince", "t", &since, &ControlSubscription::on_history)
+                : ask("History", "u", &all_of_it, &ControlSubscription::on_history);
+}
+
+bool ControlSubscription::ask(const char* method, const char* types, const void* value,
                               sd_bus_message_handler_t answered) {
   sd_bus_message* made = nullptr;
   if (sd_bus_message_new_method_call(bus_.get(), &made, control::interface, control::path, control::interface,
                                      method) < 0)
     return false;
   const BusMessage question{made};
-  if (*types != '\0' && sd_bus_message_append_basic(made, 'u', &most) < 0) return false;
+  if (*types != '\0' && sd_bus_message_append_basic(made, *types, value) < 0) return false;
   return sd_bus_call_async(bus_.get(), static_cast<sd_bus_slot**>(nullptr), made, answered,
                            static_cast<void*>(this), no_limit) >= 0;
 }
@@ -83,9 +89,8 @@ pollfd ControlSubscription::watched() const {
   return {.fd = sd_bus_get_fd(bus_.get()), .events = static_cast<short>(events < 0 ? 0 : events), .revents = 0};
 }
 
-// Not before it is known what came before.
 std::vector<InstanceEvent> ControlSubscription::take() {
-  if (state_ == State::asking) return {};
+  if (!complete_) return {};
   std::vector<InstanceEvent> taken = std::exchange(events_, {});
   for (InstanceEvent& e : taken) e.name = name_;
   return taken;
@@ -105,11 +110,15 @@ void ControlSubscription::read_answers() {
   }
   if (const BusMessage answer = std::move(history_); answer && state_ == State::asking) {
     if (sd_bus_message_get_error(answer.get()) != nullptr) return ended();
+    int all = 1;
+    if (again_ && sd_bus_message_read_basic(answer.get(), 'b', &all) < 0) return ended();
+    misses_some_ = all == 0;
     if (!control::holds_events(answer.get())) {
       state_ = State::not_offered;
       return;
     }
     keep(control::read_events(answer.get()));
+    complete_ = true;
     state_ = State::following;
   }
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/instance_event.h"
@@ -27,9 +28,10 @@ class ControlSubscription {
     not_offered,  // it is of a version that tells no events, or others
   };
 
-  // since: what the instance remembers from after then, by CLOCK_MONOTONIC, comes first. Throws
-  // std::runtime_error if there is no libsystemd.
-  ControlSubscription(std::string path, Instant since);
+  // since: what the instance remembers from after then, by CLOCK_MONOTONIC, comes first. again: it was followed
+  // until then and has moved, so that nothing else may be missing either. Throws std::runtime_error if there is
+  // no libsystemd.
+  ControlSubscription(std::string path, Instant since, bool again = false);
   ControlSubscription(const ControlSubscription&) = delete;
   ControlSubscription& operator=(const ControlSubscription&) = delete;
 
@@ -40,11 +42,18 @@ class ControlSubscription {
   State state() const { return state_; }
   const std::string& name() const { return name_; }   // once it is followed
   std::uint64_t serving() const { return serving_; }  // generation, when that began; 0: none
-  std::vector<InstanceEvent> take();                  // what has come since the last time, with its name
+  // What has come since the last time, with its name; nothing before it is known what came before that.
+  std::vector<InstanceEvent> take();
+  // Whether that is known; all since it was begun has come then.
+  bool is_complete() const { return complete_; }
+  Instant begun() const { return begun_; }
+  // `again`, and something is missing before what take() gives. Told once.
+  bool take_missed() { return std::exchange(misses_some_, false); }
 
  private:
   void begin();
-  bool ask(const char* method, const char* types, std::uint32_t most, sd_bus_message_handler_t answered);
+  bool ask(const char* method, const char* types, const void* value, sd_bus_message_handler_t answered);
+  bool ask_what_was();
   void ended();
   void read_answers();
   void keep(std::vector<InstanceEvent> remembered);
@@ -54,9 +63,13 @@ class ControlSubscription {
 
   std::string path_;
   Instant since_;
-  Fd process_;  // a pidfd of graced
+  bool again_;
+  Instant begun_;  // before it has subscribed
+  Fd process_;     // a pidfd of graced
   State state_ = State::asking;
-  bool moves_ = false;  // it has said so
+  bool moves_ = false;     // it has said so
+  bool complete_ = false;  // what came before is known
+  bool misses_some_ = false;
   std::string name_;
   std::uint64_t serving_ = 0;
   std::vector<InstanceEvent> events_;

@@ -101,6 +101,14 @@ InstanceEvent read_event(sd_bus_message* m) {
   return e;
 }
 
+std::uint64_t wire_of(Instant at) {
+  return to_wire(at.time_since_epoch());
+}
+
+Instant instant_of(std::uint64_t wire) {
+  return Instant{from_wire(wire).value_or(0s)};
+}
+
 void append_events(sd_bus_message* message, const std::vector<InstanceEvent>& events) {
   must(sd_bus_message_open_container(message, 'a', event_signature));
   for (const InstanceEvent& e : events) append_event(message, e);
