@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "core/number.h"
 #include "core/printable.h"
 #include "core/utf8.h"
@@ -36,14 +38,31 @@ std::string state_text_shown(std::string_view text) {
   return printable(beginning) + (beginning.size() < text.size() ? "…" : "");
 }
 
-const Json& json_object(const Json& from, const StatePlace& place) {
+const Json& read_object(const Json& from, const StatePlace& place) {
   if (!from.is_object()) throw place.error(fmt::format("is no object, but of type {}", from.type_name()));
   return from;
 }
 
-const Json& json_array(const Json& from, const StatePlace& place) {
+const std::vector<Json>& read_array(const Json& from, const StatePlace& place) {
   if (!from.is_array()) throw place.error(fmt::format("is no array, but of type {}", from.type_name()));
-  return from;
+  return from.get_ref<const Json::array_t&>();
+}
+
+const std::vector<Json>& read_array(const Json& from, std::size_t size, const StatePlace& place) {
+  const std::vector<Json>& array = read_array(from, place);
+  if (array.size() != size) throw place.error(fmt::format("has {} of {} values", array.size(), size));
+  return array;
+}
+
+const std::vector<Json>& read_pair_of(const Json& from, const StatePlace& place) {
+  const std::vector<Json>& pair = read_array(from, place);
+  if (pair.size() != 2) throw place.error("is no pair");
+  return pair;
+}
+
+const Json* member_of(const Json& object, std::string_view name) {
+  const auto found = object.find(name);
+  return found == object.end() ? nullptr : &*found;
 }
 
 std::string read_text(const Json& from, const StatePlace& place) {

@@ -2,14 +2,14 @@
 // names the place, "core.workers[2].slot: …", and so does a number that its member cannot hold.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/time.h"
 #include "json/json_value.h"
@@ -24,14 +24,17 @@ namespace graced {
 std::string state_text_shown(std::string_view text);
 
 // Each is there, and what it should be, or a StateError is thrown.
-const Json& json_object(const Json& from, const StatePlace& place);
-const Json& json_array(const Json& from, const StatePlace& place);
+const Json& read_object(const Json& from, const StatePlace& place);
+const std::vector<Json>& read_array(const Json& from, const StatePlace& place);
+const std::vector<Json>& read_array(const Json& from, std::size_t size, const StatePlace& place);
+const std::vector<Json>& read_pair_of(const Json& from, const StatePlace& place);
 std::string read_text(const Json& from, const StatePlace& place);
 bool read_bool(const Json& from, const StatePlace& place);
 std::int64_t read_signed(const Json& from, std::int64_t min, std::int64_t max, const StatePlace& place);
 std::uint64_t read_unsigned(const Json& from, std::uint64_t max, const StatePlace& place);
 // endless: the word for the last one of them.
 std::int64_t read_nanoseconds(const Json& from, std::string_view endless, const StatePlace& place);
+const Json* member_of(const Json& object, std::string_view name);  // null: it has none
 StateError no_such_word(std::string_view word, const std::vector<std::string_view>& words,
                         const StatePlace& place);
 
@@ -42,24 +45,29 @@ class JsonReader {
   static void read(const Json& from, T& into, const StatePlace& place);
 
  private:
-  template <class T, class Value>
-  static void read_member(const Json& object, T& into, const Named<T, Value>& m, const StatePlace& place) {
-    read_value(object, into, m.name, m.at, place);
+  // unwritten: a T that was just made, for what is missing.
+  template <class T, class Value, bool has_need>
+  static void read_member(const Json& object, T& into, const T& unwritten, const Named<T, Value, has_need>& m,
+                          const StatePlace& place) {
+    read_value(object, into, unwritten, m.name, m.at, place);
   }
   template <class T, class Kind>
-  static void read_member(const Json& object, T& into, const Worded<T, Kind>& m, const StatePlace& place);
+  static void read_member(const Json& object, T& into, const T& unwritten, const Worded<T, Kind>& m,
+                          const StatePlace& place);
   template <class T, class Value>
-  static void read_member(const Json&, T&, const NotWritten<T, Value>&, const StatePlace&) {}
+  static void read_member(const Json&, T&, const T&, const NotWritten<T, Value>&, const StatePlace&) {}
   template <class T, class Value>
-  static void read_member(const Json& object, T& into, const Carried<T, Value>& m, const StatePlace& place) {
-    read_value(object, into, m.name, m.at, place);
+  static void read_member(const Json& object, T& into, const T& unwritten, const Carried<T, Value>& m,
+                          const StatePlace& place) {
+    read_value(object, into, unwritten, m.name, m.at, place);
   }
   template <class T, class Value>
-  static void read_member(const Json& object, T& into, const Borrowed<T, Value>& m, const StatePlace& place) {
-    read_value(object, into, m.name, m.at, place);
+  static void read_member(const Json& object, T& into, const T& unwritten, const Borrowed<T, Value>& m,
+                          const StatePlace& place) {
+    read_value(object, into, unwritten, m.name, m.at, place);
   }
   template <class T, class Value>
-  static void read_value(const Json& object, T& into, std::string_view name, Value T::*at,
+  static void read_value(const Json& object, T& into, const T& unwritten, std::string_view name, Value T::*at,
                          const StatePlace& place);
   template <class T>
   static void check(T& value, const StatePlace& place);
@@ -76,8 +84,9 @@ class JsonReader {
 template <class T>
 void JsonReader::read(const Json& from, T& into, const StatePlace& place) {
   if constexpr (Described<T>) {
-    const Json& object = json_object(from, place);
-    for_each_member<T>([&](const auto& m) { read_member(object, into, m, place); });
+    const Json& object = read_object(from, place);
+    const T unwritten = made<T>();
+    for_each_member<T>([&](const auto& m) { read_member(object, into, unwritten, m, place); });
     check(into, place);
   } else if constexpr (std::same_as<T, std::string>) {
     into = read_text(from, place);
@@ -108,9 +117,8 @@ void JsonReader::read(const Json& from, T& into, const StatePlace& place) {
   } else if constexpr (is_sequence<T>) {
     read_sequence(from, into, place);
   } else if constexpr (is_array<T>) {
-    if (json_array(from, place).size() != into.size())
-      throw place.error(fmt::format("has {} of {} values", from.size(), into.size()));
-    for (std::size_t i = 0; i < into.size(); ++i) read(from[i], into[i], StatePlace(place, i));
+    const std::vector<Json>& values = read_array(from, into.size(), place);
+    for (std::size_t i = 0; i < into.size(); ++i) read(values[i], into[i], StatePlace(place, i));
   } else if constexpr (is_set<T>) {
     read_set(from, into, place);
   } else if constexpr (is_map<T>) {
@@ -127,7 +135,7 @@ void JsonReader::read_sequence(const Json& from, Sequence& into, const StatePlac
   using Value = typename Sequence::value_type;
   into.clear();
   std::size_t index = 0;
-  for (const Json& v : json_array(from, place)) {
+  for (const Json& v : read_array(from, place)) {
     const StatePlace here(place, index++);
     if constexpr (std::same_as<Value, bool>) {
       into.push_back(read_bool(v, here));
@@ -141,7 +149,7 @@ template <class Set>
 void JsonReader::read_set(const Json& from, Set& into, const StatePlace& place) {
   into.clear();
   std::size_t index = 0;
-  for (const Json& v : json_array(from, place)) {
+  for (const Json& v : read_array(from, place)) {
     const StatePlace here(place, index++);
     auto value = made<typename Set::value_type>();
     read(v, value, here);
@@ -151,18 +159,18 @@ void JsonReader::read_set(const Json& from, Set& into, const StatePlace& place) 
 
 template <class Pair>
 void JsonReader::read_pair(const Json& from, Pair& into, const StatePlace& place) {
-  if (json_array(from, place).size() != 2) throw place.error("is no pair");
-  read(from[0], into.first, StatePlace(place, std::size_t{0}));
-  read(from[1], into.second, StatePlace(place, std::size_t{1}));
+  const std::vector<Json>& pair = read_pair_of(from, place);
+  read(pair[0], into.first, StatePlace(place, std::size_t{0}));
+  read(pair[1], into.second, StatePlace(place, std::size_t{1}));
 }
 
 template <class Map>
 void JsonReader::read_pairs(const Json& from, Map& into, const StatePlace& place) {
   into.clear();
   std::size_t index = 0;
-  for (const Json& pair : json_array(from, place)) {
+  for (const Json& entry : read_array(from, place)) {
     const StatePlace here(place, index++);
-    if (json_array(pair, here).size() != 2) throw here.error("is no pair");
+    const std::vector<Json>& pair = read_pair_of(entry, here);
     typename Map::key_type key{};
     read(pair[0], key, StatePlace(here, std::size_t{0}));
     const auto [at, is_new] = into.emplace(key, made<typename Map::mapped_type>());
@@ -172,22 +180,22 @@ void JsonReader::read_pairs(const Json& from, Map& into, const StatePlace& place
 }
 
 template <class T, class Value>
-void JsonReader::read_value(const Json& object, T& into, std::string_view name, Value T::*at,
-                            const StatePlace& place) {
-  const auto found = object.find(name);
-  if (found == object.end()) {
-    into.*at = made<T>().*at;
-  } else {
+void JsonReader::read_value(const Json& object, T& into, const T& unwritten, std::string_view name,
+                            Value T::*at, const StatePlace& place) {
+  if (const Json* const found = member_of(object, name)) {
     read(*found, into.*at, StatePlace(place, name));
+  } else {
+    into.*at = unwritten.*at;
   }
 }
 
 template <class T, class Kind>
-void JsonReader::read_member(const Json& object, T& into, const Worded<T, Kind>& m, const StatePlace& place) {
-  into.*m.at = made<T>().*m.at;
+void JsonReader::read_member(const Json& object, T& into, const T& unwritten, const Worded<T, Kind>& m,
+                             const StatePlace& place) {
+  into.*m.at = unwritten.*m.at;
   (into.*m.other_word).clear();
-  const auto found = object.find(std::string_view(m.name));
-  if (found == object.end()) return;
+  const Json* const found = member_of(object, m.name);
+  if (!found) return;
   std::string word = read_text(*found, StatePlace(place, m.name));
   const auto known = from_state_word<Kind>(word);
   into.*m.at = known.value_or(Kind::other);

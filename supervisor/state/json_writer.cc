@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "core/utf8.h"
 
 namespace graced {
@@ -23,8 +25,36 @@ Json json_text(std::string_view text) {
   if (is_utf8(text)) return text;
   std::string hex;
   hex.reserve(2 * text.size());
-  for (const char c : text) fmt::format_to(std::back_inserter(hex), "{:02x}", static_cast<unsigned char>(c));
+  for (const char c : text) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return {{"hex", std::move(hex)}};
+}
+
+Json json_bool(bool value) {
+  return value;
+}
+
+Json json_signed(std::int64_t value) {
+  return value;
+}
+
+Json json_unsigned(std::uint64_t value) {
+  return value;
+}
+
+Json json_nanoseconds(std::int64_t value, std::string_view endless) {
+  return value == std::numeric_limits<std::int64_t>::max() ? Json(endless) : Json(value);
+}
+
+Json json_pair(Json first, Json second) {
+  return Json::array({std::move(first), std::move(second)});
+}
+
+Json json_array_of(std::vector<Json> values) {
+  return values;
+}
+
+void add_member(Json& object, std::string_view name, Json value) {
+  object.emplace(name, std::move(value));
 }
 
 }  // namespace graced

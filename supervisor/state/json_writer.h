@@ -15,9 +15,11 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/time.h"
@@ -29,7 +31,16 @@
 
 namespace graced {
 
+// Here and not in the templates, which are there for each type that is described.
 Json json_text(std::string_view text);
+Json json_bool(bool value);
+Json json_signed(std::int64_t value);
+Json json_unsigned(std::uint64_t value);
+Json json_nanoseconds(std::int64_t value,
+                      std::string_view endless);  // endless: the word for the last one of them
+Json json_pair(Json first, Json second);
+Json json_array_of(std::vector<Json> values);
+void add_member(Json& object, std::string_view name, Json value);
 
 // A descriptor in a state, by the place that it has there: "daemon.workers[2].pidfd".
 struct StateDescriptor {
@@ -51,8 +62,8 @@ class JsonWriter {
   const std::vector<StateDescriptor>& borrowed() const { return borrowed_; }
 
  private:
-  template <class T, class Value>
-  void write_member(Json& object, const T& from, const Named<T, Value>& m, const StatePlace& place);
+  template <class T, class Value, bool has_need>
+  void write_member(Json& object, const T& from, const Named<T, Value, has_need>& m, const StatePlace& place);
   template <class T, class Kind>
   void write_member(Json& object, const T& from, const Worded<T, Kind>& m, const StatePlace& place);
   template <class T, class Value>
@@ -81,25 +92,29 @@ Json JsonWriter::write(const T& value, const StatePlace& place) {
     return object;
   } else if constexpr (std::same_as<T, std::string>) {
     return json_text(value);
-  } else if constexpr (std::same_as<T, bool> || WholeNumber<T>) {
-    return value;
+  } else if constexpr (std::same_as<T, bool>) {
+    return json_bool(value);
+  } else if constexpr (WholeNumber<T> && std::is_signed_v<T>) {
+    return json_signed(value);
+  } else if constexpr (WholeNumber<T>) {
+    return json_unsigned(value);
   } else if constexpr (std::same_as<T, Duration>) {
-    return value == infinity ? Json("infinity") : Json(value.count());
+    return json_nanoseconds(value.count(), "infinity");
   } else if constexpr (std::same_as<T, Instant>) {
-    return value == no_deadline ? Json("never") : Json(value.time_since_epoch().count());
+    return json_nanoseconds(value.time_since_epoch().count(), "never");
   } else if constexpr (std::same_as<T, std::chrono::system_clock::time_point>) {
-    return std::chrono::nanoseconds(value.time_since_epoch()).count();
+    return json_signed(std::chrono::nanoseconds(value.time_since_epoch()).count());
   } else if constexpr (std::is_enum_v<T>) {
-    return state_word(value);
+    return json_text(state_word(value));
   } else if constexpr (is_id<T>) {
-    return value.value;
+    return json_unsigned(value.value);
   } else if constexpr (is_optional<T>) {
     return value ? write(*value, place) : Json(nullptr);
   } else if constexpr (is_sequence<T> || is_array<T> || is_set<T> || is_map<T>) {
     return write_all(value, place);
   } else if constexpr (is_pair<T>) {
-    return Json::array({write(value.first, StatePlace(place, std::size_t{0})),
-                        write(value.second, StatePlace(place, std::size_t{1}))});
+    Json first = write(value.first, StatePlace(place, std::size_t{0}));
+    return json_pair(std::move(first), write(value.second, StatePlace(place, std::size_t{1})));
   } else {
     static_assert(is_unknown<T>, "no kind of value: name its members, in a Members<T>");
   }
@@ -107,18 +122,19 @@ Json JsonWriter::write(const T& value, const StatePlace& place) {
 
 template <class Values>
 Json JsonWriter::write_all(const Values& values, const StatePlace& place) {
-  Json array = Json::array();
+  std::vector<Json> array;
   for (const auto& v : values) {
     const StatePlace here(place, array.size());
     if constexpr (std::same_as<typename Values::value_type, bool>) {
-      array.push_back(static_cast<bool>(v));
+      array.push_back(json_bool(v));
     } else if constexpr (is_map<Values>) {
-      array.push_back(Json::array({write(v.first, here), write(v.second, here)}));
+      Json key = write(v.first, here);
+      array.push_back(json_pair(std::move(key), write(v.second, here)));
     } else {
       array.push_back(write(v, here));
     }
   }
-  return array;
+  return json_array_of(std::move(array));
 }
 
 template <class Value>
@@ -140,31 +156,34 @@ void JsonWriter::note(std::vector<StateDescriptor>& list, const Value& value, co
   }
 }
 
-template <class T, class Value>
-void JsonWriter::write_member(Json& object, const T& from, const Named<T, Value>& m, const StatePlace& place) {
+template <class T, class Value, bool has_need>
+void JsonWriter::write_member(Json& object, const T& from, const Named<T, Value, has_need>& m,
+                              const StatePlace& place) {
   Json value = write(from.*m.at, StatePlace(place, m.name));
-  if (!m.need.empty() && value != JsonWriter().write(made<T>().*m.at, place)) needs_.emplace(m.need);
-  object.emplace(std::string_view(m.name), std::move(value));
+  if constexpr (has_need) {
+    if (value != JsonWriter().write(made<T>().*m.at, place)) needs_.emplace(m.need);
+  }
+  add_member(object, m.name, std::move(value));
 }
 
 template <class T, class Kind>
 void JsonWriter::write_member(Json& object, const T& from, const Worded<T, Kind>& m, const StatePlace&) {
   const std::string_view word = state_word(from.*m.at);
-  object.emplace(std::string_view(m.name), json_text(word.empty() ? from.*m.other_word : word));
+  add_member(object, m.name, json_text(word.empty() ? from.*m.other_word : word));
 }
 
 template <class T, class Value>
 void JsonWriter::write_member(Json& object, const T& from, const Carried<T, Value>& m,
                               const StatePlace& place) {
   note(carried_, from.*m.at, StatePlace(place, m.name));
-  object.emplace(std::string_view(m.name), write(from.*m.at, place));
+  add_member(object, m.name, write(from.*m.at, place));
 }
 
 template <class T, class Value>
 void JsonWriter::write_member(Json& object, const T& from, const Borrowed<T, Value>& m,
                               const StatePlace& place) {
   note(borrowed_, from.*m.at, StatePlace(place, m.name));
-  object.emplace(std::string_view(m.name), write(from.*m.at, place));
+  add_member(object, m.name, write(from.*m.at, place));
 }
 
 }  // namespace graced

@@ -47,18 +47,19 @@ class MemberName {
   std::array<char, 32> text_{};
 };
 
-template <class Class, class Value>
+template <class Class, class Value, bool has_need>
 struct Named {
   static constexpr std::size_t members = 1;
 
   MemberName name;
   Value Class::*at;
-  std::string_view need{};  // told where the member is not what it is by default; empty: nobody needs to know
+  std::string_view
+      need{};  // told where the member is not what it is by default; without one nobody needs to know
 };
 template <class Class, class Value>
-Named(MemberName, Value Class::*) -> Named<Class, Value>;
+Named(MemberName, Value Class::*) -> Named<Class, Value, false>;
 template <class Class, class Value>
-Named(MemberName, Value Class::*, std::string_view) -> Named<Class, Value>;
+Named(MemberName, Value Class::*, std::string_view) -> Named<Class, Value, true>;
 
 // A kind whose word may be that of a later version: then it is `other`, and its word is kept and written again.
 template <class Class, class Kind>

@@ -88,9 +88,7 @@ std::optional<unsigned long> Descriptors::count() const {
 
 OpenFile Descriptors::at(int number) const {
   if (!directory_) return {hidden() ? OpenFile::Kind::hidden : OpenFile::Kind::gone};
-  std::array<char, 12> name{};
-  *fmt::format_to_n(name.data(), name.size() - 1, "{}", number).out = '\0';
-  return open_file_at(::dirfd(directory_.get()), name.data());
+  return open_file_at(::dirfd(directory_.get()), fmt::format_int(number).c_str());
 }
 
 Fd open_pidfd_of_thread(pid_t thread) {
