@@ -175,7 +175,7 @@ std::string AdoptedNames::put_in_place(AdoptedName& name) const {
                        printable(name.text), name.generation, printable(name.beside));
   }
   const bool set_since = before && (!name.moved_beside || *name.moved_beside != access_of(*before));
-  const std::string not_given = set_since && ours ? pass_on_access(name, *before, *ours) : "";
+  std::string not_given = set_since && ours ? pass_on_access(name, *before, *ours) : "";
   if (other && other->generation == standby_) {
     std::string why = change_places(name, *other);
     return why.empty() ? not_given : why;
