@@ -30,7 +30,7 @@ void say(int fd, const std::string& line) {
 class Storyteller : public ControlHandler {
  public:
   Storyteller(const std::string& name, const std::string& control, InstanceReport report, int commands,
-              int words, Duration greeting_limit, std::vector<InstanceEvent> history)
+              int words, Duration greeting_limit, const std::vector<InstanceEvent>& history)
       : report_(std::move(report)),
         history_(remembered(history)),
         commands_(commands),
