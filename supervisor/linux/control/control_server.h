@@ -8,9 +8,10 @@
 //   Stop(b wait)                        answered when graced has stopped
 //   Hammer() → (u killed)
 //   History(u most) → a(…) entries      the last ones, the oldest first; see event_wire.h
-//   EventsSince(t that) → (b all, a(…) events)  after then, also what is not remembered; all: there was nothing
-//   else Logs(t from, b wait) → (s place, t next, a(…) lines)  of workers; see log_wire.h Upgrade(s binary, b
-//   check_only, s token) → (s from, s to)  versions. Where another image takes over this
+//   EventsSince(t that) → (b all, a(…) events)  after then, with those that are not remembered;
+//                                       all: there was nothing else
+//   Logs(t from, b wait) → (s place, t next, a(…) lines)  of workers; see log_wire.h
+//   Upgrade(s binary, b check_only, s token) → (s from, s to)  versions. Where another image takes over this
 //                                       connection ends without an answer, and LastUpgrade has it by its token
 //   Await(t request) → (t generation)   as Reload, of a reload that the client was told of by Moves
 //   Subscribe() → (s name, t serving)   from now on this client gets the signal Happened, of event_wire.h
