@@ -177,7 +177,6 @@ void Daemon::perform(const Switch& a) {
   }
   events().serves(a.to, pump_.status());
   const auto& reload = pump_.status().last_reload;
-  if (!reload) give_back_memory();  // the start is over
   if (reload && reload->generation == a.to) {
     announcer_.control().reload_finished(a.to.value, true, "");
     log_.info({.generation = a.to.value}, "serves, the reload took {}", to_rough_text(reload->took));
@@ -188,6 +187,7 @@ void Daemon::perform(const Switch& a) {
   if (const auto& probation = pump_.status().probation; probation && probation->standby == a.standby)
     tell_of_standby(a);
   presence_.serves(outputs_.own());
+  if (!reload) give_back_memory();  // the start is over
 }
 
 void Daemon::perform(const Join& a) {
