@@ -1,9 +1,8 @@
 #include "state/json_writer.h"
 
-#include <fmt/format.h>
-
 #include <limits>
 
+#include "core/hex.h"
 #include "core/utf8.h"
 
 namespace graced {
@@ -23,10 +22,7 @@ bool is_utf8(std::string_view text) {
 
 Json json_text(std::string_view text) {
   if (is_utf8(text)) return text;
-  std::string hex;
-  hex.reserve(2 * text.size());
-  for (const char c : text) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return {{"hex", std::move(hex)}};
+  return {{"hex", in_hex(text)}};
 }
 
 Json json_bool(bool value) {

@@ -36,8 +36,8 @@ Json json_text(std::string_view text);
 Json json_bool(bool value);
 Json json_signed(std::int64_t value);
 Json json_unsigned(std::uint64_t value);
-Json json_nanoseconds(std::int64_t value,
-                      std::string_view endless);  // endless: the word for the last one of them
+// endless: the word for the last one of them.
+Json json_nanoseconds(std::int64_t value, std::string_view endless);
 Json json_pair(Json first, Json second);
 Json json_array_of(std::vector<Json> values);
 void add_member(Json& object, std::string_view name, Json value);

@@ -53,8 +53,8 @@ struct Named {
 
   MemberName name;
   Value Class::*at;
-  std::string_view
-      need{};  // told where the member is not what it is by default; without one nobody needs to know
+  // Told where the member is not what it is by default; without one nobody needs to know.
+  std::string_view need{};
 };
 template <class Class, class Value>
 Named(MemberName, Value Class::*) -> Named<Class, Value, false>;

@@ -159,24 +159,24 @@ class Others(UpgradeCase, Followed):
         self.assertEqual([w for w in follower.words() if w in ("instance-found", "instance-gone", "events-missed", "upgraded", "reloaded")],
                          ["instance-found", "upgraded", "upgraded", "upgraded", "reloaded"])
 
-    def test_who_follows_and_does_not_read_for_long_is_told_all_the_same(self):
+    def following_and_not_reading(self):
+        """While there was an upgrade, and a whole reload after it."""
         g = self.serving()
         follower = self.following(g)
         follower.process.send_signal(signal.SIGSTOP)
         self.upgraded(g)
         self.assertEqual(g.run("reload").returncode, 0, g.said())
         wait_until(lambda: g.status()["serving"] == 2 and {w["generation"] for w in g.workers()} == {2}, g.said)
+        return g, follower
+
+    def test_who_follows_and_does_not_read_for_long_is_told_all_the_same(self):
+        _, follower = self.following_and_not_reading()
         follower.process.send_signal(signal.SIGCONT)
         follower.first("gone")
         self.assertEqual(follower.words(), ["instance-found", "upgraded"] + RELOAD)
 
     def test_who_follows_and_does_not_read_over_two_upgrades_is_told_that_some_is_missing(self):
-        g = self.serving()
-        follower = self.following(g)
-        follower.process.send_signal(signal.SIGSTOP)
-        self.upgraded(g)
-        self.assertEqual(g.run("reload").returncode, 0, g.said())
-        wait_until(lambda: {w["generation"] for w in g.workers()} == {2}, g.said)
+        g, follower = self.following_and_not_reading()
         self.upgraded(g, GRACED)
         follower.process.send_signal(signal.SIGCONT)
         follower.first("upgraded", after=4)

@@ -5,10 +5,10 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cstring>
 #include <optional>
 #include <string>
 
+#include "linux/base/descriptor_message.h"
 #include "linux/base/fd.h"
 #include "linux/base/unix_address.h"
 #include "linux/manager/service_manager.h"
@@ -36,22 +36,10 @@ class NotifyListener {
 
   std::optional<NotifyMessage> hears() {
     std::array<char, 1000> text;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
-    iovec into{text.data(), text.size()};
-    msghdr message{};
-    message.msg_iov = &into;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
+    const ssize_t n = ::recv(socket_.get(), text.data(), text.size(), MSG_PEEK);
     if (n < 0) return std::nullopt;
-    NotifyMessage told{std::string(text.data(), static_cast<std::size_t>(n)), Fd()};
-    if (const cmsghdr* attached = CMSG_FIRSTHDR(&message)) {
-      int number = -1;
-      std::memcpy(&number, CMSG_DATA(attached), sizeof number);
-      told.fd.reset(number);
-    }
-    return told;
+    return NotifyMessage{std::string(text.data(), static_cast<std::size_t>(n)),
+                         receive_descriptor(socket_.get())};
   }
 
   // The texts of all that waits.

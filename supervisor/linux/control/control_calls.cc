@@ -1,4 +1,5 @@
 // The D-Bus object of an instance: what clients may call, and who of them.
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -83,7 +84,7 @@ struct ControlServer::Calls {
     return guarded(server, [&] {
       std::uint32_t most = 0;
       if (const int read = sd_bus_message_read_basic(call, 'u', &most); read < 0) return read;
-      return reply_with(connection, call, server.handler_.history(most), nullptr);
+      return reply_with(connection, call, server.handler_.history(most));
     });
   }
 
@@ -94,22 +95,22 @@ struct ControlServer::Calls {
       std::uint64_t us = 0;
       if (const int read = sd_bus_message_read_basic(call, 't', &us); read < 0) return read;
       EventsSince since = server.handler_.events_since(control::instant_of(us));
-      return reply_with(connection, call, std::move(since.events), &since.all);
+      return reply_with(connection, call, std::move(since.events), since.all);
     });
   }
 
-  // all: comes before them; may be nullptr.
+  // all: comes before them, where there is one.
   static int reply_with(const ControlConnection& connection, sd_bus_message* call,
-                        std::vector<InstanceEvent> events, const bool* all) {
+                        std::vector<InstanceEvent> events, std::optional<bool> all = std::nullopt) {
     if (!connection.may_change_things()) {
       for (InstanceEvent& e : events) e.reason = without_last_words(e.reason);
     }
     sd_bus_message* made = nullptr;
     if (const int r = sd_bus_message_new_method_return(call, &made); r < 0) return r;
     const BusMessage reply{made};
-    const int whether = all != nullptr && *all ? 1 : 0;
-    if (all != nullptr) {
-      if (const int r = sd_bus_message_append_basic(made, 'b', &whether); r < 0) return r;
+    if (all) {
+      const int word = *all ? 1 : 0;
+      if (const int r = sd_bus_message_append_basic(made, 'b', &word); r < 0) return r;
     }
     control::append_events(made, events);
     return sd_bus_send(nullptr, made, nullptr);

@@ -55,13 +55,13 @@ std::optional<Number> unless(Number none, Number number) {
 
 void append_event(sd_bus_message* m, const InstanceEvent& e) {
   must(sd_bus_message_append(
-      m, event_signature, to_utf8(word_of(e)).c_str(), to_wire(e.at.time_since_epoch()),
-      to_wire(e.monotonic.time_since_epoch()), e.generation.value_or(0), e.serving.value_or(0),
-      to_utf8(e.by.how).c_str(), to_utf8(e.by.signal).c_str(), e.by.user.value_or(no_number), e.by.pid,
-      to_utf8(e.by.program).c_str(), to_wire(e.took), to_wire(e.stages.prepare), to_wire(e.stages.check),
-      to_wire(e.stages.start), to_wire(e.stages.probe), to_wire(e.stages.canary), e.ok ? 1 : 0,
-      e.worker.value_or(no_number), e.worker_pid.value_or(0), e.status.value_or(no_status),
-      to_utf8(e.signal).c_str(), to_wire(e.lived), e.killed, e.per_mille, to_utf8(e.reason).c_str()));
+      m, event_signature, to_utf8(word_of(e)).c_str(), to_wire(e.at.time_since_epoch()), wire_of(e.monotonic),
+      e.generation.value_or(0), e.serving.value_or(0), to_utf8(e.by.how).c_str(), to_utf8(e.by.signal).c_str(),
+      e.by.user.value_or(no_number), e.by.pid, to_utf8(e.by.program).c_str(), to_wire(e.took),
+      to_wire(e.stages.prepare), to_wire(e.stages.check), to_wire(e.stages.start), to_wire(e.stages.probe),
+      to_wire(e.stages.canary), e.ok ? 1 : 0, e.worker.value_or(no_number), e.worker_pid.value_or(0),
+      e.status.value_or(no_status), to_utf8(e.signal).c_str(), to_wire(e.lived), e.killed, e.per_mille,
+      to_utf8(e.reason).c_str()));
 }
 
 InstanceEvent read_event(sd_bus_message* m) {
@@ -82,7 +82,7 @@ InstanceEvent read_event(sd_bus_message* m) {
                            &slot, &pid, &status, &signal, &lived, &e.killed, &e.per_mille, &reason));
   set_kind(e, word);
   e.at += std::chrono::duration_cast<std::chrono::system_clock::duration>(from_wire(at).value_or(0s));
-  e.monotonic += from_wire(monotonic).value_or(0s);
+  e.monotonic = instant_of(monotonic);
   e.generation = unless<std::uint64_t>(0, generation);
   e.serving = unless<std::uint64_t>(0, serving);
   e.by.how = how;

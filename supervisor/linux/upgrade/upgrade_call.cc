@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "core/hex.h"
 #include "core/number.h"
 #include "linux/upgrade/state_file.h"
 
@@ -39,13 +40,6 @@ std::optional<UpgradeCall::Kind> kind_of(std::string_view text) {
     if (w.text == text) return w.kind;
   }
   return std::nullopt;
-}
-
-// Any bytes, as digits.
-std::string in_hex(std::string_view bytes) {
-  std::string digits;
-  for (const char c : bytes) digits += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return digits;
 }
 
 std::string from_hex(std::string_view digits) {
