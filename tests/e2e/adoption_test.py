@@ -2,7 +2,8 @@
 same, without a connection lost."""
 import json, os, signal, socket, subprocess
 import own_network
-from harness import Case, GRACED, HERE, Manager, PATIENCE, alive, ask, descriptors, for_everybody, main, wait_until
+from harness import (Case, GRACED, HERE, Manager, PATIENCE, alive, ask, descriptors, for_everybody, main, wait_for_no_more_descriptors,
+                     wait_until)
 from own_network import free_port
 
 BINDER = for_everybody(os.path.join(HERE, "binder.py"))
@@ -393,7 +394,7 @@ class UnderLoad(Adopted):
                 wait_until(lambda: len(g.workers()) == 1)
                 before = descriptors(g.pid)
         wait_until(lambda: len(g.workers()) == 1)
-        wait_until(lambda: descriptors(g.pid) <= before, lambda: "%d, %d before" % (descriptors(g.pid), before))
+        wait_for_no_more_descriptors(g.pid, before)
         for load in loads:
             r = self.report(load)
             self.assertEqual(r["failed"], 0, r)

@@ -1,7 +1,7 @@
 """A generation is an artefact: what it was when it was prepared is what its replaced workers run, whatever has come
 to lie at the path since. What cannot be held is told."""
 import os, shutil, signal, unittest
-from harness import Case, WORKER, descriptors, main, wait_until
+from harness import Case, WORKER, descriptors, main, wait_for_no_more_descriptors, wait_until
 
 PYTHON = "/usr/bin/python3"  # the test's own may be a script that starts another
 BROKEN = "#!/bin/sh\necho no such table: orders >&2\nexit 1\n"
@@ -210,7 +210,7 @@ class RefusedBuild(Artefact):
             self.write("app", BROKEN, 0o755)
             self.assertEqual(g.reload().returncode, 1)
         wait_until(lambda: len(g.workers()) == 1)
-        wait_until(lambda: descriptors(g.pid) <= before, lambda: "%d descriptors, %d before" % (descriptors(g.pid), before))
+        wait_for_no_more_descriptors(g.pid, before)
 
 
 class Scripts(Artefact):

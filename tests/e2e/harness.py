@@ -200,7 +200,21 @@ def children(pid):
 
 
 def descriptors(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
+    """What each open descriptor of it is, as "7 socket:[1234]"."""
+    found = []
+    for number in os.listdir("/proc/%d/fd" % pid):
+        try:
+            found.append("%s %s" % (number, os.readlink("/proc/%d/fd/%s" % (pid, number))))
+        except FileNotFoundError:
+            pass
+    return sorted(found, key=lambda d: int(d.split()[0]))
+
+
+def wait_for_no_more_descriptors(pid, before, spare=0):
+    """Soon: a client of the control socket may be leaving just now. before: as descriptors() gave it; spare: how many
+    sockets may be kept for the next generation, or not."""
+    wait_until(lambda: len(descriptors(pid)) <= len(before) + spare,
+               lambda: "%d descriptors, %d before:\n%s\nbefore:\n%s" % (len(now := descriptors(pid)), len(before), "\n".join(now), "\n".join(before)))
 
 
 def become_nobody():

@@ -1,6 +1,6 @@
 """Reloads under load: no request is refused, reset or left unanswered."""
 import os, signal
-from harness import Case, descriptors, main, wait_until
+from harness import Case, descriptors, main, wait_for_no_more_descriptors, wait_until
 
 SERVER = os.environ["EXAMPLE_SERVER"]
 RELOADS = int(os.environ.get("GRACED_RELOADS", "150"))
@@ -23,8 +23,8 @@ class UnderLoad(Case):
                 self.one_is_left(g)
                 before = descriptors(g.pid)
         self.one_is_left(g)
-        # A client of the control socket may still have been leaving when `before` was counted.
-        wait_until(lambda: descriptors(g.pid) <= before, lambda: "%d, %d before" % (descriptors(g.pid), before))
+        # The socket of the generation before waits for the next one, unless a client came to it late.
+        wait_for_no_more_descriptors(g.pid, before, spare=1)
         for load in loads:
             r = self.report(load)
             self.assertEqual((r["failed"], r["soft"]), (0, 0), r)

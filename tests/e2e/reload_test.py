@@ -1,6 +1,6 @@
 """A reload is a transaction: a new generation serves, or nothing has changed and the asker knows why."""
 import os, signal, subprocess
-from harness import Case, WORKER, alive, descriptors, main, wait_until
+from harness import Case, WORKER, alive, descriptors, main, wait_for_no_more_descriptors, wait_until
 
 
 class Reload(Case):
@@ -83,7 +83,7 @@ class Reload(Case):
             g.wait("RELOADING=1")
             g.wait("READY=1")
         wait_until(quiet)
-        wait_until(lambda: descriptors(g.pid) <= before, lambda: "%d descriptors, %d before" % (descriptors(g.pid), before))
+        wait_for_no_more_descriptors(g.pid, before)
         with open("/proc/%d/task/%d/children" % (g.pid, g.pid)) as f:
             self.assertEqual(len(f.read().split()), 1)
 

@@ -164,7 +164,7 @@ class Trouble(Case):
         limit = resource.prlimit(g.pid, resource.RLIMIT_NOFILE)
         before = descriptors(g.pid)
         for more in range(-3, 6):
-            resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (before + more, limit[1]))
+            resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (len(before) + more, limit[1]))
             self.assertEqual(g.status()["serving"], 1)
             failed = g.reload()
             self.assertEqual(failed.returncode, 1, failed.stderr)
@@ -178,7 +178,7 @@ class Trouble(Case):
         limit = resource.prlimit(g.pid, resource.RLIMIT_NOFILE)
         reload = self.reloading(g)
         wait_until(lambda: g.status()["check"], g.said)
-        resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (descriptors(g.pid), limit[1]))
+        resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (len(descriptors(g.pid)), limit[1]))
         crowd = [socket.socket(socket.AF_UNIX) for _ in range(4)]
         self.addCleanup(lambda: [s.close() for s in crowd])
         for s in crowd:  # more than there is room for: the others are hung up on

@@ -44,8 +44,10 @@ class Trials(DatagramCase, UpgradeCase):
                 process = self.on_trial(g)
                 for generation in 2, 3:
                     self.assertEqual(g.run("reload").returncode, 0, g.said())
+                    # A worker that shares the socket may accept until it has heard the signal.
+                    answering = (generation - 1, generation) if "signal" in options else (generation,)
                     for _ in range(20):
-                        self.assertIn("generation %d" % generation, ask(g.address()))
+                        self.assertRegex(ask(g.address()), r"generation (%s) " % "|".join(map(str, answering)))
                     self.leaves(g, generation - 1)
                     for _ in range(20):
                         self.assertIn("generation %d" % generation, ask(g.address()))

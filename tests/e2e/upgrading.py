@@ -119,12 +119,14 @@ class UpgradeCase(Case):
         self.assertEqual(lasting(g.status()), status)
         wait_until(lambda: open_files(g.pid) == files, lambda: "%r, not %r" % (open_files(g.pid), files))
 
-    def deadlines(self, g):
-        """By PID, the earliest and the latest instant at which the limit of each worker can be, by what status says."""
+    def deadlines(self, g, generations=None):
+        """By PID, the earliest and the latest instant at which the limit of each worker (of these generations) can be, by
+        what status says."""
         early = time.monotonic()
         workers = g.workers()
         late = time.monotonic()
-        return {w["pid"]: (early + w["left_s"], late + w["left_s"]) for w in workers if w["left_s"] is not None}
+        return {w["pid"]: (early + w["left_s"], late + w["left_s"]) for w in workers
+                if w["left_s"] is not None and (generations is None or w["generation"] in generations)}
 
     def assert_deadlines_kept(self, before, after, by=0.05):
         self.assertEqual(before.keys(), after.keys())
