@@ -1,6 +1,7 @@
 """Bad input: one clear line that names the thing and the way out, exit status 2 for usage, nothing changed."""
 import os, re, resource, signal, socket, subprocess, unittest
-from harness import Case, GRACED, HERE, WORKER, alive, main, wait_until
+from alone import ALONE, can_be_alone
+from harness import Case, GRACED, HERE, PATIENCE, WORKER, alive, main, wait_until
 
 
 class Usage(Case):
@@ -187,21 +188,21 @@ class Finding(Case):
         self.env = {"XDG_RUNTIME_DIR": self.path("run"), "RUNTIME_DIRECTORY": ""}
         os.mkdir(self.path("run"))
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root to be somebody else")
+    @unittest.skipUnless(os.geteuid() == 0 and can_be_alone(), "needs root to be somebody else, and a mount namespace")
     def test_one_two_and_none(self):
         os.chmod(self.directory, 0o755)
         os.chown(self.path("run"), 65534, 65534)
         env = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET",)}
         env.update(self.env)
-        as_nobody = dict(env=env, user=65534, group=65534, extra_groups=[], cwd="/")
+        as_nobody = [*ALONE, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", GRACED]
 
         def call(*arguments):
-            return subprocess.run([GRACED, *arguments], capture_output=True, text=True, timeout=60, **as_nobody)
+            return subprocess.run([*as_nobody, *arguments], capture_output=True, text=True, timeout=PATIENCE, env=env, cwd="/")
 
         def start(name):
-            p = subprocess.Popen([GRACED, "run", "--name", name, "--log-level", "info", "-l", "127.0.0.1:0", "--", WORKER, "ready", "serve"],
-                                 stderr=subprocess.PIPE, text=True, **as_nobody)
-            self.addCleanup(lambda: (p.terminate(), p.wait(60), p.stderr.close()))
+            p = subprocess.Popen([*as_nobody, "run", "--name", name, "--log-level", "info", "-l", "127.0.0.1:0", "--", WORKER,
+                                  "ready", "serve"], stderr=subprocess.PIPE, text=True, env=env, cwd="/")
+            self.addCleanup(lambda: (p.terminate(), p.wait(PATIENCE), p.stderr.close()))
             for line in p.stderr:
                 if "serves" in line:
                     return p
