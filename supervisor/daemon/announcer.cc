@@ -148,7 +148,7 @@ void Announcer::tell_of_phase(const Status& status, Instant next_deadline, int e
 
 void Announcer::wait_until_manager_reads() {
   if (!manager_.behind() || manager_writable_) return;
-  manager_writable_ = loop_.on_fd(manager_.fd(), EPOLLOUT, Priority::output, [this] {
+  manager_writable_ = loop_.on_fd(manager_.fd(), EPOLLOUT, Priority::answer, [this] {
     manager_.flush();
     if (!manager_.behind()) manager_writable_ = Source();
   });

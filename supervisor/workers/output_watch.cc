@@ -123,6 +123,7 @@ void OutputWatch::wait_for_rest(WatchedOutput& stream) {
 
 // While others speak it waits a little longer: their lines would cut it in two.
 void OutputWatch::rest_is_late(WatchedOutput& stream) {
+  if (rest_was_there(stream)) return;
   if (!stream.teller && stream.lines.waits() && stream.heard != passed_on_ && ++stream.waited < most_waits)
     return wait_for_rest(stream);
   stream.patience = Source();
@@ -130,6 +131,20 @@ void OutputWatch::rest_is_late(WatchedOutput& stream) {
   if (stream.teller && pauses()) return;  // the rest may be there
   pass_on(stream, stream.lines.take_unfinished());
   pause_if_full();
+}
+
+// Its time is over before its pipe is read again, where graced has had much to do. What ends is for pump().
+bool OutputWatch::rest_was_there(WatchedOutput& stream) {
+  if (stream.ended || (writable_ && !(drops_ && stream.teller))) return false;
+  bool ended = false;
+  const std::string bytes = read_available(stream.pipe.get(), ended);
+  pass_on(stream, stream.lines.feed(bytes));
+  if (bytes.find('\n') == std::string::npos) return false;
+  stream.patience = Source();
+  stream.waited = 0;
+  if (stream.lines.waits()) wait_for_rest(stream);
+  pause_if_full();
+  return true;
 }
 
 // No more than the pipe can hold, so this ends even if somebody goes on writing.

@@ -139,6 +139,7 @@ class OutputWatch {
   void time_rest(WatchedOutput& stream, bool another_line);
   void wait_for_rest(WatchedOutput& stream);
   void rest_is_late(WatchedOutput& stream);
+  bool rest_was_there(WatchedOutput& stream);
   void tell_collected();
   void pause_if_full();
   void wait_until_writable();

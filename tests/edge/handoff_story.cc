@@ -149,7 +149,7 @@ void HandoffStory::turn() {
 std::string HandoffStory::hears(FilteredWorker& worker) {
   bool ended = false;
   const Source words =
-      loop_->on_fd(worker.words(), POLLIN, Priority::output, [&] { ended = !worker.read_words(); });
+      loop_->on_fd(worker.words(), POLLIN, Priority::answer, [&] { ended = !worker.read_words(); });
   for (;;) {
     if (auto line = worker.line()) return *line;
     if (ended) return "gone";

@@ -113,6 +113,25 @@ TEST_CASE("a line that is not finished is told after a while, as one") {
   REQUIRE(heard("generation 1, worker 1, PID 5: loading ... \ngeneration 1, worker 1, PID 5: ...done\n"));
 }
 
+TEST_CASE("a line whose rest has come is one, also where nobody has read it in time") {
+  Told t;
+  write_all(t.worker.get(), "loading ... ");
+  REQUIRE(wait_until([&] {
+    t.turn();
+    return t.stream->lines.waits();
+  }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // longer than it may wait
+  write_all(t.worker.get(), "done\nmore ... ");
+  std::string told;
+  REQUIRE(wait_until([&] {
+    t.turn();
+    told += t.read();
+    return count(told, "\n") == 2;
+  }));
+  REQUIRE(told ==
+          "generation 1, worker 1, PID 5: loading ... done\ngeneration 1, worker 1, PID 5: more ... \n");
+}
+
 TEST_CASE("what was not finished at the end is told then") {
   Told t;
   write_all(t.worker.get(), "last words");

@@ -16,11 +16,12 @@ namespace graced {
 enum class Priority : std::int64_t {
   notify = -40,
   child = -30,
-  output = -20,
+  answer = -20,  // of another process that was asked something, and says little
   control = -10,
   new_client = -9,  // after the clients there are: who has hung up makes room before somebody new is counted
   signal = 0,
-  timer = 10
+  timer = 10,
+  output = timer  // in turn with timers: a worker may write faster than it is read, without end
 };
 
 // A registration with the loop; gone when it goes. May be destroyed inside its own handler.
