@@ -32,8 +32,8 @@ class Taken(Managed):
         load = Load("127.0.0.1:%d" % self.port)
         self.addCleanup(load.close)
         with open(self.path("graced.log"), "wb") as log:
-            graced = subprocess.Popen([GRACED, "run", "--name", "shop", "--drain-idle", "50ms", "--take", target, "--take-stop", stop,
-                                       "--", *self.server.split()], env=self.env, cwd=self.directory, stdin=subprocess.DEVNULL,
+            graced = subprocess.Popen([GRACED, "run", "--name", "shop", "--drain-idle", "2s", "--drain-timeout", "10min", "--take", target,
+                                       "--take-stop", stop, "--", *self.server.split()], env=self.env, cwd=self.directory, stdin=subprocess.DEVNULL,
                                       stdout=log, stderr=log)
         try:
             wait_until(lambda: not alive(old), lambda: self.said() + self.said_in("graced.log"))
@@ -56,7 +56,7 @@ class Taken(Managed):
             "childlogdir = " + here, "[unix_http_server]", "file = %s/supervisord.sock" % here, "[supervisorctl]",
             "serverurl = unix://%s/supervisord.sock" % here, "[rpcinterface:supervisor]",
             "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface", "[program:shop]",
-            "command = " + self.server, "autorestart = true", "startsecs = 0", "")))
+            "command = " + self.server, "autorestart = true", "startsecs = 0", "stopwaitsecs = 600", "")))
         self.manager("supervisord", "-c", conf)
 
         def pid():
