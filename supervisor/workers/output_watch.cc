@@ -140,9 +140,8 @@ bool OutputWatch::rest_was_there(WatchedOutput& stream) {
   const std::string bytes = read_available(stream.pipe.get(), ended);
   pass_on(stream, stream.lines.feed(bytes));
   if (bytes.find('\n') == std::string::npos) return false;
-  stream.patience = Source();
   stream.waited = 0;
-  if (stream.lines.waits()) wait_for_rest(stream);
+  time_rest(stream, true);
   pause_if_full();
   return true;
 }

@@ -2,7 +2,7 @@
 returns the kinds of failed requests that it explains."""
 import contextlib, os, resource, shutil, signal, socket, subprocess, time
 
-from world import GRACED, PATIENCE, Broken, alive, must, stat_of, wait_until
+from world import GRACED, PATIENCE, Broken, alive, descriptors, must, stat_of, wait_until
 
 ANYTHING = {"refused", "reset", "eof", "reused_reset", "partial", "timeout", "http", "body"}
 BROKEN_OFF = {"reset", "eof", "partial", "reused_reset"}  # the worker that had it died
@@ -511,7 +511,7 @@ def control_never_reads(world):
 def few_descriptors(world, n):
     """A reload may fail for want of descriptors; then it says so and changes nothing."""
     before = resource.prlimit(world.pid, resource.RLIMIT_NOFILE)
-    used = len(os.listdir("/proc/%d/fd" % world.pid))
+    used = len(descriptors(world.pid))
     resource.prlimit(world.pid, resource.RLIMIT_NOFILE, (used + n % 16, before[1]))
     try:
         asked = world.ask("reload")

@@ -6,7 +6,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 import waiting
 from datagrams import FLOW_TIMEOUT, Datagrams, astray
 from follower import Follower
-from harness import Manager, alive
+from harness import Manager, alive, descriptors
 
 GRACED = os.environ["GRACED_BINARY"]
 LOAD = os.environ["GRACED_LOAD"]
@@ -39,19 +39,8 @@ def stat_of(pid):
         return None
 
 
-def descriptors_of(pid):
-    """What they are; one that is closed meanwhile is left out."""
-    found = []
-    for fd in os.listdir("/proc/%d/fd" % pid):
-        try:
-            found.append(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
-        except OSError:
-            pass
-    return sorted(found)
-
-
 def listening_sockets(pid):
-    """As descriptors_of() names them; TCP."""
+    """As descriptors() names them; TCP."""
     found = set()
     for table in "tcp", "tcp6":
         with open("/proc/%d/net/%s" % (pid, table)) as f:
@@ -365,17 +354,17 @@ class World:
         sets = not self.held and not self.adopted
         kept = lambda: {"anon_inode:bpf-map"} | (listening_sockets(self.pid) if sets else set())
         if sets:
-            own = lambda: sorted(listening_sockets(self.pid).intersection(descriptors_of(self.pid)))
+            own = lambda: sorted(listening_sockets(self.pid).intersection(descriptors(self.pid).values()))
             wait_until(lambda: len(own()) <= 8 * len(status["addresses"]), "no more than eight sets of sockets are kept", own)
 
         def count():
             stays = kept()
-            return sum(d not in stays for d in descriptors_of(self.pid))
+            return sum(d not in stays for d in descriptors(self.pid).values())
 
         # The connection that asked for the status may not have been seen to end.
         least = self.baseline.setdefault(key, count())
         wait_until(lambda: count() <= least, "no descriptor is left open",
-                   lambda: (least, descriptors_of(self.pid)))
+                   lambda: (least, descriptors(self.pid)))
         self.baseline[key] = min(least, count())
         self.resident.append(stat_of(self.pid)[2] * resource.getpagesize() // 1024)
         # Buffers grow once to what they had to hold; sanitizers keep what was freed.

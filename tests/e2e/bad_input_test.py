@@ -1,6 +1,6 @@
 """Bad input: one clear line that names the thing and the way out, exit status 2 for usage, nothing changed."""
 import os, re, resource, signal, socket, subprocess, unittest
-from alone import ALONE, can_be_alone
+from alone import ALONE, AloneCase, can_be_alone
 from harness import Case, GRACED, HERE, PATIENCE, WORKER, alive, main, wait_until
 
 
@@ -180,12 +180,11 @@ class Help(Case):
         self.assertEqual(sorted(os.listdir(self.directory)), ["a.conf"])
 
 
-class Finding(Case):
+class Finding(AloneCase):
     """With one instance running the name may be left out, with several they are listed."""
 
     def setUp(self):
         super().setUp()
-        self.env = {"XDG_RUNTIME_DIR": self.path("run"), "RUNTIME_DIRECTORY": ""}
         os.mkdir(self.path("run"))
 
     @unittest.skipUnless(os.geteuid() == 0 and can_be_alone(), "needs root to be somebody else, and a mount namespace")

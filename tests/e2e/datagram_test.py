@@ -4,7 +4,7 @@ import os, signal, socket, time
 import own_network
 from datagram_case import DatagramCase
 from datagram_flows import ECHO
-from harness import PATIENCE, main, wait_until
+from harness import PATIENCE, descriptors, main, wait_for_no_more_descriptors, wait_until
 from own_network import free_port
 
 # As nginx with quic_bpf has: a map of its sockets, and a program that chooses from it, here always the first.
@@ -241,12 +241,11 @@ s.setblocking(True)'''), 0o755)
         g, address = self.echo("--udp-flow-timeout", "100ms", "--drain-timeout", "20s")
         self.reload(g)
         self.leaves(g, 1)
-        descriptors = lambda: len(os.listdir("/proc/%d/fd" % g.pid))
-        before = descriptors()
+        before = descriptors(g.pid)
         for generation in range(3, 12):
             self.reload(g)
             self.leaves(g, generation - 1)
-        wait_until(lambda: descriptors() <= before, lambda: "%d, %d before" % (descriptors(), before))  # clients leave a moment later
+        wait_for_no_more_descriptors(g.pid, before)
 
 
 if __name__ == "__main__":

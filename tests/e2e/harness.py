@@ -200,21 +200,19 @@ def children(pid):
 
 
 def descriptors(pid):
-    """What each open descriptor of it is, as "7 socket:[1234]"."""
-    found = []
+    """What each open descriptor of it is, as "socket:[1234]", by number; one that is closed meanwhile is left out."""
+    found = {}
     for number in os.listdir("/proc/%d/fd" % pid):
-        try:
-            found.append("%s %s" % (number, os.readlink("/proc/%d/fd/%s" % (pid, number))))
-        except FileNotFoundError:
-            pass
-    return sorted(found, key=lambda d: int(d.split()[0]))
+        with contextlib.suppress(OSError):
+            found[int(number)] = os.readlink("/proc/%d/fd/%s" % (pid, number))
+    return found
 
 
 def wait_for_no_more_descriptors(pid, before, spare=0):
     """Soon: a client of the control socket may be leaving just now. before: as descriptors() gave it; spare: how many
     sockets may be kept for the next generation, or not."""
     wait_until(lambda: len(descriptors(pid)) <= len(before) + spare,
-               lambda: "%d descriptors, %d before:\n%s\nbefore:\n%s" % (len(now := descriptors(pid)), len(before), "\n".join(now), "\n".join(before)))
+               lambda: "%d descriptors, %d before:\n%s\nbefore:\n%s" % (len(now := descriptors(pid)), len(before), now, before))
 
 
 def become_nobody():

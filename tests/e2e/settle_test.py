@@ -1,7 +1,7 @@
 """Nobody who has just connected, and has not asked yet, is among those whom the drain signal makes a worker close."""
 import os, random, socket, threading, time
 import own_network
-from harness import Case, ask, main, wait_until
+from harness import Case, ask, descriptors, main, wait_for_no_more_descriptors, wait_until
 
 RELOADS = int(os.environ.get("GRACED_RELOADS", "40"))
 
@@ -10,6 +10,7 @@ CLOSER = '''#!/usr/bin/python3 -B
 import asyncio, os, signal, socket
 
 connections = set()
+one_is_gone = asyncio.Event()
 
 class Connection(asyncio.Protocol):
     def connection_made(self, transport):
@@ -25,6 +26,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, why):
         connections.discard(self)
+        one_is_gone.set()
 
 async def main():
     leave = asyncio.Event()
@@ -41,7 +43,8 @@ async def main():
     for connection in list(connections):
         connection.transport.close()
     while connections:
-        await asyncio.sleep(0.01)
+        one_is_gone.clear()
+        await one_is_gone.wait()
 
 asyncio.run(main())
 '''.replace("%%", "%")
@@ -151,11 +154,11 @@ class Settling(Case):
         for _ in range(5):
             self.assertEqual(g.reload().returncode, 0)
         wait_until(lambda: len(g.workers()) == 2, g.said)
-        before = len(os.listdir("/proc/%d/fd" % g.pid))
+        before = descriptors(g.pid)
         for _ in range(20):
             self.assertEqual(g.reload().returncode, 0)
         wait_until(lambda: len(g.workers()) == 2, g.said)
-        wait_until(lambda: len(os.listdir("/proc/%d/fd" % g.pid)) <= before, g.said)
+        wait_for_no_more_descriptors(g.pid, before)
 
 
 if __name__ == "__main__":

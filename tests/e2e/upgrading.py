@@ -1,7 +1,7 @@
 """graced that is upgraded in place: other images for it, good and bad, and what must be as it was before."""
 import json, os, re, shutil, subprocess, threading, time
 
-from harness import GRACED, PATIENCE, Case, for_everybody, wait_until
+from harness import GRACED, PATIENCE, Case, descriptors, for_everybody, wait_until
 
 BUILD = os.path.dirname(os.path.dirname(os.path.abspath(os.environ["GRACED_BINARY"])))
 PROGRAMS = os.environ.get("GRACED_UPGRADE_PROGRAMS", os.path.join(BUILD, "tests", "upgrade"))
@@ -45,11 +45,7 @@ def open_files(pid):
     """What graced holds, each with its inode, but for what every image makes anew: of that its kind only."""
     known = sockets_with_an_address(pid)
     found = []
-    for number in os.listdir("/proc/%d/fd" % pid):
-        try:
-            target = os.readlink("/proc/%d/fd/%s" % (pid, number))
-        except OSError:
-            continue
+    for target in descriptors(pid).values():
         if target in OF_THE_IMAGE:
             continue
         inode = re.match(r"socket:\[(\d+)\]", target)

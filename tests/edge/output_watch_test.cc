@@ -120,7 +120,8 @@ TEST_CASE("a line whose rest has come is one, also where nobody has read it in t
     t.turn();
     return t.stream->lines.waits();
   }));
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // longer than it may wait
+  const Instant heard = monotonic_now();
+  REQUIRE(wait_until([&] { return monotonic_now() - heard > 300ms; }));  // longer than it may wait
   write_all(t.worker.get(), "done\nmore ... ");
   std::string told;
   REQUIRE(wait_until([&] {
