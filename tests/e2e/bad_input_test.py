@@ -126,7 +126,7 @@ class Start(Case):
         g.manager.pending()
         g.wait("READY=1")
         again.terminate()
-        self.assertEqual(again.wait(60), 0)
+        self.assertEqual(again.wait(PATIENCE), 0)
         self.assert_nothing_left(g)
 
     def test_too_few_descriptors_for_the_sockets(self):
@@ -141,7 +141,7 @@ class Start(Case):
     def test_sockets_announced_but_absent(self):
         launcher = self.write("launch", '#!/bin/sh\nLISTEN_PID=$$ LISTEN_FDS=2 exec "%s" run --name n --control "%s" -- true 3>&- 4>&-\n'
                               % (GRACED, self.path("c")), 0o755)
-        r = subprocess.run([launcher], capture_output=True, text=True, timeout=60)
+        r = subprocess.run([launcher], capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(r.returncode, 1)
         self.assertIn("LISTEN_FDS=2", r.stderr)
         self.assertEqual(len(r.stderr.splitlines()), 1, r.stderr)

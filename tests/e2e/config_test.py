@@ -1,6 +1,6 @@
 """What a reload reads again, and what a worker is started with."""
 import os, signal, socket, subprocess, unittest
-from harness import Case, GRACED, Manager, WORKER, ask, main, wait_until
+from harness import Case, GRACED, Manager, PATIENCE, WORKER, ask, main, wait_until
 
 
 class Reread(Case):
@@ -61,7 +61,7 @@ class Reread(Case):
         wait_until(lambda: [w for w in g.workers("ready") if w["pid"] != first])
         with open(env, "w") as fifo:
             fifo.write("BUILD=two\n")
-        self.assertEqual(reload.wait(60), 0)
+        self.assertEqual(reload.wait(PATIENCE), 0)
         self.soon("build two", lambda: g.ask())
 
     def test_a_fifo_that_nobody_writes_to_fails_the_reload_and_is_named(self):
@@ -313,7 +313,7 @@ while True:
 
         def end():
             p.terminate()
-            p.wait(60)
+            p.wait(PATIENCE)
         self.addCleanup(end)
         manager.wait("READY=1")
         return p

@@ -124,7 +124,7 @@ class Reload(Draining):
 
 class Limit(Draining):
     def test_a_server_that_finishes_by_itself_is_told_before_it_is_killed_and_says_goodbye(self):
-        g = self.streamer("finish", options=("--drain-timeout", "4s"))
+        g = self.streamer("finish", options=("--drain-timeout", "12s"))
         c = self.client("/talk")
         self.assertEqual(g.reload().returncode, 0)
         self.assertTrue(c.rest().endswith("goodbye\n"))
@@ -143,7 +143,7 @@ class Limit(Draining):
         self.assert_replaced(g)
 
     def test_what_is_left_just_before_the_kill_is_closed_in_good_order(self):
-        g = self.streamer("deaf", options=("--drain-timeout", "2s"))
+        g = self.streamer("deaf", options=("--drain-timeout", "4s"))
         c = self.client("/talk")
         self.assertEqual(g.reload().returncode, 0)
         self.assertEqual(c.rest().count("Upgrade: talk"), 1)  # not ECONNRESET
@@ -223,7 +223,7 @@ class Stop(Draining):
         self.assertEqual(g.end(signo=None), 0)
 
     def test_a_server_that_finishes_by_itself_is_told_before_the_stop_timeout(self):
-        g = self.streamer("finish", options=("--stop-timeout", "2s"))
+        g = self.streamer("finish", options=("--stop-timeout", "12s"))
         c = self.client("/talk")
         g.signal(signal.SIGTERM)
         self.assertTrue(c.rest().endswith("goodbye\n"))

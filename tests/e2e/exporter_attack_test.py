@@ -213,7 +213,7 @@ class Instances(ExportedCase):
                     else:
                         client.close()
         controls = [word for name in ("nonsense", "closing", "full") for word in ("--control", self.path(name))]
-        e = self.exporter(well, options=[*controls, "--time-limit", "3s"])
+        e = self.exporter(well, options=[*controls, "--time-limit", "20s"])
         m = e.metrics()
         self.assertEqual(m['graced_up{name="well"}'], 1)
         self.assertEqual(m["graced_exporter_unread_instances"], 3)

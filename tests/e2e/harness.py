@@ -328,7 +328,7 @@ class Case(unittest.TestCase):
 
     def report(self, load):
         load.send_signal(signals.SIGTERM)
-        out, _ = load.communicate(timeout=60)
+        out, _ = load.communicate(timeout=PATIENCE)
         return json.loads(out.strip().splitlines()[-1])
 
     def soon(self, words, answer):

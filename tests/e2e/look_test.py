@@ -108,10 +108,10 @@ class Probe(Probed):
         self.port = free_port()
         g = self.probed("--config", self.write("t.conf", ""), port=self.port, where=())
         self.become(SICK)
-        self.write("t.conf", "probe = %s,timeout=30s,interval=100ms,fails=1000\nready-timeout = 4s\n" % self.url())
+        self.write("t.conf", "probe = %s,timeout=30s,interval=100ms,fails=1000\nready-timeout = 12s\n" % self.url())
         r = g.reload()
         self.assertEqual(r.returncode, 1, r.stdout + r.stderr)
-        self.assertIn("GET %s: 500 Internal Server Error, not passed within 4s" % self.url(), r.stderr)
+        self.assertIn("GET %s: 500 Internal Server Error, not passed within 12s" % self.url(), r.stderr)
         g.end()
 
     def test_a_command_reaches_the_candidate_by_the_ports_it_is_given(self):

@@ -130,7 +130,7 @@ class Preforker(Case):
         for passed in False, True:
             with self.subTest(passed=passed):
                 g = self.preforked(passed=passed, options=self.ready_within("10min"))
-                self.ready_within("2s")
+                self.ready_within("6s")
                 self.becomes("never")
                 r = g.reload()
                 self.assertEqual(r.returncode, 1)
@@ -159,7 +159,7 @@ class Preforker(Case):
 
     def test_ready_1_is_not_believed_where_the_serving_generation_waits_and_the_candidate_does_not(self):
         g = self.preforked("ready", passed=True, options=self.ready_within("10min"))
-        self.ready_within("4s")
+        self.ready_within("10s")
         self.becomes("ready", "never")
         r = g.reload()
         self.assertEqual(r.returncode, 1, g.said())
@@ -193,14 +193,14 @@ class Wrapper(Case):
                 self.assertEqual(g.end(), 0)
 
     def test_it_does_not_and_the_reason_tells_why(self):
-        for rule, speaks, wrapped, words in [
-                ("auto", 1, True, ["READY=1 from PID", "nobody of the worker's waits", "LISTEN_PID names PID", "(sh)", "exec"]),
-                ("auto", 0, True, ["nobody is seen waiting", "LISTEN_PID names PID", "(sh)", "exec"]),
-                ("listen", 1, True, ["nobody is seen waiting", "LISTEN_PID names PID", "(sh)", "exec"]),
-                ("notify", 0, True, ["no READY=1 from the worker", "--ready notify"]),
-                ("notify", 0, False, ["no READY=1 from the worker", "--ready notify"])]:
+        cases = [("auto", 1, True, ["READY=1 from PID", "nobody of the worker's waits", "LISTEN_PID names PID", "(sh)", "exec"]),
+                 ("auto", 0, True, ["nobody is seen waiting", "LISTEN_PID names PID", "(sh)", "exec"]),
+                 ("listen", 1, True, ["nobody is seen waiting", "LISTEN_PID names PID", "(sh)", "exec"]),
+                 ("notify", 0, True, ["no READY=1 from the worker", "--ready notify"]),
+                 ("notify", 0, False, ["no READY=1 from the worker", "--ready notify"])]
+        started = [self.start(*case[:3], ready_in="10s") for case in cases]  # what it has to say by then takes a while in a crowd
+        for g, (rule, speaks, wrapped, words) in zip(started, cases):
             with self.subTest(rule=rule, speaks=speaks, wrapped=wrapped):
-                g = self.start(rule, speaks, wrapped, ready_in="1s")
                 self.assertEqual(g.end(None), 1)
                 for word in words:
                     self.assertIn(word, g.said())
@@ -241,7 +241,7 @@ class Wrapper(Case):
     def test_who_has_closed_the_sockets_is_not_ready_whatever_it_says(self):
         for rule in "auto", "notify":
             with self.subTest(rule=rule):
-                g = self.graced("--ready", rule, "--ready-timeout", "1s", "--stop-timeout", "1s", wait=False, name=rule,
+                g = self.graced("--ready", rule, "--ready-timeout", "10s", "--stop-timeout", "1s", wait=False, name=rule,
                                 command=("sh", "-c", "exec 3<&-; exec '%s' ready sleep=1000" % WORKER))
                 if rule == "notify":
                     g.wait("READY=1")
@@ -322,7 +322,7 @@ class AddressChanges(Case):
 
     def test_a_first_start_that_leaves_a_declared_address_out_tells_which_it_has_instead(self):
         port = free_port()
-        g = self.bound("tcp:%d" % port, options=("--adopt", "on", "-l", "%d" % port, "--ready-timeout", "5s"), wait=False)
+        g = self.bound("tcp:%d" % port, options=("--adopt", "on", "-l", "%d" % port, "--ready-timeout", "10s"), wait=False)
         self.assertEqual(g.end(None), 1)
         self.assertRegex(g.said(), r"nobody is seen waiting for connections on tcp \S+:%d: it listens on tcp 127.0.0.1:%d" % (port, port))
 

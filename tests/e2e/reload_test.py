@@ -1,6 +1,6 @@
 """A reload is a transaction: a new generation serves, or nothing has changed and the asker knows why."""
 import os, signal, subprocess
-from harness import Case, WORKER, alive, descriptors, main, wait_for_no_more_descriptors, wait_until
+from harness import PATIENCE, Case, WORKER, alive, descriptors, main, wait_for_no_more_descriptors, wait_until
 
 
 class Reload(Case):
@@ -53,7 +53,7 @@ class Reload(Case):
         self.assertTrue(g.status()["reload_queued"])
         self.assertEqual([p.poll() for p in asking], [None] * 5)
         open(gate, "w").close()
-        said = [p.communicate(timeout=60) for p in asking]
+        said = [p.communicate(timeout=PATIENCE) for p in asking]
         self.assertEqual([p.returncode for p in asking], [0] * 5, said)
         self.assertIn("generation 2 serves", said[0][0])
         for out, _ in said[1:]:  # they may have asked for the sake of what the first candidate had read too early
@@ -152,7 +152,7 @@ class FailedReload(Case):
 
     def test_ready_from_a_process_that_is_not_the_workers(self):
         g = self.switchable(*self.ready_within("10min"))
-        self.ready_within("5s")
+        self.ready_within("15s")
         self.become("write=%s:{env:NOTIFY_SOCKET}" % self.path("socket"), "serve")
         reload = subprocess.Popen([g.command[0], "reload", "--control", g.control], stderr=subprocess.PIPE, text=True)
         self.addCleanup(reload.wait)
@@ -162,9 +162,9 @@ class FailedReload(Case):
         # It stays until it was heard, so that it can be told whose it is not.
         stranger = subprocess.Popen([WORKER, "ready-and-barrier", "serve"], env={"NOTIFY_SOCKET": path})
         self.addCleanup(lambda: (stranger.terminate(), stranger.wait()))
-        _, said = reload.communicate(timeout=60)
+        _, said = reload.communicate(timeout=PATIENCE)
         self.assertEqual(reload.returncode, 1)
-        self.assertIn("not ready within 5s", said)
+        self.assertIn("not ready within 15s", said)
         self.assertIn("no process of the worker's", said)
         self.assertIn("generation 1 ", g.ask())
 
@@ -181,15 +181,16 @@ class FailedReload(Case):
                     self.assertEqual(g.workers("ready")[0]["pid"], before)
 
     def test_one_of_four_fails(self):
-        g = self.switchable("-w", "4", "--ready-timeout", "20s")
+        g = self.switchable("-w", "4", "--ready-timeout", "10min")
         script = '#!/bin/sh\n[ "$GRACED_GENERATION$GRACED_WORKER" = 22 ] && exit 9\nexec "%s" ready serve\n' % WORKER
         self.write("app", script, 0o755)
         self.fails(g, "exited with status 9", "worker 2 of 4")
 
     def test_a_failed_candidate_is_thrown_away_and_not_said_to_drain(self):
-        g = self.switchable("--ready-timeout", "1s", "--drain-timeout", "infinity")
+        g = self.switchable(*self.ready_within("10min"), "--drain-timeout", "infinity")
+        self.ready_within("6s")
         self.become("deaf", "serve")
-        self.fails(g, "not ready within 1s")
+        self.fails(g, "not ready within 6s")
         failed = g.workers("leaving")
         self.assertEqual([w["generation"] for w in failed], [2])
         self.assertEqual(g.workers("draining"), [])
@@ -222,8 +223,9 @@ class FailedReload(Case):
 
     def test_check_that_hangs_is_ended(self):
         check = self.write("check", '#!/bin/sh\nexec sleep 1000\n', 0o755)
-        g = self.switchable("--check", check, "--ready-timeout", "5s")
-        self.fails(g, "not prepared within 5s")
+        g = self.switchable("--check", check, *self.ready_within("10min"))
+        self.ready_within("1s")
+        self.fails(g, "not prepared within 1s")
         self.assertEqual(g.end(), 0)
 
     def test_a_stop_during_a_check_does_not_say_that_nobody_serves(self):
@@ -265,8 +267,8 @@ class Readiness(Case):
 
     def test_a_slow_starter_may_ask_for_more_time(self):
         g = self.switchable(*self.ready_within("10min"))
-        self.ready_within("5s")
-        self.become("extend=300", "sleep=6", "ready", "serve")
+        self.ready_within("12s")
+        self.become("extend=300", "sleep=13", "ready", "serve")
         self.assertEqual(g.reload().returncode, 0)
 
     def test_a_flood_of_nonsense_changes_nothing(self):

@@ -227,7 +227,7 @@ class GivenBack(TakeoverCase):
         old = self.by_hand("tcp:%d" % port)
         loads, _ = self.loads(port)
         probe = self.write("probe", "#!/bin/sh\nexit 1\n", 0o755)
-        g = self.fails(old, [port], BINDER, "tcp:%d" % port, options=("--probe", "exec:" + probe, "--ready-timeout", "5s"))
+        g = self.fails(old, [port], BINDER, "tcp:%d" % port, options=("--probe", "exec:" + probe, "--ready-timeout", "20s"))
         self.assert_no_hard_failure(loads, g)
         self.taken_under_load(old, port)
 
@@ -250,7 +250,7 @@ class GivenBack(TakeoverCase):
         ports = free_port(), free_port()
         old = self.by_hand(*("tcp:%d" % p for p in ports))
         late = self.path("never")
-        g = self.fails(old, ports, BINDER, "tcp:%d" % ports[0], "late:" + late, "tcp:%d" % ports[1], options=("--ready-timeout", "2s"))
+        g = self.fails(old, ports, BINDER, "tcp:%d" % ports[0], "late:" + late, "tcp:%d" % ports[1], options=("--ready-timeout", "10s"))
         self.assertIn("nothing listens on tcp 127.0.0.1:%d, which the server that is to be taken over serves" % ports[1], g.said())
 
     def test_a_stop_before_the_switch_gives_back(self):

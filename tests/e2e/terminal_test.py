@@ -118,8 +118,8 @@ class Terminal(Case):
         self.assertIn("stopped by SIGTTIN", shown.stdout)
 
     def test_a_start_that_fails_as_the_worker_is_stopped_says_so(self):
-        self.start("sh", "-c", "stty -echo </dev/tty; exec sleep 600", options=("--adopt", "off", "--ready-timeout", "500ms"))
-        self.shows("not ready within 500ms: stopped by SIGTTOU")
+        self.start("sh", "-c", "stty -echo </dev/tty; exec sleep 600", options=("--adopt", "off", "--ready-timeout", "8s"))
+        self.shows("not ready within 8s: stopped by SIGTTOU")
 
 
 class Signals(Case):

@@ -119,16 +119,24 @@ class Rollouts(Meanwhile):
 
 
 class Workers(Meanwhile):
-    def test_a_generation_that_drains_has_the_time_that_it_had(self):
-        self.write("t.conf", "drain-timeout = 6s\n")
-        g = self.serving("--config", self.path("t.conf"), habits=("ready", "deaf", "serve"))
+    def draining(self, limit):
+        """A generation drains that never ends by itself: the PID of its worker."""
+        g = self.serving("--drain-timeout", limit, habits=("ready", "deaf", "serve"))
         old = self.pids(g, "ready")[0]
         self.assertEqual(g.reload().returncode, 0, g.said())
         wait_until(lambda: self.deadlines(g), g.said)
+        return g, old
+
+    def test_a_generation_that_drains_has_the_time_that_it_had(self):
+        g, _ = self.draining("1h")
         self.kept(g)
-        _, latest = self.deadlines(g).get(old, (0, time.monotonic() + 6))
+
+    def test_a_generation_that_drains_is_killed_when_its_time_is_over(self):
+        g, old = self.draining("6s")
+        earliest, _ = self.deadlines(g).get(old, (0, 0))
+        self.both_ways(g)
         wait_until(lambda: not alive(old), g.said)
-        self.assertLess(time.monotonic(), latest + PATIENCE / 4)
+        self.assertGreater(time.monotonic(), earliest - 0.05)
         wait_until(lambda: "SIGKILL" in g.said(), g.said)
 
     def test_a_restart_that_is_waited_for_comes_when_it_would_have(self):

@@ -47,7 +47,7 @@ class LeftBehind(Tree, UpgradeCase):
             self.assertEqual(f.read(), "answered\n")
 
     def test_at_the_deadline_what_is_left_is_hammered(self):
-        g = self.below_a_shell("--drain-timeout", "5s")
+        g = self.below_a_shell("--drain-timeout", "20s")
         held = Held(self, g.address())
         self.assertEqual(g.reload().returncode, 0, g.said())
         wait_until(lambda: self.finishing(g), g.said)

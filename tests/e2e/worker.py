@@ -111,7 +111,7 @@ def serve(late):
                 connection = key.fileobj.accept()[0]
             except OSError:  # another worker was faster, or it was shut down
                 continue
-            connection.settimeout(5)
+            connection.settimeout(20)
             if connection.recv(65536):
                 connection.sendall(answer)
             connection.close()

@@ -1,6 +1,6 @@
 """Crashes, drains, hammers and stops, as an operator sees them."""
 import os, re, signal, subprocess
-from harness import Case, WORKER, alive, main, wait_until
+from harness import PATIENCE, Case, WORKER, alive, main, wait_until
 
 
 class Crash(Case):
@@ -160,7 +160,7 @@ class Stop(Case):
         g.wait("RELOADING=1")
         pids = wait_until(lambda: (lambda w: len(w) == 2 and [x["pid"] for x in w])(g.workers()))
         self.assertEqual(g.end(), 0)
-        _, said = reload.communicate(timeout=60)
+        _, said = reload.communicate(timeout=PATIENCE)
         self.assertEqual(reload.returncode, 1)
         self.assertIn("stopping", said)
         self.assert_nothing_left(g, *pids)

@@ -1,6 +1,6 @@
 """graced of an ordinary user takes over a service of the system, which polkit lets it stop, or does not."""
 import os, re, shutil, unittest
-from machine import BINDER, main, run, wait_until, write
+from machine import BINDER, PATIENCE, main, run, wait_until, write
 from manual_pages import the_display  # found by machine
 from old_service import OLD, OldService, show
 
@@ -26,7 +26,7 @@ class TakeRefused(OldService):
         run("systemctl", "stop", "polkit.service", ok=False)
 
     def configure(self, *lines):
-        write(self.config, "\n".join(["take = old", "command = " + self.command, "drain-idle = 200ms", *lines]) + "\n")
+        write(self.config, "\n".join(["take = old", "command = " + self.command, "drain-idle = 200ms", "ready-timeout = %ds" % PATIENCE, *lines]) + "\n")
 
     def checked(self):
         return run("setpriv", "--reuid=" + USER, "--regid=" + USER, "--clear-groups",

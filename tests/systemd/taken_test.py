@@ -1,6 +1,6 @@
 """A service of systemd that knows nothing of graced is taken over by graced@demo."""
 import os, shutil, signal, socket, unittest
-from machine import BINDER, main, read, run, wait_until, write
+from machine import BINDER, PATIENCE, main, read, run, wait_until, write
 from load import LoadProcess
 from old_service import OLD, OldService, said_of, show
 
@@ -12,7 +12,7 @@ class Taken(OldService):
         return super().start_old(*lines, command=command)
 
     def configure(self, *lines, command="%s tcp:8080" % BINDER):
-        write(self.config, "\n".join(["take = old", "command = " + command, *lines]) + "\n")
+        write(self.config, "\n".join(["take = old", "command = " + command, "ready-timeout = %ds" % PATIENCE, *lines]) + "\n")
 
     def test_a_unit_that_is_always_restarted_is_taken_over_under_load(self):
         old = self.start_old()
