@@ -16,7 +16,7 @@ void OptionFiles::read(const ParsedWords& words, const std::vector<std::string>&
     load_run_options(words, environment, nullptr,
                      recording_reader([output](std::string_view piece) { write_all(output, piece); }));
   });
-  heard_ = loop_.on_fd(process_->output(), EPOLLIN, Priority::control, [this] { hear(); });
+  heard_ = loop_.on_fd(process_->output(), EPOLLIN, Priority::answer, [this] { hear(); });
 }
 
 RunOptions OptionFiles::options(const ParsedWords& words, const std::vector<std::string>& environment) const {

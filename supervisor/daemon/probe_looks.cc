@@ -74,7 +74,7 @@ std::optional<std::string> ProbeLooks::start(Look& look, const Plan& plan, const
   const Launch launch = launch_of(look, plan, unix_path, pipe.worker_end.get());
   if (command) look.ports.let_go();  // it may not know that it has to share them
   look.output = std::move(pipe.read_end);
-  look.readable = o_.loop.on_fd(look.output.get(), EPOLLIN, Priority::output, [&look] { hear(look); });
+  look.readable = o_.loop.on_fd(look.output.get(), EPOLLIN, Priority::in_turn, [&look] { hear(look); });
   auto result = spawn(launch);
   if (const auto* failed = std::get_if<SpawnFailed>(&result)) return failed->why;
   look.pid = std::get<Spawned>(result).pid;

@@ -18,6 +18,8 @@ namespace {
 // like, as PID 1, halt at the first and end at a power failure.
 const int halt_signal = SIGRTMIN + 3;
 
+constexpr int most_at_once = 64;  // of those that are queued: others have their turn then
+
 }  // namespace
 
 SignalInbox::SignalInbox(Loop& loop, Log& log, OutputWatch& own_output, Callbacks callbacks)
@@ -25,7 +27,7 @@ SignalInbox::SignalInbox(Loop& loop, Log& log, OutputWatch& own_output, Callback
   std::vector<int> heard{SIGTSTP};  // SIGCHLD is none of the rare ones
   const auto on = [&](int signo, std::function<void(const SignalSender&)> handler) {
     heard.push_back(signo);
-    sources_.push_back(loop.on_signal(signo, Priority::signal,
+    sources_.push_back(loop.on_signal(signo, Priority::in_turn,
                                       [&own_output, handler = std::move(handler)](const SignalSender& sender) {
                                         const OutputWatch::Later later(own_output);
                                         handler(sender);
@@ -45,14 +47,14 @@ SignalInbox::SignalInbox(Loop& loop, Log& log, OutputWatch& own_output, Callback
   });
   on(SIGUSR1, [this](const SignalSender&) { callbacks_.pass_on(SIGUSR1); });
   // Not collected for later: what is said before it stops is to be read while it is stopped.
-  sources_.push_back(loop.on_signal(SIGTSTP, Priority::signal, [this](const SignalSender& sender) {
+  sources_.push_back(loop.on_signal(SIGTSTP, Priority::in_turn, [this](const SignalSender& sender) {
     sender.by_kernel ? callbacks_.terminal_stops() : callbacks_.pass_on(SIGTSTP);
   }));
   sources_.push_back(
       loop.on_signal(SIGCHLD, Priority::child, [this](const SignalSender&) { callbacks_.children_changed(); }));
 
   rare_.emplace(heard);
-  sources_.push_back(loop.on_fd(rare_->fd(), EPOLLIN, Priority::signal, [this] { tell_of_rare_ones(); }));
+  sources_.push_back(loop.on_fd(rare_->fd(), EPOLLIN, Priority::in_turn, [this] { tell_of_rare_ones(); }));
 }
 
 void SignalInbox::take_over(Kept kept) {
@@ -61,7 +63,9 @@ void SignalInbox::take_over(Kept kept) {
 }
 
 void SignalInbox::tell_of_rare_ones() {
-  while (const auto received = rare_->next()) {
+  for (int i = 0; i < most_at_once; ++i) {
+    const auto received = rare_->next();
+    if (!received) return;
     if (!told_.insert(received->signo).second) continue;
     // One outside of a container has no number here.
     const std::string from = received->sender > 0 ? fmt::format(" from PID {}", received->sender) : "";

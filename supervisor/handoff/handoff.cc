@@ -93,9 +93,10 @@ Adoption::TakesDatagrams Handoff::takes_datagrams_of(WorkerId worker) {
 }
 
 void Handoff::hear(TrackedWorker& tracked) {
-  tracked.heard = loop_.on_fd_or_hangup(tracked.adoption->fd(), Priority::notify,
+  tracked.heard = loop_.on_fd_or_hangup(tracked.adoption->fd(), Priority::in_turn,
                                         [this, worker = tracked.worker](bool hung_up) {
-                                          hung_up ? stop_listening_to(worker) : on_notification(worker);
+                                          if (hung_up) return stop_listening_to(worker);
+                                          if (catch_up(worker)) callbacks_.changed(worker);
                                         });
 }
 
@@ -103,16 +104,16 @@ void Handoff::stop_listening_to(WorkerId worker) {
   if (TrackedWorker* tracked = find(worker)) tracked->heard = Source();
 }
 
-void Handoff::on_notification(WorkerId worker) {
+bool Handoff::catch_up(WorkerId worker) {
   TrackedWorker* tracked = find(worker);
-  if (!tracked) return;
+  if (!tracked || !tracked->heard) return false;
   tracked->adoption->answer();
   for (const std::string& note : tracked->adoption->take_notes()) callbacks_.note(worker, note);
-  if (tracked->adoption->changes() == tracked->seen_changes) return;
+  if (tracked->adoption->changes() == tracked->seen_changes) return false;
   try {
     took_note_of(*tracked);
   } catch (const std::exception& e) { callbacks_.note(worker, e.what()); }
-  callbacks_.changed(worker);
+  return true;
 }
 
 // Sockets that came are directed, those that went make room.

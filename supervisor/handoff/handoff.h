@@ -73,6 +73,10 @@ class Handoff {
   // `notifications` from its spawn; none: it is not adopted. `wait_killable`: see AdoptionCapability.
   void started(WorkerId worker, GenerationId generation, pid_t pid, Fd notifications, bool wait_killable);
 
+  // An adopted worker that asks to be let bind, listen or the like is answered, as it is when its turn in the
+  // loop comes: to be called before one judges by what it has. True: that has changed.
+  bool catch_up(WorkerId worker);
+
   // New connections go to this generation from now on. standby: this one gets none meanwhile, and may be
   // switched to again.
   void switch_to(GenerationId generation, std::optional<GenerationId> standby = {});
@@ -238,7 +242,6 @@ class Handoff {
   How how_directed(const AdoptedSocket& socket) const;
   void note_datagrams(const TrackedWorker& tracked);
   void let_go_of_datagrams(TrackedWorker& gone);
-  void on_notification(WorkerId worker);
   void stop_listening_to(WorkerId worker);
   void took_note_of(TrackedWorker& tracked);
   void close_restored();

@@ -52,7 +52,7 @@ void ListenerWatch::begin(std::shared_ptr<Listener> listener, const std::string&
   watched.retry = loop_.timer([this, &watched] { revive(watched); });
   if (takes_connections(watched.listener->kind())) {
     // Connections that come do not wake us: they are not among the events.
-    watched.shut = loop_.on_fd(watched.listener->fd(), shut_events, Priority::control,
+    watched.shut = loop_.on_fd(watched.listener->fd(), shut_events, Priority::in_turn,
                                [this, &watched] { look_at(watched); });
     watched.shut.limit(1s, 5);  // whoever shuts it down again and again shall not keep us busy
   }
@@ -84,7 +84,7 @@ int ListenerWatch::watch_file(const std::string& path) {
   try {
     if (!files_) {
       files_.emplace();
-      files_changed_ = loop_.on_fd(files_->fd(), EPOLLIN, Priority::control, [this] {
+      files_changed_ = loop_.on_fd(files_->fd(), EPOLLIN, Priority::in_turn, [this] {
         files_->clear();
         look_at_paths();
       });

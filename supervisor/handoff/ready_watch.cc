@@ -163,6 +163,7 @@ void ReadyWatch::look() {
 
 void ReadyWatch::look_at(Watched& w, Instant now) {
   const WorkerId worker = w.worker.id;
+  handoff_.catch_up(worker);
   if (w.said && !w.said->told) look_at_word(w, now);
   Watched* still = find(worker);
   if (still && still->expected) look_whether_it_listens(*still, now);

@@ -82,7 +82,7 @@ void OutputWatch::attend() {
 void OutputWatch::listen_to(WatchedOutput& stream) {
   if (stream.ended) return;
   if (stream.lines.waits()) wait_for_rest(stream);
-  stream.source = loop_.on_fd(stream.pipe.get(), EPOLLIN, Priority::output, [this, &stream] { pump(stream); });
+  stream.source = loop_.on_fd(stream.pipe.get(), EPOLLIN, Priority::in_turn, [this, &stream] { pump(stream); });
   if (!output_.full() || (drops_ && stream.teller)) return;
   stream.source.enable(false);
   wait_until_writable();
@@ -251,8 +251,8 @@ void OutputWatch::pause_if_full() {
 
 void OutputWatch::wait_until_writable() {
   if (!writable_) {
-    writable_ =
-        loop_.on_fd(output_.fd(), EPOLLOUT, Priority::output, [this, fd = output_.fd()] { go_on_writing(fd); });
+    writable_ = loop_.on_fd(output_.fd(), EPOLLOUT, Priority::in_turn,
+                            [this, fd = output_.fd()] { go_on_writing(fd); });
   }
   const bool tells = std::ranges::any_of(streams_, [](const WatchedOutput& s) { return s.teller != nullptr; });
   if (!tells || drops_ || too_slow_) return;

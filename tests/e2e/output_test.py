@@ -189,21 +189,6 @@ signal.pause()
         self.assertEqual([p.get("continues", False) for p in pieces], [False] + [True] * (len(pieces) - 1))
 
 
-class Flood(Output):
-    def test_workers_that_write_without_end_do_not_make_graced_deaf(self):
-        g = self.script("""
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-n.send(b"READY=1")
-while True:
-    say(b"%039d\\n" % 0 * 1500)
-""", "-w", "3", "--drain", "signal", "--drain-timeout", "1s", "--stop-timeout", "1s",
-                        preexec=lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 1))
-        self.assertEqual(g.run("status").returncode, 0)
-        self.assertEqual(g.reload().returncode, 0, g.status())
-        wait_until(lambda: {w["generation"] for w in g.workers()} == {2}, g.workers)  # by SIGKILL, at its time
-        self.assertEqual(g.end(), 0)
-
-
 class SlowReader(Output):
     def test_a_stdout_that_nobody_reads_stops_neither_graced_nor_for_long_a_worker(self):
         reader, writer = os.pipe()

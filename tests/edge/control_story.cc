@@ -37,7 +37,7 @@ class Storyteller : public ControlHandler {
         words_(words),
         instance_(name, control),
         server_(instance_.take_control_socket(), *this, greeting_limit),
-        source_(loop_.on_fd(commands, EPOLLIN, Priority::signal, [this] { obey(); })) {
+        source_(loop_.on_fd(commands, EPOLLIN, Priority::in_turn, [this] { obey(); })) {
     report_.pid = ::getpid();
     server_.attend(loop_);
     say(words_, "there");

@@ -1,5 +1,6 @@
 // Addresses that workers bind, from one generation to the next, on the real kernel.
 #include <doctest/doctest.h>
+#include <poll.h>
 
 #include "handoff_story.h"
 #include "linux/sockets/listen_socket.h"
@@ -42,6 +43,23 @@ TEST_CASE("an address that an earlier graced had kept can be bound after the fir
   CHECK(NamedClient(late).told() == "1");
   CHECK(story.goes_and_says(worker) == "ok");  // closes the first one, and binds it again
   CHECK(NamedClient(early).told() == "1");
+}
+
+TEST_CASE("what a worker asks is heard before one judges by what it has, though its turn has not come") {
+  HandoffStory story;
+  const Served there{SOCK_STREAM, v4(free_port())};
+  auto& worker = story.start(worker_1, first, named_server("1", {there}));
+  CHECK_FALSE(story.handoff().catch_up(worker_1));  // it has asked nothing
+  worker.go();
+  bool changed = false;
+  while (!story.handoff().listens(worker_1)) {
+    pollfd asks{.fd = story.notifications(worker_1), .events = POLLIN, .revents = 0};
+    REQUIRE(::poll(&asks, 1, 60'000) == 1);
+    changed = story.handoff().catch_up(worker_1) || changed;
+  }
+  CHECK(changed);
+  CHECK_FALSE(story.handoff().catch_up(worker_1));
+  CHECK(story.hears(worker) == "ok");
 }
 
 }  // namespace

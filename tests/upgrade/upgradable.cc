@@ -143,8 +143,8 @@ class Program {
  public:
   Program(State state, char** arguments)
       : state_(std::move(state)), arguments_(words_of(arguments)), environment_(words_of(environ)) {
-    commands_ = loop_.on_fd(STDIN_FILENO, EPOLLIN, Priority::control, [this] { obey(); });
-    signals_ = loop_.on_signal(SIGUSR1, Priority::signal, [this](const SignalSender&) { ++state_.signals; });
+    commands_ = loop_.on_fd(STDIN_FILENO, EPOLLIN, Priority::in_turn, [this] { obey(); });
+    signals_ = loop_.on_signal(SIGUSR1, Priority::in_turn, [this](const SignalSender&) { ++state_.signals; });
     children_ = loop_.on_signal(SIGCHLD, Priority::child, [this](const SignalSender&) { reap_children(); });
     reap_children();  // SIGCHLD may have been heard by the image before
   }

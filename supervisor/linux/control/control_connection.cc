@@ -2,6 +2,7 @@
 #include "linux/control/control_connection.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -70,7 +71,7 @@ ControlConnection::ControlConnection(Loop& loop, Fd socket, Descriptors descript
   must(sd_bus_start(bus), "start");
   static_cast<void>(::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &kernel_buffer, sizeof kernel_buffer));
 
-  io_ = loop.on_fd(socket_.get(), EPOLLIN, Priority::control, [this] { woken(); });
+  io_ = loop.on_fd(socket_.get(), EPOLLIN, Priority::in_turn, [this] { woken(); });
   timer_ = loop.timer([this] { woken(); });
   arm();
 }
@@ -114,6 +115,11 @@ void ControlConnection::read_on() noexcept {
     if (alive) arm();
   } catch (...) { alive = false; }
   if (!alive) owner_.connection_ended(*this);  // which destroys this one
+}
+
+bool ControlConnection::is_hung_up() const {
+  pollfd socket{.fd = socket_.get(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&socket, 1, 0) == 1;
 }
 
 bool ControlConnection::write_on() noexcept {

@@ -71,6 +71,8 @@ class ControlConnection {
   // All that was sent until now is taken, and answered, like woken(). This may be gone after it.
   void read_on() noexcept;
 
+  bool is_hung_up() const;  // by the client, which may have sent something before
+
   // Whether what it is to be told has been written, as far as it can be now.
   bool write_on() noexcept;
   int socket() const { return socket_.get(); }

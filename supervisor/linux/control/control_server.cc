@@ -23,6 +23,7 @@ namespace {
 constexpr std::ptrdiff_t most_of_ours = 64;
 constexpr std::ptrdiff_t most_strangers = 32;
 constexpr std::ptrdiff_t most_pending = 1024;  // of one client
+constexpr int most_at_once = 16;               // let in: others have their turn then
 
 // False: there is no memory for it.
 bool send_happened(sd_bus* bus, const InstanceEvent& event) {
@@ -63,17 +64,17 @@ std::vector<int> ControlServer::descriptors() const {
 
 void ControlServer::attend(Loop& loop) {
   loop_ = &loop;
-  accepting_ = loop.on_fd(listening_.get(), EPOLLIN, Priority::new_client, [this] { accept_all(); });
+  accepting_ = loop.on_fd(listening_.get(), EPOLLIN, Priority::in_turn, [this] { accept_some(); });
 }
 
 ControlServer::~ControlServer() = default;
 
-void ControlServer::accept_all() {
-  for (;;) {
+void ControlServer::accept_some() {
+  for (int i = 0; i < most_at_once; ++i) {
     Fd socket{::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
     if (socket) {
       if (welcome(std::move(socket))) continue;
-      return;  // some may have hung up since: they are heard before the next one is counted
+      return;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     // Which the kernel says whether somebody knocks or not; who does would be announced again and again.
@@ -91,7 +92,16 @@ ControlConnection::Descriptors ControlServer::open_descriptors(int socket) {
   return ControlConnection::open_descriptors(socket);
 }
 
+// Who has hung up is heard for the last time, and makes room.
+void ControlServer::see_off() {
+  for (auto next = connections_.begin(); next != connections_.end();) {
+    ControlConnection& connection = *next++;
+    if (connection.is_hung_up()) connection.read_on();  // which may destroy it
+  }
+}
+
 bool ControlServer::welcome(Fd socket) {
+  if (std::ssize(connections_) >= most_strangers) see_off();
   try {
     ControlConnection::Owner& owner = *this;
     auto descriptors = open_descriptors(socket.get());

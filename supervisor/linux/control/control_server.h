@@ -149,7 +149,8 @@ class ControlServer final : private ControlConnection::Owner {
   void message_begins() noexcept override { report_.reset(); }
   void connection_ended(ControlConnection&) noexcept override;
 
-  void accept_all();
+  void accept_some();
+  void see_off();
   bool welcome(Fd socket);  // false: it was turned away
   ControlConnection::Descriptors open_descriptors(int socket);
   int ask(ControlConnection&, sd_bus_message*, Wish, sd_bus_error*);

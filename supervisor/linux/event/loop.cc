@@ -144,7 +144,7 @@ Source Loop::timer(std::function<void()> handler) {
       r < 0) {
     throw sys_error_of(r, "create a timer");
   }
-  Source timer = own(source, std::move(h), Priority::timer);
+  Source timer = own(source, std::move(h), Priority::in_turn);
   timer.fire_at(no_deadline);
   return timer;
 }

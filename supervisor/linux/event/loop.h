@@ -17,11 +17,11 @@ enum class Priority : std::int64_t {
   notify = -40,
   child = -30,
   answer = -20,  // of another process that was asked something, and says little
-  control = -10,
-  new_client = -9,  // after the clients there are: who has hung up makes room before somebody new is counted
-  signal = 0,
-  timer = 10,
-  output = timer  // in turn with timers: a worker may write faster than it is read, without end
+
+  // Each after those that have waited for longer: timers, and what others can bring about again and again
+  // without end (clients, signals, what workers write and bind), which would keep all that comes after it from
+  // its turn.
+  in_turn = 0
 };
 
 // A registration with the loop; gone when it goes. May be destroyed inside its own handler.

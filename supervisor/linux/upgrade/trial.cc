@@ -84,7 +84,7 @@ Trial::Trial(Loop& loop, const NewImage& image, const Succession& succession, Du
   answers_ = std::move(answers);
   outputs_ = std::move(outputs);
   answer_source_ = loop_.on_fd(answers_.get(), EPOLLIN, Priority::answer, [this] { read_answer(); });
-  words_source_ = loop_.on_fd(outputs_.get(), EPOLLIN, Priority::output, [this] { read_words(); });
+  words_source_ = loop_.on_fd(outputs_.get(), EPOLLIN, Priority::in_turn, [this] { read_words(); });
   timer_ = loop_.timer([this] { time_came(); });
   timer_.fire_at(after(monotonic_now(), limit_));
 
