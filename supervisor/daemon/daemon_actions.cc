@@ -217,7 +217,7 @@ void Daemon::perform(const Abandon& a) {
   examination_.preflight.give_up(a.generation);
   examination_.looks.give_up(a.generation);
   readers_.gates().give_up(a.generation);
-  const std::string unread = planner_.waits_for();
+  const Awaited awaited = planner_.waits_for();
   planner_.give_up();
   std::string missing;  // what it was waited for
   for (const WorkerProcess& w : workers_) {
@@ -227,7 +227,8 @@ void Daemon::perform(const Abandon& a) {
     if (a.too_late && missing.empty()) missing = ready_.waits_for(w.id);
     ready_.forget(w.id);
   }
-  if (!unread.empty()) missing = fmt::format("{} could not be read in that time", unread);
+  if (!awaited.what.empty())
+    missing = fmt::format("{} could not be {} in that time", awaited.what, awaited.how);
   if (const Plan* plan = addresses_.find_plan(a.generation)) limit_draining(plan->options);
   if (workers_.count(a.generation) == 0) launcher_.cgroups().leave(a.generation.value);
   addresses_.drop(a.generation);

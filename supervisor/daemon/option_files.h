@@ -3,12 +3,12 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "daemon/awaited.h"
+#include "daemon/side_record.h"
 #include "linux/event/loop.h"
-#include "linux/worker/side_process.h"
 #include "options/file_record.h"
 #include "options/options.h"
 
@@ -16,7 +16,7 @@ namespace graced {
 
 class OptionFiles {
  public:
-  explicit OptionFiles(Loop& loop) : loop_(loop) {}
+  explicit OptionFiles(Loop& loop) : read_(loop) {}
 
   // Begins to read all that these words and this environment name, relative names as seen from `directory`
   // (none: graced's own). `done` is called once, later, unless it is given up. Throws std::system_error.
@@ -25,21 +25,14 @@ class OptionFiles {
 
   // Of what was read. Throws as load_run_options() does.
   RunOptions options(const ParsedWords& words, const std::vector<std::string>& environment) const;
-  const FileRecord& record() const { return record_; }
+  FileRecord record() const;
 
-  // The file that it waits for; empty: none.
-  std::string waits_for() const { return process_ ? record_.unfinished() : ""; }
+  Awaited waits_for() const;
 
-  void give_up();
+  void give_up() { read_.give_up(); }
 
  private:
-  void hear();
-
-  Loop& loop_;
-  std::unique_ptr<SideProcess> process_;
-  Source heard_;
-  FileRecord record_;
-  std::function<void()> done_;
+  SideRecord read_;
 };
 
 // As these words and this environment say, where files were as they are recorded. Throws as load_run_options().

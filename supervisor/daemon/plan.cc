@@ -216,14 +216,15 @@ int number_of_socket(std::string_view name, const std::vector<std::string>& name
                                              : fmt::format("there are {}", fmt::join(names, ", "))));
 }
 
-Plan plan_without_sockets(const RunOptions& options, const std::vector<std::string>& environment) {
+Plan plan_without_sockets(const RunOptions& options, const std::vector<std::string>& environment,
+                          const std::optional<Account>& account) {
   Plan plan;
   plan.environment = environment;
   if (options.watch_stderr) {
     // Its stderr is a pipe of graced's then, not the journal.
     std::erase_if(plan.environment, [](const std::string& e) { return e.starts_with("JOURNAL_STREAM="); });
   }
-  if (const auto account = account_of(options)) {
+  if (account) {
     plan.identity = identity_of(*account);
     // As systemd.exec(5) does for User=.
     if (options.user) {
@@ -255,11 +256,10 @@ void require_proc_for(const RunOptions& options) {
   }
 }
 
-Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& environment, HandoffCapabilities& capabilities, SocketSets* sets,
+Plan make_plan(Plan plan, RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited,
+               const Plan* serving, HandoffCapabilities& capabilities, SocketSets* sets,
                RestoredListeners* restored, const std::string& spare_place) {
   require_proc_for(options);
-  Plan plan = plan_without_sockets(options, environment);
   plan.handoff = capabilities.plan_for(options, !inherited.empty(), plan.identity ? &*plan.identity : nullptr);
   for (const ProbeSpec& probe : options.probes)
     require_reachable(probe, options, plan.handoff, !inherited.empty());

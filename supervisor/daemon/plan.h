@@ -58,14 +58,15 @@ std::vector<std::string> names_of_inherited(const std::vector<std::string>& own_
 // Where the control socket is. Throws std::runtime_error if there is no place for it.
 std::string control_path(const RunOptions& options);
 
+// The rest of `plan`, which plan_without_sockets() has begun for these options.
 // Opens the addresses that `serving` (may be null) does not have; those it has are taken over as they
 // are, or, where new connections are switched, opened once more or taken from `sets` (null for the first
-// generation). environment: what is inheritable of graced's.
+// generation).
 // Throws std::exception with one line to show; what was opened is closed again then. `restored`: what an
 // earlier graced left for the first generation; it is taken before anything is opened, the rest of it is
 // closed. spare_place: see Opening.
-Plan make_plan(RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited, const Plan* serving,
-               const std::vector<std::string>& environment, HandoffCapabilities& capabilities, SocketSets* sets,
+Plan make_plan(Plan plan, RunOptions options, const std::vector<std::shared_ptr<Listener>>& inherited,
+               const Plan* serving, HandoffCapabilities& capabilities, SocketSets* sets,
                RestoredListeners* restored, const std::string& spare_place);
 
 // Of another generation of the same: nothing is read, found or checked again, and what it runs is what that one
@@ -74,8 +75,10 @@ Plan another_plan(const Plan& serving, const std::vector<std::shared_ptr<Listene
                   SocketSets* sets, const std::string& spare_place);
 
 // A plan as far as it can be made without sockets and without a look at what this machine offers: who the
-// workers are, and what they find in their environment. Throws as make_plan() does.
-Plan plan_without_sockets(const RunOptions& options, const std::vector<std::string>& environment);
+// workers are (`account`, see account_of()), and what they find in their environment beside this, which is
+// what is inheritable of graced's. Throws as make_plan() does.
+Plan plan_without_sockets(const RunOptions& options, const std::vector<std::string>& environment,
+                          const std::optional<Account>& account);
 
 // Puts the numbers of the sockets called so where the options say {fd:NAME}; takes the options.
 // Throws UsageError.

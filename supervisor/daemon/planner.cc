@@ -55,7 +55,8 @@ Planner::Planner(Loop& loop, Invocation invocation, RunOptions first)
       inheritable_(inheritable(invocation_.environment)),
       starting_place_(find_variable(invocation_.environment, "PWD").value_or("")),
       inherited_(inherited_sockets(listen_variables(invocation_.environment))),
-      files_(loop) {}
+      files_(loop),
+      lookups_(loop) {}
 
 Planner::Kept Planner::kept(ListenerNumbers& listeners) const {
   Kept kept{invocation_, starting_place_.kept(), {}, capabilities_};
@@ -69,20 +70,21 @@ Planner::Planner(Loop& loop, Kept kept, const TakenListeners& listeners)
       inheritable_(inheritable(invocation_.environment)),
       starting_place_(std::move(kept.starting_place)),
       files_(loop),
+      lookups_(loop),
       capabilities_(std::move(kept.capabilities)) {
   for (const unsigned number : kept.inherited) inherited_.sockets.push_back(listeners.at(number));
 }
 
 Plan Planner::plan_without_sockets() const {
-  Plan plan = graced::plan_without_sockets(first_, inheritable_);
+  Plan plan = graced::plan_without_sockets(first_, inheritable_, account_of(first_));
   plan.environment.insert(plan.environment.end(), first_.environment.begin(), first_.environment.end());
   plan.options = first_;
   return plan;
 }
 
 Plan Planner::first_plan(RestoredListeners& restored, const std::string& spare_place) {
-  Plan plan = make_plan(first_, inherited_.sockets, nullptr, inheritable_, capabilities_, nullptr, &restored,
-                        spare_place);
+  Plan plan = make_plan(graced::plan_without_sockets(first_, inheritable_, account_of(first_)), first_,
+                        inherited_.sockets, nullptr, capabilities_, nullptr, &restored, spare_place);
   plan.files = invocation_.files;
   hold_artefact(plan, starting_place_.own());
   return plan;
@@ -91,22 +93,41 @@ Plan Planner::first_plan(RestoredListeners& restored, const std::string& spare_p
 // The command line and the environment stay as they were; only files can have changed, and the directory.
 void Planner::read_again(const std::function<void(const MakePlan&)>& done) {
   const auto place = std::make_shared<const Place>(place_again());
-  if (!first_.config && first_.env_files.empty()) {
-    done([this, place](const Plan& serving, const std::string& spare_place, const Sets& sets) {
-      return plan_again(first_, *place, serving, spare_place, sets);
-    });
-    return;
-  }
+  if (!first_.config && first_.env_files.empty()) return look_up(place, first_, {}, done);
   if (place->lost && first_.config && is_relative(*first_.config)) std::rethrow_exception(place->lost);
   files_.read(invocation_.words, invocation_.environment, place->directory, [this, place, done] {
-    done([this, place](const Plan& serving, const std::string& spare_place, const Sets& sets) {
+    try {
       RunOptions options = files_.options(invocation_.words, invocation_.environment);
       refuse_changes(first_, options);
-      Plan plan = plan_again(std::move(options), *place, serving, spare_place, sets);
-      plan.files = files_.record();
+      look_up(place, std::move(options), files_.record(), done);
+    } catch (const std::exception&) {
+      done([why = std::current_exception()](const Plan&, const std::string&, const Sets&) -> Plan {
+        std::rethrow_exception(why);
+      });
+    }
+  });
+}
+
+void Planner::look_up(const std::shared_ptr<const Place>& place, RunOptions options, FileRecord files,
+                      const std::function<void(const MakePlan&)>& done) {
+  if (place->lost && begins_where_started(options)) std::rethrow_exception(place->lost);
+  lookups_.begin(options, inheritable_, place->directory, [this, place, options, files, done] {
+    done([&](const Plan& serving, const std::string& spare_place, const Sets& sets) {
+      Plan plan = plan_again(options, *place, serving, spare_place, sets);
+      plan.files = files;
       return plan;
     });
   });
+}
+
+Awaited Planner::waits_for() const {
+  const Awaited file = files_.waits_for();
+  return file.what.empty() ? lookups_.waits_for() : file;
+}
+
+void Planner::give_up() {
+  files_.give_up();
+  lookups_.give_up();
 }
 
 Planner::Place Planner::place_again() const {
@@ -115,10 +136,8 @@ Planner::Place Planner::place_again() const {
   } catch (const std::system_error&) { return {Fd(), std::current_exception()}; }
 }
 
-// A place that is lost matters to what begins there only.
 Plan Planner::plan_again(RunOptions options, const Place& place, const Plan& serving,
                          const std::string& spare_place, const Sets& sets) {
-  if (place.lost && begins_where_started(options)) std::rethrow_exception(place.lost);
   // A socket that is shared, or in a set, cannot be told apart by where a connection comes from.
   if (!options.probes.empty() && !serving.handoff.switched) {
     throw UsageError(
@@ -137,7 +156,8 @@ Plan Planner::plan_again(RunOptions options, const Place& place, const Plan& ser
         "cannot stand by; stop graced and start it again with the option");
   }
   SocketSets* const from = sets(comes_in_batches(options.policy));
-  Plan plan = make_plan(std::move(options), inherited_.sockets, &serving, inheritable_, capabilities_, from,
+  Plan begun = graced::plan_without_sockets(options, inheritable_, lookups_.account(options));
+  Plan plan = make_plan(std::move(begun), std::move(options), inherited_.sockets, &serving, capabilities_, from,
                         nullptr, spare_place);
   hold_artefact(plan, place.directory);
   return plan;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/handoff_capabilities.h"
+#include "daemon/lookups.h"
 #include "daemon/option_files.h"
 #include "daemon/plan.h"
 #include "handoff/kept_listeners.h"
@@ -63,7 +64,7 @@ class Planner {
   using Sets = std::function<SocketSets*(bool beside)>;
   using MakePlan = std::function<Plan(const Plan& serving, const std::string& spare_place, const Sets& sets)>;
 
-  // Reads them; `done` is called with what throws or makes the plan, perhaps before this returns, and not after
+  // Reads them; `done` is called with what throws or makes the plan, after this returns, and not after
   // give_up(). Throws std::exception with one line to show.
   void read_again(const std::function<void(const MakePlan&)>& done);
 
@@ -72,9 +73,8 @@ class Planner {
     return another_plan(serving, inherited_.sockets, sets, spare_place);
   }
 
-  // The file that this waits for; empty: none.
-  std::string waits_for() const { return files_.waits_for(); }
-  void give_up() { files_.give_up(); }
+  Awaited waits_for() const;
+  void give_up();
 
  private:
   // Where a reload begins to look for what has a relative name.
@@ -83,6 +83,8 @@ class Planner {
     std::exception_ptr lost;  // why there is none
   };
   Place place_again() const;
+  void look_up(const std::shared_ptr<const Place>& place, RunOptions options, FileRecord files,
+               const std::function<void(const MakePlan&)>& done);
   Plan plan_again(RunOptions options, const Place& place, const Plan& serving, const std::string& spare_place,
                   const Sets& sets);
 
@@ -92,6 +94,7 @@ class Planner {
   StartingPlace starting_place_;
   Inherited inherited_;
   OptionFiles files_;
+  Lookups lookups_;
   HandoffCapabilities capabilities_;
 };
 

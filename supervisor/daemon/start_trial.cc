@@ -105,7 +105,7 @@ class Trial {
     if (options_.group) attempt("group", [&] { find_group(*options_.group); });
     RunOptions known = options_;
     if (read_.complaints.lines().size() != before) known.user = known.group = std::nullopt;
-    attempt("user", [&] { plan_ = plan_without_sockets(known, inheritable(environment_)); });
+    attempt("user", [&] { plan_ = plan_without_sockets(known, inheritable(environment_), account_of(known)); });
   }
 
   void try_addresses() {

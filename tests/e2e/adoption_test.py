@@ -381,7 +381,7 @@ class UnderLoad(Adopted):
     def test_no_request_is_lost_over_many_reloads(self):
         port = free_port()
         # Reloads come faster than connections end: room must not be made for them.
-        g = self.adopted("tcp:%d" % port, options=("--drain-idle", "100ms", "--drain-timeout", "10min", "--max-draining", "32"))
+        g = self.adopted("tcp:%d" % port, options=("--drain-idle", "100ms", "--drain-timeout", "2s", "--max-draining", "32"))
         where = "127.0.0.1:%d" % port
         loads = [self.load("--clients", "3", where),
                  self.load("--clients", "4", "--keep-alive", "--pause", "20ms", where),

@@ -1,6 +1,6 @@
 """What a reload reads again, and what a worker is started with."""
-import os, signal, socket, subprocess, unittest
-from harness import Case, GRACED, Manager, PATIENCE, WORKER, ask, main, wait_until
+import os, shutil, signal, socket, subprocess, unittest
+from harness import Case, GRACED, Manager, NOBODY, PATIENCE, WORKER, ask, main, wait_until
 
 
 class Reread(Case):
@@ -70,6 +70,30 @@ class Reread(Case):
         self.assertEqual(r.returncode, 1)
         self.assertIn("not prepared within 200ms: %s could not be read in that time" % env, r.stderr)
         self.assertIn("build one", g.ask())
+        self.assertEqual(g.end(), 0)
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("unshare"), "needs root, and unshare")
+    def test_a_user_database_that_does_not_answer_fails_the_reload_and_nothing_else(self):
+        """As that of a directory service may that is down."""
+        os.chmod(self.directory, 0o755)
+        g = self.serving("--ready", "after:0s", "--ready-timeout", "8s", "--user", str(NOBODY), within=("unshare", "--mount", "--fork"))
+
+        def inside(*command):
+            subprocess.run(["nsenter", "--mount", "--target", str(g.pid), "--", *command], check=True, timeout=PATIENCE)
+
+        silent = self.path("silent")
+        os.mkfifo(silent)
+        inside("mount", "--bind", silent, "/etc/passwd")
+        reload = self.reloading(g)
+        wait_until(lambda: g.status()["candidate"], g.said)
+        self.assertEqual(g.status()["phase"], "reloading", g.said())  # and it is told at once
+        _, why = reload.communicate(timeout=PATIENCE)
+        self.assertEqual(reload.returncode, 1, why)
+        self.assertIn("not prepared within 8s: user '%d' could not be looked up in that time" % NOBODY, why)
+        self.assertIn("generation 1 ", g.ask())
+        inside("umount", "/etc/passwd")
+        self.assertEqual(g.reload().returncode, 0, g.said())
+        self.soon("generation 3 ", g.ask)
         self.assertEqual(g.end(), 0)
 
     def test_a_start_that_waits_for_a_fifo_can_be_ended(self):

@@ -223,7 +223,7 @@ class Stop(Draining):
         self.assertEqual(g.end(signo=None), 0)
 
     def test_a_server_that_finishes_by_itself_is_told_before_the_stop_timeout(self):
-        g = self.streamer("finish", options=("--stop-timeout", "12s"))
+        g = self.streamer("finish", options=("--stop-timeout", "4s"))
         c = self.client("/talk")
         g.signal(signal.SIGTERM)
         self.assertTrue(c.rest().endswith("goodbye\n"))

@@ -1,5 +1,5 @@
 // Who holds a port, told by /proc while somebody does.
-#include "linux/proc/port_holder.h"
+#include "linux/sockets/port_holder.h"
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>

@@ -12,9 +12,9 @@
 #include <cstring>
 
 #include "linux/base/socket_option.h"
-#include "linux/proc/port_holder.h"
 #include "linux/sockets/address_overlap.h"
 #include "linux/sockets/listen_error.h"
+#include "linux/sockets/port_holder.h"
 
 namespace graced {
 namespace {

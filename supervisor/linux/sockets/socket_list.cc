@@ -22,8 +22,9 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-constexpr std::uint32_t established = 1 << 1;  // in the states of unix sockets
-constexpr std::uint32_t listens = 1 << 10;     // likewise
+// States, of TCP and unix sockets alike.
+constexpr std::uint32_t established = 1 << 1;
+constexpr std::uint32_t listens = 1 << 10;
 
 void append(Bytes& bytes, const void* object, std::size_t size) {
   const auto* const begin = static_cast<const std::uint8_t*>(object);
@@ -150,6 +151,11 @@ void SocketList::each_tcp_to(const TcpPlaces& places, const TcpQuestion& questio
   each_tcp_of(places, End::peer, question, seen);
 }
 
+void SocketList::each_tcp_listener(const std::function<void(const TcpSeen&)>& seen) {
+  const TcpQuestion question{listens, std::nullopt, false};
+  for (const int family : {AF_INET, AF_INET6}) each_tcp_of(IPPROTO_TCP, family, {}, question, seen);
+}
+
 void SocketList::each_tcp_of(const TcpPlaces& places, End end, const TcpQuestion& question,
                              const std::function<void(const TcpSeen&)>& seen) {
   const Bytes filter = filter_for(static_cast<int>(end), places.ports, question.cgroup);
@@ -169,7 +175,7 @@ void SocketList::each_tcp_of(int protocol, int family, const Bytes& filter, cons
   if (question.with_drops) request.idiag_ext |= 1 << (INET_DIAG_SKMEMINFO - 1);
   Bytes bytes;
   append(bytes, &request, sizeof request);
-  append_attribute(bytes, INET_DIAG_REQ_BYTECODE, filter.data(), filter.size());
+  if (!filter.empty()) append_attribute(bytes, INET_DIAG_REQ_BYTECODE, filter.data(), filter.size());
   if (!plain) {  // a number that has no room in the structure
     const auto number = static_cast<std::uint32_t>(protocol);
     append_attribute(bytes, INET_DIAG_REQ_PROTOCOL, &number, sizeof number);

@@ -84,6 +84,8 @@ class SocketList {
   // The same of sockets that are connected to one of these ports.
   void each_tcp_to(const TcpPlaces& places, const TcpQuestion& question,
                    const std::function<void(const TcpSeen&)>& seen);
+  // Each that listens, wherever.
+  void each_tcp_listener(const std::function<void(const TcpSeen&)>& seen);
   void each_unix_connection(const std::function<void(const UnixSeen&)>& seen);
   void each_unix_listener(const std::function<void(const UnixListenerSeen&)>& seen);
 

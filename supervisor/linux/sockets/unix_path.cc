@@ -15,10 +15,10 @@
 #include "linux/base/fd.h"
 #include "linux/base/umask_scope.h"
 #include "linux/base/unix_address.h"
-#include "linux/proc/port_holder.h"
 #include "linux/sockets/directory_lock.h"
 #include "linux/sockets/listen_error.h"
 #include "linux/sockets/listen_socket.h"
+#include "linux/sockets/port_holder.h"
 
 namespace graced {
 namespace {

@@ -16,8 +16,8 @@
 #include "linux/proc/open_sockets.h"
 #include "linux/proc/socket_holders.h"
 #include "linux/sockets/group_key.h"
+#include "linux/sockets/listening_rows.h"
 #include "linux/sockets/socket_list.h"
-#include "linux/takeover/listening_rows.h"
 #include "linux/takeover/server_obstacles.h"
 #include "linux/takeover/server_search.h"
 

@@ -15,7 +15,7 @@
 #include "linux/proc/look_rights.h"
 #include "linux/proc/process.h"
 #include "linux/proc/socket_holders.h"
-#include "linux/takeover/listening_rows.h"
+#include "linux/sockets/listening_rows.h"
 #include "linux/takeover/server_obstacles.h"
 
 namespace graced {

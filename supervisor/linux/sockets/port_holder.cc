@@ -1,5 +1,5 @@
-// /proc/net names the inode of a socket, /proc/PID/fd who has it open.
-#include "linux/proc/port_holder.h"
+// The kernel names the inode of a socket, /proc/PID/fd who has it open.
+#include "linux/sockets/port_holder.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -7,7 +7,8 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
+#include <initializer_list>
+#include <iterator>
 #include <vector>
 
 #include "core/printable.h"
@@ -17,24 +18,31 @@
 #include "linux/proc/proc_file.h"
 #include "linux/proc/process.h"
 #include "linux/proc/socket_holders.h"
+#include "linux/sockets/listening_rows.h"
 
 namespace graced {
 namespace {
 
-// The socket in /proc/net/{tcp,udp}{,6} that is most in our way: one that listens before a mere
-// connection, the very same address before one that covers it.
-std::optional<InternetRow> find_in_our_way(const std::vector<const char*>& tables, const Endpoint& wanted) {
+using Rows = std::vector<InternetRow>;
+
+Rows rows_of(std::initializer_list<const char*> tables) {
+  Rows rows;
+  for (const char* const table : tables)
+    std::ranges::move(parse_internet_table(contents_of(table).value_or("")), std::back_inserter(rows));
+  return rows;
+}
+
+// The one that is most in our way: one that listens before a mere connection, the very same address before one
+// that covers it.
+std::optional<InternetRow> find_in_our_way(const Rows& rows, const Endpoint& wanted) {
   std::optional<InternetRow> best;
   int best_rank = -1;
-  for (const char* const table : tables) {
-    const std::string text = contents_of(table).value_or("");
-    for (const InternetRow& row : parse_internet_table(text)) {
-      if (row.inode == 0 || (!covers(row.bound, wanted) && !covers(wanted, row.bound))) continue;
-      const int rank = (row.listens ? 2 : 0) + (row.bound == wanted ? 1 : 0);
-      if (rank <= best_rank) continue;
-      best_rank = rank;
-      best = row;
-    }
+  for (const InternetRow& row : rows) {
+    if (row.inode == 0 || (!covers(row.bound, wanted) && !covers(wanted, row.bound))) continue;
+    const int rank = (row.listens ? 2 : 0) + (row.bound == wanted ? 1 : 0);
+    if (rank <= best_rank) continue;
+    best_rank = rank;
+    best = row;
   }
   return best;
 }
@@ -57,10 +65,13 @@ std::optional<PortHolder> holder_of(ino_t socket) {
   return std::nullopt;
 }
 
-std::optional<PortHolder> holder_of_ip(const std::vector<const char*>& tables, const sockaddr* address) {
+// all: what there is besides those that listen.
+template <class AllRows>
+std::optional<PortHolder> holder_of_ip(const Rows& listening, const AllRows& all, const sockaddr* address) {
   const auto wanted = endpoint_of(address);
   if (!wanted) return std::nullopt;
-  const auto row = find_in_our_way(tables, *wanted);
+  auto row = find_in_our_way(listening, *wanted);
+  if (!row) row = find_in_our_way(all(), *wanted);
   auto holder = row ? holder_of(row->inode) : std::nullopt;
   if (holder && row->bound != *wanted) holder->other_address = text_of(row->bound);
   return holder;
@@ -74,11 +85,13 @@ std::string PortHolder::text() const {
 }
 
 std::optional<PortHolder> holder_of_tcp(const sockaddr* address) {
-  return holder_of_ip({"/proc/self/net/tcp", "/proc/self/net/tcp6"}, address);
+  const auto all = [] { return rows_of({"/proc/self/net/tcp", "/proc/self/net/tcp6"}); };
+  return holder_of_ip(listening_tcp(), all, address);
 }
 
 std::optional<PortHolder> holder_of_udp(const sockaddr* address) {
-  return holder_of_ip({"/proc/self/net/udp", "/proc/self/net/udp6"}, address);
+  const auto all = [] { return rows_of({"/proc/self/net/udp", "/proc/self/net/udp6"}); };
+  return holder_of_ip(listening_udp(), all, address);
 }
 
 std::optional<PortHolder> holder_of_unix(std::string_view path) {
