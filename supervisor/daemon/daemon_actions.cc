@@ -217,7 +217,7 @@ void Daemon::perform(const Abandon& a) {
   examination_.preflight.give_up(a.generation);
   examination_.looks.give_up(a.generation);
   readers_.gates().give_up(a.generation);
-  const Awaited awaited = planner_.waits_for();
+  const WaitsFor waits = planner_.waits_for();
   planner_.give_up();
   std::string missing;  // what it was waited for
   for (const WorkerProcess& w : workers_) {
@@ -227,8 +227,7 @@ void Daemon::perform(const Abandon& a) {
     if (a.too_late && missing.empty()) missing = ready_.waits_for(w.id);
     ready_.forget(w.id);
   }
-  if (!awaited.what.empty())
-    missing = fmt::format("{} could not be {} in that time", awaited.what, awaited.how);
+  if (!waits.what.empty()) missing = fmt::format("{} could not be {} in that time", waits.what, waits.how);
   if (const Plan* plan = addresses_.find_plan(a.generation)) limit_draining(plan->options);
   if (workers_.count(a.generation) == 0) launcher_.cgroups().leave(a.generation.value);
   addresses_.drop(a.generation);

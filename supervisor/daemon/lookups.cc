@@ -80,7 +80,7 @@ class Rehearsal {
     if (!names_account(options_)) return std::nullopt;
     say('u', named_account(options_));
     try {
-      const std::optional<Account> account = account_of(options_);
+      std::optional<Account> account = account_of(options_);
       say('a', account_text(*account));
       return account;
     } catch (const std::runtime_error& e) {
@@ -121,7 +121,7 @@ std::optional<Account> Lookups::account(const RunOptions& options) const {
   return account;
 }
 
-Awaited Lookups::waits_for() const {
+WaitsFor Lookups::waits_for() const {
   if (!record_.is_under_way()) return {};
   const std::string at = last_of(record_.text(), "uf");
   if (at.empty()) return {first_, "found"};

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/awaited.h"
 #include "daemon/side_record.h"
+#include "daemon/waits_for.h"
 #include "linux/base/account.h"
 #include "linux/base/fd.h"
 #include "linux/event/loop.h"
@@ -30,7 +30,7 @@ class Lookups {
   // does.
   std::optional<Account> account(const RunOptions& options) const;
 
-  Awaited waits_for() const;
+  WaitsFor waits_for() const;
 
   void give_up() { record_.give_up(); }
 

@@ -32,7 +32,7 @@ RunOptions recorded_options(const ParsedWords& words, const std::vector<std::str
                           [&](const std::string& path) { return files.read(path); });
 }
 
-Awaited OptionFiles::waits_for() const {
+WaitsFor OptionFiles::waits_for() const {
   if (!read_.is_under_way()) return {};
   const std::string file = record().unfinished();
   return {file.empty() ? "a file that the options name" : file, "read"};

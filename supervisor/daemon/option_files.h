@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/awaited.h"
 #include "daemon/side_record.h"
+#include "daemon/waits_for.h"
 #include "linux/event/loop.h"
 #include "options/file_record.h"
 #include "options/options.h"
@@ -27,7 +27,7 @@ class OptionFiles {
   RunOptions options(const ParsedWords& words, const std::vector<std::string>& environment) const;
   FileRecord record() const;
 
-  Awaited waits_for() const;
+  WaitsFor waits_for() const;
 
   void give_up() { read_.give_up(); }
 

@@ -120,8 +120,8 @@ void Planner::look_up(const std::shared_ptr<const Place>& place, RunOptions opti
   });
 }
 
-Awaited Planner::waits_for() const {
-  const Awaited file = files_.waits_for();
+WaitsFor Planner::waits_for() const {
+  const WaitsFor file = files_.waits_for();
   return file.what.empty() ? lookups_.waits_for() : file;
 }
 

@@ -73,7 +73,7 @@ class Planner {
     return another_plan(serving, inherited_.sockets, sets, spare_place);
   }
 
-  Awaited waits_for() const;
+  WaitsFor waits_for() const;
   void give_up();
 
  private:

@@ -93,7 +93,7 @@ void Upgrading::begin() {
 std::string Upgrading::in_the_way() const {
   const Status& status = o_.pump.status();
   if (!status.serving || o_.addresses.handoff().is_parked()) return "the first generation to serve";
-  if (const Awaited w = o_.planner.waits_for(); !w.what.empty())
+  if (const WaitsFor w = o_.planner.waits_for(); !w.what.empty())
     return fmt::format("{} to be {}", w.what, w.how);
   if (std::string process = process_in_the_way(); !process.empty()) return process;
   if (std::string worker = worker_in_the_way(); !worker.empty()) return worker;

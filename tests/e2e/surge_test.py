@@ -16,7 +16,8 @@ def setUpModule():
 
 
 class Census:
-    """The greatest number of processes that graced has had at a time, as /proc shows it."""
+    """The greatest number of processes that graced has had at a time, as /proc shows it, but for copies of itself, which look
+    for what the next workers are made of."""
 
     def __init__(self, pid):
         self.pid, self.most, self.over = pid, 0, threading.Event()
@@ -25,8 +26,15 @@ class Census:
 
     def count(self):
         while not self.over.is_set():
-            self.most = max(self.most, len(children(self.pid)))
+            self.most = max(self.most, sum(not self.is_copy(child) for child in children(self.pid)))
             self.over.wait(0.002)
+
+    def is_copy(self, child):
+        """Also one that has ended, or is to become a worker."""
+        try:
+            return os.path.samefile("/proc/%d/exe" % child, "/proc/%d/exe" % self.pid)
+        except OSError:
+            return True
 
     def end(self):
         self.over.set()

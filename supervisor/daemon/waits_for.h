@@ -6,7 +6,7 @@
 
 namespace graced {
 
-struct Awaited {
+struct WaitsFor {
   std::string what{};      // "/etc/shop.env", "user 'app'"; empty: nothing is waited for
   std::string_view how{};  // "read", "looked up": it is to be
 };
