@@ -63,10 +63,10 @@ class Pid1(Case):
     def test_a_worker_that_does_not_leave_is_killed_after_the_stop_timeout(self):
         g = self.container("--stop-timeout", "100ms", habits=("child=daemon", "deaf", "ready", "serve"),
                            env={"CHILD_FILE": self.path("child")})
-        inside = children(g.pid)  # the child that left its worker, too
+        wait_until(lambda: len(children(g.pid)) == 2, g.said)  # the child that left its worker, too
+        inside = children(g.pid)
         self.assertEqual(g.end(), 0)
         self.assertIn("hammered", g.said())
-        self.assertEqual(len(inside), 2)
         for pid in inside:
             self.assertFalse(alive(pid))
 
