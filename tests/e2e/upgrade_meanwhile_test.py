@@ -37,8 +37,8 @@ class Rollouts(Meanwhile):
         g = self.serving("--probation", "1h", "--workers", "2")
         good = self.pids(g, "ready")
         self.assertEqual(g.reload().returncode, 0, g.said())
-        left = g.status()["probation_s"]
         began = time.monotonic()
+        left = g.status()["probation_s"]
         self.kept(g)
         now = g.status()["probation_s"]
         self.assertLessEqual(now, left)
