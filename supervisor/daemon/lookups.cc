@@ -66,10 +66,7 @@ class Rehearsal {
       if (spec.options.group) try_name("group", *spec.options.group, [&] { find_group(*spec.options.group); });
     }
     say('f', options_.command.front());
-    Plan plan = plan_without_sockets(options_, environment_, account);
-    plan.environment.insert(plan.environment.end(), options_.environment.begin(), options_.environment.end());
-    plan.command = options_.command;
-    plan.options = options_;
+    Plan plan = plan_as_written(options_, environment_, account);
     hold_artefact(plan, Fd());
   }
 

@@ -237,6 +237,15 @@ Plan plan_without_sockets(const RunOptions& options, const std::vector<std::stri
   return plan;
 }
 
+Plan plan_as_written(const RunOptions& options, const std::vector<std::string>& environment,
+                     const std::optional<Account>& account) {
+  Plan plan = plan_without_sockets(options, environment, account);
+  plan.environment.insert(plan.environment.end(), options.environment.begin(), options.environment.end());
+  plan.command = options.command;
+  plan.options = options;
+  return plan;
+}
+
 void number_sockets(Plan& plan, RunOptions options, const std::vector<std::string>& names) {
   const auto number_of = [&](std::string_view name) { return number_of_socket(name, names); };
   for (const std::string& word : options.command) plan.command.push_back(replace_fd_names(word, number_of));

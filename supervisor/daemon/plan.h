@@ -80,6 +80,10 @@ Plan another_plan(const Plan& serving, const std::vector<std::shared_ptr<Listene
 Plan plan_without_sockets(const RunOptions& options, const std::vector<std::string>& environment,
                           const std::optional<Account>& account);
 
+// The same, with what the options say as it is written there: {fd:NAME} is no number.
+Plan plan_as_written(const RunOptions& options, const std::vector<std::string>& environment,
+                     const std::optional<Account>& account);
+
 // Puts the numbers of the sockets called so where the options say {fd:NAME}; takes the options.
 // Throws UsageError.
 void number_sockets(Plan& plan, RunOptions options, const std::vector<std::string>& names);

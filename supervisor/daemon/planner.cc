@@ -76,10 +76,7 @@ Planner::Planner(Loop& loop, Kept kept, const TakenListeners& listeners)
 }
 
 Plan Planner::plan_without_sockets() const {
-  Plan plan = graced::plan_without_sockets(first_, inheritable_, account_of(first_));
-  plan.environment.insert(plan.environment.end(), first_.environment.begin(), first_.environment.end());
-  plan.options = first_;
-  return plan;
+  return plan_as_written(first_, inheritable_, account_of(first_));
 }
 
 Plan Planner::first_plan(RestoredListeners& restored, const std::string& spare_place) {

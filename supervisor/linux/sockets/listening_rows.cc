@@ -1,6 +1,7 @@
 #include "linux/sockets/listening_rows.h"
 
-#include <initializer_list>
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <system_error>
 
@@ -10,19 +11,22 @@
 namespace graced {
 namespace {
 
-// tables: of /proc/self/net.
 std::vector<InternetRow> listening_rows(std::initializer_list<const char*> tables) {
-  std::vector<InternetRow> rows;
-  for (const char* const table : tables) {
-    const std::string text = contents_of(std::string("/proc/self/net/") + table).value_or("");
-    for (const InternetRow& row : parse_internet_table(text)) {
-      if (row.listens && row.inode != 0) rows.push_back(row);
-    }
-  }
+  std::vector<InternetRow> rows = internet_rows(tables);
+  std::erase_if(rows, [](const InternetRow& row) { return !row.listens || row.inode == 0; });
   return rows;
 }
 
 }  // namespace
+
+std::vector<InternetRow> internet_rows(std::initializer_list<const char*> tables) {
+  std::vector<InternetRow> rows;
+  for (const char* const table : tables) {
+    const std::string text = contents_of(std::string("/proc/self/net/") + table).value_or("");
+    std::ranges::move(parse_internet_table(text), std::back_inserter(rows));
+  }
+  return rows;
+}
 
 std::vector<InternetRow> listening_tcp() {
   try {

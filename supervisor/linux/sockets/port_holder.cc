@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
-#include <iterator>
 #include <vector>
 
 #include "core/printable.h"
@@ -24,13 +22,6 @@ namespace graced {
 namespace {
 
 using Rows = std::vector<InternetRow>;
-
-Rows rows_of(std::initializer_list<const char*> tables) {
-  Rows rows;
-  for (const char* const table : tables)
-    std::ranges::move(parse_internet_table(contents_of(table).value_or("")), std::back_inserter(rows));
-  return rows;
-}
 
 // The one that is most in our way: one that listens before a mere connection, the very same address before one
 // that covers it.
@@ -65,15 +56,9 @@ std::optional<PortHolder> holder_of(ino_t socket) {
   return std::nullopt;
 }
 
-// all: what there is besides those that listen.
-template <class AllRows>
-std::optional<PortHolder> holder_of_ip(const Rows& listening, const AllRows& all, const sockaddr* address) {
-  const auto wanted = endpoint_of(address);
-  if (!wanted) return std::nullopt;
-  auto row = find_in_our_way(listening, *wanted);
-  if (!row) row = find_in_our_way(all(), *wanted);
+std::optional<PortHolder> holder_of_row(const std::optional<InternetRow>& row, const Endpoint& wanted) {
   auto holder = row ? holder_of(row->inode) : std::nullopt;
-  if (holder && row->bound != *wanted) holder->other_address = text_of(row->bound);
+  if (holder && row->bound != wanted) holder->other_address = text_of(row->bound);
   return holder;
 }
 
@@ -85,13 +70,17 @@ std::string PortHolder::text() const {
 }
 
 std::optional<PortHolder> holder_of_tcp(const sockaddr* address) {
-  const auto all = [] { return rows_of({"/proc/self/net/tcp", "/proc/self/net/tcp6"}); };
-  return holder_of_ip(listening_tcp(), all, address);
+  const auto wanted = endpoint_of(address);
+  if (!wanted) return std::nullopt;
+  auto row = find_in_our_way(listening_tcp(), *wanted);
+  if (!row) row = find_in_our_way(internet_rows({"tcp", "tcp6"}), *wanted);  // a connection
+  return holder_of_row(row, *wanted);
 }
 
 std::optional<PortHolder> holder_of_udp(const sockaddr* address) {
-  const auto all = [] { return rows_of({"/proc/self/net/udp", "/proc/self/net/udp6"}); };
-  return holder_of_ip(listening_udp(), all, address);
+  const auto wanted = endpoint_of(address);
+  if (!wanted) return std::nullopt;
+  return holder_of_row(find_in_our_way(internet_rows({"udp", "udp6"}), *wanted), *wanted);
 }
 
 std::optional<PortHolder> holder_of_unix(std::string_view path) {
