@@ -630,14 +630,11 @@ TEST_CASE(
 
 TEST_CASE("looks become rarer") {
   Watched w;
-  Duration before = 0s;
-  for (int i = 0; i < 6; ++i) {
+  // At least so much: a look that happens to be dear, as on a crowded machine, makes one pause longer.
+  for (const Duration pause : {20ms, 40ms, 80ms, 160ms, 320ms, 640ms, 1000ms, 1000ms}) {
     w.watch.look();
-    CHECK(w.watch.pause() > before);
-    before = w.watch.pause();
+    CHECK(w.watch.pause() >= pause);
   }
-  for (int i = 0; i < 4; ++i) w.watch.look();
-  CHECK(w.watch.pause() >= 1s);
 }
 
 TEST_CASE("looks that are dear take a small share of a processor from the first on") {
