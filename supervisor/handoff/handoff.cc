@@ -326,9 +326,12 @@ void Handoff::let_go(std::list<TrackedWorker>::iterator tracked) {
       hide(s.key);
     }
     // A process that nobody knows of may have it still.
-    if (!s.predeclared && !s.shared() && !s.datagrams && !others_have(s.inode, &AdoptedSocket::inode))
-      stop_listening(s.fd.get());
+    if (!s.predeclared && !s.shared() && !s.datagrams && !others_have(s.inode, &AdoptedSocket::inode)) shut(s);
   }
+}
+
+void Handoff::shut(const AdoptedSocket& socket) {
+  if (!groups_.shut_at_last(socket.inode)) stop_listening(socket.fd.get());
 }
 
 // By the serving generation, what has joined it, or by what waits for the next graced.

@@ -268,6 +268,7 @@ class Handoff {
   void note_kept_queues(TrackedWorker& tracked) const;
   void let_go_of_what_keeps_out(const TrackedWorker& gone);
   void let_go(std::list<TrackedWorker>::iterator tracked);
+  void shut(const AdoptedSocket& socket);
   bool park(const std::string& key);
   std::string serving_text() const;
   bool is_served(const std::string& key) const;

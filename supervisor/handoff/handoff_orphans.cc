@@ -6,7 +6,6 @@
 
 #include "handoff/handoff.h"
 #include "linux/sockets/accept_queue.h"
-#include "linux/sockets/listen_socket.h"
 
 namespace graced {
 
@@ -19,7 +18,7 @@ void Handoff::hand_over_queues(const TrackedWorker& to, const std::set<std::stri
   std::vector<std::pair<Adoption*, ino_t>> handed_over;
   for (const auto& [by, s] : listening_of(died)) {
     if (s.predeclared || !keys.contains(s.key)) continue;
-    stop_listening(s.fd.get());
+    shut(s);
     handed_over.emplace_back(by.adoption.get(), s.inode);
   }
   for (const auto& [adoption, inode] : handed_over) adoption->let_go(inode);

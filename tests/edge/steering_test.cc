@@ -174,6 +174,34 @@ TEST_CASE("with one generation draining, its socket may be closed at any moment 
   CHECK(address.spread(60)[1] == 60);
 }
 
+TEST_CASE("with several draining, one may be closed at any moment without eBPF where several serve") {
+  Address address(Family::ipv4, SteeringMethod::cbpf, 6);
+  address.direct_to({3, 4, 5});
+  for (const std::vector<std::size_t>& old : {std::vector<std::size_t>{0}, {1, 2}}) {
+    std::vector<ino_t> leaving;
+    for (const std::size_t i : old) leaving.push_back(inode_of(address.listeners[i]));
+    address.group.leaves(leaving);
+    for (const std::size_t i : old) {
+      const auto before = address.spread(100);
+      CHECK(before[3] + before[4] + before[5] == 100);
+      address.listeners[i].reset();
+      const auto after = address.spread(100);
+      CHECK(after[3] + after[4] + after[5] == 100);
+    }
+    address.group.left(leaving);
+    const auto got = address.spread(300);
+    for (const std::size_t i : {3U, 4U, 5U}) CHECK(got[i] > 50);
+  }
+}
+
+TEST_CASE("one that leaves while those that serve have stopped listening is no error") {
+  Address address(Family::ipv4, SteeringMethod::cbpf, 4);
+  address.direct_to({2, 3});
+  const ino_t leaving = inode_of(address.listeners[0]);
+  for (const std::size_t i : {2U, 3U}) REQUIRE(::shutdown(address.listeners[i].get(), SHUT_RDWR) == 0);
+  CHECK(error_of([&] { address.group.leaves({leaving}); }) == "no error");
+}
+
 TEST_CASE("a choice may return to earlier sockets, shrink and grow") {
   for (const SteeringMethod method : all_methods()) {
     CAPTURE(static_cast<int>(method));

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
+#include <set>
+#include <system_error>
 #include <utility>
 
 #include "linux/base/inode.h"
@@ -13,6 +16,14 @@ namespace {
 
 constexpr unsigned array_size = most_choices;  // 8 kB of kernel memory
 
+// The kernel fills the hole with the last one.
+void remove_member(std::vector<ReuseportGroup::Member>& members, ino_t inode) {
+  const auto hole = std::ranges::find(members, inode, &ReuseportGroup::Member::inode);
+  if (hole == members.end()) return;
+  *hole = members.back();
+  members.pop_back();
+}
+
 }  // namespace
 
 void ReuseportGroup::joined(int fd, ino_t inode) {
@@ -21,15 +32,35 @@ void ReuseportGroup::joined(int fd, ino_t inode) {
   members_.push_back({fd, inode});
 }
 
+void ReuseportGroup::leaves(const std::vector<ino_t>& inodes) {
+  if (chosen_.empty() || method_ != SteeringMethod::cbpf) return;
+  std::vector<Member> now = members_;
+  std::set<ino_t> stay;
+  for (const Member& m : members_) stay.insert(m.inode);
+  for (const ino_t inode : inodes) {
+    remove_member(now, inode);
+    for (std::size_t place = 0; place < members_.size(); ++place) {
+      if (place >= now.size() || now[place].inode != members_[place].inode) stay.erase(members_[place].inode);
+    }
+  }
+  const auto staying = [&](const std::vector<Member>& members) {
+    std::vector<Member> kept;
+    std::ranges::copy_if(members, std::back_inserter(kept),
+                         [&](const Member& m) { return stay.contains(m.inode); });
+    return kept;
+  };
+  const std::vector<Member> chosen = staying(chosen_);
+  if (chosen.empty()) return;
+  try {
+    direct_by_places(chosen, staying(probed_ ? probed_->members : std::vector<Member>{}),
+                     staying(shared_ ? shared_->members : std::vector<Member>{}));
+  } catch (const std::system_error&) {}  // one that stopped listening by itself; all stays as it was
+}
+
 void ReuseportGroup::left(const std::vector<ino_t>& inodes) {
   bool was_chosen = false;
   for (const ino_t inode : inodes) {
-    const auto hole = std::ranges::find(members_, inode, &Member::inode);
-    if (hole != members_.end()) {
-      // The kernel fills the hole with the last one.
-      *hole = members_.back();
-      members_.pop_back();
-    }
+    remove_member(members_, inode);
     std::ranges::replace(slots_, inode, ino_t{0});
     const auto is_gone = [&](const Member& m) { return m.inode == inode; };
     was_chosen = std::erase_if(chosen_, is_gone) > 0 || was_chosen;
@@ -37,7 +68,7 @@ void ReuseportGroup::left(const std::vector<ino_t>& inodes) {
     was_chosen = (shared_ && std::erase_if(shared_->members, is_gone) > 0) || was_chosen;
   }
   if (chosen_.empty()) return;
-  if (method_ == SteeringMethod::cbpf) direct_by_places(chosen_);
+  if (method_ == SteeringMethod::cbpf) direct(chosen_);
   if (method_ == SteeringMethod::ebpf && was_chosen) direct_by_slots(chosen_);
 }
 
@@ -119,7 +150,8 @@ void ReuseportGroup::direct(std::span<const Member> chosen) {
       direct_by_slots(chosen);
       break;
     case SteeringMethod::cbpf:
-      direct_by_places(chosen);
+      direct_by_places(chosen, probed_ ? std::span<const Member>(probed_->members) : std::span<const Member>(),
+                       shared_ ? std::span<const Member>(shared_->members) : std::span<const Member>());
       break;
     case SteeringMethod::none:
       throw sys_error_of(EOPNOTSUPP, "direct new connections");
@@ -177,19 +209,20 @@ unsigned ReuseportGroup::slot_for(const Member& member) {
   return number;
 }
 
-void ReuseportGroup::direct_by_places(std::span<const Member> chosen) {
+void ReuseportGroup::direct_by_places(std::span<const Member> chosen, std::span<const Member> probed,
+                                      std::span<const Member> sharing) {
   const std::vector<unsigned> places = places_of(chosen);
   std::vector<unsigned> places_of_probe;
   std::vector<ProbeChoice> probes;
   if (probed_) {
-    places_of_probe = places_of(probed_->members);
+    places_of_probe = places_of(probed);
     probes.push_back({probed_->first_ports, places_of_probe});
   }
   if (spares_any()) probes.push_back({spared_, places});
   std::vector<unsigned> places_of_share;
   std::optional<SharedChoice> share;
-  if (shared_ && !shared_->members.empty()) {
-    places_of_share = places_of(shared_->members);
+  if (!sharing.empty()) {
+    places_of_share = places_of(sharing);
     share = SharedChoice{shared_->per_mille, places_of_share};
   }
   attach_places(chosen.front().fd, places, probes, share ? &*share : nullptr);

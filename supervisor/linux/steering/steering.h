@@ -5,7 +5,7 @@
 //
 // The order that refuses nobody: direct_to() the serving ones before a candidate listens on the address
 // (without a program the kernel spreads over all); at promotion direct_to() the candidate's; when the old
-// worker is gone, close its sockets, then left().
+// worker is gone, leaves(), close its sockets, left().
 #pragma once
 
 #include <sys/types.h>
@@ -23,9 +23,10 @@ namespace graced {
 
 enum class SteeringMethod {
   ebpf,
-  // Chooses by place in the kernel's list, which changes when a socket is closed. With two generations
-  // any moment of that is right. With more a new connection that comes in just that moment reaches one that
-  // drains, one in some thousands; to let a single one drain would end all that is in flight instead.
+  // Chooses by place in the kernel's list, where the last one moves when a socket is closed. What is to be
+  // closed is told before, see leaves(), so that any moment of that is right where two are chosen, or where one
+  // drains. With one chosen and several that drain a new connection that comes in just that moment reaches one
+  // of these, one in some thousands; to let a single one drain would end all that is in flight instead.
   cbpf,
   none,
 };
@@ -50,8 +51,11 @@ class ReuseportGroup {
   // It has begun to listen. To be told in the order in which that happened.
   void joined(int fd, ino_t inode);
 
-  // Their last descriptors have been closed, in this order. Directs anew to those that are left of the chosen
-  // ones.
+  // Their last descriptors are to be closed, in this order. Until left() new connections go to those of the
+  // chosen ones only whose places stay.
+  void leaves(const std::vector<ino_t>& inodes);
+
+  // They have been. Directs anew to those that are left of the chosen ones.
   void left(const std::vector<ino_t>& inodes);
 
   // From now on new connections go to these only, which may be there several times, to get more. As long as one
@@ -112,7 +116,8 @@ class ReuseportGroup {
   bool spares_any() const;
   void direct(std::span<const Member> chosen);
   void direct_by_slots(std::span<const Member> chosen);
-  void direct_by_places(std::span<const Member> chosen);
+  void direct_by_places(std::span<const Member> chosen, std::span<const Member> probed,
+                        std::span<const Member> sharing);
   unsigned slot_for(const Member& member);
   std::vector<unsigned> places_of(std::span<const Member> members) const;
 

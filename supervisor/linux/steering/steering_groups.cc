@@ -6,6 +6,7 @@
 
 #include "linux/base/duplicate.h"
 #include "linux/sockets/hiding.h"
+#include "linux/sockets/listen_socket.h"
 
 namespace graced {
 
@@ -36,20 +37,29 @@ bool SteeringGroups::has_others(const std::set<ino_t>& held) const {
   return std::ranges::any_of(sockets_, [&](const auto& s) { return !held.contains(s.first); });
 }
 
+bool SteeringGroups::shut_at_last(ino_t inode) {
+  const auto socket = sockets_.find(inode);
+  if (socket == sockets_.end()) return false;
+  socket->second.to_be_shut = true;
+  return true;
+}
+
 void SteeringGroups::keep_only(const std::set<ino_t>& held) {
   std::map<std::string, std::vector<ino_t>> gone;
-  for (auto s = sockets_.begin(); s != sockets_.end();) {
-    auto& [inode, socket] = *s;
-    if (held.contains(inode)) {
-      ++s;
-      continue;
-    }
-    socket.fd.reset();
-    gone[socket.key].push_back(inode);
-    s = sockets_.erase(s);
+  for (const auto& [inode, socket] : sockets_) {
+    if (!held.contains(inode)) gone[socket.key].push_back(inode);
   }
-  // At once: what is still there of one worker listens no more.
-  for (const auto& [key, inodes] : gone) groups_.at(key).left(inodes);
+  // All of an address at once: what is still there of one worker listens no more.
+  for (const auto& [key, inodes] : gone) {
+    ReuseportGroup& group = groups_.at(key);
+    group.leaves(inodes);
+    for (const ino_t inode : inodes) {
+      const auto socket = sockets_.find(inode);
+      if (socket->second.to_be_shut) stop_listening(socket->second.fd.get());
+      sockets_.erase(socket);
+    }
+    group.left(inodes);
+  }
   const std::set<std::string> left = keys();
   std::erase_if(groups_, [&](const auto& g) { return !left.contains(g.first); });
 }

@@ -27,7 +27,11 @@ class SteeringGroups {
   // It has begun to listen. False: it is in already, or of no group (key is empty).
   bool join(const std::string& key, int fd, ino_t inode);
 
-  // The others have been closed by all who had them.
+  // A process that nobody knows of may have it still: it is shut down when it is not kept any more, see
+  // keep_only(), where the group knows of it. False: it is of no group.
+  bool shut_at_last(ino_t inode);
+
+  // The others have been closed by all who had them, but for those that are to be shut.
   void keep_only(const std::set<ino_t>& held);
   bool has_others(const std::set<ino_t>& held) const;  // than these
 
@@ -79,6 +83,7 @@ class SteeringGroups {
   struct Socket {
     std::string key;
     Fd fd;
+    bool to_be_shut = false;
   };
   std::vector<int> borrowed(const std::set<ino_t>& inodes) const;
 
