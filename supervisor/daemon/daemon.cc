@@ -201,7 +201,7 @@ void Daemon::upgrade(RequestId by, UpgradeRequest request) {
 }
 
 InstanceReport Daemon::report() {
-  return report_of({planner_.first_options(), presence_.since(), pump_, workers_, addresses_,
+  return report_of({planner_.first_options(), presence_.since(), pump_, workers_, addresses_, examination_.artefacts,
                     launcher_.cgroups(), examination_.preflight, failure_, reaper_, before_, upgrading_});
 }
 

@@ -159,7 +159,7 @@ void Daemon::tell_of_artefact(const WorkerProcess& worker, const Plan& plan, con
               worker.generation.value, plan.artefact->executable());
   }
   if (worker.generation != pump_.status().serving) return;
-  if (const auto changed = plan.artefact->changed(); !changed.empty()) {
+  if (const auto changed = plan.artefact->look().changed; !changed.empty()) {
     log_.warning(about(worker), "may run other code than generation {} was prepared with: {} changed since",
                  worker.generation.value, fmt::join(changed, ", "));
   }

@@ -103,7 +103,8 @@ Daemon::Daemon(Beginning b)
                    ProbeLooks({loop_, launcher_, addresses_.handoff(), workers_},
                               [this](GenerationId g, unsigned probe, const std::optional<std::string>& saw) {
                                 probe_saw(g, probe, saw);
-                              })},
+                              }),
+                   ArtefactLooks(loop_)},
       readers_({loop_, log_, planner_, addresses_, launcher_, outputs_, announcer_},
                [this](GenerationId g, unsigned step, const std::optional<std::string>& why_not) {
                  gate_ended(g, step, why_not);

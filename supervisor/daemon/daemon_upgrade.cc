@@ -8,6 +8,7 @@
 namespace graced {
 
 Succession Daemon::succession() {
+  examination_.artefacts.give_up();  // whoever asks next has them looked at again
   const DaemonState now = state();
   const Invocation& invocation = planner_.invocation();
   return {daemon_state_text(now), carried_of(now), left(), invocation.arguments, invocation.environment};

@@ -1,6 +1,7 @@
-// What looks at a candidate, besides graced itself: its check, and its probes.
+// What looks at a generation, besides graced itself: its check, its probes, and at what it runs.
 #pragma once
 
+#include "daemon/artefact_looks.h"
 #include "daemon/preflight.h"
 #include "daemon/probe_looks.h"
 
@@ -9,6 +10,7 @@ namespace graced {
 struct Examination {
   Preflight preflight;
   ProbeLooks looks;
+  ArtefactLooks artefacts;
 };
 
 }  // namespace graced

@@ -101,11 +101,11 @@ class Rehearsal {
 
 }  // namespace
 
-void Lookups::begin(const RunOptions& options, const std::vector<std::string>& environment, const Fd& directory,
-                    std::function<void()> done) {
+void Lookups::begin(const RunOptions& options, const std::vector<std::string>& environment,
+                    const StartingPlace& place, std::function<void()> done) {
   first_ = options.command.front();
   record_.begin(
-      directory, [&](int output) { Rehearsal(options, environment, output).run(); }, std::move(done));
+      place, [&](int output) { Rehearsal(options, environment, output).run(); }, std::move(done));
 }
 
 std::optional<Account> Lookups::account(const RunOptions& options) const {
@@ -120,6 +120,7 @@ std::optional<Account> Lookups::account(const RunOptions& options) const {
 
 WaitsFor Lookups::waits_for() const {
   if (!record_.is_under_way()) return {};
+  if (const WaitsFor place = record_.waits_for_place(); !place.what.empty()) return place;
   const std::string at = last_of(record_.text(), "uf");
   if (at.empty()) return {first_, "found"};
   return {at.substr(1), at.front() == 'u' ? "looked up" : "found"};

@@ -10,8 +10,8 @@
 #include "daemon/side_record.h"
 #include "daemon/waits_for.h"
 #include "linux/base/account.h"
-#include "linux/base/fd.h"
 #include "linux/event/loop.h"
+#include "linux/worker/starting_place.h"
 #include "options/options.h"
 
 namespace graced {
@@ -20,10 +20,9 @@ class Lookups {
  public:
   explicit Lookups(Loop& loop) : record_(loop) {}
 
-  // Begins, for workers that find this in their environment besides; relative names are as seen from
-  // `directory` (none: graced's own). `done` is called once, later, unless it is given up. Throws
-  // std::system_error.
-  void begin(const RunOptions& options, const std::vector<std::string>& environment, const Fd& directory,
+  // Begins, for workers that find this in their environment besides; relative names are as seen from `place`.
+  // `done` is called once, later, unless it is given up. Throws std::system_error.
+  void begin(const RunOptions& options, const std::vector<std::string>& environment, const StartingPlace& place,
              std::function<void()> done);
 
   // Who they are, see account_of(), of the options that begin() was given. Throws std::runtime_error as that

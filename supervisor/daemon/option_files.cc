@@ -8,12 +8,12 @@
 namespace graced {
 
 void OptionFiles::read(const ParsedWords& words, const std::vector<std::string>& environment,
-                       const Fd& directory, std::function<void()> done) {
+                       const StartingPlace& place, std::function<void()> done) {
   const auto work = [&](int output) {
     load_run_options(words, environment, nullptr,
                      recording_reader([output](std::string_view piece) { write_all(output, piece); }));
   };
-  read_.begin(directory, work, std::move(done));
+  read_.begin(place, work, std::move(done));
 }
 
 FileRecord OptionFiles::record() const {
@@ -34,6 +34,7 @@ RunOptions recorded_options(const ParsedWords& words, const std::vector<std::str
 
 WaitsFor OptionFiles::waits_for() const {
   if (!read_.is_under_way()) return {};
+  if (const WaitsFor place = read_.waits_for_place(); !place.what.empty()) return place;
   const std::string file = record().unfinished();
   return {file.empty() ? "a file that the options name" : file, "read"};
 }

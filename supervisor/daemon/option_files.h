@@ -9,6 +9,7 @@
 #include "daemon/side_record.h"
 #include "daemon/waits_for.h"
 #include "linux/event/loop.h"
+#include "linux/worker/starting_place.h"
 #include "options/file_record.h"
 #include "options/options.h"
 
@@ -18,9 +19,9 @@ class OptionFiles {
  public:
   explicit OptionFiles(Loop& loop) : read_(loop) {}
 
-  // Begins to read all that these words and this environment name, relative names as seen from `directory`
-  // (none: graced's own). `done` is called once, later, unless it is given up. Throws std::system_error.
-  void read(const ParsedWords& words, const std::vector<std::string>& environment, const Fd& directory,
+  // Begins to read all that these words and this environment name, relative names as seen from `place`.
+  // `done` is called once, later, unless it is given up. Throws std::system_error.
+  void read(const ParsedWords& words, const std::vector<std::string>& environment, const StartingPlace& place,
             std::function<void()> done);
 
   // Of what was read. Throws as load_run_options() does.

@@ -240,7 +240,7 @@ Plan plan_without_sockets(const RunOptions& options, const std::vector<std::stri
 Plan plan_as_written(const RunOptions& options, const std::vector<std::string>& environment,
                      const std::optional<Account>& account) {
   Plan plan = plan_without_sockets(options, environment, account);
-  plan.environment.insert(plan.environment.end(), options.environment.begin(), options.environment.end());
+  for (const std::string& e : options.environment) assign(plan.environment, e);
   plan.command = options.command;
   plan.options = options;
   return plan;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -29,12 +28,16 @@ bool is_relative(const std::string& path) {
   return !path.starts_with('/');
 }
 
-// Whether a name of theirs leads from the directory that graced was started in.
-bool begins_where_started(const RunOptions& options) {
-  if (!options.chdir || is_relative(*options.chdir)) return true;
+bool has_relative_file(const RunOptions& options) {
+  if (options.config && is_relative(*options.config)) return true;
   return std::ranges::any_of(options.env_files, [](const std::string& file) {
     return is_relative(file.starts_with('-') ? file.substr(1) : file);
   });
+}
+
+// Whether a name of theirs leads from the directory that graced was started in.
+bool begins_where_started(const RunOptions& options) {
+  return !options.chdir || is_relative(*options.chdir) || has_relative_file(options);
 }
 
 Invocation with_words(Invocation invocation) {
@@ -88,15 +91,12 @@ Plan Planner::first_plan(RestoredListeners& restored, const std::string& spare_p
 }
 
 // The command line and the environment stay as they were; only files can have changed, and the directory.
+// graced enters that itself when a process of its own has, which may have to wait for it.
 void Planner::read_again(const std::function<void(const MakePlan&)>& done) {
-  const auto place = std::make_shared<const Place>(place_again());
-  if (!first_.config && first_.env_files.empty()) return look_up(place, first_, {}, done);
-  if (place->lost && first_.config && is_relative(*first_.config)) std::rethrow_exception(place->lost);
-  files_.read(invocation_.words, invocation_.environment, place->directory, [this, place, done] {
+  if (!first_.config && first_.env_files.empty()) return look_up(first_, {}, done);
+  files_.read(invocation_.words, invocation_.environment, starting_place_, [this, done] {
     try {
-      RunOptions options = files_.options(invocation_.words, invocation_.environment);
-      refuse_changes(first_, options);
-      look_up(place, std::move(options), files_.record(), done);
+      look_up(options_again(), files_.record(), done);
     } catch (const std::exception&) {
       done([why = std::current_exception()](const Plan&, const std::string&, const Sets&) -> Plan {
         std::rethrow_exception(why);
@@ -105,16 +105,31 @@ void Planner::read_again(const std::function<void(const MakePlan&)>& done) {
   });
 }
 
-void Planner::look_up(const std::shared_ptr<const Place>& place, RunOptions options, FileRecord files,
-                      const std::function<void(const MakePlan&)>& done) {
-  if (place->lost && begins_where_started(options)) std::rethrow_exception(place->lost);
-  lookups_.begin(options, inheritable_, place->directory, [this, place, options, files, done] {
+RunOptions Planner::options_again() const {
+  if (has_relative_file(first_)) starting_place_.again();
+  RunOptions options = files_.options(invocation_.words, invocation_.environment);
+  refuse_changes(first_, options);
+  return options;
+}
+
+void Planner::look_up(RunOptions options, FileRecord files, const std::function<void(const MakePlan&)>& done) {
+  lookups_.begin(options, inheritable_, starting_place_, [this, options, files, done] {
     done([&](const Plan& serving, const std::string& spare_place, const Sets& sets) {
-      Plan plan = plan_again(options, *place, serving, spare_place, sets);
+      Plan plan = plan_again(options, serving, spare_place, sets);
       plan.files = files;
       return plan;
     });
   });
+}
+
+// Where names that are relative begin. Throws std::system_error where it is not found and some are.
+Fd Planner::directory_for(const RunOptions& options) const {
+  try {
+    return starting_place_.again();
+  } catch (const std::system_error&) {
+    if (begins_where_started(options)) throw;
+    return Fd();
+  }
 }
 
 WaitsFor Planner::waits_for() const {
@@ -127,14 +142,9 @@ void Planner::give_up() {
   lookups_.give_up();
 }
 
-Planner::Place Planner::place_again() const {
-  try {
-    return {starting_place_.again(), nullptr};
-  } catch (const std::system_error&) { return {Fd(), std::current_exception()}; }
-}
-
-Plan Planner::plan_again(RunOptions options, const Place& place, const Plan& serving,
-                         const std::string& spare_place, const Sets& sets) {
+Plan Planner::plan_again(RunOptions options, const Plan& serving, const std::string& spare_place,
+                         const Sets& sets) {
+  const Fd directory = directory_for(options);
   // A socket that is shared, or in a set, cannot be told apart by where a connection comes from.
   if (!options.probes.empty() && !serving.handoff.switched) {
     throw UsageError(
@@ -156,7 +166,7 @@ Plan Planner::plan_again(RunOptions options, const Place& place, const Plan& ser
   Plan begun = graced::plan_without_sockets(options, inheritable_, lookups_.account(options));
   Plan plan = make_plan(std::move(begun), std::move(options), inherited_.sockets, &serving, capabilities_, from,
                         nullptr, spare_place);
-  hold_artefact(plan, place.directory);
+  hold_artefact(plan, directory);
   return plan;
 }
 

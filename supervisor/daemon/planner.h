@@ -2,7 +2,6 @@
 // have them by then.
 #pragma once
 
-#include <exception>
 #include <functional>
 #include <string>
 #include <vector>
@@ -77,16 +76,10 @@ class Planner {
   void give_up();
 
  private:
-  // Where a reload begins to look for what has a relative name.
-  struct Place {
-    Fd directory;
-    std::exception_ptr lost;  // why there is none
-  };
-  Place place_again() const;
-  void look_up(const std::shared_ptr<const Place>& place, RunOptions options, FileRecord files,
-               const std::function<void(const MakePlan&)>& done);
-  Plan plan_again(RunOptions options, const Place& place, const Plan& serving, const std::string& spare_place,
-                  const Sets& sets);
+  RunOptions options_again() const;
+  void look_up(RunOptions options, FileRecord files, const std::function<void(const MakePlan&)>& done);
+  Fd directory_for(const RunOptions& options) const;
+  Plan plan_again(RunOptions options, const Plan& serving, const std::string& spare_place, const Sets& sets);
 
   Invocation invocation_;
   RunOptions first_;

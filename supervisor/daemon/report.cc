@@ -32,17 +32,18 @@ std::string text_of(Handoff::How how) {
   return "";
 }
 
-void add_plan(InstanceReport& report, GenerationId generation, const Plan& plan, Addresses& addresses) {
+void add_plan(InstanceReport& report, GenerationId generation, const Plan& plan, const ReportSources& from) {
   report.command = fmt::format("{}", fmt::join(plan.command, " "));
   report.executable = plan.artefact->executable();
-  report.executable_replaced = plan.artefact->runs_from_descriptor();
-  report.changed = plan.artefact->changed();
+  Artefact::Look look = from.artefacts.look(plan.artefact);
+  report.executable_replaced = look.from_descriptor;
+  report.changed = std::move(look.changed);
   for (const PassedSocket& s : plan.sockets)
     report.addresses.push_back({s.name, s.listener->address(),
-                                hears_multicast(s.listener->fd()) ? "multicast"
-                                : addresses.switches(plan, s)     ? "switched"
-                                                                  : "shared"});
-  for (const Handoff::Address& a : addresses.handoff().adopted_addresses(generation))
+                                hears_multicast(s.listener->fd())  ? "multicast"
+                                : from.addresses.switches(plan, s) ? "switched"
+                                                                   : "shared"});
+  for (const Handoff::Address& a : from.addresses.handoff().adopted_addresses(generation))
     report.addresses.push_back({"adopted", a.address, text_of(a.how)});
 }
 
@@ -228,7 +229,7 @@ InstanceReport report_of(const ReportSources& from) {
 
   const GenerationId shown = status.serving.value_or(status.candidate.value_or(GenerationId{}));
   const Plan* plan = from.addresses.find_plan(shown);
-  if (plan) add_plan(r, shown, *plan, from.addresses);
+  if (plan) add_plan(r, shown, *plan, from);
   r.self_upgrade = plan ? plan->options.self_upgrade : from.options.self_upgrade;
   for (const Cgroups::Usage& u : from.cgroups.usage()) r.generations.push_back({u.generation, u.memory, u.cpu});
   for (const auto& [generation, traffic] : from.addresses.handoff().datagrams().traffic())

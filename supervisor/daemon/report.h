@@ -3,6 +3,7 @@
 
 #include "core/time.h"
 #include "daemon/addresses.h"
+#include "daemon/artefact_looks.h"
 #include "daemon/candidate_failure.h"
 #include "daemon/event_pump.h"
 #include "daemon/predecessors.h"
@@ -22,6 +23,7 @@ struct ReportSources {
   const EventPump& pump;
   const Workers& workers;
   Addresses& addresses;
+  ArtefactLooks& artefacts;
   const Cgroups& cgroups;
   const Preflight& preflight;
   const CandidateFailure& failure;

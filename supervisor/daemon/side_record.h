@@ -4,10 +4,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "linux/base/fd.h"
+#include "core/time.h"
+#include "daemon/waits_for.h"
 #include "linux/event/loop.h"
 #include "linux/worker/side_process.h"
+#include "linux/worker/starting_place.h"
 
 namespace graced {
 
@@ -15,12 +19,19 @@ class SideRecord {
  public:
   explicit SideRecord(Loop& loop) : loop_(loop) {}
 
-  // Begins; what was under way is given up. directory: where the process is (none: where graced is). `done` is
-  // called once, later, unless it is given up. Throws std::system_error.
-  void begin(const Fd& directory, const std::function<void(int output)>& work, std::function<void()> done);
+  // Begins, in that place; what was under way is given up. `done` is called once, later, unless it is given up.
+  // kept: descriptors that it needs. Throws std::system_error.
+  void begin(const StartingPlace& place, const std::function<void(int output)>& work,
+             std::function<void()> done, std::vector<int> kept = {});
+
+  // Waits for its end, at most so long.
+  void wait(Duration most);
 
   bool is_under_way() const { return process_ != nullptr; }
-  const std::string& text() const { return text_; }  // what has come until now
+  std::string_view text() const;  // what has come until now
+
+  // Until the process is in its place, that.
+  WaitsFor waits_for_place() const;
 
   void give_up();
 
@@ -30,7 +41,8 @@ class SideRecord {
   Loop& loop_;
   std::unique_ptr<SideProcess> process_;
   Source heard_;
-  std::string text_;
+  std::string place_;  // to show
+  std::string text_;   // after a byte for having entered the place
   std::function<void()> done_;
 };
 

@@ -46,16 +46,16 @@ TEST_CASE("a program that is replaced at its path after an upgrade is run from t
   CHECK(artefact.executable() == real + "/app");
   REQUIRE(artefact.program());
   CHECK(artefact.program()->path == real + "/app");
-  CHECK_FALSE(artefact.runs_from_descriptor());
-  CHECK(artefact.changed().empty());
+  CHECK_FALSE(artefact.look().from_descriptor);
+  CHECK(artefact.look().changed.empty());
   CHECK(file_id(artefact.directory()) == file_id(real.c_str()));
   fs::copy_file("/bin/false", real + "/new");
   fs::rename(real + "/new", real + "/app");
   CHECK(artefact.program()->path.empty());
-  CHECK(artefact.runs_from_descriptor());
-  CHECK(artefact.changed().empty());
+  CHECK(artefact.look().from_descriptor);
+  CHECK(artefact.look().changed.empty());
   const Artefact again = taken_over(Artefact(artefact.kept()));
-  CHECK(again.runs_from_descriptor());
+  CHECK(again.look().from_descriptor);
 }
 
 TEST_CASE("a script and what it was prepared with are compared with what they were before an upgrade") {
@@ -64,20 +64,20 @@ TEST_CASE("a script and what it was prepared with are compared with what they we
   write_script(real + "/app", "#!/bin/sh -e\nexit 0\n");
   write_script(real + "/settings", "a = 1\n");
   const Artefact artefact = taken_over(Artefact(directory_at(real), {"./app", "settings"}, variables, nullptr));
-  CHECK(artefact.changed().empty());
+  CHECK(artefact.look().changed.empty());
   REQUIRE(artefact.program());
   CHECK(artefact.program()->shell == std::vector<std::string>{"/bin/sh", "-e"});
   write_script(real + "/settings", "a = 2\n");
-  CHECK(artefact.changed() == std::vector<std::string>{"settings"});
+  CHECK(artefact.look().changed == std::vector<std::string>{"settings"});
   std::ofstream(real + "/app", std::ios::app) << "exit 1\n";
-  CHECK(artefact.changed() == std::vector<std::string>{real + "/app", "settings"});
+  CHECK(artefact.look().changed == std::vector<std::string>{real + "/app", "settings"});
 }
 
 TEST_CASE("where nothing is held nothing is taken over") {
   const Artefact artefact = taken_over(Artefact(Fd(), {"/no/such/program"}, variables, nullptr));
   CHECK_FALSE(artefact.program());
   CHECK(artefact.directory() == -1);
-  CHECK(artefact.changed().empty());
+  CHECK(artefact.look().changed.empty());
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ TEST_CASE("a program is run by its path without symbolic links, as long as that 
   REQUIRE(artefact.program());
   CHECK(artefact.executable() == real + "/1/app");
   CHECK(artefact.program()->path == real + "/1/app");
-  CHECK(!artefact.runs_from_descriptor());
+  CHECK(!artefact.look().from_descriptor);
   CHECK(run(artefact, {"./typed", "-c", looks}) == "app ./typed " + real + "/1/app " + real + "\n");
 
   fs::create_directory(real + "/2");
@@ -124,7 +124,7 @@ TEST_CASE("a program is run by its path without symbolic links, as long as that 
   // A directory that was moved takes the file along.
   fs::rename(real + "/1", real + "/old");
   CHECK(artefact.program()->path == real + "/old/app");
-  CHECK(artefact.changed().empty());
+  CHECK(artefact.look().changed.empty());
 }
 
 TEST_CASE("the name that a program has by its last symbolic link stays its name") {
@@ -150,8 +150,8 @@ TEST_CASE("a program whose path leads to another one is run from the descriptor,
   fs::rename(real + "/new", real + "/app");
   REQUIRE(artefact.program());
   CHECK(artefact.program()->path.empty());
-  CHECK(artefact.runs_from_descriptor());
-  CHECK(artefact.changed().empty());
+  CHECK(artefact.look().from_descriptor);
+  CHECK(artefact.look().changed.empty());
   const std::string said = run(artefact, {"./typed", "-c", looks});
   const std::string rest = " ./typed " + real + "/app (deleted) " + real + "\n";
   CHECK(said.ends_with(rest));
@@ -287,15 +287,16 @@ TEST_CASE("files that a worker reads by name are known, and what was done to the
   const Fd directory = opened(scratch.path);
   KnownFiles files;
   for (const char* name : {"a", "b", "a", "nowhere", "d", "--option"}) files.add(directory.get(), name);
-  CHECK(files.changed(directory.get()).empty());
+  FileLooks looks(FileLooks::How::waiting);
+  CHECK(files.changed(directory.get(), looks).empty());
   std::ofstream(scratch / "d/new") << "1";  // what lies in a directory is its own business
-  CHECK(files.changed(directory.get()).empty());
+  CHECK(files.changed(directory.get(), looks).empty());
   std::ofstream(scratch / "b", std::ios::app) << "2";
-  CHECK(files.changed(directory.get()) == std::vector<std::string>{"b"});
+  CHECK(files.changed(directory.get(), looks) == std::vector<std::string>{"b"});
   fs::remove(scratch / "a");
   fs::rename(scratch / "d", scratch / "e");
   fs::create_directory(scratch / "d");
-  CHECK(files.changed(directory.get()) == std::vector<std::string>{"a", "b", "d"});
+  CHECK(files.changed(directory.get(), looks) == std::vector<std::string>{"a", "b", "d"});
 }
 
 TEST_CASE("an artefact leaves no descriptor behind") {

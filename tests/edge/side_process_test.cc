@@ -28,22 +28,41 @@ std::string all_of(const SideProcess& process) {
 
 TEST_CASE("what a process of graced's own writes comes out whole, however long") {
   const std::string text(3'000'000, 'x');
-  CHECK(all_of(SideProcess(-1, [&](int output) { write_all(output, text); })) == text);
+  CHECK(all_of(SideProcess(StartingPlace(""), [&](int output) { write_all(output, text); })) == text);
 }
 
-TEST_CASE("it is in the directory that it is given, and has no other descriptor of graced's") {
+// As a shell came to it by this name.
+StartingPlace place_named(const TempDirectory& own, const std::string& name) {
+  return StartingPlace(StartingPlace::Kept{name, ::open(own.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)});
+}
+
+std::string where_in(const StartingPlace& place) {
+  return all_of(
+      SideProcess(place, [](int output) { write_all(output, std::filesystem::current_path().string()); }));
+}
+
+TEST_CASE("it is in the directory that graced was started in, as its name leads there now") {
+  const TempDirectory own;
   const TempDirectory there;
-  const Fd directory(::open(there.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  CHECK(where_in(place_named(own, "")) == own.path);
+  CHECK(where_in(place_named(own, there.path)) == there.path);
+}
+
+TEST_CASE("where that name leads nowhere no relative name leads to what was not meant") {
+  const TempDirectory own;
+  CHECK(where_in(place_named(own, own / "gone")) == "/");
+}
+
+TEST_CASE("it has no other descriptor of graced's") {
   const Fd ours(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  const std::string said = all_of(SideProcess(directory.get(), [&](int output) {
-    const bool open = ::fcntl(ours.get(), F_GETFD) >= 0 && ours.get() != output;
-    write_all(output, std::filesystem::current_path().string() + (open ? " and more" : ""));
-  }));
-  CHECK(said == there.path);
+  CHECK(all_of(SideProcess(StartingPlace(""), [&](int output) {
+          const bool open = ::fcntl(ours.get(), F_GETFD) >= 0 && ours.get() != output;
+          write_all(output, open ? "it has" : "it has not");
+        })) == "it has not");
 }
 
 TEST_CASE("what it throws ends it, and what it has written before is heard") {
-  CHECK(all_of(SideProcess(-1, [](int output) {
+  CHECK(all_of(SideProcess(StartingPlace(""), [](int output) {
           write_all(output, "before");
           throw std::runtime_error("never seen");
         })) == "before");
@@ -51,7 +70,7 @@ TEST_CASE("what it throws ends it, and what it has written before is heard") {
 
 TEST_CASE("it does not outlive who wanted it") {
   {
-    const SideProcess waiting(-1, [](int) { ::pause(); });
+    const SideProcess waiting(StartingPlace(""), [](int) { ::pause(); });
   }
   int status = 0;
   CHECK(::waitpid(-1, &status, 0) > 0);

@@ -73,8 +73,9 @@ Artefact::Artefact(Fd directory, const std::vector<std::string>& command,
     remember_files(command, environment);
   }
   if (!file_) return;
+  FileLooks looks(FileLooks::How::waiting);
   resolved_ = link_of(file_);
-  if (!is_held(resolved_)) resolved_ = named_;
+  if (!is_held(resolved_, looks)) resolved_ = named_;
 }
 
 Artefact::Kept Artefact::kept() const {
@@ -110,7 +111,8 @@ bool Artefact::hold(const std::string& program) {
   file_ = std::move(file);
   then_ = kept_stat(now);
   named_ = link_of(above) + "/" + name;
-  if (!is_held(named_)) named_ = program.starts_with('/') ? program : "";
+  FileLooks looks(FileLooks::How::waiting);
+  if (!is_held(named_, looks)) named_ = program.starts_with('/') ? program : "";
   read_by_name_.add(or_own(directory_), virtual_environment_of(program));
   if (const auto script = parse_shebang(beginning_of(above.get(), name))) {
     interpreter_ = script;
@@ -133,41 +135,60 @@ void Artefact::remember_files(const std::vector<std::string>& command,
   for (std::size_t i = 1; i < command.size(); ++i) read_by_name_.add(base, command[i]);
 }
 
-bool Artefact::is_held(const std::string& path) const {
-  return !path.empty() && file_id(path.c_str()) == then_.file;
+bool Artefact::is_held(const std::string& path, FileLooks& looks) const {
+  if (path.empty()) return false;
+  const auto now = looks.at(AT_FDCWD, path);
+  return now && file_id(*now) == then_.file;
 }
 
-std::string Artefact::path_now() const {
-  if (is_held(named_)) return named_;
-  if (resolved_ != named_ && is_held(resolved_)) return resolved_;
+std::string Artefact::path_now(FileLooks& looks) const {
+  if (is_held(named_, looks)) return named_;
+  if (resolved_ != named_ && is_held(resolved_, looks)) return resolved_;
   std::string moved_to = link_of(file_);
-  return is_held(moved_to) ? moved_to : "";
+  return is_held(moved_to, looks) ? moved_to : "";
 }
 
 std::optional<Launch::Program> Artefact::program() const {
   if (!file_) return std::nullopt;
-  std::string path = path_now();
+  FileLooks looks(FileLooks::How::waiting);
+  std::string path = path_now(looks);
   if (path.empty() && by_path_only_) return Launch::Program{named_, -1};
   return Launch::Program{std::move(path), file_.get(),
                          interpreter_ ? shell_of(*interpreter_) : std::vector<std::string>{}, named_};
 }
 
-bool Artefact::runs_from_descriptor() const {
-  return file_ && !by_path_only_ && path_now().empty();
+Artefact::Look Artefact::look(FileLooks& looks) const {
+  Look look;
+  if (file_) {
+    const bool is_named = !path_now(looks).empty();
+    look.from_descriptor = !by_path_only_ && !is_named;
+    // Its link count, and so its time of change, is no business of ours: it may have lost its name.
+    const auto now = looks.of(file_.get());
+    const bool written = now && (now->st_size != then_.size || kept_stat(*now).modified != then_.modified);
+    if (written || (by_path_only_ && !is_named)) look.changed.push_back(resolved_);
+  }
+  const std::vector<std::string> others = read_by_name_.changed(or_own(directory_), looks);
+  look.changed.insert(look.changed.end(), others.begin(), others.end());
+  return look;
 }
 
-std::vector<std::string> Artefact::changed() const {
-  std::vector<std::string> names;
-  if (file_) {
-    struct stat now {};
-    // Its link count, and so its time of change, is no business of ours: it may have lost its name.
-    const bool written = ::fstat(file_.get(), &now) == 0 &&
-                         (now.st_size != then_.size || kept_stat(now).modified != then_.modified);
-    if (written || (by_path_only_ && path_now().empty())) names.push_back(resolved_);
+Artefact::Look Artefact::look() const {
+  FileLooks looks(FileLooks::How::waiting);
+  return look(looks);
+}
+
+std::optional<Artefact::Look> Artefact::look_at_once() const {
+  FileLooks looks(FileLooks::How::at_once);
+  Look found = look(looks);
+  return looks.all_told() ? std::optional(std::move(found)) : std::nullopt;
+}
+
+std::vector<int> Artefact::descriptors() const {
+  std::vector<int> open;
+  for (const Fd* fd : {&directory_, &file_}) {
+    if (*fd) open.push_back(fd->get());
   }
-  const std::vector<std::string> others = read_by_name_.changed(or_own(directory_));
-  names.insert(names.end(), others.begin(), others.end());
-  return names;
+  return open;
 }
 
 Fd open_directory_for(const Launch::Identity* user, int place, const std::string& name) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "linux/base/fd.h"
+#include "linux/base/file_looks.h"
 #include "linux/base/kept_stat.h"
 #include "linux/worker/known_files.h"
 #include "linux/worker/shebang.h"
@@ -45,17 +46,25 @@ class Artefact {
 
   // Without symbolic links; empty if not held.
   const std::string& executable() const { return resolved_; }
-  bool runs_from_descriptor() const;
 
-  // What a replacement would run that is not what it was: the command's words that name files, what reads a
-  // script, and a script that cannot be held or was written over.
-  std::vector<std::string> changed() const;
+  struct Look {
+    bool from_descriptor = false;  // it runs from there, for no path leads to it
+    // What a replacement would run that is not what it was: the command's words that name files, what reads a
+    // script, and a script that cannot be held or was written over.
+    std::vector<std::string> changed{};
+  };
+  Look look() const;
+
+  // The same, without waiting for a file system. nullopt: it takes look(), which needs descriptors().
+  std::optional<Look> look_at_once() const;
+  std::vector<int> descriptors() const;
 
  private:
   bool hold(const std::string& program);
   void remember_files(const std::vector<std::string>& command, const std::vector<std::string>& environment);
-  bool is_held(const std::string& path) const;
-  std::string path_now() const;  // empty: none leads to it
+  bool is_held(const std::string& path, FileLooks& looks) const;
+  std::string path_now(FileLooks& looks) const;  // empty: none leads to it
+  Look look(FileLooks& looks) const;
 
   Fd directory_;
   Fd file_;

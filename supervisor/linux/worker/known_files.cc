@@ -24,12 +24,11 @@ void KnownFiles::add(int directory, const std::string& name) {
   if (S_ISREG(now.st_mode) || S_ISDIR(now.st_mode)) files_.push_back({name, kept_stat(now)});
 }
 
-std::vector<std::string> KnownFiles::changed(int directory) const {
+std::vector<std::string> KnownFiles::changed(int directory, FileLooks& looks) const {
   std::vector<std::string> names;
   for (const Known& file : files_) {
-    struct stat now {};
-    if (::fstatat(directory, file.name.c_str(), &now, 0) != 0 || !same(file.then, kept_stat(now)))
-      names.push_back(file.name);
+    const auto now = looks.at(directory, file.name);
+    if (!now || !same(file.then, kept_stat(*now))) names.push_back(file.name);
   }
   return names;
 }

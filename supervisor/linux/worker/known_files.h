@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/members.h"
+#include "linux/base/file_looks.h"
 #include "linux/base/kept_stat.h"
 
 namespace graced {
@@ -18,7 +19,7 @@ class KnownFiles {
 
   // Names, each once: of files that are gone, or others, or were written to, and of directories that are
   // others.
-  std::vector<std::string> changed(int directory) const;
+  std::vector<std::string> changed(int directory, FileLooks& looks) const;
 
   struct Known {
     std::string name;

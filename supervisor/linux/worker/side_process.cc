@@ -3,10 +3,15 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "linux/base/pidfd.h"
 #include "linux/base/sys_error.h"
@@ -16,21 +21,33 @@ namespace graced {
 
 namespace {
 
-[[noreturn]] void run(const std::function<void(int)>& work, int directory, int output) noexcept {
+void close_all_but(std::vector<int> kept) {
+  std::ranges::sort(kept);
+  unsigned from = STDERR_FILENO + 1;
+  for (const int fd : kept) {
+    const auto number = static_cast<unsigned>(fd);
+    if (number > from) ::syscall(SYS_close_range, from, number - 1, 0);
+    from = std::max(from, number + 1);
+  }
+  ::syscall(SYS_close_range, from, ~0U, 0);
+}
+
+[[noreturn]] void run(const std::function<void(int)>& work, const StartingPlace& place, int output,
+                      std::vector<int> kept) noexcept {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (directory >= 0 && ::fchdir(directory) != 0) ::_exit(1);
-  constexpr int place = STDERR_FILENO + 1;
-  if (output != place) ::dup2(output, place);
-  ::syscall(SYS_close_range, place + 1, ~0U, 0);
+  place.enter();
   try {
-    work(place);
+    kept.push_back(output);
+    close_all_but(std::move(kept));
+    work(output);
   } catch (...) { ::_exit(1); }  // what there is to tell was written
   ::_exit(0);
 }
 
 }  // namespace
 
-SideProcess::SideProcess(int directory, const std::function<void(int output)>& work) {
+SideProcess::SideProcess(const StartingPlace& place, const std::function<void(int output)>& work,
+                         std::vector<int> kept) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw sys_error("create a pipe for a process of graced's own");
   output_.reset(ends[0]);
@@ -39,8 +56,14 @@ SideProcess::SideProcess(int directory, const std::function<void(int output)>& w
     throw sys_error("create a pipe for a process of graced's own");
   const pid_t pid = ::fork();
   if (pid < 0) throw sys_error("start a process of graced's own");
-  if (pid == 0) run(work, directory, its_end.get());
+  if (pid == 0) run(work, place, its_end.get(), std::move(kept));
   pidfd_ = open_pidfd(pid);
+}
+
+bool SideProcess::speaks_within(Duration most) const {
+  pollfd output{output_.get(), POLLIN, 0};
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::max(most, Duration{})).count();
+  return ::poll(&output, 1, static_cast<int>(milliseconds)) == 1;
 }
 
 SideProcess::~SideProcess() {

@@ -25,8 +25,14 @@ Fd StartingPlace::again() const {
   if (!own_) return Fd();
   Fd place(name_.empty() ? ::fcntl(own_.get(), F_DUPFD_CLOEXEC, 0)
                          : open_directory_at(name_.c_str()).release());
-  if (!place) throw sys_error("find the directory that graced was started in, {}", name_.empty() ? "." : name_);
+  if (!place) throw sys_error("find the directory that graced was started in, {}", shown());
   return place;
+}
+
+void StartingPlace::enter() const noexcept {
+  if (!own_) return;  // it is where graced is
+  const Fd named = name_.empty() ? Fd() : open_directory_at(name_.c_str());
+  if (::fchdir(name_.empty() ? own_.get() : named.get()) != 0 && ::chdir("/") != 0) ::_exit(1);
 }
 
 }  // namespace graced

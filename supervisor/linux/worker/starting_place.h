@@ -28,6 +28,13 @@ class StartingPlace {
   // What the name leads to now; the same place as ever if there is none. Throws std::system_error.
   Fd again() const;
 
+  // Makes it the directory that this process is in. One that cannot go there is in / then, where no relative
+  // name leads to what was meant.
+  void enter() const noexcept;
+
+  // To show.
+  std::string shown() const { return name_.empty() ? "." : name_; }
+
  private:
   Fd own_;
   std::string name_;
