@@ -201,8 +201,9 @@ void Daemon::upgrade(RequestId by, UpgradeRequest request) {
 }
 
 InstanceReport Daemon::report() {
-  return report_of({planner_.first_options(), presence_.since(), pump_, workers_, addresses_, examination_.artefacts,
-                    launcher_.cgroups(), examination_.preflight, failure_, reaper_, before_, upgrading_});
+  return report_of({planner_.first_options(), presence_.since(), pump_, workers_, addresses_,
+                    examination_.artefacts, launcher_.cgroups(), examination_.preflight, failure_, reaper_,
+                    before_, upgrading_});
 }
 
 // A generation lives as long as a process of it does, or it is to have one.

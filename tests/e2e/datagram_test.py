@@ -42,7 +42,7 @@ def setUpModule():
 class Datagrams(DatagramCase):
     def test_500_flows_stay_where_they_are_through_ten_reloads_and_nothing_is_lost_at_the_limit(self):
         limit = 24.0  # of which the last second is the grace
-        g, address = self.echo("--drain-timeout", "24s", "--drain-grace", "1s")
+        g, address = self.echo("--drain-timeout", "24s", "--drain-grace", "1s", "--max-draining", "20")
         flows = self.flows(address)
         switched = {1: time.monotonic()}
         alive = 0
