@@ -120,7 +120,7 @@ std::optional<Account> Lookups::account(const RunOptions& options) const {
 
 WaitsFor Lookups::waits_for() const {
   if (!record_.is_under_way()) return {};
-  if (const WaitsFor place = record_.waits_for_place(); !place.what.empty()) return place;
+  if (WaitsFor place = record_.waits_for_place(); !place.what.empty()) return place;
   const std::string at = last_of(record_.text(), "uf");
   if (at.empty()) return {first_, "found"};
   return {at.substr(1), at.front() == 'u' ? "looked up" : "found"};

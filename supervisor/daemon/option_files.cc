@@ -34,7 +34,7 @@ RunOptions recorded_options(const ParsedWords& words, const std::vector<std::str
 
 WaitsFor OptionFiles::waits_for() const {
   if (!read_.is_under_way()) return {};
-  if (const WaitsFor place = read_.waits_for_place(); !place.what.empty()) return place;
+  if (WaitsFor place = read_.waits_for_place(); !place.what.empty()) return place;
   const std::string file = record().unfinished();
   return {file.empty() ? "a file that the options name" : file, "read"};
 }

@@ -287,16 +287,16 @@ TEST_CASE("files that a worker reads by name are known, and what was done to the
   const Fd directory = opened(scratch.path);
   KnownFiles files;
   for (const char* name : {"a", "b", "a", "nowhere", "d", "--option"}) files.add(directory.get(), name);
-  FileLooks looks(FileLooks::How::waiting);
-  CHECK(files.changed(directory.get(), looks).empty());
+  FileLooks waiting(FileLooks::How::waiting);
+  CHECK(files.changed(directory.get(), waiting).empty());
   std::ofstream(scratch / "d/new") << "1";  // what lies in a directory is its own business
-  CHECK(files.changed(directory.get(), looks).empty());
+  CHECK(files.changed(directory.get(), waiting).empty());
   std::ofstream(scratch / "b", std::ios::app) << "2";
-  CHECK(files.changed(directory.get(), looks) == std::vector<std::string>{"b"});
+  CHECK(files.changed(directory.get(), waiting) == std::vector<std::string>{"b"});
   fs::remove(scratch / "a");
   fs::rename(scratch / "d", scratch / "e");
   fs::create_directory(scratch / "d");
-  CHECK(files.changed(directory.get(), looks) == std::vector<std::string>{"a", "b", "d"});
+  CHECK(files.changed(directory.get(), waiting) == std::vector<std::string>{"a", "b", "d"});
 }
 
 TEST_CASE("an artefact leaves no descriptor behind") {
