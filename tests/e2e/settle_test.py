@@ -113,13 +113,21 @@ class Settling(Case):
     def test_a_candidate_that_fails_has_had_nobody(self):
         g = self.closing()
         self.assertEqual(g.reload().returncode, 0)
-        self.write("app", CLOSER.replace('    with socket.socket(socket.AF_UNIX', '    await asyncio.sleep(0.5)\n    raise SystemExit(3)\n    with socket.socket(socket.AF_UNIX'), 0o755)
+        over = self.path("over")  # a FIFO: the candidate lives until somebody has opened it and closes it
+        os.mkfifo(over)
+        waits = "    await asyncio.to_thread(lambda: open(%r).read())\n    raise SystemExit(3)\n" % over
+        self.write("app", CLOSER.replace("    with socket.socket(socket.AF_UNIX", waits + "    with socket.socket(socket.AF_UNIX"), 0o755)
         lost, enough = [], threading.Event()
         client = threading.Thread(target=self.hesitating, args=(g.address(), lost, enough))
         client.start()
         try:
             for _ in range(3):
-                self.assertEqual(g.reload().returncode, 1)
+                reload = self.reloading(g)
+                with open(over, "w"):  # it is there, and listens
+                    for _ in range(20):
+                        self.assertIn("generation 2", ask(g.address()))
+                reload.communicate()
+                self.assertEqual(reload.returncode, 1)
         finally:
             enough.set()
             client.join()
@@ -131,7 +139,7 @@ class Settling(Case):
 
     def test_what_comes_late_to_a_socket_that_nobody_accepts_from_is_handed_on(self):
         """A worker that keeps its sockets open and takes nothing more, as long as it lives."""
-        deaf = CLOSER.replace("    await leave.wait()\n", "    await leave.wait()\n    for s in servers:\n        for fd in fds: asyncio.get_running_loop().remove_reader(fd)\n    await asyncio.sleep(3600)\n")
+        deaf = CLOSER.replace("    await leave.wait()\n", "    await leave.wait()\n    for s in servers:\n        for fd in fds: asyncio.get_running_loop().remove_reader(fd)\n    await asyncio.Event().wait()\n")
         self.write("app", deaf, 0o755)
         g = self.graced("--drain-timeout", "1h", command=(self.path("app"),))
         for generation in range(2, 5):

@@ -43,7 +43,7 @@ void ReuseportGroup::leaves(const std::vector<ino_t>& inodes) {
       if (place >= now.size() || now[place].inode != members_[place].inode) stay.erase(members_[place].inode);
     }
   }
-  const auto staying = [&](const std::vector<Member>& members) {
+  const auto staying = [&](std::span<const Member> members) {
     std::vector<Member> kept;
     std::ranges::copy_if(members, std::back_inserter(kept),
                          [&](const Member& m) { return stay.contains(m.inode); });
@@ -52,8 +52,7 @@ void ReuseportGroup::leaves(const std::vector<ino_t>& inodes) {
   const std::vector<Member> chosen = staying(chosen_);
   if (chosen.empty()) return;
   try {
-    direct_by_places(chosen, staying(probed_ ? probed_->members : std::vector<Member>{}),
-                     staying(shared_ ? shared_->members : std::vector<Member>{}));
+    direct_by_places(chosen, staying(probed_members()), staying(shared_members()));
   } catch (const std::system_error&) {}  // one that stopped listening by itself; all stays as it was
 }
 
@@ -136,6 +135,14 @@ void ReuseportGroup::spare(std::span<const std::uint16_t> first_ports) {
   if (!chosen_.empty() && (spared_any || spares_any())) direct(chosen_);
 }
 
+std::span<const ReuseportGroup::Member> ReuseportGroup::probed_members() const {
+  return probed_ ? std::span<const Member>(probed_->members) : std::span<const Member>();
+}
+
+std::span<const ReuseportGroup::Member> ReuseportGroup::shared_members() const {
+  return shared_ ? std::span<const Member>(shared_->members) : std::span<const Member>();
+}
+
 bool ReuseportGroup::spares_any() const {
   return shared_ && !shared_->members.empty() && !spared_.empty();
 }
@@ -150,8 +157,7 @@ void ReuseportGroup::direct(std::span<const Member> chosen) {
       direct_by_slots(chosen);
       break;
     case SteeringMethod::cbpf:
-      direct_by_places(chosen, probed_ ? std::span<const Member>(probed_->members) : std::span<const Member>(),
-                       shared_ ? std::span<const Member>(shared_->members) : std::span<const Member>());
+      direct_by_places(chosen, probed_members(), shared_members());
       break;
     case SteeringMethod::none:
       throw sys_error_of(EOPNOTSUPP, "direct new connections");

@@ -113,6 +113,8 @@ class ReuseportGroup {
   explicit ReuseportGroup(Kept kept);
 
  private:
+  std::span<const Member> probed_members() const;  // none: there is no probe
+  std::span<const Member> shared_members() const;  // none: nothing is shared out
   bool spares_any() const;
   void direct(std::span<const Member> chosen);
   void direct_by_slots(std::span<const Member> chosen);

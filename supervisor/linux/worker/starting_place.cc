@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <system_error>
+
 #include "linux/base/file_id.h"
 #include "linux/base/sys_error.h"
 
@@ -31,8 +33,10 @@ Fd StartingPlace::again() const {
 
 void StartingPlace::enter() const noexcept {
   if (!own_) return;  // it is where graced is
-  const Fd named = name_.empty() ? Fd() : open_directory_at(name_.c_str());
-  if (::fchdir(name_.empty() ? own_.get() : named.get()) != 0 && ::chdir("/") != 0) ::_exit(1);
+  try {
+    if (::fchdir(again().get()) == 0) return;
+  } catch (const std::system_error&) {}
+  if (::chdir("/") != 0) ::_exit(1);
 }
 
 }  // namespace graced
