@@ -48,11 +48,31 @@ while not leaving:
 class NumberedDatagrams:
     """A client's socket. What it sends is numbered, and answered with the number."""
 
+    taken = {}  # (from, to): until when
+    FORGOTTEN = 120  # seconds after which nobody takes it for the flow of before: four times --udp-flow-timeout
+
     def __init__(self, family, address):
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.connect(address)
+        self.socket = self.another_flow(family, address)
         self.socket.setblocking(False)
         self.sent = 0
+
+    @classmethod
+    def another_flow(cls, family, address):
+        """From a port that no earlier client of this address had: the kernel gives those out again, and to graced a client
+        from the same port is the same flow."""
+        now = time.monotonic()
+        repeated = []
+        while True:
+            client = socket.socket(family, socket.SOCK_DGRAM)
+            client.connect(address)
+            flow = (client.getsockname(), address)
+            if cls.taken.get(flow, now) <= now:
+                break
+            repeated.append(client)  # open until another is found, or its port would be given out once more
+        for other in repeated:
+            other.close()
+        cls.taken[flow] = now + cls.FORGOTTEN
+        return client
 
     def send(self):
         for _ in range(2):  # what nobody heard comes back as an error of the next call
