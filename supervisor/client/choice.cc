@@ -14,8 +14,6 @@
 namespace graced {
 namespace {
 
-constexpr Duration greeting = 2s;
-
 std::string listed(const std::vector<Found>& instances) {
   std::string text;
   for (const Found& f : instances) text += (text.empty() ? "" : ", ") + printable(f.name);

@@ -5,11 +5,15 @@
 #include <vector>
 
 #include "client/outcome.h"
+#include "core/time.h"
 #include "linux/control/control_client.h"
 #include "linux/control/control_places.h"
 #include "options/command_line.h"
 
 namespace graced {
+
+// How long an instance may take to say its name; one that hangs may still be asked for more.
+inline constexpr Duration greeting = 2s;
 
 // An instance to ask, and what it was found by.
 struct Chosen {

@@ -15,8 +15,6 @@
 namespace graced {
 namespace {
 
-constexpr Duration greeting = 2s;  // to hear the names; one that hangs may still be asked for a reload
-
 // How each of them is called in its line: where two have one name, by its place as well.
 std::vector<std::string> names_of(const std::vector<Found>& found, const std::vector<std::string>& paths) {
   const std::vector<ControlAnswer> answers = ask_all(paths, greeting, Stragglers::leave);

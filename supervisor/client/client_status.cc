@@ -17,7 +17,7 @@
 namespace graced {
 namespace {
 
-constexpr Duration patience = 10s;
+constexpr Duration longest_wait = 10s;
 
 int show(const InstanceReport& report, StatusView view, const Terminal& terminal) {
   const std::string who = printable(report.name);
@@ -82,7 +82,7 @@ int client_status(const std::vector<Target>& targets, StatusView view, const Ter
                        return exit_status::done;
                      }));
   }
-  const std::vector<ControlAnswer> answers = ask_all(paths, patience, Stragglers::wait_for);
+  const std::vector<ControlAnswer> answers = ask_all(paths, longest_wait, Stragglers::wait_for);
   std::vector<InstanceReport> reports;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     worst = std::max(worst, told_or_why(chosen[i], answers[i], terminal));

@@ -12,7 +12,7 @@ namespace graced {
 
 namespace {
 
-constexpr Duration patience = 500ms;
+constexpr Duration longest_wait = 500ms;
 
 std::string text_of(const Artefact::Look& look) {
   std::string text = look.from_descriptor ? "d" : "p";
@@ -39,7 +39,7 @@ Artefact::Look ArtefactLooks::look(const std::shared_ptr<const Artefact>& artefa
   }
   if (!asked_.is_under_way()) {
     ask(*artefact);
-    asked_.wait(patience);
+    asked_.wait(longest_wait);
   }
   return last_;
 }

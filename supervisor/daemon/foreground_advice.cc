@@ -13,12 +13,12 @@ namespace graced {
 
 namespace {
 
-struct Known {
+struct KnownServer {
   std::string_view executable;  // without the digits of a version
   std::string_view words;
 };
 
-constexpr auto table = std::to_array<Known>({
+constexpr auto known_servers = std::to_array<KnownServer>({
     {"nginx", "nginx -g 'daemon off;'"},
     {"apache", "apache2 -D FOREGROUND"},
     {"squid", "squid --foreground"},
@@ -33,9 +33,9 @@ constexpr auto table = std::to_array<Known>({
 }  // namespace
 
 std::string foreground_advice(std::string_view program) {
-  const auto known = std::ranges::find(table, executable_name(program), &Known::executable);
-  return fmt::format("a server must stay in the foreground{}{}", known == table.end() ? "" : ": ",
-                     known == table.end() ? std::string_view() : known->words);
+  const auto known = std::ranges::find(known_servers, executable_name(program), &KnownServer::executable);
+  return fmt::format("a server must stay in the foreground{}{}", known == known_servers.end() ? "" : ": ",
+                     known == known_servers.end() ? std::string_view() : known->words);
 }
 
 }  // namespace graced

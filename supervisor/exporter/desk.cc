@@ -1,18 +1,11 @@
 #include "exporter/desk.h"
+#include "linux/base/clock.h"
 
 #include <algorithm>
 #include <exception>
 #include <utility>
 
 namespace graced {
-namespace {
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
-
-}  // namespace
-
 Desk::Desk(Looking looking, Duration pause)
     : looking_(std::move(looking)), pause_(pause), thread_([this] { run(); }) {}
 

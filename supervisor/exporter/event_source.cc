@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include "linux/base/clock.h"
 #include "linux/control/control_follower.h"
 #include "linux/control/control_report.h"
 
@@ -11,10 +12,6 @@ namespace {
 
 constexpr Duration patience = 500ms;  // until it is looked whether anybody still wants to know
 constexpr Duration pause = 2s;        // where instances cannot be followed, for want of descriptors or memory
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
 
 }  // namespace
 

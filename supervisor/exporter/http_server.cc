@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "json/event_json.h"
+#include "linux/base/clock.h"
 
 namespace graced {
 namespace {
@@ -27,10 +28,6 @@ constexpr const char* page_policy =
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 constexpr const char* other_policy = "default-src 'none'; frame-ancestors 'none'";
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
 
 std::string header(MHD_Connection* connection, const char* name) {
   const char* value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);

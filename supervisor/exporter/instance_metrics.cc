@@ -22,10 +22,6 @@ constexpr std::array<std::string_view, 7> phases{"starting",  "serving",  "degra
 constexpr std::array<std::string_view, 6> worker_states{"starting", "ready",   "standby",
                                                         "draining", "leaving", "killed"};
 
-double seconds(Duration d) {
-  return std::chrono::duration<double>(d).count();
-}
-
 double of(bool yes) {
   return yes ? 1 : 0;
 }

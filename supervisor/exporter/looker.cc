@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "linux/base/clock.h"
 #include "linux/control/control_round.h"
 #include "observe/observe.h"
 
@@ -18,10 +19,6 @@ constexpr Duration moment_of_hung = 200ms;  // for one that did not answer the l
 // For others, at least.
 Duration moment_of(Duration limit) {
   return std::max(limit / 10, std::min(moment_of_hung, limit / 4));
-}
-
-Instant now() {
-  return std::chrono::steady_clock::now();
 }
 
 std::map<std::uint64_t, Duration> cpu_of_generations(const ObservedInstance& observed) {

@@ -1,11 +1,14 @@
 // Metrics as plain values, and as the text that Prometheus reads.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "core/time.h"
 
 namespace graced {
 
@@ -23,6 +26,11 @@ struct MetricFamily {
   std::string help;  // one line
   std::vector<Sample> samples{};
 };
+
+// The unit of times in metrics.
+inline double seconds(Duration d) {
+  return std::chrono::duration<double>(d).count();
+}
 
 enum class TextFormat : std::uint8_t { prometheus, open_metrics };
 

@@ -7,10 +7,6 @@
 namespace graced {
 namespace {
 
-double seconds(Duration d) {
-  return std::chrono::duration<double>(d).count();
-}
-
 void add_exporter(MetricBook& book, const Look& look, const ServerNumbers& server) {
   book.family("graced_exporter_build", MetricType::info, "Version of graced-exporter.")
       .add(1, {{"version", GRACED_VERSION}});

@@ -27,7 +27,7 @@ struct Layout {
   std::size_t commands;
 };
 
-std::string blanks(std::size_t n) {
+std::string spaces(std::size_t n) {
   return std::string(n, ' ');
 }
 
@@ -39,7 +39,7 @@ void wrap(std::string& text, std::string_view words, std::size_t at, std::size_t
     const auto word = words.substr(0, words.find(' '));
     words.remove_prefix(std::min(words.size(), word.size() + 1));
     if (!first && at + 1 + columns_of(word) > columns) {
-      text += '\n' + blanks(indent);
+      text += '\n' + spaces(indent);
       at = indent;
     } else if (!first) {
       text += ' ';
@@ -66,7 +66,7 @@ void entry(std::string& text, const std::string& left, std::string_view right, s
            std::size_t columns) {
   text += left;
   const auto width = columns_of(left);
-  text += width + 2 <= column ? blanks(column - width) : '\n' + blanks(column);
+  text += width + 2 <= column ? spaces(column - width) : '\n' + spaces(column);
   wrap(text, right, column, column, columns);
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "linux/base/clock.h"
 #include "linux/control/control_client.h"
 #include "observe/observe.h"
 #include "top/cpu_meter.h"
@@ -21,10 +22,6 @@ namespace {
 constexpr Duration every = 1s;
 constexpr Duration at_most_every = 200ms;  // while the wish changes from key to key
 constexpr Duration patience = 2s;
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
 
 // What one look after the other needs to know of those before.
 class Looks {

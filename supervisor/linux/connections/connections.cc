@@ -25,7 +25,7 @@ namespace graced {
 namespace {
 
 // The states of TCP that concern a worker; the later ones of a closing are the kernel's.
-constexpr unsigned established = 1U << 1;
+constexpr unsigned established_bit = 1U << 1;
 constexpr unsigned left_by_client = 1U << 8;     // CLOSE_WAIT
 constexpr unsigned leaving = 1U << 4 | 1U << 5;  // FIN_WAIT1, FIN_WAIT2: of a client that has said all
 
@@ -35,7 +35,7 @@ constexpr int share_of_processor = 64;  // one in so many: 1.6 %
 
 constexpr Duration longest_closing = 50ms;  // in one call: other workers have to be looked at, too
 
-constexpr unsigned few = 500;  // sockets
+constexpr unsigned few_sockets = 500;  // sockets
 
 // What graced itself has run on a processor.
 Duration time_used() {
@@ -109,7 +109,7 @@ void ConnectionWatch::State::add_clients(Connections& c, const std::vector<Accep
 OwnEnds ConnectionWatch::State::own_ends_from_list(const std::optional<std::uint64_t>& within) {
   const TcpPlaces there{{IPPROTO_TCP}, {AF_INET, AF_INET6}, listeners.places().ports};
   OwnEnds ends;
-  list->each_tcp_to(there, {established | left_by_client | leaving, within, false}, [&](const TcpSeen& s) {
+  list->each_tcp_to(there, {established_bit | left_by_client | leaving, within, false}, [&](const TcpSeen& s) {
     if (within || open.contains(s.inode)) ends.add(s.local, s.peer);
   });
   return ends;
@@ -118,7 +118,7 @@ OwnEnds ConnectionWatch::State::own_ends_from_list(const std::optional<std::uint
 void ConnectionWatch::State::count_tcp_from_list(By way, Connections& c) {
   const auto within = way == By::cgroup ? cgroup : std::nullopt;
   std::vector<Accepted> perhaps_own;
-  list->each_tcp(listeners.places(), {established | left_by_client, within, true}, [&](const TcpSeen& s) {
+  list->each_tcp(listeners.places(), {established_bit | left_by_client, within, true}, [&](const TcpSeen& s) {
     if (s.inode == 0 || (!within && !open.contains(s.inode)) ||
         !listeners.have_accepted({AF_INET, s.local, {}}))
       return;
@@ -163,7 +163,7 @@ void ConnectionWatch::State::count_by_asking(Connections& c, bool tcp, bool unix
     tcp_info info{};
     socklen_t size = sizeof info;
     if (::getsockopt(fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) continue;
-    if (((1U << info.tcpi_state) & (established | left_by_client)) == 0) continue;
+    if (((1U << info.tcpi_state) & (established_bit | left_by_client)) == 0) continue;
     const TcpActivity activity = activity_of(fd.get(), listeners.acknowledge_at_once());
     if (peer.family != 0 && OwnEnds::possible(name.endpoint, peer.endpoint)) {
       perhaps_own.push_back({inode, name.endpoint, peer.endpoint, activity});
@@ -198,7 +198,7 @@ ConnectionWatch::State::By ConnectionWatch::State::read_descriptors_for(By way) 
     if (best_way() != By::cgroup) throw;
     return By::cgroup;
   }
-  many = open.size() > few;
+  many = open.size() > few_sockets;
   return way == By::descriptor ? best_way() : way;
 }
 
@@ -222,7 +222,7 @@ Connections ConnectionWatch::State::look() {
     count(way, c);
   }
   more_may_come = c.queued + c.half_open > 0;
-  many = c.busy + c.idle + c.unix_connections > few;
+  many = c.busy + c.idle + c.unix_connections > few_sockets;
   ++looks;
   cost = time_used() - before;
   return c;

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "linux/base/clock.h"
 #include "linux/base/duplicate.h"
 #include "linux/base/sys_error.h"
 #include "linux/control/control_peer.h"
@@ -22,10 +23,6 @@ namespace {
 constexpr Duration a_second = 1s;
 constexpr Duration prompt = 10s;             // for what graced answers at once
 constexpr Duration limit_of_takeover = 30s;  // until the next image, or the one before again, lets clients in
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
 
 // sd-bus takes 0 for its own default, so the least wait is a microsecond.
 std::uint64_t to_microseconds(Duration d) {

@@ -17,7 +17,7 @@ namespace graced {
 namespace {
 
 constexpr std::size_t longest_message = 1 << 16;  // ours are some hundred bytes
-constexpr std::uint64_t longest_queue = 64;       // messages a client has not read
+constexpr std::uint64_t most_unread = 64;         // messages a client has not read
 constexpr std::size_t piece = 4096;               // fits into any empty pipe
 constexpr int kernel_buffer = 256 * 1024;         // of what a client has not read; sd-bus would ask for 8 MB
 constexpr const char* driver = "org.freedesktop.DBus";
@@ -86,7 +86,7 @@ sd_bus* ControlConnection::ready_bus() const {
 
 void ControlConnection::sent() noexcept {
   std::uint64_t waiting = 0;
-  if (sd_bus_get_n_queued_write(bus_.get(), &waiting) < 0 || waiting > longest_queue) return give_up();
+  if (sd_bus_get_n_queued_write(bus_.get(), &waiting) < 0 || waiting > most_unread) return give_up();
   try {
     arm();
   } catch (...) { give_up(); }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <utility>
 
+#include "linux/base/clock.h"
 #include "linux/base/sys_error.h"
 
 namespace graced {
@@ -18,10 +19,6 @@ using State = ControlSubscription::State;
 
 constexpr Duration look_interval = 500ms;
 constexpr Duration pause = 2s;  // for one that hung up: it has too many clients
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
 
 int milliseconds_until(Instant when) {
   return static_cast<int>(

@@ -3,7 +3,6 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -14,9 +13,6 @@
 
 namespace graced {
 namespace {
-
-constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();   // whoever asks has one
-constexpr auto all_of_it = std::numeric_limits<std::uint32_t>::max();  // entries of a history
 
 BusMessage question_of(sd_bus* bus, ControlAsk ask, std::uint64_t request) {
   BusMessage question;
@@ -31,7 +27,7 @@ BusMessage question_of(sd_bus* bus, ControlAsk ask, std::uint64_t request) {
   if (ask == ControlAsk::report) {
     call("org.freedesktop.DBus.Properties", "GetAll", 's', control::interface);
   } else if (ask == ControlAsk::history) {
-    call(control::interface, "History", 'u', &all_of_it);
+    call(control::interface, "History", 'u', &control::all_of_it);
   } else if (request != 0) {
     call(control::interface, "Await", 't', &request);
   } else {
@@ -64,7 +60,7 @@ void ControlQuestion::begin() {
                            static_cast<void*>(this)));
     const BusMessage question = question_of(bus_.get(), ask_, request_);
     must(sd_bus_call_async(bus_.get(), static_cast<sd_bus_slot**>(nullptr), question.get(),
-                           &ControlQuestion::arrived, static_cast<void*>(this), no_limit));
+                           &ControlQuestion::arrived, static_cast<void*>(this), control::no_limit));
   } catch (const std::system_error& e) {
     if (control::hung_up(-e.code().value())) return settle_hung_up();
     settle({.outcome = ControlOutcome::failed, .why = e.what()});

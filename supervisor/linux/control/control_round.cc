@@ -10,6 +10,7 @@
 #include <limits>
 #include <memory>
 
+#include "linux/base/clock.h"
 #include "linux/base/sys_error.h"
 
 namespace graced {
@@ -19,10 +20,6 @@ constexpr std::size_t most_at_once = 256;  // descriptors
 constexpr Duration greeting = 10s;         // before an instance that is to reload says hello
 constexpr Duration prompt = 10s;           // for what graced answers at once
 constexpr Duration room_may_come = 10ms;   // in a queue that was full
-
-Instant now() {
-  return std::chrono::steady_clock::now();
-}
 
 struct UnderWay {
   std::size_t index;

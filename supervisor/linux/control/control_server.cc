@@ -23,7 +23,7 @@ namespace {
 constexpr std::ptrdiff_t most_of_ours = 64;
 constexpr std::ptrdiff_t most_strangers = 32;
 constexpr std::ptrdiff_t most_pending = 1024;  // of one client
-constexpr int most_at_once = 16;               // let in: others have their turn then
+constexpr int most_let_in = 16;                // let in: others have their turn then
 
 // False: there is no memory for it.
 bool send_happened(sd_bus* bus, const InstanceEvent& event) {
@@ -70,7 +70,7 @@ void ControlServer::attend(Loop& loop) {
 ControlServer::~ControlServer() = default;
 
 void ControlServer::accept_some() {
-  for (int i = 0; i < most_at_once; ++i) {
+  for (int i = 0; i < most_let_in; ++i) {
     Fd socket{::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
     if (socket) {
       if (welcome(std::move(socket))) continue;

@@ -3,27 +3,20 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <iterator>
-#include <limits>
 #include <system_error>
 #include <utility>
 
+#include "linux/base/clock.h"
 #include "linux/control/control_peer.h"
 #include "linux/control/control_reply.h"
 #include "linux/control/control_wire.h"
 #include "linux/control/event_wire.h"
 
 namespace graced {
-namespace {
-
-constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint32_t all_of_it = std::numeric_limits<std::uint32_t>::max();
-
-}  // namespace
 
 ControlSubscription::ControlSubscription(std::string path, Instant since, bool again)
-    : path_(std::move(path)), since_(since), again_(again), begun_(std::chrono::steady_clock::now()) {
+    : path_(std::move(path)), since_(since), again_(again), begun_(now()) {
   begin();
 }
 
@@ -44,7 +37,7 @@ void ControlSubscription::begin() {
 bool ControlSubscription::ask_what_was() {
   const std::uint64_t since = control::wire_of(since_);
   return again_ ? ask("EventsSince", "t", &since, &ControlSubscription::on_history)
-                : ask("History", "u", &all_of_it, &ControlSubscription::on_history);
+                : ask("History", "u", &control::all_of_it, &ControlSubscription::on_history);
 }
 
 bool ControlSubscription::ask(const char* method, const char* types, const void* value,
@@ -56,7 +49,7 @@ bool ControlSubscription::ask(const char* method, const char* types, const void*
   const BusMessage question{made};
   if (*types != '\0' && sd_bus_message_append_basic(made, *types, value) < 0) return false;
   return sd_bus_call_async(bus_.get(), static_cast<sd_bus_slot**>(nullptr), made, answered,
-                           static_cast<void*>(this), no_limit) >= 0;
+                           static_cast<void*>(this), control::no_limit) >= 0;
 }
 
 void ControlSubscription::advance() {

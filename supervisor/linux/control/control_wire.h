@@ -2,6 +2,8 @@
 // InstanceReport, so that they cannot disagree.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +19,11 @@ inline constexpr const char* reload_failed = "org.graced.Error.ReloadFailed";
 inline constexpr const char* rollback_failed = "org.graced.Error.RollbackFailed";
 inline constexpr const char* stop_failed = "org.graced.Error.StopFailed";
 inline constexpr const char* upgrade_failed = "org.graced.Error.UpgradeFailed";
+
+// Microseconds of sd-bus that never pass: whoever asks has a limit.
+inline constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
+// Entries of a history.
+inline constexpr auto all_of_it = std::numeric_limits<std::uint32_t>::max();
 
 // One property. Times are microseconds, the greatest number standing for "never" and "none"; a last
 // reload of generation 0 has not been, nor a last upgrade from no version. `append` and `read` throw

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int directory_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
 
-void refuse_if_not_ours(int fd, const std::string& path) {
+void refuse_if_replaceable(int fd, const std::string& path) {
   struct stat directory {};
   if (::fstat(fd, &directory) != 0) throw sys_error("look at {}", path);
   if (directory.st_uid != 0 && directory.st_uid != ::geteuid())
@@ -67,7 +67,7 @@ Fd walk_to(const std::string& path,
     Fd next{::openat(directory.get(), part.c_str(), directory_flags)};
     if (!next && errno != ENOENT) no_place("open", so_far);
     if (!next) {
-      refuse_if_not_ours(directory.get(), above);
+      refuse_if_replaceable(directory.get(), above);
       next = missing(directory, part.c_str(), so_far);
     }
     directory = std::move(next);
@@ -88,7 +88,7 @@ RuntimeDirectory::RuntimeDirectory(const std::string& path) : path_(path) {
     // Instances that leave remove what is empty, maybe just what we are about to use: then once more. Not
     // for ever, since there are places (/proc) that say the same and mean it.
     for (int attempts_left = 100; !reach(attempts_left == 0); --attempts_left) remove_made();
-    refuse_if_not_ours(directory_.get(), path_);
+    refuse_if_replaceable(directory_.get(), path_);
   } catch (...) {
     remove_made();
     throw;
@@ -119,7 +119,7 @@ void try_runtime_directory(const std::string& path) {
     return Fd();
   });
   if (!directory) return;
-  refuse_if_not_ours(directory.get(), path);
+  refuse_if_replaceable(directory.get(), path);
   if (!may_make_files_in(directory)) no_place("make a socket in", path);
 }
 

@@ -23,7 +23,7 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 // States, of TCP and unix sockets alike.
-constexpr std::uint32_t established = 1 << 1;
+constexpr std::uint32_t established_bit = 1 << 1;
 constexpr std::uint32_t listens = 1 << 10;
 
 void append(Bytes& bytes, const void* object, std::size_t size) {
@@ -202,7 +202,7 @@ void SocketList::each_tcp_of(int protocol, int family, const Bytes& filter, cons
 }
 
 void SocketList::each_unix_connection(const std::function<void(const UnixSeen&)>& seen) {
-  const Bytes asked = unix_request(established, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_VFS);
+  const Bytes asked = unix_request(established_bit, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_VFS);
   ask<unix_diag_msg>(asked, true, [&](const nlmsghdr* header, const unix_diag_msg& m) {
     UnixSeen s{m.udiag_ino, 0, {}, {}};
     each_attribute<unix_diag_msg>(header, [&](unsigned type, const char* data, std::size_t size) {

@@ -12,8 +12,8 @@
 namespace graced {
 namespace {
 
-constexpr int context = BPF_REG_6;
-constexpr int choice = BPF_REG_7;  // a slot; before, a flow
+constexpr int packet = BPF_REG_6;
+constexpr int chosen = BPF_REG_7;  // a slot; before, a flow
 constexpr int now = BPF_REG_8;
 constexpr int stack = BPF_REG_10;
 
@@ -85,7 +85,7 @@ void count(Assembly& a) {
 
 // Leaves with the socket of the slot whose number is on the stack; goes on if there is none.
 void choose(Assembly& a, const FlowMaps& maps, Label if_none) {
-  a.add(copy(BPF_REG_1, context));
+  a.add(copy(BPF_REG_1, packet));
   a.add_map(BPF_REG_2, maps.sockets);
   a.address_on_stack(BPF_REG_3, slot_at);
   a.add(set(BPF_REG_4, 0));
@@ -97,7 +97,7 @@ void choose(Assembly& a, const FlowMaps& maps, Label if_none) {
 
 // Where the flow went before, if it was heard lately and that slot is the same socket's still.
 void go_on_with_flow(Assembly& a, const FlowMaps& maps, Duration timeout) {
-  constexpr int flow = choice;
+  constexpr int flow = chosen;
   a.add_map(BPF_REG_1, maps.flows);
   a.address_on_stack(BPF_REG_2, key_at);
   a.call(BPF_FUNC_map_lookup_elem);
@@ -124,22 +124,22 @@ void go_on_with_flow(Assembly& a, const FlowMaps& maps, Duration timeout) {
 
 // The slot of the one whose turn it is by the hash on the stack.
 void put_one_of(Assembly& a, std::span<const unsigned> slots) {
-  a.add(instruction(BPF_LDX | BPF_MEM | BPF_W, choice, stack, key_at, 0));
+  a.add(instruction(BPF_LDX | BPF_MEM | BPF_W, chosen, stack, key_at, 0));
   const auto many = static_cast<int>(slots.size());
-  a.add(instruction(BPF_ALU | BPF_MOD | BPF_K, choice, 0, 0, many));
+  a.add(instruction(BPF_ALU | BPF_MOD | BPF_K, chosen, 0, 0, many));
   // From a number to its slot: comparisons, each of which skips what belongs to the next one.
   for (int i = 0; i < many; ++i) {
-    a.add(instruction(BPF_JMP | BPF_JNE | BPF_K, choice, 0, 2, i));
-    a.add(set(choice, static_cast<int>(slots[static_cast<std::size_t>(i)])));
+    a.add(instruction(BPF_JMP | BPF_JNE | BPF_K, chosen, 0, 2, i));
+    a.add(set(chosen, static_cast<int>(slots[static_cast<std::size_t>(i)])));
     a.add(instruction(BPF_JMP | BPF_JA, 0, 0, 3 * (many - i - 1), 0));
   }
-  a.push(BPF_W, slot_at, choice);
+  a.push(BPF_W, slot_at, chosen);
 }
 
 // With the slot in R0, and its number in `choice`.
 void remember_flow(Assembly& a, const FlowMaps& maps) {
   a.load(BPF_W, BPF_REG_1, BPF_REG_0, offsetof(FlowSlot, serial));
-  a.push(BPF_W, flow_at + static_cast<int>(offsetof(Flow, slot)), choice);
+  a.push(BPF_W, flow_at + static_cast<int>(offsetof(Flow, slot)), chosen);
   a.push(BPF_W, flow_at + static_cast<int>(offsetof(Flow, serial)), BPF_REG_1);
   a.push(BPF_DW, flow_at + static_cast<int>(offsetof(Flow, last)), now);
   a.add_map(BPF_REG_1, maps.flows);
@@ -163,10 +163,10 @@ Fd load_flow_choice(const FlowMaps& maps, std::span<const unsigned> slots, Durat
   assert(!slots.empty() && slots.size() <= most_choices);
   const bool remembers = maps.flows >= 0;
   Assembly a;
-  a.add(copy(context, BPF_REG_1));
+  a.add(copy(packet, BPF_REG_1));
   a.call(BPF_FUNC_ktime_get_ns);
   a.add(copy(now, BPF_REG_0));
-  a.load(BPF_W, BPF_REG_1, context, offsetof(sk_reuseport_md, hash));
+  a.load(BPF_W, BPF_REG_1, packet, offsetof(sk_reuseport_md, hash));
   a.push(BPF_W, key_at, BPF_REG_1);
   if (remembers) go_on_with_flow(a, maps, timeout);
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "linux/upgrade/succession.h"
+#include "linux/upgrade/trial_answer.h"
 
 namespace graced {
 
@@ -35,7 +36,6 @@ constexpr std::array<Fault, 8> faults{{{SIGSEGV, "it was hit by SIGSEGV"},
                                        {SIGABRT, "it was hit by SIGABRT"},
                                        {SIGALRM, "it did not take over in time"}}};
 
-constexpr std::size_t longest_reason = 1000;
 constexpr std::size_t stack_size = 64 * 1024;
 
 // Laid out before the first handler can run, and only read by it, but for the end of `word`.

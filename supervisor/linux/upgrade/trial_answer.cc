@@ -18,8 +18,6 @@ namespace graced {
 
 namespace {
 
-constexpr std::size_t longest_reason = 1000;
-
 // Takes "key=" and the number behind it, and a space where one follows.
 template <class T>
 std::optional<T> take_value(std::string_view& text, std::string_view key, int base = 10) {

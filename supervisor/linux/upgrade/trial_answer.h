@@ -3,12 +3,16 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace graced {
+
+// Bytes of why an image does not take over: more are not told.
+inline constexpr std::size_t longest_reason = 1000;
 
 // Whom a process runs as, and what it may.
 struct Rights {
