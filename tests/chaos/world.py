@@ -9,6 +9,7 @@ from follower import Follower
 from harness import Manager, alive, descriptors
 
 GRACED = os.environ["GRACED_BINARY"]
+LOOKS = os.environ.get("GRACED_THAT_ASKS") or GRACED  # for the status, over and over
 LOAD = os.environ["GRACED_LOAD"]
 PATIENCE = 60  # seconds; for anything, on a slow and crowded machine
 # A step that wants less says so: on a slow machine a good worker takes its time.
@@ -216,13 +217,13 @@ class World:
     def manager_hears(self, words, promise):
         wait_until(lambda: words in "\n".join(self.manager.pending()), promise, self.stderr.last)
 
-    def ask(self, command, *arguments, patience=PATIENCE):
-        return subprocess.run([GRACED, command, "--control", self.control, *arguments], capture_output=True, text=True,
+    def ask(self, command, *arguments, patience=PATIENCE, graced=GRACED):
+        return subprocess.run([graced, command, "--control", self.control, *arguments], capture_output=True, text=True,
                               timeout=patience)
 
     def status(self):
         try:
-            answer = self.ask("status", "--json")
+            answer = self.ask("status", "--json", graced=LOOKS)
         except subprocess.TimeoutExpired:
             raise Broken("every asker is answered: status was not in %d s" % PATIENCE)
         must(answer.returncode == 0, "status can be had", answer.stderr)
