@@ -33,6 +33,7 @@ class HangingDisk(Case):
         self.server.send_signal(signal.SIGCONT)
 
     def assert_reload_fails_and_nothing_else(self, g, what, how):
+        self.soon("generation 1 ", g.ask)  # it has read what it is made of
         self.hangs()
         reload = self.reloading(g)
         wait_until(lambda: g.status()["phase"] == "reloading", g.said)  # and it is told at once

@@ -13,8 +13,9 @@ class LoadProcess:
 
     def began(self):
         """Waits for the first answer."""
-        if not self.process.stdout.readline():
-            raise AssertionError("%s ended at once" % self.process.args)
+        line = self.process.stdout.readline()
+        if not line or '"failures"' in line:  # that is a report
+            raise AssertionError("%s ended without an answer: %s" % (self.process.args, line))
 
     def next_pid(self):
         """Waits for an answer of a process that has not answered before."""

@@ -7,6 +7,7 @@ from harness import PATIENCE, children  # found by program
 from listening import shown, sockets_of
 
 LISTEN = "0A"
+CLIENTS = {6379, 8000, 8080}  # where these programs have them
 IDLE = 20
 SICK = "--probe", "exec:/bin/false,interval=50ms,timeout=%ds" % PATIENCE  # it is ready, and gets no client
 
@@ -38,7 +39,9 @@ class Taken:
         old = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, preexec_fn=preexec, start_new_session=True)
         self.addCleanup(self.end_group, old)
-        wait_until(lambda: set(listening_ports()) - before or old.poll() is not None)
+        # Of several ports the one for clients need not be the first: varnish's is after that of its commands.
+        serves = lambda now: set(now) - before and not CLIENTS.isdisjoint(now)  # noqa: E731
+        wait_until(lambda: serves(listening_ports()) or old.poll() is not None)
         if old.poll() is not None or not set(listening_ports()) - before:
             raise unittest.SkipTest("it goes into the background, or listens on no TCP address")
         ports = set(listening_ports()) - before
