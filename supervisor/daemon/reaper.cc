@@ -75,8 +75,7 @@ void Reaper::process_ended(WorkerProcess& worker, const ChildExit& child) {
   const bool killed = is_killed(worker);
   worker.rest.emplace(worker.pid, WorkerMark{worker.generation.value, worker.slot});
   // While it is a zombie, so that its number, and its group's, are nobody else's yet.
-  // Twice, for the kernel's list of children may leave one out while others come or go.
-  const bool leaves_others = trees_.look_at(worker) || (trees_.is_on_trial(worker) && trees_.look_at(worker));
+  const bool leaves_others = trees_.look_at(worker);
   if (killed || !leaves_others) kill_group(worker.pid);
   if (killed) worker.rest->kill();
   worker.outputs.drain();

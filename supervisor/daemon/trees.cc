@@ -9,9 +9,19 @@
 namespace graced {
 
 bool Trees::look_at(WorkerProcess& worker) {
+  // Who loses its parent while it is looked for may become graced's child too late for this look. One that is
+  // another process all the time may do so in every look.
+  constexpr int most_looks = 20;
+  for (int looks = 1;; ++looks) {
+    const std::vector<pid_t> children = own_children();
+    if (look_once(worker, children)) return true;
+    if (looks == most_looks || own_children() == children) return false;
+  }
+}
+
+bool Trees::look_once(WorkerProcess& worker, std::vector<pid_t> orphans) {
   // Of several workers it could not be told whose they are.
   const bool alone = workers_.count(worker.generation) == 1;
-  std::vector<pid_t> orphans = own_children();
   std::erase_if(orphans, [this](pid_t pid) { return is_known(pid); });
   std::vector<pid_t> others = alone ? cgroups_.processes_of(worker.generation.value) : std::vector<pid_t>();
   // A candidate's, with hardly a doubt: those who serve are done with their start.

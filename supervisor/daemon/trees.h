@@ -55,13 +55,13 @@ class Trees {
   // reload, so it must not hear the drain signal; the worker itself is told, whoever asks.
   void asked_by(pid_t who);
 
-  bool is_on_trial(const WorkerProcess& worker) const;
-
   // Children of graced that were started since this worker, that nobody here knows, and whose environment does
   // not say whose they are.
   std::vector<pid_t> strangers_since(const WorkerProcess& worker) const;
 
  private:
+  bool is_on_trial(const WorkerProcess& worker) const;
+  bool look_once(WorkerProcess& worker, std::vector<pid_t> orphans);  // graced's children
   bool is_last_of_all(const WorkerProcess& worker) const;
   bool tell_again();  // whether somebody has not heard it yet
   bool is_known(pid_t child) const;

@@ -22,7 +22,7 @@ inline constexpr const char* upgrade_failed = "org.graced.Error.UpgradeFailed";
 
 // Microseconds of sd-bus that never pass: whoever asks has a limit.
 inline constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
-// Entries of a history.
+// As many entries of a history as there are.
 inline constexpr auto all_of_it = std::numeric_limits<std::uint32_t>::max();
 
 // One property. Times are microseconds, the greatest number standing for "never" and "none"; a last

@@ -99,12 +99,14 @@ void Leftovers::kill() {
 }
 
 std::string Leftovers::text() const {
+  const auto told = [](pid_t pid) { return fmt::format("PID {} ({})", pid, name_of(pid)); };
   const std::vector<ProcessId> found = all();
-  if (found.empty()) return "";
+  // Its number, and its name, are its own until it is reaped.
+  if (found.empty()) return tops_.empty() ? "" : told(tops_.front());
   // Who was told to finish is of more interest than a shell that waits for it.
   const auto heard = std::ranges::find_if(found, [&](const ProcessId& p) { return told_.contains(p); });
   const pid_t first = (heard == found.end() ? found.front() : *heard).pid;
-  const std::string one = fmt::format("PID {} ({})", first, name_of(first));
+  const std::string one = told(first);
   return found.size() == 1 ? one : fmt::format("{} and {} more", one, found.size() - 1);
 }
 

@@ -43,7 +43,8 @@ class Leftovers {
   // SIGKILL. Who is started meanwhile is found by another look.
   void kill();
 
-  std::string text() const;  // "PID 812 (node)", "PID 812 (node) and 3 more"; empty: nobody
+  // "PID 812 (node)", "PID 812 (node) and 3 more"; empty: nobody lived at the last look.
+  std::string text() const;
 
  private:
   template <class>
