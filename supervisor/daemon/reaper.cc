@@ -108,7 +108,7 @@ std::string Reaper::why_not_ready(const WorkerProcess& worker, bool said_all_is_
       return of_it(rest, worker.rest->tops().front());
     if (const auto strangers = trees_.strangers_since(worker); !strangers.empty()) {
       const pid_t pid = strangers.front();
-      return of_it(fmt::format("perhaps PID {} ({})", pid, name_of(pid)), pid);
+      return of_it("perhaps " + text_of_process(pid), pid);
     }
     why = ", and left no process behind (see graced-recipes(7))";
   }

@@ -9,14 +9,8 @@
 namespace graced {
 
 bool Trees::look_at(WorkerProcess& worker) {
-  // Who loses its parent while it is looked for may become graced's child too late for this look. One that is
-  // another process all the time may do so in every look.
-  constexpr int most_looks = 20;
-  for (int looks = 1;; ++looks) {
-    const std::vector<pid_t> children = own_children();
-    if (look_once(worker, children)) return true;
-    if (looks == most_looks || own_children() == children) return false;
-  }
+  return look_while_orphans_come(
+      own_children, [&](std::vector<pid_t> children) { return look_once(worker, std::move(children)); });
 }
 
 bool Trees::look_once(WorkerProcess& worker, std::vector<pid_t> orphans) {

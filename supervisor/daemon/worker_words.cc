@@ -68,12 +68,12 @@ void WorkerWords::heard(const Notification& said) {
 void WorkerWords::ignore_ready(pid_t sender) {
   if (!o_.pump.status().candidate) return;
   const std::string remark =
-      parent_of(sender) ? fmt::format("READY=1 came from PID {} ({}), which is no process of the worker's",
-                                      sender, name_of(sender))
-                        : fmt::format(
-                              "READY=1 came from PID {}, which was gone before it could be told whose it was; "
-                              "let it wait, as systemd-notify does",
-                              sender);
+      parent_of(sender)
+          ? fmt::format("READY=1 came from {}, which is no process of the worker's", text_of_process(sender))
+          : fmt::format(
+                "READY=1 came from PID {}, which was gone before it could be told whose it was; "
+                "let it wait, as systemd-notify does",
+                sender);
   if (o_.failure.note_stranger(remark)) o_.log.warning("ignored: {}", remark);
 }
 

@@ -25,17 +25,17 @@ std::string ReadyWatch::not_its_sockets(const Watched& w, const Attendance::Seen
   if (w.worker.passed.empty() || seen.any_of_passed || seen.hidden || !w.said) return "";
   const pid_t pid = w.worker.pid;
   const pid_t sender = w.said->sender;
-  const std::string named = fmt::format("LISTEN_PID names PID {} ({}): let that one be the server, by exec",
-                                        pid, printable(name_of(pid)));
+  const std::string named =
+      fmt::format("LISTEN_PID names {}: let that one be the server, by exec", text_of_process(pid));
   if (!attendance_.has_passed(w.worker))
     return fmt::format("READY=1, but no process of the worker has the sockets that were passed; {}", named);
   // One that has said what it had to say and is gone spoke for somebody else.
   if (sender == pid || rest_of(sender) == Rest::exiting) return "";
   return fmt::format(
-      "READY=1 from PID {} ({}), but nobody of the worker's waits for connections on the sockets that were "
+      "READY=1 from {}, but nobody of the worker's waits for connections on the sockets that were "
       "passed; "
       "{}",
-      sender, printable(name_of(sender)), named);
+      text_of_process(sender), named);
 }
 
 void ReadyWatch::note_hidden(const Watched& w, pid_t hidden) {
@@ -82,11 +82,10 @@ std::string ReadyWatch::waits_for(WorkerId worker) {
           "where it binds the same address)",
           listed(seen.unattended), listed(its_own));
     const bool wraps = !children_of(w->worker.pid).empty();
-    return fmt::format(
-        "nobody is seen waiting for connections on {}{}", listed(seen.unattended),
-        wraps ? fmt::format(" (LISTEN_PID names PID {} ({}) alone: let that one be the server, by exec)",
-                            w->worker.pid, printable(name_of(w->worker.pid)))
-              : " (--ready after:TIME does without)");
+    return fmt::format("nobody is seen waiting for connections on {}{}", listed(seen.unattended),
+                       wraps ? fmt::format(" (LISTEN_PID names {} alone: let that one be the server, by exec)",
+                                           text_of_process(w->worker.pid))
+                             : " (--ready after:TIME does without)");
   }
   return fmt::format(
       "it listens on {}, but nobody is seen waiting for connections there (--ready listen takes listening "

@@ -68,7 +68,11 @@ bool Survivors::find(const std::string& name) {
 
 // Of two graceds before us that both ended so there may be two of the same number: each has what it had first.
 bool Survivors::look_at(Tree& tree) {
-  std::vector<pid_t> free = orphans();
+  return look_while_orphans_come([this] { return orphans(); },
+                                 [&](std::vector<pid_t> free) { return look_once(tree, std::move(free)); });
+}
+
+bool Survivors::look_once(Tree& tree, std::vector<pid_t> free) const {
   for (const Tree& other : trees_) {
     if (&other == &tree) continue;
     std::erase_if(free, [&](pid_t pid) {

@@ -88,6 +88,7 @@ class Survivors {
 
   std::vector<pid_t> orphans() const;
   bool look_at(Tree& tree);
+  bool look_once(Tree& tree, std::vector<pid_t> free) const;  // of the orphans, those that are no other tree's
   bool watch(Tree& tree);
   void watch(Tree& tree, pid_t pid, Fd process);
   void forget(Tree& tree);

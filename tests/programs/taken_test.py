@@ -39,12 +39,15 @@ class Taken:
         old = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, preexec_fn=preexec, start_new_session=True)
         self.addCleanup(self.end_group, old)
+
+        def its_ports():
+            return set(listening_ports()) - before
+
         # Of several ports the one for clients need not be the first: varnish's is after that of its commands.
-        serves = lambda now: set(now) - before and not CLIENTS.isdisjoint(now)  # noqa: E731
-        wait_until(lambda: serves(listening_ports()) or old.poll() is not None)
-        if old.poll() is not None or not set(listening_ports()) - before:
+        wait_until(lambda: its_ports() and not CLIENTS.isdisjoint(listening_ports()) or old.poll() is not None)
+        ports = its_ports()
+        if old.poll() is not None or not ports:
             raise unittest.SkipTest("it goes into the background, or listens on no TCP address")
-        ports = set(listening_ports()) - before
         port = min(ports)
         # It may stand behind another one, or have others for TLS and gRPC.
         asked = 8080 if 8080 in listening_ports() else port

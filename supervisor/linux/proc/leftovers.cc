@@ -11,6 +11,18 @@
 
 namespace graced {
 
+bool look_while_orphans_come(const std::function<std::vector<pid_t>()>& orphans,
+                             const std::function<bool(std::vector<pid_t>)>& look) {
+  constexpr int most_looks = 20;
+  std::vector<pid_t> seen = orphans();
+  for (int looks = 1; !look(seen); ++looks) {
+    std::vector<pid_t> now = orphans();
+    if (looks == most_looks || now == seen) return false;
+    seen = std::move(now);
+  }
+  return true;
+}
+
 Leftovers::Leftovers(pid_t group, WorkerMark mark) : group_(group), mark_(std::move(mark)) {}
 
 bool Leftovers::is_ours(const ProcessId& child, const std::vector<pid_t>& in_cgroup) const {
@@ -99,14 +111,13 @@ void Leftovers::kill() {
 }
 
 std::string Leftovers::text() const {
-  const auto told = [](pid_t pid) { return fmt::format("PID {} ({})", pid, name_of(pid)); };
   const std::vector<ProcessId> found = all();
   // Its number, and its name, are its own until it is reaped.
-  if (found.empty()) return tops_.empty() ? "" : told(tops_.front());
+  if (found.empty()) return tops_.empty() ? "" : text_of_process(tops_.front());
   // Who was told to finish is of more interest than a shell that waits for it.
   const auto heard = std::ranges::find_if(found, [&](const ProcessId& p) { return told_.contains(p); });
   const pid_t first = (heard == found.end() ? found.front() : *heard).pid;
-  const std::string one = told(first);
+  const std::string one = text_of_process(first);
   return found.size() == 1 ? one : fmt::format("{} and {} more", one, found.size() - 1);
 }
 

@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include <optional>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,6 +15,12 @@
 #include "linux/proc/served_socket.h"
 
 namespace graced {
+
+// True once look(orphans()) is. Who loses its parent during a look may become an orphan too late for it: as
+// long as there are others after it there is another one, at most 20 times, as there are processes that are
+// another one all the time.
+bool look_while_orphans_come(const std::function<std::vector<pid_t>()>& orphans,
+                             const std::function<bool(std::vector<pid_t>)>& look);
 
 class Leftovers {
  public:

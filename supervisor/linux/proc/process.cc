@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/number.h"
+#include "core/printable.h"
 #include "linux/base/fd.h"
 #include "linux/proc/proc_file.h"
 #include "linux/proc/proc_text.h"
@@ -181,6 +182,10 @@ std::string name_of(pid_t pid) {
   if (!name) return "?";
   while (name->ends_with('\n')) name->pop_back();
   return *name;
+}
+
+std::string text_of_process(pid_t pid) {
+  return fmt::format("PID {} ({})", pid, printable(name_of(pid)));
 }
 
 }  // namespace graced

@@ -79,4 +79,6 @@ pid_t pid_of(int pidfd);
 // The command name (/proc/PID/comm), "?" if it is gone.
 std::string name_of(pid_t pid);
 
+std::string text_of_process(pid_t pid);  // "PID 812 (nginx)", printable whatever its name is
+
 }  // namespace graced

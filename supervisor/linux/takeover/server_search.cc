@@ -9,7 +9,6 @@
 #include <map>
 #include <set>
 
-#include "core/printable.h"
 #include "linux/base/own_process.h"
 #include "linux/base/socket_name.h"
 #include "linux/proc/look_rights.h"
@@ -106,10 +105,6 @@ ServerSearch search_process(const TakeTarget& target) {
 }
 
 }  // namespace
-
-std::string text_of_process(pid_t process) {
-  return fmt::format("PID {} ({})", process, printable(name_of(process)));
-}
 
 ServerSearch search_server(const TakeTarget& target) {
   ServerSearch result;

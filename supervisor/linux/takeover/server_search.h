@@ -21,6 +21,4 @@ struct ServerSearch {
 // Throws std::system_error where /proc or systemd cannot be asked at all.
 ServerSearch search_server(const TakeTarget& target);
 
-std::string text_of_process(pid_t process);  // "PID 812 (nginx)"
-
 }  // namespace graced
